@@ -1,0 +1,1 @@
+"""Where rows come from: PostHog itself, and a sandbox PostHog to practise on."""

@@ -1,0 +1,1 @@
+"""PostHog's admin metadata as a dlt source."""

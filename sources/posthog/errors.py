@@ -1,0 +1,45 @@
+"""What can go wrong while reading PostHog; every leaf is a decision that the caller takes.
+
+PostHogError
+ ├─ KeyRefused    401: the key is bad, everywhere -> stop the run
+ ├─ Unavailable   402, 403, 404 with PostHog's own error body: not for this key, plan or server -> skip the list
+ ├─ PageFailed    no usable page after all tries -> this list failed, the others go on
+ ├─ Misdirected   a redirect, or what answers is not a PostHog -> stop the run, POSTHOG_HOST is wrong
+ └─ Stopped       the run was told to stop while it waited or read
+"""
+
+from __future__ import annotations
+
+
+class PostHogError(Exception):
+    """A sentence for the user: what was asked, what came back, what to do."""
+
+
+class KeyRefused(PostHogError):
+    """PostHog does not know the key (401)."""
+
+
+class Unavailable(PostHogError):
+    """PostHog refuses one list to this key, plan or server (402, 403, 404)."""
+
+    def __init__(self, sentence: str, *, status: int, code: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+
+
+class PageFailed(PostHogError):
+    """One page could not be had after every try; `status` is the last HTTP status, 0 if none came."""
+
+    def __init__(self, sentence: str, *, status: int = 0, code: str = "") -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.code = code
+
+
+class Misdirected(PostHogError):
+    """POSTHOG_HOST does not lead to a PostHog."""
+
+
+class Stopped(PostHogError):
+    """The run is being stopped."""
