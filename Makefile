@@ -1,0 +1,132 @@
+# Everything a person or CI does here. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# What later pieces wire in: one line each.
+HOGSYNC  = .venv/bin/hogsync
+TABLES   = .venv/bin/python -m sources.posthog.tables
+BENCH    = .venv/bin/python -m tests.bench
+SOAK     = .venv/bin/python -m tests.soak
+QUESTION = select p.name as project, count(*) as subscriptions \
+	from posthog.subscriptions s join posthog.projects p on p.id = s.project_id \
+	where s._deleted_at is null group by p.name order by subscriptions desc
+
+# Wheels only and hashes only: no foreign build script runs between a clone and its tests.
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --only-binary :all:
+EDITABLE    = -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do \
+		printf '  make %-15s %s\n' "$$name" "$$text"; done
+
+# ---------------------------------------------------------------- environment
+
+# Each candidate is run, not looked up: a version manager's shim exists and then fails, Python 3.15 is too new for dlt,
+# and Debian's python3 comes without ensurepip. The stamp is last: an interrupted venv is made again.
+.venv/venv.stamp:
+	@for python in $${PYTHON:-python3.13 python3.12 python3.11 python3.14 python3 python}; do \
+		"$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+			>/dev/null 2>&1 || continue; \
+		"$$python" -m venv --clear .venv && touch $@ && exit 0; \
+		exit 1; \
+	done; \
+	echo "hogsync needs Python 3.11, 3.12, 3.13 or 3.14 with its venv module (Debian, Ubuntu: apt install" \
+		"python3-venv) and found none: install one, or name it with PYTHON=..." >&2; exit 1
+
+.venv/run.stamp: .venv/venv.stamp requirements.txt pyproject.toml
+	.venv/bin/python $(PIP_INSTALL) --require-hashes -r requirements.txt
+	.venv/bin/python $(EDITABLE)
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	.venv/bin/python $(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/run.stamp ## Make .venv with .venv/bin/hogsync in it
+
+.PHONY: dev
+dev: .venv/dev.stamp ## The same, and what tests and lint need
+
+# ---------------------------------------------------------------- the main job
+
+.PHONY: run
+run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandbox PostHog into sandbox.duckdb
+	@if [ -n "$$POSTHOG_PERSONAL_API_KEY$$POSTHOG_PERSONAL_API_KEY_FILE" ] || grep -Eqs \
+		"^(export )?POSTHOG_PERSONAL_API_KEY(_FILE)? *= *[\"']?[^\"'# ]" .env; then \
+		set -x; $(HOGSYNC) sync; \
+	else \
+		set -x; $(HOGSYNC) sync --sandbox && \
+		WAREHOUSE_URL=duckdb:///sandbox.duckdb $(HOGSYNC) query "$(QUESTION)"; \
+	fi
+
+# ---------------------------------------------------------------- checks
+
+.PHONY: test
+test: .venv/dev.stamp lint docs-check ## Everything CI checks: lint, types, imports, docs, tests (a real Postgres included)
+	.venv/bin/python -m pytest
+
+.PHONY: lint
+lint: .venv/dev.stamp ## ruff, mypy, import-linter
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: docs-check
+docs-check: .venv/dev.stamp
+	$(TABLES) --check
+
+.PHONY: docs
+docs: .venv/run.stamp ## Write sources/posthog/TABLES.md anew from the catalogue
+	$(TABLES)
+
+# DuckDB 1.5 laid over .venv: the first site directory wins, so only this one package differs.
+.venv-duckdb15/run.stamp: .venv/dev.stamp requirements-duckdb15.txt
+	.venv/bin/python -m venv --clear .venv-duckdb15
+	.venv-duckdb15/bin/python $(PIP_INSTALL) --require-hashes --no-deps -r requirements-duckdb15.txt
+	@site=$$(.venv/bin/python -c 'import sysconfig; print(repr(sysconfig.get_path("purelib")))') && \
+		over=$$(.venv-duckdb15/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		echo "import site; site.addsitedir($$site)" > "$$over/beneath.pth"
+	.venv-duckdb15/bin/python $(EDITABLE)
+	@touch $@
+
+.PHONY: test-duckdb15
+test-duckdb15: .venv-duckdb15/run.stamp ## The destination tests on DuckDB 1.5, the oldest that is supported
+	.venv-duckdb15/bin/python -m pytest tests/destinations
+
+.PHONY: bench
+bench: .venv/dev.stamp ## Speed and memory at size
+	$(BENCH)
+
+.PHONY: soak
+soak: .venv/dev.stamp ## Hours of syncs with faults, on purpose
+	$(SOAK)
+
+# ---------------------------------------------------------------- releasing
+
+LOCK = UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --only-binary :all: --no-emit-index-url --no-header --no-annotate --exclude-newer "7 days"
+
+# Versions already locked are kept: `make lock LOCK_FLAGS=--upgrade` moves them, `--upgrade-package X` just one.
+# A week's delay avoids most freshly hijacked releases.
+.PHONY: lock
+lock: .venv/venv.stamp ## Lock every dependency with hashes (LOCK_FLAGS=--upgrade for newer versions)
+	.venv/bin/python -m venv --clear .venv-lock
+	.venv-lock/bin/python $(PIP_INSTALL) uv
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml --group build -o requirements.txt
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	echo 'duckdb==1.5.6' | $(LOCK) --no-deps - -o requirements-duckdb15.txt
+	rm -rf .venv-lock
+
+.PHONY: wheel
+wheel: .venv/run.stamp ## Build dist/hogsync-*.whl
+	.venv/bin/python -m hatchling build --target wheel
+
+.PHONY: clean
+clean: ## Remove environments and caches; warehouses and settings stay
+	rm -rf .venv .venv-duckdb15 .venv-lock dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
