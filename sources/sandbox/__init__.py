@@ -1,0 +1,126 @@
+"""A PostHog to practise on: a real HTTP server in a process of its own, with a seeded company in it.
+
+`start()` runs it and hands back its address, a key and the control interface; importing this costs nothing,
+for the web framework lives in the other process.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox: where it is, a key of an organization owner, and its control interface."""
+
+    url: str
+    key: str
+    process: subprocess.Popen[bytes]
+
+    def truth(self, key: str | None = None) -> dict[str, Any]:
+        """Every row there is, `{"rows": {table: [row]}, "now": ISO}`; see `sources/sandbox/truth.py`."""
+        return dict(self._control("GET", f"truth/?key={key}" if key else "truth/"))
+
+    def advance(self, steps: int = 1) -> dict[str, Any]:
+        """Let the company live for so many days."""
+        return dict(self._control("POST", "advance/", {"steps": steps}))
+
+    def fault(self, **rule: Any) -> None:
+        """Spoil the answers whose path and query match; see `sources/sandbox/faults.py`."""
+        self._control("POST", "faults/", rule)
+
+    def clear_faults(self) -> None:
+        """Answer truthfully again."""
+        self._control("DELETE", "faults/")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The API requests seen so far, in the order of their answers."""
+        return list(self._control("GET", "requests/"))
+
+    def clear_requests(self) -> None:
+        """Forget the requests seen so far."""
+        self._control("DELETE", "requests/")
+
+    def new_key(self, label: str, **rights: Any) -> str:
+        """A further personal API key: `scopes`, `scoped_teams`, `scoped_organizations`, `user`."""
+        return str(self._control("POST", "keys/", {"label": label, **rights})["key"])
+
+    def change_key(self, label: str, **rights: Any) -> None:
+        """Change a key in mid-life: as `new_key`, and `revoked=True`."""
+        self._control("PATCH", "keys/", {"label": label, **rights})
+
+    def gate(self, table: str, status: int, project: int | None = None) -> None:
+        """Refuse one list, in one project or everywhere: 402 (plan), 403 (access) or 404 (server)."""
+        self._control("POST", "gates/", {"table": table, "status": status, "project": project})
+
+    def clear_gates(self) -> None:
+        """Refuse nothing any more."""
+        self._control("DELETE", "gates/")
+
+    def edit(self, table: str, **change: Any) -> int:
+        """Change rows behind the API's back; see `sources/sandbox/edits.py`. Gives the number of rows."""
+        return int(self._control("POST", "edit/", {"table": table, **change})["rows"])
+
+    def clear(self, table: str, project: int | None = None) -> int:
+        """Remove every row of a table (in one project). Gives the number of rows."""
+        return int(self._control("POST", "clear/", {"table": table, "project": project})["rows"])
+
+    def options(self, **options: Any) -> dict[str, Any]:
+        """Set how the server behaves; see `Options` in `sources/sandbox/world.py`."""
+        return dict(self._control("POST", "options/", options))
+
+    def stop(self) -> int:
+        """End the process and give its exit code."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process.terminate()
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", data, headers, method=method)  # noqa: S310
+        # Not through a proxy of the environment: the sandbox is always on this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request) as answer:
+            return json.load(answer)
+
+
+def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: bool = False) -> Sandbox:
+    """Run a sandbox and wait until it listens; it ends with this process at the latest.
+
+    Raises RuntimeError when it ends before it listens (its own words are then on stderr).
+    """
+    command = [sys.executable, "-m", "sources.sandbox", "--port", str(port), "--seed", str(seed),
+               "--size", str(size), "--exit-with-stdin", *(["--canaries"] if canaries else [])]
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        message = f"the sandbox ended with exit code {process.wait()} before it listened"
+        raise RuntimeError(message)
+    ready = json.loads(line)
+    return Sandbox(ready["url"], ready["key"], process)

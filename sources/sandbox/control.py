@@ -1,0 +1,99 @@
+"""The control interface under `/_sandbox/`: truth, time, keys, gates, options. No key needed, not in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from sources.sandbox.truth import truth
+from sources.sandbox.world import WORLD, Gate, Options
+
+Verb = Callable[[dict[str, Any]], Any]
+
+
+def answering(**verbs: Verb) -> Callable[[HttpRequest], HttpResponse]:
+    """A view that hands the body (or query) to a verb's function; its mistakes are a 400 with their sentence."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        verb = verbs.get(str(request.method))
+        if verb is None:
+            return JsonResponse({"error": f"{request.method} is not offered here"}, status=405)
+        try:
+            asked = json.loads(request.body) if request.body else request.GET.dict()
+            return JsonResponse(verb(asked), safe=False)
+        except (KeyError, TypeError, ValueError, StopIteration) as error:
+            return JsonResponse({"error": f"{type(error).__name__}: {error}"}, status=400)
+
+    view.csrf_exempt = True  # type: ignore[attr-defined]
+    return view
+
+
+def show_truth(asked: dict[str, Any]) -> Any:
+    """GET truth/?key=label"""
+    return truth(WORLD.key_called(asked.get("key", "owner")))
+
+
+def show_requests(asked: dict[str, Any]) -> Any:
+    """GET requests/"""
+    del asked
+    with WORLD.lock:
+        return list(WORLD.log)
+
+
+def forget_requests(asked: dict[str, Any]) -> Any:
+    """DELETE requests/"""
+    del asked
+    with WORLD.lock:
+        WORLD.log.clear()
+    return {}
+
+
+def make_key(asked: dict[str, Any]) -> Any:
+    """POST keys/ {"label", "user", "scopes", "scoped_teams", "scoped_organizations"}"""
+    label, user = str(asked.pop("label")), str(asked.pop("user", "owner"))
+    return {"key": WORLD.new_key(label, user, **asked).token}
+
+
+def change_key(asked: dict[str, Any]) -> Any:
+    """PATCH keys/ {"label", and what of it changes: scopes, scoped_teams, scoped_organizations, revoked}"""
+    key = WORLD.key_called(asked.pop("label"))
+    for name, value in asked.items():
+        setattr(key, name, value)
+    return {"label": key.label}
+
+
+def add_gate(asked: dict[str, Any]) -> Any:
+    """POST gates/ {"table", "status", "project"}"""
+    WORLD.gates.append(Gate(**asked))
+    return {"gates": len(WORLD.gates)}
+
+
+def open_gates(asked: dict[str, Any]) -> Any:
+    """DELETE gates/"""
+    del asked
+    WORLD.gates.clear()
+    return {}
+
+
+def set_options(asked: dict[str, Any]) -> Any:
+    """POST options/ {name: value}"""
+    known = {field.name for field in fields(Options)}
+    for name, value in asked.items():
+        if name not in known:
+            message = f"no option {name}; there are {', '.join(sorted(known))}"
+            raise ValueError(message)
+        setattr(WORLD.options, name, value)
+    return asdict(WORLD.options)
+
+
+VIEWS = {
+    "truth": answering(GET=show_truth),
+    "requests": answering(GET=show_requests, DELETE=forget_requests),
+    "keys": answering(POST=make_key, PATCH=change_key),
+    "gates": answering(POST=add_gate, DELETE=open_gates),
+    "options": answering(POST=set_options),
+}

@@ -1,0 +1,51 @@
+"""Django, set up in code: one SQLite file in a temporary folder, no apps, no middleware that is not needed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+
+def set_up(folder: Path) -> None:
+    """Configure Django and make the one table; afterwards modules with models and views can be imported."""
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        APPEND_SLASH=False,
+        DATABASES={"default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(folder / "company.sqlite3"),
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "timeout": 30,
+                "transaction_mode": "IMMEDIATE",
+                # A reader sees a company before or after a change, never half of it; safe on disk it need not be.
+                "init_command": "PRAGMA journal_mode=wal; PRAGMA synchronous=off;",
+            },
+        }},
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        INSTALLED_APPS=["rest_framework"],
+        LOGGING_CONFIG=None,
+        MIDDLEWARE=[],
+        REST_FRAMEWORK={
+            "DEFAULT_RENDERER_CLASSES": ["sources.sandbox.answers.Json"],
+            "EXCEPTION_HANDLER": "sources.sandbox.answers.refusal",
+            "UNAUTHENTICATED_USER": None,
+            "PAGE_SIZE": 100,
+        },
+        ROOT_URLCONF="sources.sandbox.routes",
+        SECRET_KEY="the sandbox signs nothing",  # noqa: S106
+        TIME_ZONE="UTC",
+        USE_TZ=True,
+    )
+    django.setup()
+    # Refusals are this server's daily work; what was asked and answered stands in the control interface's log.
+    logging.getLogger("django").setLevel(logging.CRITICAL)
+    from django.db import connection  # noqa: PLC0415 - needs the settings above
+
+    from sources.sandbox.records import Record  # noqa: PLC0415
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Record)

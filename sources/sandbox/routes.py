@@ -1,0 +1,64 @@
+"""The API's routes; a trailing slash is welcome everywhere and required nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+
+from sources.sandbox import control, definition_lists, discovery, lists
+
+ORGANIZATION = "api/organizations/(?P<organization>[^/]+)"
+PROJECT = "api/projects/(?P<project>[^/]+)"
+SUBSCRIPTION = f"{PROJECT}/subscriptions/(?P<subscription>[0-9]+)"
+IDENT = "(?P<ident>[^/]+)"
+
+ROUTES: tuple[tuple[str, Any], ...] = (
+    ("api/personal_api_keys/@current", discovery.CurrentKey),
+    ("api/personal_api_keys", discovery.KeyList),
+    ("api/users", discovery.Users),
+    (f"api/users/{IDENT}", discovery.User),
+    ("api/organizations", discovery.Organizations),
+    (ORGANIZATION, discovery.Organization),
+    (f"{ORGANIZATION}/projects", discovery.Projects),
+    (f"{ORGANIZATION}/projects/(?P<project>[^/]+)", discovery.Project),
+    (f"{ORGANIZATION}/members", discovery.Members),
+    ("api/projects", discovery.AllProjects),
+    (PROJECT, discovery.Project),
+    (f"{PROJECT}/subscriptions", lists.Subscriptions),
+    (f"{PROJECT}/subscriptions/summary_quota", lists.SummaryQuota),
+    (f"{PROJECT}/subscriptions/{IDENT}", lists.Subscription),
+    (f"{SUBSCRIPTION}/deliveries", lists.Deliveries),
+    (f"{SUBSCRIPTION}/deliveries/{IDENT}", lists.Delivery),
+    (f"{PROJECT}/cohorts", lists.Cohorts),
+    (f"{PROJECT}/cohorts/{IDENT}", lists.Cohort),
+    (f"{PROJECT}/comments", lists.Comments),
+    (f"{PROJECT}/comments/count", lists.CommentCount),
+    (f"{PROJECT}/comments/{IDENT}", lists.Comment),
+    (f"{PROJECT}/comments/{IDENT}/thread", lists.Thread),
+    (f"{PROJECT}/event_definitions", definition_lists.EventDefinitions),
+    (f"{PROJECT}/event_definitions/{IDENT}", definition_lists.EventDefinition),
+    (f"{PROJECT}/property_definitions", definition_lists.PropertyDefinitions),
+    (f"{PROJECT}/property_definitions/{IDENT}", definition_lists.PropertyDefinition),
+    (f"{PROJECT}/groups_types", lists.GroupTypes),
+)
+
+
+def _routes() -> list[URLPattern]:
+    api = [re_path(f"^{route}/?$", view.as_view()) for route, view in ROUTES]
+    ours = [re_path(f"^_sandbox/{name}/$", view) for name, view in control.VIEWS.items()]
+    return [*api, *ours]
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Below /api/ PostHog's own error, elsewhere a web page, as a PostHog serves its app there."""
+    del exception
+    if request.path.startswith("/api/"):
+        body = b'{"type":"invalid_request","code":"not_found","detail":"Endpoint not found.","attr":null}'
+        return HttpResponse(body, status=404, content_type="application/json")
+    return HttpResponse(b"<!doctype html><title>PostHog</title><p>Log in</p>", status=404)
+
+
+urlpatterns = _routes()
+handler404 = not_found

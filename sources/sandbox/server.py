@@ -1,0 +1,105 @@
+"""The HTTP server: threaded, keep-alive, HTTP/1.1, on Django's own WSGI server."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+
+from sources.sandbox.world import WORLD
+
+Environ = dict[str, Any]
+WORTH_PACKING = 500
+ALIAS = "/api/environments/"
+
+
+class Handler(WSGIRequestHandler):
+    """One connection: no delay, and an answer in as few packets as possible."""
+
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def get_environ(self) -> Environ:
+        """With the way back to the socket, for faults that happen there."""
+        return {**super().get_environ(), "sandbox.connection": self}
+
+    def log_message(self, format: str, *words: Any) -> None:  # noqa: A002 - the name is given
+        """The control interface has the log; stderr stays quiet."""
+
+
+class Server(ThreadedWSGIServer):
+    """Listens on one address."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        """Bind and listen."""
+        super().__init__(address, Handler)
+        self.set_app(Front(get_wsgi_application()))
+
+    def server_bind(self) -> None:
+        """As the framework does, but never ask the name service for this machine's name."""
+        name, socket.getfqdn = socket.getfqdn, lambda host="": host
+        try:
+            super().server_bind()
+        finally:
+            socket.getfqdn = name
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is nothing to talk about."""
+
+
+class Front:
+    """What stands before the framework: the alias, the log, latency, packing."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        """Wrap the framework."""
+        self.application = application
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
+        """Answer one request."""
+        if environ["PATH_INFO"].startswith("/_sandbox/"):
+            return list(self.application(environ, start_response))
+        path = environ["PATH_INFO"]
+        if path.startswith(ALIAS):
+            environ["PATH_INFO"] = f"/api/projects/{path.removeprefix(ALIAS)}"
+        time.sleep(WORLD.options.latency)
+        status, headers, body = self.answered(environ)
+        if path.startswith(ALIAS):
+            headers += [("Deprecation", "true"), ("Sunset", "Thu, 31 Dec 2026 00:00:00 GMT"),
+                        ("Link", f'<{environ["PATH_INFO"]}>; rel="successor-version"')]
+        log(environ, path, int(status[:3]))
+        headers, body = packed(environ, headers, body)
+        start_response(status, headers)
+        return [body]
+
+    def answered(self, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Status, headers and body as the framework gives them."""
+        head: list[Any] = []
+        answer = self.application(environ, lambda status, headers, _=None: head.extend((status, headers)))
+        body = b"".join(answer)
+        getattr(answer, "close", lambda: None)()
+        return head[0], list(head[1]), body
+
+
+def log(environ: Environ, path: str, status: int) -> None:
+    """Keep what was asked, by whom (the key's label, never the key) and what was answered."""
+    key = WORLD.keys.get(environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2])
+    with WORLD.lock:
+        WORLD.log.append({"method": environ["REQUEST_METHOD"], "path": path, "query": environ["QUERY_STRING"],
+                          "status": status, "key": key and key.label})
+
+
+def packed(environ: Environ, headers: list[tuple[str, str]], body: bytes) -> tuple[list[tuple[str, str]], bytes]:
+    """The body gzipped for those who take it; its length in the headers."""
+    kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
+    if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and len(body) > WORTH_PACKING:
+        body = gzip.compress(body, 1, mtime=0)
+        kept += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+    return [*kept, ("Content-Length", str(len(body)))], body

@@ -1,0 +1,103 @@
+"""The state of the one sandbox of this process: its clock, its keys, its options, what it saw."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+BEGINNING = datetime(2026, 11, 2, 8, tzinfo=UTC)
+SIZES = {"small": 1, "medium": 10}
+
+
+@dataclass(slots=True)
+class Options:
+    """How the server behaves; every field can be set through the control interface."""
+
+    count_cap: int = 10_000
+    """What the count of a large event definition list stops at."""
+    count_exact_to: int = 50_000
+    """Up to so many rows the count is exact."""
+    name_order_above: int = 100_000
+    """Above so many event definitions the default order is the name."""
+    cap_properties: bool = False
+    """Cap the count of property definitions as well, as the newest servers may."""
+    latency: float = 0.0
+    """Seconds that every answer waits."""
+    rate: dict[str, float] = field(default_factory=dict)
+    """`per_minute`, `per_hour`: requests; `minute`, `hour`: seconds of these windows (60 and 3600)."""
+    members_hidden: bool = False
+    """Members below admin see only themselves in the members list."""
+    behind_proxy: bool = False
+    """Links are made with the host of X-Forwarded-Host, as behind a proxy that nobody told Django about."""
+
+
+@dataclass(slots=True)
+class Key:
+    """A personal API key and what it may do."""
+
+    token: str
+    label: str
+    user: int
+    number: int
+    scopes: list[str] = field(default_factory=lambda: ["*"])
+    scoped_teams: list[int] = field(default_factory=list)
+    scoped_organizations: list[str] = field(default_factory=list)
+    revoked: bool = False
+
+    def allows(self, scope: str) -> bool:
+        """Whether the key has a scope; `:write` holds `:read`, `*` holds all."""
+        return bool({"*", scope, scope.replace(":read", ":write")} & set(self.scopes))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A list that is not to be had: not in the plan (402), not for this user (403), not on this server (404)."""
+
+    table: str
+    status: int
+    project: int | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that is not a row."""
+
+    seed: int = 1
+    size: int = 1
+    canaries: bool = False
+    step: int = 0
+    options: Options = field(default_factory=Options)
+    keys: dict[str, Key] = field(default_factory=dict)
+    people: dict[str, int] = field(default_factory=dict)
+    gates: list[Gate] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def now(self) -> datetime:
+        """The company's time: it moves with `advance` only, never by itself."""
+        return BEGINNING + timedelta(days=self.step)
+
+    def next_number(self, table: str) -> int:
+        """The next integer id of a table; no id is ever given twice."""
+        self.numbers[table] += 1
+        return self.numbers[table]
+
+    def new_key(self, label: str, user: str, **rights: Any) -> Key:
+        """Make a personal API key of one of the named people (`owner`, `member`, `staff`)."""
+        number = self.next_number("keys")
+        token = f"phx_sandbox_canarysecret_{label.replace(' ', '_')}_{number}"
+        key = Key(token, label, self.people[user], number, **rights)
+        self.keys[token] = key
+        return key
+
+    def key_called(self, label: str) -> Key:
+        """The key with a label; KeyError if there is none."""
+        return next(key for key in self.keys.values() if key.label == label)
+
+
+WORLD = World()
