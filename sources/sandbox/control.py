@@ -9,6 +9,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from sources.sandbox.company.marks import written
+from sources.sandbox.edits import edit
+from sources.sandbox.faults import FAULTS, Rule
+from sources.sandbox.time_passes import advance
 from sources.sandbox.truth import truth
 from sources.sandbox.world import WORLD, Gate, Options
 
@@ -79,6 +83,36 @@ def open_gates(asked: dict[str, Any]) -> Any:
     return {}
 
 
+def add_fault(asked: dict[str, Any]) -> Any:
+    """POST faults/ a rule, see `faults.py`"""
+    return {"faults": FAULTS.add(Rule(**asked))}
+
+
+def clear_faults(asked: dict[str, Any]) -> Any:
+    """DELETE faults/"""
+    del asked
+    FAULTS.clear()
+    return {}
+
+
+def let_time_pass(asked: dict[str, Any]) -> Any:
+    """POST advance/ {"steps": days}"""
+    for _ in range(int(asked.get("steps", 1))):
+        advance(WORLD)
+    return {"now": written(WORLD.now), "step": WORLD.step}
+
+
+def change_rows(asked: dict[str, Any]) -> Any:
+    """POST edit/ a change, see `edits.py`"""
+    return {"rows": edit(WORLD, **asked)}
+
+
+def remove_rows(asked: dict[str, Any]) -> Any:
+    """POST clear/ {"table", "project"}"""
+    project = asked.get("project")
+    return {"rows": edit(WORLD, asked["table"], delete=True, parents={} if project is None else {"project_id": project})}
+
+
 def set_options(asked: dict[str, Any]) -> Any:
     """POST options/ {name: value}"""
     known = {field.name for field in fields(Options)}
@@ -91,6 +125,10 @@ def set_options(asked: dict[str, Any]) -> Any:
 
 
 VIEWS = {
+    "faults": answering(POST=add_fault, DELETE=clear_faults),
+    "advance": answering(POST=let_time_pass),
+    "edit": answering(POST=change_rows),
+    "clear": answering(POST=remove_rows),
     "truth": answering(GET=show_truth),
     "requests": answering(GET=show_requests, DELETE=forget_requests),
     "keys": answering(POST=make_key, PATCH=change_key),

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
+from sources.sandbox.faults import FAULTS, Answer, Rule, instead, pieces, reset, spoilt
 from sources.sandbox.world import WORLD
 
 Environ = dict[str, Any]
@@ -62,24 +63,41 @@ class Front:
         """Wrap the framework."""
         self.application = application
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
-        """Answer one request."""
-        if environ["PATH_INFO"].startswith("/_sandbox/"):
-            return list(self.application(environ, start_response))
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request, truthfully or as a fault's rule says."""
         path = environ["PATH_INFO"]
+        if path.startswith("/_sandbox/"):
+            return list(self.application(environ, start_response))
+        address = f"{path}?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else path
+        rule = FAULTS.take(address)
+        time.sleep(WORLD.options.latency)
+        if rule and rule.kind in ("reset", "hang"):
+            log(environ, path, 0)
+            rule.wait(3600 if rule.kind == "hang" else 0)
+            reset(environ["sandbox.connection"])
+        if rule and rule.kind == "latency":
+            rule.wait(1)
+        status, headers, body = (rule and instead(rule, address)) or self.truthful(environ, path, rule)
+        log(environ, path, int(status[:3]))
+        headers, body = packed(environ, headers, body, broken=rule is not None and rule.kind == "gzip_broken")
+        if rule and rule.kind == "truncated":
+            environ["sandbox.connection"].close_connection = True
+            body = body[:len(body) // 2]
+        start_response(status, headers)
+        return pieces(rule, body)
+
+    def truthful(self, environ: Environ, path: str, rule: Rule | None) -> Answer:
+        """The framework's answer, under the alias too, with what a rule does to its JSON."""
         if path.startswith(ALIAS):
             environ["PATH_INFO"] = f"/api/projects/{path.removeprefix(ALIAS)}"
-        time.sleep(WORLD.options.latency)
         status, headers, body = self.answered(environ)
         if path.startswith(ALIAS):
             headers += [("Deprecation", "true"), ("Sunset", "Thu, 31 Dec 2026 00:00:00 GMT"),
                         ("Link", f'<{environ["PATH_INFO"]}>; rel="successor-version"')]
-        log(environ, path, int(status[:3]))
-        headers, body = packed(environ, headers, body)
-        start_response(status, headers)
-        return [body]
+        url = f"http://{environ['HTTP_HOST']}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        return spoilt(rule, (status, headers, body), url) if rule else (status, headers, body)
 
-    def answered(self, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
+    def answered(self, environ: Environ) -> Answer:
         """Status, headers and body as the framework gives them."""
         head: list[Any] = []
         answer = self.application(environ, lambda status, headers, _=None: head.extend((status, headers)))
@@ -96,10 +114,14 @@ def log(environ: Environ, path: str, status: int) -> None:
                           "status": status, "key": key and key.label})
 
 
-def packed(environ: Environ, headers: list[tuple[str, str]], body: bytes) -> tuple[list[tuple[str, str]], bytes]:
-    """The body gzipped for those who take it; its length in the headers."""
+def packed(environ: Environ, headers: list[tuple[str, str]], body: bytes,
+           *, broken: bool) -> tuple[list[tuple[str, str]], bytes]:
+    """The body gzipped for those who take it (or damaged, for all); its length in the headers."""
     kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and len(body) > WORTH_PACKING:
+    if broken or ("gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and len(body) > WORTH_PACKING):
         body = gzip.compress(body, 1, mtime=0)
         kept += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+    if broken:
+        middle = len(body) // 2
+        body = body[:middle] + bytes(256 - 1 - byte for byte in body[middle:middle + 20]) + body[middle + 20:]
     return [*kept, ("Content-Length", str(len(body)))], body

@@ -30,8 +30,6 @@ class Options:
     """`per_minute`, `per_hour`: requests; `minute`, `hour`: seconds of these windows (60 and 3600)."""
     members_hidden: bool = False
     """Members below admin see only themselves in the members list."""
-    behind_proxy: bool = False
-    """Links are made with the host of X-Forwarded-Host, as behind a proxy that nobody told Django about."""
 
 
 @dataclass(slots=True)
@@ -74,6 +72,8 @@ class World:
     people: dict[str, int] = field(default_factory=dict)
     gates: list[Gate] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
+    returning: list[tuple[int, int, str]] = field(default_factory=list)
+    """Deleted event definitions that will be seen again: at which step, in which project, which name."""
     numbers: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 

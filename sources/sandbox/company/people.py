@@ -27,6 +27,7 @@ def add_people(world: World) -> None:
     pen = Pen.for_part(world, "people")
     ids = [pen.uuid() for _ in ORGANIZATIONS]
     world.people.update(NAMED)
+    world.numbers["users"] = PEOPLE
     insert("users", [user(pen, number) for number in range(1, PEOPLE + 1)])
     for index, organization in enumerate(ids):
         insert("organizations", [_organization(pen, organization, index)])

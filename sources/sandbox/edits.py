@@ -1,0 +1,107 @@
+"""Changes made behind the API's back, for tests that need one exact row.
+
+`edit(world, table, where={field: value}, parents={...}, ...)` with one of `set` (fields), `unset` (field names),
+`delete`, `soft_delete` (true marks, false revives) or `insert` (rows; what they lack is filled in believably).
+`where` compares with the row as it is kept (people as integer ids); `parents` is what the path says: project_id,
+organization_id, subscription_id, type, group_type_index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import transaction
+
+from sources.sandbox.company.cohorts import cohort
+from sources.sandbox.company.comments import comment
+from sources.sandbox.company.definitions import event_definition, group_type, property_definition
+from sources.sandbox.company.marks import Pen, written
+from sources.sandbox.company.people import FULL_PROJECTS, MEMBER, PROJECTS, member, project, user
+from sources.sandbox.company.subscriptions import delivery, subscription
+from sources.sandbox.records import Record, Row, insert
+from sources.sandbox.world import World
+
+AUTHORS = [2]
+
+
+def edit(world: World, table: str, where: Row | None = None, parents: Row | None = None, *, set: Row | None = None,  # noqa: A002
+         unset: list[str] | None = None, delete: bool = False, soft_delete: bool | None = None,
+         insert: list[Row] | None = None) -> int:
+    """Change, remove or add rows; gives how many."""
+    change = {**(set or {}), **({} if soft_delete is None else {"deleted": soft_delete})}
+    with transaction.atomic():
+        if insert is not None:
+            return sum(add(world, table, row, parents or {}) for row in insert)
+        records = list(matching(table, where or {}, parents or {}))
+        for record in records:
+            if delete:
+                record.delete()
+                continue
+            for name in unset or ():
+                record.data.pop(name, None)
+            record.change(**change)
+    return len(records)
+
+
+def matching(table: str, where: Row, parents: Row) -> Iterator[Record]:
+    """The rows below some parents whose fields have these values."""
+    records = Record.objects.filter(table=table, **place(parents)).order_by("pk")
+    return (record for record in records if all(record.data.get(name) == value for name, value in where.items()))
+
+
+def place(parents: Row) -> dict[str, Any]:
+    """A path's parents as columns."""
+    columns: dict[str, Any] = {}
+    if "project_id" in parents:
+        columns["project"] = parents["project_id"]
+    if "organization_id" in parents:
+        columns["organization"] = parents["organization_id"]
+    if "subscription_id" in parents:
+        columns["parent"] = str(parents["subscription_id"])
+    if "type" in parents:
+        index = parents.get("group_type_index", -1)
+        columns["parent"] = parents["type"] if index in (None, -1) else f"{parents['type']}:{index}"
+    return columns
+
+
+def add(world: World, table: str, given: Row, parents: Row) -> int:
+    """Add one row; what it lacks is drawn."""
+    pen = Pen.for_part(world, "edit", world.next_number("edits"))
+    columns = place(parents)
+    if table in ("organization_members", "projects"):
+        columns.setdefault("organization", Record.objects.filter(table="organizations").order_by("pk")[0].uid)
+    elif table not in ("users", "organizations"):
+        columns.setdefault("project", FULL_PROJECTS[0])
+    if table == "property_definitions":
+        columns.setdefault("parent", "event")
+    row = {**DRAWN[table](pen, given, columns), **given}
+    if table == "organization_members" and "user" not in given:
+        insert("users", [user(pen, row["user"])])
+    return insert(table, [row], **columns)
+
+
+def _delivery(pen: Pen, given: Row, columns: Row) -> Row:
+    owner = Record.objects.get(table="subscriptions", number=int(columns["parent"]))
+    return delivery(pen, owner.data, pen.world.now, "completed")
+
+
+def _fresh(row: Row, pen: Pen) -> Row:
+    """Of today: drawn rows are old."""
+    return {**row, "created_at": written(pen.world.now)}
+
+
+DRAWN: dict[str, Callable[[Pen, Row, Row], Row]] = {
+    "subscriptions": lambda pen, given, columns: _fresh(subscription(pen, 0, AUTHORS), pen),
+    "subscription_deliveries": _delivery,
+    "cohorts": lambda pen, given, columns: _fresh(cohort(pen, 3, AUTHORS), pen),
+    "comments": lambda pen, given, columns: comment(pen, 1, AUTHORS, pen.world.now),
+    "event_definitions": lambda pen, given, columns: _fresh(event_definition(pen, given["name"], AUTHORS), pen),
+    "property_definitions": lambda pen, given, columns: property_definition(pen, given["name"], AUTHORS),
+    "group_types": lambda pen, given, columns: group_type(pen, 0),
+    "users": lambda pen, given, columns: user(pen, pen.world.next_number("users")),
+    "organization_members": lambda pen, given, columns: member(
+        pen, given.get("user") or pen.world.next_number("users"), MEMBER),
+    "projects": lambda pen, given, columns: project(
+        pen, PROJECTS[-1][0] + pen.world.next_number("projects"), columns["organization"], "New project"),
+}
