@@ -1,0 +1,207 @@
+"""Where the two ends are: `POSTHOG_HOST`, the key to it, and `WAREHOUSE_URL`, each in one normal form.
+
+What is wrong raises ValueError with the second half of a sentence ("has no scheme; write https://…"): who
+reads the settings knows the first, which setting it is and where it stands. What could hold a password or a
+key is never repeated.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from pydantic import SecretStr
+
+# Hosts that people paste, and the one that answers the private API: us.i. and eu.i. only take events in, app.
+# redirects to a region, and a redirect is never followed with a key.
+MEANT = {
+    "us.i.posthog.com": "us.posthog.com",
+    "us-assets.i.posthog.com": "us.posthog.com",
+    "eu.i.posthog.com": "eu.posthog.com",
+    "eu-assets.i.posthog.com": "eu.posthog.com",
+    "app.posthog.com": "us.posthog.com",
+    "i.posthog.com": "us.posthog.com",
+    "posthog.com": "us.posthog.com",
+    "www.posthog.com": "us.posthog.com",
+}
+TOKEN = re.compile(r"ph[a-z]_\w*")
+NOT_A_KEY = {
+    "phc_": "is a project token, not a personal API key; a personal API key begins with phx_",
+    "phs_": "is a project secret key, not a personal API key; a personal API key begins with phx_",
+}
+DUCKDB = "duckdb:///hogsync.duckdb (a relative path) or duckdb:////data/hogsync.duckdb (an absolute one)"
+POSTGRES = "postgresql://user:password@host/database"
+
+
+def personal_key(value: str) -> str:
+    """The key without white space around it; what cannot be a personal API key is refused, never shown."""
+    key = value.strip()
+    if not key:
+        raise ValueError("is empty; give a personal API key, or leave the setting out")
+    if key[:4] in NOT_A_KEY:
+        raise ValueError(NOT_A_KEY[key[:4]])
+    if re.search(r"""[\s"'`]""", key):
+        raise ValueError("has a blank or a quotation mark inside; give the bare key and nothing else")
+    if not re.fullmatch(r"ph[xa]_[\w-]+|(?!ph[a-z]_)[\w-]{20,}", key, re.ASCII):
+        raise ValueError("does not look like a personal API key (phx_ and then letters and digits)")
+    return key
+
+
+def origin(value: str, *, insecure: bool = False) -> str:
+    """`scheme://host[:port]`, lower-case, no default port; `insecure` allows plain http to any host."""
+    if "://" not in value:
+        raise ValueError(_without_scheme(value.strip().strip("/")))
+    parts = _split(value.strip())
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must begin with https://, as in https://us.posthog.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or a password; write scheme and host only")
+    host = _plain_host(parts)
+    if host in MEANT:
+        raise ValueError(f"names {host}, which does not answer for this; write {_right(host)}")
+    place = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
+    here = f"{parts.scheme}://{place}{port}"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"must be scheme and host only; write {here}")
+    if parts.scheme == "http" and not insecure and not is_loopback(host):
+        raise ValueError(
+            f"would send the key unencrypted; write https://{place}{port}, or set HOGSYNC_INSECURE_HTTP=1"
+        )
+    return here
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing sent to `host` leaves this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_scheme(value: str) -> str:
+    """The refusal of a host without a scheme, with the address that was probably meant."""
+    if TOKEN.search(value) or "@" in value:
+        return "is no address; write scheme and host, as in https://us.posthog.com"
+    place = value.split("/", maxsplit=1)[0].lower()
+    host = place.partition(":")[0]
+    if host in MEANT:
+        return f"has no scheme and names {host}; write {_right(host)}"
+    return f"has no scheme; write {'http' if is_loopback(host) else 'https'}://{place}"
+
+
+def _right(host: str) -> str:
+    other = " (or https://eu.posthog.com if that is your region)" if not host.startswith(("us", "eu")) else ""
+    return f"https://{MEANT[host]}{other}"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of `url`, its port known to be a number."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "is no valid address: its port is no number, or a special character is not percent-encoded"
+        ) from None
+    return parts
+
+
+def _plain_host(parts: SplitResult) -> str:
+    """The host as DNS writes it: lower-case, no final dot, names beyond ASCII in their xn-- form."""
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        return host
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+        raise ValueError("names no valid host; write scheme and host, as in https://us.posthog.com")
+    return host
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """Where the rows go; `label` is safe to print, `dsn` is not and therefore hides itself."""
+
+    kind: Literal["duckdb", "postgresql"]
+    label: str
+    path: Path = Path()
+    """DuckDB: the file as given, relative to the working directory unless absolute."""
+    dsn: SecretStr = field(default=SecretStr(""))
+    """Postgres: the whole URL with its options, as libpq reads it."""
+
+    @property
+    def catalog(self) -> str:
+        """What DuckDB itself calls the file: its name up to the first dot, compared without case."""
+        return self.path.name.lstrip(".").split(".")[0].lower()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be printed: the password as written and as meant."""
+        parts = urlsplit(self.dsn.get_secret_value())
+        options = dict(parse_qsl(parts.query))
+        found = [parts.password or "", unquote(parts.password or ""), options.get("password", "")]
+        return tuple(sorted({*found} - {""}))
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """The warehouse behind a URL; ValueError says what is possible."""
+        url = value.strip()
+        scheme, separator, rest = url.partition("://")
+        if not separator:
+            tail = url.rsplit("/", 1)[-1] if url.startswith("/") else url
+            looks_like_a_file = re.fullmatch(r"[\w. -]+\.(duckdb|db|ddb)", tail)
+            raise ValueError(
+                f"has no scheme; write duckdb:///{url}"
+                if looks_like_a_file
+                else f"must be {DUCKDB}, or {POSTGRES}"
+            )
+        if scheme == "duckdb":
+            return cls._file(rest)
+        if scheme in {"postgresql", "postgres"}:
+            return cls._server(f"postgresql://{rest}")
+        raise ValueError(f"must begin with duckdb:// or postgresql://, as in {DUCKDB}, or {POSTGRES}")
+
+    @classmethod
+    def _file(cls, rest: str) -> Self:
+        name = unquote(rest.removeprefix("/"))
+        if name in {"", "/"} or ":memory:" in name:
+            raise ValueError(
+                f"names no file, and what is in memory only is gone after the run; write {DUCKDB}"
+            )
+        if not rest.startswith("/"):
+            raise ValueError(f"has a slash too few; write duckdb:///{rest}")
+        if "?" in name:
+            raise ValueError(
+                "must not have options after a question mark; DuckDB's file name is all it takes"
+            )
+        path = Path(os.path.expanduser(name))  # noqa: PTH111  (leaves ~ alone where there is no home folder)
+        if os.path.isdir(path):  # noqa: PTH112  (says no where Path.is_dir raises PermissionError)
+            example = f"duckdb:///{name.rstrip('/')}/hogsync.duckdb"
+            raise ValueError(f"names a folder ({path}); name a file in it, as in {example}")
+        return cls(kind="duckdb", label=str(path), path=path)
+
+    @classmethod
+    def _server(cls, url: str) -> Self:
+        # libpq and urllib disagree about what an unescaped @ : / ? # in a password means; refusing it keeps
+        # half a password from becoming a host name that some error message prints.
+        parts = _split(url)
+        if url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1 or parts.fragment:
+            raise ValueError(
+                "has a special character in its user name or password that must be percent-encoded"
+                " (@ as %40, : as %3A, / as %2F, ? as %3F, # as %23)"
+            )
+        database = unquote(parts.path.strip("/")) or dict(parse_qsl(parts.query)).get("dbname", "")
+        if not database:
+            raise ValueError(f"names no database; write {POSTGRES}")
+        host = parts.netloc.rpartition("@")[2]
+        return cls(kind="postgresql", label=f"postgresql://{host}/{database}", dsn=SecretStr(url))

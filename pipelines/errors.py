@@ -1,0 +1,44 @@
+"""How a command can end badly; every leaf is an exit code that scripts and schedulers may rely on.
+
+HogsyncError        one sentence: what was asked, what came back, what to do
+ ├─ UsageError        2: a setting or an argument is wrong -> nothing was started
+ ├─ KeyProblem        3: PostHog refused the key, or nothing selected was readable -> the run stopped
+ ├─ WarehouseProblem  4: the warehouse is unreachable, or another process holds it -> try again later
+ └─ Interrupted     130: someone asked to stop -> what was loaded is whole, the next run goes on
+
+Exit code 1 has no leaf: a table that failed is a result of the run, not an error of the command.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HogsyncError(Exception):
+    """A sentence for the user: what was asked, what came back, what to do."""
+
+    exit_code: ClassVar[int]
+
+
+class UsageError(HogsyncError):
+    """A setting, an argument or a file of settings is wrong."""
+
+    exit_code = 2
+
+
+class KeyProblem(HogsyncError):
+    """PostHog refused the key, also in mid-run, or nothing selected was readable with it."""
+
+    exit_code = 3
+
+
+class WarehouseProblem(HogsyncError):
+    """The warehouse cannot be reached or written, or another process holds it."""
+
+    exit_code = 4
+
+
+class Interrupted(HogsyncError):
+    """The run was asked to stop and did."""
+
+    exit_code = 130

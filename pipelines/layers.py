@@ -1,0 +1,171 @@
+"""Which layer of settings a value stands in, what the layers come to, and what is wrong in one sentence.
+
+A layer is a mapping by environment name, a section being a mapping again:
+`{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`. The earlier layer of a sequence wins.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines import notation
+from pipelines.errors import UsageError
+
+MUST_BE = {
+    "bool_parsing": "1 or 0",
+    "bool_type": "1 or 0",
+    "dict_type": "a section with keys of its own",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_type": "a whole number",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": "a section with keys of its own",
+    "path_type": "a path",
+    "string_type": "a text",
+    "tuple_type": "a list",
+}
+SHOWN = 60
+Steps = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings from one place; `where` finishes "POSTHOG_HOST …" ("in .env")."""
+
+    where: str
+    values: Mapping[str, Any] = field(repr=False)
+    toml: bool = False
+
+    def has(self, path: Steps) -> bool:
+        """Whether this layer says anything about the setting at `path`."""
+        found: Any = self.values
+        for step in path:
+            if not isinstance(found, Mapping) or step not in found:
+                return False
+            found = found[step]
+        return True
+
+    def name(self, path: Steps) -> str:
+        """The setting at `path` as it is written in this layer."""
+        return in_toml(path) if self.toml else in_environment(path)
+
+
+def in_environment(path: Steps) -> str:
+    """`HOGSYNC_PRIVACY__PERSON`."""
+    return "__".join((path[0], *(step.upper() for step in path[1:])))
+
+
+def in_toml(path: Steps) -> str:
+    """`[privacy] person`; a section alone is `[privacy]`."""
+    section, *rest = (path[0].removeprefix("HOGSYNC_").lower(), *path[1:])
+    return " ".join([f"[{'.'.join([section, *rest[:-1]])}]", *rest[-1:]])
+
+
+def merged(layers: Sequence[Layer]) -> dict[str, Any]:
+    """All layers as one, sections merged key by key, the earlier layer winning."""
+    result: dict[str, Any] = {}
+    for layer in reversed(layers):
+        result = _over(layer.values, result)
+    return result
+
+
+def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _over(value, lower[key])
+        if isinstance(value, Mapping) and isinstance(lower.get(key), Mapping)
+        else value
+        for key, value in upper.items()
+    }
+    return {**lower, **both}
+
+
+def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str]) -> Layer:
+    """The sections of HOGSYNC_CONFIG; a file that nobody asked for may be missing."""
+    path = notation.location(Path(given or "hogsync.toml"))
+    try:
+        content = tomllib.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        if given:
+            raise UsageError(f"HOGSYNC_CONFIG is {given}, but there is no such file.") from None
+        content = {}
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {why(error)}.") from None
+    known = [name.removeprefix("HOGSYNC_").lower() for name in sections]
+    for name in content:
+        if {name.upper(), f"HOGSYNC_{name.upper()}"} & plain:
+            raise UsageError(f"{name} in {path} does not belong there; set it in the environment or in .env.")
+        if name not in known:
+            raise UsageError(f"{name} in {path} is not a section of hogsync{did_you_mean(name, known)}")
+    return Layer(
+        f"in {path}", {f"HOGSYNC_{name.upper()}": value for name, value in content.items()}, toml=True
+    )
+
+
+def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
+    """What the file that `setting` names says for `key`."""
+    if not given.get(setting):
+        return Layer("in no file", {})
+    if given.get(key):
+        raise UsageError(f"{key} and {setting} are both set; leave one of them out.")
+    path = notation.location(Path(given[setting]))
+    try:
+        return Layer(f"in {path}", {key: path.read_text("utf-8-sig")})
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{setting} is {path}, which cannot be read: {why(error)}.") from None
+
+
+def why(error: OSError | UnicodeDecodeError) -> str:
+    """What kept a file from being read."""
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"
+
+
+def complaint(
+    error: ValidationError, layers: Sequence[Layer], known: Iterable[Steps], secret: AbstractSet[str]
+) -> str:
+    """The first thing that is wrong: which setting, where it stands, what is allowed; never a secret."""
+    first = error.errors(include_url=False)[0]
+    path = tuple(step for step in first["loc"] if isinstance(step, str) and step != "[key]")
+    if not path:
+        return str(first["ctx"]["error"])
+    layer = next((layer for layer in layers if layer.has(path)), Layer("by default", {}))
+    name = layer.name(path)
+    if first["type"] == "extra_forbidden":
+        names = [layer.name(_beside(other, path)) for other in known]
+        return f"{name} {layer.where} is not a setting of hogsync{did_you_mean(name, names)}"
+    if first["type"] == "value_error":
+        return f"{name} {layer.where} {first['ctx']['error']}."
+    must_be = MUST_BE.get(first["type"], "valid").format(**first.get("ctx", {}))
+    given = "" if path[0] in secret else f"is {_shown(first['input'])}, but "
+    return f"{name} {layer.where} {given}must be {must_be}."
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name, with the nearest known one if any is near."""
+    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else "."
+
+
+def _beside(other: Steps, path: Steps) -> Steps:
+    """`other` with the group's name of `path` for its NAME."""
+    return tuple(mine if step == "NAME" else step for step, mine in zip(other, (*path, *other), strict=False))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,0 +1,155 @@
+"""How values are written in settings: crontabs, spans of time, time zones, lists and pairs.
+
+Each takes what was given and returns its normal form; a ValueError holds the second half of a sentence
+("is '61 * * * *', but its minute must be …").
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+SPAN = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+ITEM = re.compile(r"(\*|\w{1,3}-\w{1,3})(?:/([1-9]\d?))?|(\w{1,3})", re.ASCII)
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Column(NamedTuple):
+    """One of the five columns of a crontab; `names` start at `lowest`."""
+
+    name: str
+    lowest: int
+    highest: int
+    names: tuple[str, ...] = ()
+
+
+COLUMNS = (
+    Column("minute", 0, 59),
+    Column("hour", 0, 23),
+    Column("day of the month", 1, 31),
+    Column("month", 1, 12, MONTHS),
+    Column("weekday", 0, 7, WEEKDAYS),
+)
+
+
+def crontab(value: str) -> str:
+    """The five columns of cron, with weekdays as names.
+
+    Names, because cron's weekday 0 is Sunday and APScheduler's is Monday. Cron joins a day of the month and a
+    weekday by "or", APScheduler by "and": both at once are refused, so that nobody gets the other one.
+    """
+    parts = value.lower().split()
+    if len(parts) != len(COLUMNS):
+        raise ValueError(f"is {value!r}, but a crontab has five columns, as in '0 * * * *' (hourly)")
+    numbers = [_numbers(value, part, column) for part, column in zip(parts, COLUMNS, strict=True)]
+    if parts[4] != "*":
+        if parts[2] != "*":
+            raise ValueError(f"is {value!r}, but either the day of the month or the weekday must be *")
+        parts[4] = ",".join(WEEKDAYS[day] for day in sorted({number % 7 for number in numbers[4]}))
+    return " ".join(parts)
+
+
+def _numbers(value: str, part: str, column: Column) -> set[int]:
+    """Every number that one column of a crontab allows."""
+    ranges = [_range(item, column) for item in part.split(",")]
+    if None in ranges:
+        allowed = f"{column.lowest}-{column.highest}"
+        raise ValueError(
+            f"is {value!r}, but its {column.name} must be of {allowed}, as in 5, 1-5 or 5,7 or */2"
+        )
+    return {number for numbers in ranges for number in numbers or ()}
+
+
+def _range(item: str, column: Column) -> range | None:
+    """The numbers of `5`, `mon`, `1-5`, `1-5/2`, `*` or `*/2`; None if it is none of these."""
+    found = ITEM.fullmatch(item)
+    if not found:
+        return None
+    span, step, one = found.groups()
+    first, _, last = (span or f"{one}-{one}").replace("*", f"{column.lowest}-{column.highest}").partition("-")
+    low, high = _number(first, column), _number(last, column)
+    return range(low, high + 1, int(step or 1)) if column.lowest <= low <= high <= column.highest else None
+
+
+def _number(text: str, column: Column) -> int:
+    """What `5` or `mon` stands for; -1, which no column has, if nothing."""
+    if text in column.names:
+        return column.names.index(text) + column.lowest
+    return int(text) if text.isdecimal() else -1
+
+
+def span(value: object) -> object:
+    """`30m`, `12h`, `1d` or `2w` as a timedelta."""
+    found = re.fullmatch(r"([1-9]\d{0,4})\s*([mhdw])", str(value).strip().lower())
+    if isinstance(value, timedelta):
+        return value
+    if not found:
+        raise ValueError(f"is {value!r}, but must be a span of time such as 30m, 12h, 1d or 2w")
+    return timedelta(**{SPAN[found[2]]: int(found[1])})
+
+
+def written_span(value: timedelta) -> str:
+    """The shortest way to write `value`: `1d`."""
+    for unit in reversed(SPAN):
+        if not value % timedelta(**{SPAN[unit]: 1}):
+            return f"{value // timedelta(**{SPAN[unit]: 1})}{unit}"
+    return str(value)
+
+
+def time_zone(value: str) -> str:
+    """The name of a time zone that this machine knows, such as `Europe/Berlin`."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"is {value!r}, but must be a time zone such as UTC or Europe/Berlin") from None
+    return value
+
+
+def location(path: Path) -> Path:
+    """`path` with ~ for the home folder, or as it is where there is no home folder."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def dataset(value: str) -> str:
+    """A name that Postgres, DuckDB and dlt all take as it is."""
+    # dlt adds _staging and more to it, Postgres cuts names at 63 bytes.
+    if not re.fullmatch(r"(?!pg_)[a-z][a-z0-9]*(_[a-z0-9]+)*", value) or len(value) > 50:
+        raise ValueError(f"is {value!r}, but must be a plain lower-case name such as posthog or posthog_eu")
+    if value in {"main", "temp", "system", "information_schema"}:
+        raise ValueError(f"is {value!r}, which databases keep for themselves; choose another name")
+    return value
+
+
+def long_secret(value: str) -> str:
+    """A secret too long to be guessed, without white space around it."""
+    if len(value.strip()) < 16:
+        raise ValueError("is shorter than 16 characters; set a long random text, or leave the setting out")
+    return value.strip()
+
+
+def listed(value: object) -> object:
+    """A list as TOML has it, or for an environment variable `a, b` or `["a", "b"]`."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("must be a list such as a, b") from None
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def paired(value: object) -> object:
+    """A table as TOML has it, or for an environment variable `a = x, b = y`."""
+    if not isinstance(value, str):
+        return value
+    pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError("must be pairs such as comments.content = drop, cohorts.filters = hash")
+    return {key.strip(): given.strip() for key, _, given in pairs}

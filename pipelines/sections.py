@@ -1,0 +1,114 @@
+"""The sections of `hogsync.toml`: their keys, defaults and meanings (the docstring below each key)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from pipelines import notation
+
+Handling = Literal["keep", "hash", "drop"]
+Listed = BeforeValidator(notation.listed)
+
+
+class Section(BaseModel):
+    """One section of `hogsync.toml`."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
+    )
+
+
+class Selection(Section):
+    """What a sync without names takes."""
+
+    tables: Annotated[tuple[str, ...], Listed] = ()
+    """Tables to sync; empty: every table but those with data about your customers."""
+
+
+class Group(Section):
+    """Tables that the schedule syncs together."""
+
+    crontab: Annotated[str, AfterValidator(notation.crontab)] = "0 * * * *"
+    """When the group is synced: minute, hour, day of the month, month, weekday."""
+    tables: Annotated[tuple[str, ...], Listed] = ()
+    """The group's tables; empty: the whole selection."""
+    timezone: Annotated[str, AfterValidator(notation.time_zone)] = "UTC"
+    """The clock that the crontab goes by, such as Europe/Berlin."""
+
+
+def plain_names(groups: dict[str, Group]) -> dict[str, Group]:
+    """`groups`, each name such as an environment variable can have too."""
+    for name in groups:
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
+            raise ValueError(
+                f"has a group {name!r}, but that may hold only lower-case letters, digits, - and _"
+            )
+    return groups
+
+
+class Projects(Section):
+    """Which projects are read."""
+
+    only: Annotated[tuple[int, ...], Listed] = ()
+    """Ids of the projects to read; empty: every project that the key reaches."""
+
+
+class Privacy(Section):
+    """What is done with each class of data before it is stored."""
+
+    person: Handling = "keep"
+    """Identities of colleagues, IP addresses: keep, hash or drop."""
+    recipient: Handling = "hash"
+    """External addresses, such as recipients of subscriptions: keep, hash or drop."""
+    text: Handling = "keep"
+    """Free text, such as comments: keep, hash or drop."""
+    customer: Handling = "drop"
+    """Data about your own customers: keep, hash or drop."""
+    columns: Annotated[dict[str, Handling], BeforeValidator(notation.paired)] = Field(default={})
+    """Single columns that differ from their class, as in "comments.content" = "drop"."""
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_of_tables(cls, columns: dict[str, Handling]) -> dict[str, Handling]:
+        for name in columns:
+            if not re.fullmatch(r"[a-z]\w*\.[a-z]\w*", name):
+                raise ValueError(f"names {name!r}; write table.column, as in comments.content")
+        return columns
+
+
+class History(Section):
+    """Earlier versions of rows."""
+
+    enabled: bool = True
+    """Whether <table>_history keeps every version of a row."""
+
+
+class Rate(Section):
+    """The most requests that a run sends."""
+
+    per_minute: int | None = Field(default=None, gt=0)
+    """Requests a minute; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
+    per_hour: int | None = Field(default=None, gt=0)
+    """Requests an hour; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
+
+
+class Lists(Section):
+    """How PostHog's lists are walked."""
+
+    page_size: int = Field(default=1000, ge=1, le=10_000)
+    """Rows a page, where PostHog lets the reader choose."""
+    in_flight: int = Field(default=8, ge=1, le=32)
+    """Lists read at the same time."""
+    full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
+    """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
+
+
+class Turns(Section):
+    """Taking turns at the warehouse."""
+
+    wait: float = Field(default=60, ge=0)
+    """Seconds to wait for a warehouse that another process holds."""

@@ -1,0 +1,240 @@
+"""Everything that can be set, and the only place that reads the environment, `.env` and `hogsync.toml`.
+
+Precedence: `load(overrides)` > environment > `.env` > `hogsync.toml` > the defaults here and in `sections`.
+A setting has one name, its environment variable; a key of a section of `hogsync.toml` is there
+`HOGSYNC_<SECTION>__<KEY>`. What it means is the docstring below it; `SETTINGS` has them all as data, for the
+docs and their test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipelines import addresses, notation
+from pipelines.addresses import Warehouse
+from pipelines.entries import entries
+from pipelines.errors import UsageError
+from pipelines.hash_key import kept_hash_key
+from pipelines.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
+from pipelines.sections import (
+    Group,
+    History,
+    Lists,
+    Privacy,
+    Projects,
+    Rate,
+    Selection,
+    Turns,
+    plain_names,
+)
+
+KEY, KEY_FILE = "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PERSONAL_API_KEY_FILE"
+SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
+# What may carry our prefix without being ours: the switches of the test suite, and what Kubernetes puts into
+# every pod for a Service whose name begins with hogsync.
+FOREIGN = re.compile(r"HOGSYNC_(TEST_\w+|(\w+_)?SERVICE_(HOST|PORT)(_\w+)?|(\w+_)?PORT(_\d+_\w+)?)")
+
+Location = Annotated[Path, AfterValidator(notation.location)]
+Key = Annotated[SecretStr, BeforeValidator(addresses.personal_key)]
+HashKey = Annotated[SecretStr, BeforeValidator(notation.long_secret)]
+
+
+def setting(name: str, default: object = None) -> Any:
+    """A field of `Settings`, known everywhere by its environment variable."""
+    return Field(default=default, validation_alias=name)
+
+
+class Settings(BaseSettings):
+    """All settings, checked; safe to print, because whatever is secret hides itself."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        use_attribute_docstrings=True,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # compose files pass on what is not set as empty
+        enable_decoding=False,  # lists are written a, b there and not as JSON
+        hide_input_in_errors=True,
+    )
+
+    insecure_http: bool = setting("HOGSYNC_INSECURE_HTTP", default=False)
+    """1 allows plain http to a POSTHOG_HOST that is not this machine: the key then travels unencrypted."""
+    origin: str = setting("POSTHOG_HOST", "https://us.posthog.com")
+    """The PostHog to read: https://us.posthog.com, https://eu.posthog.com or your own."""
+    key: Key | None = setting(KEY)
+    """The personal API key (phx_…) to read with."""
+    key_file: Location | None = setting(KEY_FILE)
+    """A file that holds the key instead, such as a Docker or Kubernetes secret."""
+    warehouse: Annotated[Warehouse, BeforeValidator(Warehouse.parse)] = setting(
+        "WAREHOUSE_URL", "duckdb:///hogsync.duckdb"
+    )
+    """Where the rows go: duckdb:///file, duckdb:////absolute/file or postgresql://user:password@host/database."""
+    dataset: Annotated[str, AfterValidator(notation.dataset)] = setting("HOGSYNC_DATASET", "posthog")
+    """The schema in the warehouse; one for each PostHog."""
+    hash_key: HashKey | None = setting("HOGSYNC_HASH_KEY")
+    """The secret of the hashes; unset: a random one is made and kept in HOGSYNC_HOME."""
+    config: Location = setting("HOGSYNC_CONFIG", "hogsync.toml")
+    """The file with the sections below; it must exist only if this is set."""
+    home: Location = setting("HOGSYNC_HOME", ".hogsync")
+    """The folder for working files."""
+    selection: Selection = setting("HOGSYNC_SELECTION", Selection())
+    groups: Annotated[dict[str, Group], AfterValidator(plain_names)] = setting(
+        "HOGSYNC_GROUPS", {"all": Group()}
+    )
+    projects: Projects = setting("HOGSYNC_PROJECTS", Projects())
+    privacy: Privacy = setting("HOGSYNC_PRIVACY", Privacy())
+    history: History = setting("HOGSYNC_HISTORY", History())
+    rate: Rate = setting("HOGSYNC_RATE", Rate())
+    lists: Lists = setting("HOGSYNC_LISTS", Lists())
+    turns: Turns = setting("HOGSYNC_WAREHOUSE", Turns())
+    _origin_name: str = PrivateAttr(default="")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands in: it merges the sources itself, to say where a wrong value stands."""
+        return (init_settings,)
+
+    @field_validator("origin")
+    @classmethod
+    def _pinned_origin(cls, value: str, info: ValidationInfo) -> str:
+        return addresses.origin(value, insecure=info.data.get("insecure_http", False))
+
+    @model_validator(mode="after")
+    def _names_apart(self) -> Self:
+        _refuse_one_name(self.warehouse, self.dataset)
+        return self
+
+    @property
+    def origin_name(self) -> str:
+        """Whose rows these are, as the warehouse records it: the origin, or `sandbox` whatever its port."""
+        return self._origin_name or self.origin
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait for a held warehouse; may be infinite."""
+        return self.turns.wait
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must never be printed, logged or stored."""
+        own = [secret.get_secret_value() for secret in (self.key, self.hash_key) if secret]
+        return (*own, *self.warehouse.secrets)
+
+    def require_key(self) -> SecretStr:
+        """The key, or UsageError with the way to one."""
+        if self.key is None:
+            raise UsageError(
+                "No PostHog key is set: make a personal API key with read scopes at "
+                f"{self.origin}/settings/user-api-keys and put {KEY}=phx_… into .env, "
+                "or try everything without a key by hogsync sync --sandbox."
+            )
+        return self.key
+
+    def hash_key_bytes(self) -> bytes:
+        """The secret of the hashes: the one that is set, else the one kept in HOGSYNC_HOME."""
+        return self.hash_key.get_secret_value().encode() if self.hash_key else kept_hash_key(self.home)
+
+    def for_sandbox(self, url: str, key: str) -> Self:
+        """These settings for a sandbox at `url`: its own file, all its projects, recorded as one origin."""
+        warehouse = Warehouse.parse("duckdb:///sandbox.duckdb")
+        try:
+            _refuse_one_name(warehouse, self.dataset)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        own = {
+            "origin": url.rstrip("/"),
+            "key": SecretStr(key),
+            "warehouse": warehouse,
+            "projects": Projects(),
+        }
+        copy = self.model_copy(update=own)
+        copy._origin_name = "sandbox"  # noqa: SLF001
+        return copy
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process; UsageError with one sentence for anything wrong.
+
+    `overrides` is by environment name, a section being a mapping:
+    `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
+    """
+    layers = [Layer("as given", dict(overrides or {})), _environment(), _dot_env()]
+    layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), PLAIN, SECTIONS))
+    layers.append(key_file(merged(layers), KEY, KEY_FILE))
+    try:
+        return Settings(**merged(layers))
+    except ValidationError as error:
+        raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
+
+
+def _environment() -> Layer:
+    return _variables("in the environment", EnvSettingsSource(Settings))
+
+
+def _dot_env() -> Layer:
+    try:
+        source = DotEnvSettingsSource(Settings, env_file=".env", env_file_encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f".env cannot be read: {why(error)}.") from error
+    return _variables("in .env", source)
+
+
+def _variables(where: str, source: EnvSettingsSource) -> Layer:
+    """What `source` says about our settings; a HOGSYNC_ variable that is none of them is refused."""
+    for variable in source.env_vars:
+        name = variable.upper()
+        head, nested, _ = name.partition("__")
+        if (
+            not name.startswith("HOGSYNC_")
+            or FOREIGN.fullmatch(name)
+            or head in (SECTIONS if nested else PLAIN)
+        ):
+            continue
+        near = did_you_mean(name, [entry.name for entry in SETTINGS])
+        raise UsageError(f"{name} {where} is not a setting of hogsync{near}")
+    ours = {*PLAIN, *SECTIONS}
+    return Layer(where, {name: value for name, value in source().items() if name in ours})
+
+
+def _refuse_one_name(warehouse: Warehouse, dataset: str) -> None:
+    """DuckDB takes `posthog.users` for ambiguous if its file has that name too, or that of dlt's staging."""
+    if warehouse.kind == "duckdb" and warehouse.catalog in {dataset, f"{dataset}_staging"}:
+        raise ValueError(
+            f"The dataset {dataset} (HOGSYNC_DATASET) and the DuckDB file {warehouse.label} (WAREHOUSE_URL) "
+            "are of one name, and DuckDB cannot tell them apart; rename one of them."
+        )
+
+
+SETTINGS = tuple(entries(Settings))
+PLAIN = frozenset(entry.name for entry in SETTINGS if not entry.toml)
+SECTIONS = tuple(dict.fromkeys(entry.steps[0] for entry in SETTINGS if entry.toml))
