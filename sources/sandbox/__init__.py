@@ -95,8 +95,9 @@ class Sandbox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
@@ -114,8 +115,19 @@ def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: 
 
     Raises RuntimeError when it ends before it listens (its own words are then on stderr).
     """
-    command = [sys.executable, "-m", "sources.sandbox", "--port", str(port), "--seed", str(seed),
-               "--size", str(size), "--exit-with-stdin", *(["--canaries"] if canaries else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "sources.sandbox",
+        "--port",
+        str(port),
+        "--seed",
+        str(seed),
+        "--size",
+        str(size),
+        "--exit-with-stdin",
+        *(["--canaries"] if canaries else []),
+    ]
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
     line = process.stdout.readline() if process.stdout else b""

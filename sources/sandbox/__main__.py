@@ -23,7 +23,9 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another company")
     parser.add_argument("--size", default="small", help="small, medium, or how many times as large as small")
-    parser.add_argument("--canaries", action="store_true", help="mark personal data so that leaks can be found")
+    parser.add_argument(
+        "--canaries", action="store_true", help="mark personal data so that leaks can be found"
+    )
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")
     chosen = parser.parse_args(words)
     size = str(chosen.size)
@@ -35,8 +37,8 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 
 def serve(chosen: argparse.Namespace) -> None:
     """Found the company and serve it until a signal (or the end of standard input) comes."""
-    from sources.sandbox.company import found  # noqa: PLC0415 - Django must be set up before
-    from sources.sandbox.server import Server  # noqa: PLC0415
+    from sources.sandbox.company import found
+    from sources.sandbox.server import Server
 
     WORLD.seed, WORLD.size, WORLD.canaries = chosen.seed, chosen.size, chosen.canaries
     found(WORLD)
@@ -75,7 +77,9 @@ def main() -> int:
         try:
             serve(chosen)
         except OSError as error:
-            sys.stderr.write(f"The sandbox cannot listen on port {chosen.port}: {error.strerror}. Try --port 0.\n")
+            sys.stderr.write(
+                f"The sandbox cannot listen on port {chosen.port}: {error.strerror}. Try --port 0.\n"
+            )
             return 2
     return 0
 

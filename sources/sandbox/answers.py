@@ -44,8 +44,10 @@ class PaymentRequired(exceptions.APIException):
 
     status_code = 402
     default_code = "payment_required"
-    default_detail = ("Subscriptions is part of the premium PostHog offering. To use it, subscribe to PostHog Cloud "
-                      "with a generous free tier.")
+    default_detail = (
+        "Subscriptions is part of the premium PostHog offering. To use it, subscribe to PostHog Cloud "
+        "with a generous free tier."
+    )
 
 
 def refusal(error: Exception, context: Any) -> Response:
@@ -56,8 +58,10 @@ def refusal(error: Exception, context: Any) -> Response:
         # A cursor or filter that holds no time breaks PostHog as well; anything else is our own mistake.
         if not isinstance(error, NotATime):
             traceback.print_exception(error, file=sys.stderr)
-        return Response({"type": "server_error", "code": "error", "detail": "A server error occurred.", "attr": None},
-                        status=500)
+        return Response(
+            {"type": "server_error", "code": "error", "detail": "A server error occurred.", "attr": None},
+            status=500,
+        )
     kind = next((name for type_, name in TYPES if isinstance(known, type_)), "server_error")
     code, detail, attr = _first(known)
     headers = {}
@@ -65,7 +69,12 @@ def refusal(error: Exception, context: Any) -> Response:
         headers["WWW-Authenticate"] = known.auth_header
     if getattr(known, "wait", None):
         headers["Retry-After"] = f"{known.wait:.0f}"
-    body = {"type": kind, "code": "invalid_input" if code == "invalid" else code, "detail": detail, "attr": attr}
+    body = {
+        "type": kind,
+        "code": "invalid_input" if code == "invalid" else code,
+        "detail": detail,
+        "attr": attr,
+    }
     return Response(body, status=known.status_code, headers=headers)
 
 

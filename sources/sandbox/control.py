@@ -1,4 +1,4 @@
-"""The control interface under `/_sandbox/`: truth, time, keys, gates, options. No key needed, not in the log."""
+"""The control interface under `/_sandbox/`; it needs no key and stays out of the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any
 
+import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sources.sandbox.company.marks import written
@@ -20,7 +21,7 @@ Verb = Callable[[dict[str, Any]], Any]
 
 
 def answering(**verbs: Verb) -> Callable[[HttpRequest], HttpResponse]:
-    """A view that hands the body (or query) to a verb's function; its mistakes are a 400 with their sentence."""
+    """A view that hands the body or query to a verb's function; mistakes are a 400 with a sentence."""
 
     def view(request: HttpRequest) -> HttpResponse:
         verb = verbs.get(str(request.method))
@@ -28,7 +29,7 @@ def answering(**verbs: Verb) -> Callable[[HttpRequest], HttpResponse]:
             return JsonResponse({"error": f"{request.method} is not offered here"}, status=405)
         try:
             asked = json.loads(request.body) if request.body else request.GET.dict()
-            return JsonResponse(verb(asked), safe=False)
+            return HttpResponse(msgspec.json.encode(verb(asked)), content_type="application/json")
         except (KeyError, TypeError, ValueError, StopIteration) as error:
             return JsonResponse({"error": f"{type(error).__name__}: {error}"}, status=400)
 
@@ -37,19 +38,19 @@ def answering(**verbs: Verb) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def show_truth(asked: dict[str, Any]) -> Any:
-    """GET truth/?key=label"""
+    """`GET truth/?key=label`."""
     return truth(WORLD.key_called(asked.get("key", "owner")))
 
 
 def show_requests(asked: dict[str, Any]) -> Any:
-    """GET requests/"""
+    """`GET requests/`."""
     del asked
     with WORLD.lock:
         return list(WORLD.log)
 
 
 def forget_requests(asked: dict[str, Any]) -> Any:
-    """DELETE requests/"""
+    """`DELETE requests/`."""
     del asked
     with WORLD.lock:
         WORLD.log.clear()
@@ -57,13 +58,13 @@ def forget_requests(asked: dict[str, Any]) -> Any:
 
 
 def make_key(asked: dict[str, Any]) -> Any:
-    """POST keys/ {"label", "user", "scopes", "scoped_teams", "scoped_organizations"}"""
+    """`POST keys/ {"label", "user", "scopes", "scoped_teams", "scoped_organizations"}`."""
     label, user = str(asked.pop("label")), str(asked.pop("user", "owner"))
     return {"key": WORLD.new_key(label, user, **asked).token}
 
 
 def change_key(asked: dict[str, Any]) -> Any:
-    """PATCH keys/ {"label", and what of it changes: scopes, scoped_teams, scoped_organizations, revoked}"""
+    """`PATCH keys/ {"label", "scopes", "scoped_teams", "scoped_organizations", "revoked"}`."""
     key = WORLD.key_called(asked.pop("label"))
     for name, value in asked.items():
         setattr(key, name, value)
@@ -71,50 +72,54 @@ def change_key(asked: dict[str, Any]) -> Any:
 
 
 def add_gate(asked: dict[str, Any]) -> Any:
-    """POST gates/ {"table", "status", "project"}"""
+    """`POST gates/ {"table", "status", "project"}`."""
     WORLD.gates.append(Gate(**asked))
     return {"gates": len(WORLD.gates)}
 
 
 def open_gates(asked: dict[str, Any]) -> Any:
-    """DELETE gates/"""
+    """`DELETE gates/`."""
     del asked
     WORLD.gates.clear()
     return {}
 
 
 def add_fault(asked: dict[str, Any]) -> Any:
-    """POST faults/ a rule, see `faults.py`"""
+    """`POST faults/ a rule, see `faults.py``."""
     return {"faults": FAULTS.add(Rule(**asked))}
 
 
 def clear_faults(asked: dict[str, Any]) -> Any:
-    """DELETE faults/"""
+    """`DELETE faults/`."""
     del asked
     FAULTS.clear()
     return {}
 
 
 def let_time_pass(asked: dict[str, Any]) -> Any:
-    """POST advance/ {"steps": days}"""
+    """`POST advance/ {"steps": days}`."""
     for _ in range(int(asked.get("steps", 1))):
         advance(WORLD)
     return {"now": written(WORLD.now), "step": WORLD.step}
 
 
 def change_rows(asked: dict[str, Any]) -> Any:
-    """POST edit/ a change, see `edits.py`"""
+    """`POST edit/ a change, see `edits.py``."""
     return {"rows": edit(WORLD, **asked)}
 
 
 def remove_rows(asked: dict[str, Any]) -> Any:
-    """POST clear/ {"table", "project"}"""
+    """`POST clear/ {"table", "project"}`."""
     project = asked.get("project")
-    return {"rows": edit(WORLD, asked["table"], delete=True, parents={} if project is None else {"project_id": project})}
+    return {
+        "rows": edit(
+            WORLD, asked["table"], delete=True, parents={} if project is None else {"project_id": project}
+        )
+    }
 
 
 def set_options(asked: dict[str, Any]) -> Any:
-    """POST options/ {name: value}"""
+    """`POST options/ {name: value}`."""
     known = {field.name for field in fields(Options)}
     for name, value in asked.items():
         if name not in known:

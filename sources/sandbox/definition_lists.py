@@ -1,11 +1,11 @@
-"""Event and property definitions (core.md §7 and §8)."""
+"""Event and property definitions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Length, TruncDate
+from django.db.models.functions import Length, Substr
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,8 +20,18 @@ from sources.sandbox.world import WORLD
 TYPES = ("event", "person", "group", "session")
 EVENT_TYPES = ("event", "event_custom", "event_posthog", "all", "action_event")
 # Made by ingestion itself: such event properties are never listed.
-NEVER_LISTED = ("distinct_id", "$set", "$set_once", "$initial_referrer", "$initial_referring_domain", "$groups",
-                "$group_type", "$group_key", "$group_set", *(f"$group_{index}" for index in range(5)))
+NEVER_LISTED = (
+    "distinct_id",
+    "$set",
+    "$set_once",
+    "$initial_referrer",
+    "$initial_referring_domain",
+    "$groups",
+    "$group_type",
+    "$group_key",
+    "$group_set",
+    *(f"$group_{index}" for index in range(5)),
+)
 
 
 def never_listed() -> Q:
@@ -67,7 +77,8 @@ class EventDefinitions(Listing):
 
 def _sorted_by(word: str) -> Any:
     column, _, day = word.lstrip("-").partition("::")
-    value = TruncDate(column) if day else F(column)
+    # Times are kept as text that begins with the day; SQLite has no dates of its own.
+    value = Substr(column, 1, 10) if day else F(column)
     return value.desc(nulls_last=True) if word.startswith("-") else value.asc(nulls_first=True)
 
 
@@ -92,6 +103,10 @@ class PropertyDefinition(Definition):
     """One property definition."""
 
     scope, table = "property_definition", "property_definitions"
+
+    def below(self) -> dict[str, str]:
+        """Of any type."""
+        return {}
 
 
 class _Properties(paging.Capped):
@@ -119,14 +134,22 @@ class PropertyDefinitions(Listing):
         if kind != "group" and index is not None:
             raise bad("type", "`group_type_index` must not be set unless `type` is `group`")
         if index is not None and index not in map(str, range(5)):
-            raise bad("group_type_index", "A valid integer is required." if not index.isdecimal()
-                      else "Ensure this value is less than or equal to 4.")
+            raise bad(
+                "group_type_index",
+                "A valid integer is required."
+                if not index.isdecimal()
+                else "Ensure this value is less than or equal to 4.",
+            )
         return kind if index is None else f"group:{index}"
 
+    def below(self) -> dict[str, str]:
+        """Of one type."""
+        return {"parent": self.kind()}
+
     def narrow(self, records: QuerySet[Record]) -> QuerySet[Record]:
-        """Of one type, less what is never listed."""
+        """Less what is never listed."""
         asked = self.request.query_params
-        records = records.filter(parent=self.kind()).exclude(never_listed())
+        records = records.exclude(never_listed())
         if asked.get("properties"):
             records = records.filter(name__in=asked["properties"].split(","))
         if asked.get("is_numerical") in ("true", "false"):
@@ -155,11 +178,21 @@ class PropertyDefinitions(Listing):
 
     def _wanted(self, row: Row) -> bool:
         asked = self.request.query_params
-        return (asked.get("search", "").lower() in row["name"].lower()
-                and row["name"] in asked.get("properties", row["name"]).split(","))
+        return asked.get("search", "").lower() in row["name"].lower() and row["name"] in asked.get(
+            "properties", row["name"]
+        ).split(",")
 
 
 def virtual_rows(kind: str) -> list[Row]:
     """The properties that PostHog computes; their ids are no uuids and repeat in every project."""
-    return [{"id": f"$builtin_{name}", "name": name, "is_numerical": type_ == "Numeric", "property_type": type_,
-             "tags": [], "virtual": True} for name, type_ in VIRTUAL_PROPERTIES.get(kind.partition(":")[0], ())]
+    return [
+        {
+            "id": f"$builtin_{name}",
+            "name": name,
+            "is_numerical": type_ == "Numeric",
+            "property_type": type_,
+            "tags": [],
+            "virtual": True,
+        }
+        for name, type_ in VIRTUAL_PROPERTIES.get(kind.partition(":")[0], ())
+    ]

@@ -1,4 +1,4 @@
-"""What a key can find out first: itself, its owner, organizations, members, projects (core.md §1.3 and §2)."""
+"""What a key can find out first: itself, its owner, organizations, members, projects."""
 
 from __future__ import annotations
 
@@ -33,11 +33,21 @@ class CurrentKey(Reading):
         """Never the value."""
         del request
         key = self.key
-        return Response({
-            "id": f"sandboxkey{key.number}", "label": key.label, "value": None,
-            "mask_value": f"phx_...{key.token[-4:]}", "created_at": written(BEGINNING - timedelta(days=30)),
-            "last_used_at": written(WORLD.now), "last_rolled_at": None, "user_id": key.user, "scopes": key.scopes,
-            "scoped_teams": key.scoped_teams, "scoped_organizations": key.scoped_organizations})
+        return Response(
+            {
+                "id": f"sandboxkey{key.number}",
+                "label": key.label,
+                "value": None,
+                "mask_value": f"phx_...{key.token[-4:]}",
+                "created_at": written(BEGINNING - timedelta(days=30)),
+                "last_used_at": written(WORLD.now),
+                "last_rolled_at": None,
+                "user_id": key.user,
+                "scopes": key.scopes,
+                "scoped_teams": key.scoped_teams,
+                "scoped_organizations": key.scoped_organizations,
+            }
+        )
 
 
 class KeyList(Reading):
@@ -52,7 +62,7 @@ class KeyList(Reading):
 
 
 class Users(Listing):
-    """By id: the owner alone, or every active user of the instance for a staff key. Reading is not throttled."""
+    """By id: the owner alone, or all active users for a staff key. Reading is not throttled."""
 
     scope, table = "user", "users"
     throttle_classes = ()
@@ -87,9 +97,12 @@ class User(Reading):
         """Others only for staff."""
         own = ident in ("@me", request.user["uuid"])
         if not own and not request.user["is_staff"]:
-            raise PermissionDenied("As a non-staff user you're only allowed to access the `@me` user instance.")
-        found = Record.objects.filter(table="users", data__is_active=True,
-                                      data__uuid=request.user["uuid"] if own else ident).first()
+            raise PermissionDenied(
+                "As a non-staff user you're only allowed to access the `@me` user instance."
+            )
+        found = Record.objects.filter(
+            table="users", data__is_active=True, data__uuid=request.user["uuid"] if own else ident
+        ).first()
         if found is None:
             raise NotFound
         return Response(Showing(self.key).user(found.data))
@@ -102,8 +115,11 @@ class Organizations(Listing):
 
     def records(self) -> QuerySet[Record]:
         """Memberships decide, then the key."""
-        seen = [ident for ident in organizations_of(self.key.user)
-                if not self.key.scoped_organizations or ident in self.key.scoped_organizations]
+        seen = [
+            ident
+            for ident in organizations_of(self.key.user)
+            if not self.key.scoped_organizations or ident in self.key.scoped_organizations
+        ]
         return super().records().filter(uid__in=seen)
 
 
@@ -131,13 +147,15 @@ class Projects(Listing):
 
 
 class AllProjects(Projects):
-    """The root list: judged against the organization that the owner last looked at, so of little use to keys."""
+    """The root list: judged against the organization that the owner last looked at."""
 
     def records(self) -> QuerySet[Record]:
         """Of the current organization."""
         current = organizations_of(self.key.user)[:1]
         if self.key.scoped_organizations and current[0] not in self.key.scoped_organizations:
-            raise PermissionDenied(f"API key does not have access to the requested organization: ID {current[0]}.")
+            raise PermissionDenied(
+                f"API key does not have access to the requested organization: ID {current[0]}."
+            )
         return super().records().filter(organization__in=current)
 
 
@@ -165,8 +183,11 @@ class Members(Listing):
             users = users.filter(data__email=asked["email"])
         if asked.get("search"):
             words = asked["search"]
-            users = users.filter(Q(data__email__icontains=words) | Q(data__first_name__icontains=words)
-                                 | Q(data__last_name__icontains=words))
+            users = users.filter(
+                Q(data__email__icontains=words)
+                | Q(data__first_name__icontains=words)
+                | Q(data__last_name__icontains=words)
+            )
         if "updated_after" in asked:
             # Text that is no time breaks PostHog with a 500; a raw + arrives as a space.
             records = records.filter(updated_at__gt=datetime.fromisoformat(asked["updated_after"]))

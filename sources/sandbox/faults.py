@@ -1,12 +1,13 @@
 """What can go wrong on the way, on demand.
 
-A rule is `{"path": regex over path and query, "kind": …, "times": n or null for ever, "skip": matches let pass first}`
-and, by kind: `status`, `body`, `headers`, `seconds`, `row`.
+A rule is `{"path": regex over path and query, "kind": ..., "times": n or null for ever, "skip": n}` (so many
+matches pass first) and, by kind: `status`, `body`, `headers`, `seconds`, `row`.
 
-Instead of the answer: status (a refusal in PostHog's shape, or `body`), html, empty, not_json, redirect, reset (the
-socket is torn down), hang (nothing comes for `seconds`, then the socket goes).
-To the answer: latency (waits), slow (trickles), truncated (the socket closes before the promised length), gzip_broken,
-no_envelope, array, next_foreign (a link to another host), next_same (a link to itself), drop_row (row `row` is gone).
+Instead of the answer: status (a refusal in PostHog's shape, or `body`), html, empty, not_json, redirect,
+reset (the socket is torn down), hang (nothing comes for `seconds`, then the socket goes).
+To the answer: latency (waits), slow (trickles), truncated (the socket closes before the promised length),
+gzip_broken, no_envelope, array, next_foreign (a link to another host), next_same (a link to itself), drop_row
+(the row at position `row` is gone).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -26,11 +27,28 @@ import msgspec
 Answer = tuple[str, list[tuple[str, str]], bytes]
 HTML = b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 FOREIGN = "https://elsewhere.example"
-KINDS = ("status", "html", "empty", "not_json", "redirect", "reset", "hang", "latency", "slow", "truncated",
-         "gzip_broken", "no_envelope", "array", "next_foreign", "next_same", "drop_row")
-CODES = {401: ("authentication_error", "authentication_failed"), 402: ("server_error", "payment_required"),
-         403: ("authentication_error", "permission_denied"), 404: ("invalid_request", "not_found"),
-         429: ("throttled_error", "throttled")}
+IN_JSON = ("no_envelope", "array", "next_foreign", "next_same", "drop_row")
+KINDS = (
+    "status",
+    "html",
+    "empty",
+    "not_json",
+    "redirect",
+    "reset",
+    "hang",
+    "latency",
+    "slow",
+    "truncated",
+    "gzip_broken",
+    *IN_JSON,
+)
+CODES = {
+    401: ("authentication_error", "authentication_failed"),
+    402: ("server_error", "payment_required"),
+    403: ("authentication_error", "permission_denied"),
+    404: ("invalid_request", "not_found"),
+    429: ("throttled_error", "throttled"),
+}
 
 
 @dataclass(slots=True)
@@ -129,32 +147,25 @@ def _line(status: int) -> str:
 
 def spoilt(rule: Rule, answer: Answer, url: str) -> Answer:
     """The true answer with one thing wrong in its JSON."""
-    change = CHANGES.get(rule.kind)
     status, headers, body = answer
-    if change is None or not status.startswith("200"):
+    if rule.kind not in IN_JSON or not status.startswith("200"):
         return answer
-    return status, headers, msgspec.json.encode(change(msgspec.json.decode(body), rule, url))
+    return status, headers, msgspec.json.encode(_wrong(rule, msgspec.json.decode(body), url))
 
 
-def _without_row(page: Any, rule: Rule, url: str) -> Any:
-    del url
-    kept = [row for at, row in enumerate(page["results"] if isinstance(page, dict) else page) if at != rule.row]
-    return {**page, "results": kept} if isinstance(page, dict) else kept
-
-
-def _foreign(page: Any, rule: Rule, url: str) -> Any:
-    del rule, url
+def _wrong(rule: Rule, page: Any, url: str) -> Any:
+    if rule.kind == "no_envelope":
+        return {"detail": "nothing to see here"}
+    if isinstance(page, list):
+        return [row for at, row in enumerate(page) if at != rule.row] if rule.kind == "drop_row" else page
+    rows = page.get("results", [])
+    if rule.kind == "array":
+        return rows
+    if rule.kind == "drop_row":
+        return {**page, "results": [row for at, row in enumerate(rows) if at != rule.row]}
     link = page.get("next")
-    return {**page, "next": link and re.sub(r"^https?://[^/]+", FOREIGN, link)}
-
-
-CHANGES: dict[str, Callable[[Any, Rule, str], Any]] = {
-    "no_envelope": lambda page, rule, url: {"detail": "nothing to see here"},
-    "array": lambda page, rule, url: page["results"] if isinstance(page, dict) else page,
-    "next_foreign": _foreign,
-    "next_same": lambda page, rule, url: {**page, "next": url},
-    "drop_row": _without_row,
-}
+    foreign = link and re.sub(r"^https?://[^/]+", FOREIGN, link)
+    return {**page, "next": url if rule.kind == "next_same" else foreign}
 
 
 def reset(connection: Any) -> None:
@@ -175,4 +186,4 @@ def pieces(rule: Rule | None, body: bytes) -> Iterator[bytes]:
     step = max(1, len(body) // 10)
     for at in range(0, len(body), step):
         time.sleep((2.0 if rule.seconds is None else rule.seconds) / 10)
-        yield body[at:at + step]
+        yield body[at : at + step]

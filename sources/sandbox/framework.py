@@ -1,4 +1,4 @@
-"""Django, set up in code: one SQLite file in a temporary folder, no apps, no middleware that is not needed."""
+"""Django, set up in code: one SQLite file in a temporary folder, no app, no middleware."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ def set_up(folder: Path) -> None:
     settings.configure(
         ALLOWED_HOSTS=["*"],
         APPEND_SLASH=False,
-        DATABASES={"default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": str(folder / "company.sqlite3"),
-            "CONN_MAX_AGE": None,
-            "OPTIONS": {
-                "timeout": 30,
-                "transaction_mode": "IMMEDIATE",
-                # A reader sees a company before or after a change, never half of it; safe on disk it need not be.
-                "init_command": "PRAGMA journal_mode=wal; PRAGMA synchronous=off;",
-            },
-        }},
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(folder / "company.sqlite3"),
+                "CONN_MAX_AGE": None,
+                "OPTIONS": {
+                    "timeout": 30,
+                    "transaction_mode": "IMMEDIATE",
+                    # A reader sees the company before or after a change, never half of it.
+                    "init_command": "PRAGMA journal_mode=wal; PRAGMA synchronous=off;",
+                },
+            }
+        },
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=["rest_framework"],
         LOGGING_CONFIG=None,
@@ -36,16 +38,16 @@ def set_up(folder: Path) -> None:
             "PAGE_SIZE": 100,
         },
         ROOT_URLCONF="sources.sandbox.routes",
-        SECRET_KEY="the sandbox signs nothing",  # noqa: S106
+        SECRET_KEY="the sandbox signs nothing",
         TIME_ZONE="UTC",
         USE_TZ=True,
     )
     django.setup()
-    # Refusals are this server's daily work; what was asked and answered stands in the control interface's log.
+    # Refusals are this server's daily work; they stand in the control interface's log.
     logging.getLogger("django").setLevel(logging.CRITICAL)
-    from django.db import connection  # noqa: PLC0415 - needs the settings above
+    from django.db import connection
 
-    from sources.sandbox.records import Record  # noqa: PLC0415
+    from sources.sandbox.records import Record
 
     with connection.schema_editor() as editor:
         editor.create_model(Record)

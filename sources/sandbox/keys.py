@@ -27,13 +27,15 @@ class PersonalKey(BaseAuthentication):
             raise AuthenticationFailed("Personal API key found in request Authorization header is invalid.")
         owner = person(key.user)
         if not owner["is_active"]:
-            raise AuthenticationFailed("User associated with personal API key found in request Authorization header "
-                                       "is inactive.")
+            raise AuthenticationFailed(
+                "User associated with personal API key found in request Authorization header is inactive."
+            )
         return owner, key
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 says in `WWW-Authenticate`."""
-        return f'Bearer resource_metadata="{request.build_absolute_uri("/.well-known/oauth-protected-resource")}"'
+        metadata = request.build_absolute_uri("/.well-known/oauth-protected-resource")
+        return f'Bearer resource_metadata="{metadata}"'
 
 
 def person(number: int) -> Row:
@@ -65,10 +67,13 @@ def check_restrictions(key: Key, view: Any) -> None:
     """A key scoped to projects works on project routes only, one scoped to organizations only below these."""
     if key.scoped_teams:
         if view.project_word is None:
-            raise PermissionDenied("API keys with scoped projects are only supported on project-based endpoints.")
+            raise PermissionDenied(
+                "API keys with scoped projects are only supported on project-based endpoints."
+            )
         if view.project["id"] not in key.scoped_teams:
             raise PermissionDenied(
-                f"API key does not have access to the requested project: ID {view.project['id']}.")
+                f"API key does not have access to the requested project: ID {view.project['id']}."
+            )
     asked = view.organization_id if key.scoped_organizations else None
     if asked and asked not in key.scoped_organizations:
         raise PermissionDenied(f"API key does not have access to the requested organization: ID {asked}.")
@@ -88,16 +93,22 @@ def check_gates(view: Any) -> None:
         here = gate.project is None or (view.project_word is not None and view.project["id"] == gate.project)
         if gate.table == view.table and here:
             raise {402: PaymentRequired(), 404: NotFound("Endpoint not found.")}.get(
-                gate.status, PermissionDenied("You do not have viewer access to this resource."))
+                gate.status, PermissionDenied("You do not have viewer access to this resource.")
+            )
 
 
 def organizations_of(user: int) -> list[str]:
     """Ids of the organizations that a user is a member of, in the order of joining up here."""
-    return list(Record.objects.filter(table="organization_members", data__user=user).order_by("pk")
-                .values_list("organization", flat=True))
+    return list(
+        Record.objects.filter(table="organization_members", data__user=user)
+        .order_by("pk")
+        .values_list("organization", flat=True)
+    )
 
 
 def level_of(user: int, organization: str) -> int | None:
     """A user's membership level: 1 member, 8 admin, 15 owner; None outside."""
-    found = Record.objects.filter(table="organization_members", organization=organization, data__user=user).first()
-    return found and found.data["level"]
+    found = Record.objects.filter(
+        table="organization_members", organization=organization, data__user=user
+    ).first()
+    return None if found is None else int(found.data["level"])

@@ -1,4 +1,4 @@
-"""Project lists: subscriptions, deliveries, cohorts, comments, group types (core.md §3 to §6)."""
+"""Project lists: subscriptions, deliveries, cohorts, comments, group types ."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ class Subscriptions(Listing):
     """Newest first; deleted ones hidden, or alone with `deleted=true`."""
 
     scope, table = "subscription", "subscriptions"
-    orderings = {"created_at": "created_at", "next_delivery_date": "next_delivery_date", "title": "name",  # noqa: RUF012
-                 "created_by__email": "data__created_by"}
+    orderings = {
+        "created_at": "created_at",
+        "next_delivery_date": "next_delivery_date",
+        "title": "name",
+        "created_by__email": "data__created_by",
+    }
 
     def narrow(self, records: QuerySet[Record]) -> QuerySet[Record]:
         """Filters as PostHog validates them."""
@@ -44,8 +48,9 @@ class Subscriptions(Listing):
         if "created_by" in asked:
             records = records.filter(data__created_by=_user(asked["created_by"]))
         if asked.get("search"):
-            records = records.filter(Q(name__icontains=asked["search"])
-                                     | Q(data__resource_name__icontains=asked["search"]))
+            records = records.filter(
+                Q(name__icontains=asked["search"]) | Q(data__resource_name__icontains=asked["search"])
+            )
         return records
 
     def order(self, records: QuerySet[Record]) -> QuerySet[Record]:
@@ -54,7 +59,11 @@ class Subscriptions(Listing):
         column = self.orderings.get(word.lstrip("-"))
         if column is None:
             return records.order_by("-created_at", "-number")
-        return records.order_by(f"-{column}", "-number") if word.startswith("-") else records.order_by(column, "number")
+        return (
+            records.order_by(f"-{column}", "-number")
+            if word.startswith("-")
+            else records.order_by(column, "number")
+        )
 
 
 def _user(word: str) -> int:
@@ -84,13 +93,13 @@ class SummaryQuota(Reading):
 
 
 class Deliveries(Listing):
-    """Newest first by cursor; of deleted and disabled subscriptions too; empty for one that does not exist."""
+    """Newest first by cursor; of deleted subscriptions too; empty for one that does not exist."""
 
     scope, table, pager = "subscription", "subscription_deliveries", paging.Deliveries
 
-    def records(self) -> QuerySet[Record]:
+    def below(self) -> dict[str, str]:
         """One subscription's."""
-        return super().records().filter(parent=self.kwargs["subscription"])
+        return {"parent": self.kwargs["subscription"]}
 
     def narrow(self, records: QuerySet[Record]) -> QuerySet[Record]:
         """By status."""
@@ -107,9 +116,9 @@ class Delivery(Detail):
 
     scope, table = "subscription", "subscription_deliveries"
 
-    def records(self) -> QuerySet[Record]:
+    def below(self) -> dict[str, str]:
         """Of this subscription only."""
-        return super().records().filter(parent=self.kwargs["subscription"])
+        return {"parent": self.kwargs["subscription"]}
 
 
 class Cohorts(Listing):
@@ -163,14 +172,15 @@ class Comments(Listing):
         asked = self.request.query_params
         if asked.get("deleted", "false") == "false":
             records = records.filter(deleted=False)
-        same = {f"data__{name}": asked[name] for name in ("scope", "item_id", "source_comment") if asked.get(name)}
-        records = records.filter(**same)
+        columns = {"scope": "scope", "item_id": "data__item_id", "source_comment": "data__source_comment"}
+        records = records.filter(
+            **{column: asked[name] for name, column in columns.items() if asked.get(name)}
+        )
         if not asked.get("scope"):
-            records = records.exclude(data__scope__in=HIDDEN_SCOPES)
+            records = records.exclude(scope__in=HIDDEN_SCOPES)
         if asked.get("kind") in ("comment", "task"):
             records = records.filter(data__is_task=asked["kind"] == "task")
             if asked["kind"] == "task" and asked.get("completed") in ("open", "completed"):
-                records = records.filter(data__completed_at__isnull=False)
                 done = ~Q(data__completed_at=None)
                 records = records.filter(done if asked["completed"] == "completed" else ~done)
         if asked.get("exclude_emoji_reactions") == "true":

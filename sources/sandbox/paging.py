@@ -19,6 +19,7 @@ class Offset(LimitOffsetPagination):
 class Capped(Offset):
     """A large list's count stops at the cap, while `next` goes on until a page comes back short."""
 
+    count: int
     capped = False
     short = False
 
@@ -51,8 +52,11 @@ class Capped(Offset):
         """The envelope, with `count_is_capped` only where it is."""
         answer = super().get_paginated_response(data)
         if self.capped:
-            answer.data = {"count": min(self.count, WORLD.options.count_cap), "count_is_capped": True,
-                           **{name: value for name, value in answer.data.items() if name != "count"}}
+            answer.data = {
+                "count": min(self.count, WORLD.options.count_cap),
+                "count_is_capped": True,
+                **{name: value for name, value in answer.data.items() if name != "count"},
+            }
         return answer
 
 
@@ -63,8 +67,12 @@ class StrictCapped(Capped):
         """The limit, or 400."""
         text = request.query_params.get("limit")
         if text is not None and not (text.isdecimal() and int(text) > 0):
-            raise bad("limit", "Ensure this value is greater than or equal to 1." if text.lstrip("-").isdecimal()
-                      else "A valid integer is required.")
+            raise bad(
+                "limit",
+                "Ensure this value is greater than or equal to 1."
+                if text.lstrip("-").isdecimal()
+                else "A valid integer is required.",
+            )
         return int(super().get_limit(request))
 
 

@@ -1,4 +1,4 @@
-"""What every API view shares: where it is (organization, project), whose key asks, and how a list is answered."""
+"""What every API view shares: where it is, whose key asks, how a list is answered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reading(APIView):
 
     authentication_classes = (PersonalKey,)
     permission_classes = (MayRead,)
-    throttle_classes = (Burst, Sustained)
+    throttle_classes: tuple[type, ...] = (Burst, Sustained)
     scope: ClassVar[str] = ""
     table: ClassVar[str] = ""
 
@@ -38,12 +38,14 @@ class Reading(APIView):
     @property
     def project_word(self) -> str | None:
         """The project as the path names it; None where the path has none."""
-        return self.kwargs.get("project")
+        word: str | None = self.kwargs.get("project")
+        return word
 
     @property
     def organization_word(self) -> str | None:
         """The organization as the path names it."""
-        return self.kwargs.get("organization")
+        word: str | None = self.kwargs.get("organization")
+        return word
 
     def scopes(self) -> list[str]:
         """The scopes that are needed."""
@@ -51,17 +53,21 @@ class Reading(APIView):
 
     @cached_property
     def project(self) -> Row:
-        """The project that is asked for; a `token` or `api_key` in the query overrides the path, as in PostHog."""
+        """The project that is asked for; a `token` or `api_key` in the query overrides the path."""
         token = self.request.query_params.get("token") or self.request.query_params.get("api_key")
         records = Record.objects.filter(table="projects")
         if token:
             found = records.filter(data__api_token=token).first()
         elif self.project_word == "@current":
-            found = records.filter(organization__in=organizations_of(self.key.user)[:1]).order_by("number").first()
+            found = (
+                records.filter(organization__in=organizations_of(self.key.user)[:1])
+                .order_by("number")
+                .first()
+            )
         else:
             word = str(self.project_word)
             # More digits than an integer column holds are no id either.
-            found = records.filter(number=int(word)).first() if word.isdecimal() and len(word) < 18 else None  # noqa: PLR2004
+            found = records.filter(number=int(word)).first() if word.isdecimal() and len(word) < 18 else None
         if found is None:
             raise NotFound("Project not found.")
         row: Row = found.data
@@ -79,11 +85,15 @@ class Reading(APIView):
             raise NotFound("Organization not found.")
         return word
 
+    def below(self) -> dict[str, str]:
+        """What else of the path says whose rows these are."""
+        return {"parent": ""}
+
     def records(self) -> QuerySet[Record]:
         """The rows below this path, before any parameter."""
         records = Record.objects.filter(table=self.table)
         if self.project_word is not None:
-            return records.filter(project=self.project["id"])
+            return records.filter(project=self.project["id"], **self.below())
         return records.filter(organization=self.organization_id) if self.organization_word else records
 
 
@@ -120,7 +130,9 @@ class Detail(Reading):
         """The row, or 404."""
         del request
         records = self.records()
-        found = (records.filter(number=int(ident)) if ident.isdecimal() else records.filter(uid=ident)).first()
+        found = (
+            records.filter(number=int(ident)) if ident.isdecimal() else records.filter(uid=ident)
+        ).first()
         if found is None:
             raise NotFound
         return Response(Showing(self.key).row(self.table, self.touched(found)))

@@ -32,6 +32,7 @@ class Record(models.Model):
     number = models.BigIntegerField(null=True)
     uid = models.CharField(max_length=60, null=True)  # noqa: DJ001
     name = models.CharField(max_length=500)
+    scope = models.CharField(max_length=79, null=True)  # noqa: DJ001
     created_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
@@ -46,7 +47,7 @@ class Record(models.Model):
         app_label = "sandbox"
         indexes = (
             models.Index(fields=["table", "project", "parent", "name"], name="by_name"),
-            models.Index(fields=["table", "project", "parent", "created_at"], name="by_created"),
+            models.Index(fields=["table", "project", "parent", "created_at", "uid"], name="by_created"),
         )
 
     def __str__(self) -> str:
@@ -61,8 +62,18 @@ class Record(models.Model):
         self.save()
 
 
-DERIVED = ("number", "uid", "name", "created_at", "updated_at", "last_seen_at", "next_delivery_date", "deleted",
-           "verified")
+DERIVED = (
+    "number",
+    "uid",
+    "name",
+    "scope",
+    "created_at",
+    "updated_at",
+    "last_seen_at",
+    "next_delivery_date",
+    "deleted",
+    "verified",
+)
 
 
 def derived(row: Row) -> dict[str, Any]:
@@ -72,6 +83,7 @@ def derived(row: Row) -> dict[str, Any]:
         "number": ident if isinstance(ident, int) else row.get("group_type_index"),
         "uid": ident if isinstance(ident, str) else None,
         "name": str(row.get("name") or row.get("title") or ""),
+        "scope": row.get("scope"),
         "created_at": moment(row.get("created_at") or row.get("joined_at") or row.get("date_joined")),
         "updated_at": moment(row.get("updated_at")),
         "last_seen_at": moment(row.get("last_seen_at")),
@@ -89,17 +101,25 @@ def moment(text: object) -> datetime | None:
         return None
 
 
-def insert(table: str, rows: Iterable[Row], *, organization: str | None = None, project: int | None = None,
-           parent: str = "") -> int:
+def insert(
+    table: str,
+    rows: Iterable[Row],
+    *,
+    organization: str | None = None,
+    project: int | None = None,
+    parent: str = "",
+) -> int:
     """Add rows to one list, past the ORM: a large company has some hundred thousand. Gives their number."""
     place = (table, organization, project, parent)
-    values = [place + tuple(_plain(derived(row)[name]) for name in DERIVED)
-              + (msgspec.json.encode(row).decode(),) for row in rows]
+    values = [
+        place + tuple(_plain(derived(row)[name]) for name in DERIVED) + (msgspec.json.encode(row).decode(),)
+        for row in rows
+    ]
     names = ("table", "organization", "project", "parent", *DERIVED, "data")
     columns = ", ".join(f'"{name}"' for name in names)
     marks = ", ".join(["%s"] * len(names))
     with connection.cursor() as cursor:
-        cursor.executemany(f'INSERT INTO "{Record._meta.db_table}" ({columns}) VALUES ({marks})', values)  # noqa: S608, SLF001
+        cursor.executemany(f'INSERT INTO "{Record._meta.db_table}" ({columns}) VALUES ({marks})', values)  # noqa: SLF001
     return len(values)
 
 

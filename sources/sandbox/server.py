@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import socket
+import socketserver
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -46,11 +46,9 @@ class Server(ThreadedWSGIServer):
 
     def server_bind(self) -> None:
         """As the framework does, but never ask the name service for this machine's name."""
-        name, socket.getfqdn = socket.getfqdn, lambda host="": host
-        try:
-            super().server_bind()
-        finally:
-            socket.getfqdn = name
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+        self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to talk about."""
@@ -82,7 +80,7 @@ class Front:
         headers, body = packed(environ, headers, body, broken=rule is not None and rule.kind == "gzip_broken")
         if rule and rule.kind == "truncated":
             environ["sandbox.connection"].close_connection = True
-            body = body[:len(body) // 2]
+            body = body[: len(body) // 2]
         start_response(status, headers)
         return pieces(rule, body)
 
@@ -92,8 +90,11 @@ class Front:
             environ["PATH_INFO"] = f"/api/projects/{path.removeprefix(ALIAS)}"
         status, headers, body = self.answered(environ)
         if path.startswith(ALIAS):
-            headers += [("Deprecation", "true"), ("Sunset", "Thu, 31 Dec 2026 00:00:00 GMT"),
-                        ("Link", f'<{environ["PATH_INFO"]}>; rel="successor-version"')]
+            headers += [
+                ("Deprecation", "true"),
+                ("Sunset", "Thu, 31 Dec 2026 00:00:00 GMT"),
+                ("Link", f'<{environ["PATH_INFO"]}>; rel="successor-version"'),
+            ]
         url = f"http://{environ['HTTP_HOST']}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
         return spoilt(rule, (status, headers, body), url) if rule else (status, headers, body)
 
@@ -110,12 +111,20 @@ def log(environ: Environ, path: str, status: int) -> None:
     """Keep what was asked, by whom (the key's label, never the key) and what was answered."""
     key = WORLD.keys.get(environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2])
     with WORLD.lock:
-        WORLD.log.append({"method": environ["REQUEST_METHOD"], "path": path, "query": environ["QUERY_STRING"],
-                          "status": status, "key": key and key.label})
+        WORLD.log.append(
+            {
+                "method": environ["REQUEST_METHOD"],
+                "path": path,
+                "query": environ["QUERY_STRING"],
+                "status": status,
+                "key": key and key.label,
+            }
+        )
 
 
-def packed(environ: Environ, headers: list[tuple[str, str]], body: bytes,
-           *, broken: bool) -> tuple[list[tuple[str, str]], bytes]:
+def packed(
+    environ: Environ, headers: list[tuple[str, str]], body: bytes, *, broken: bool
+) -> tuple[list[tuple[str, str]], bytes]:
     """The body gzipped for those who take it (or damaged, for all); its length in the headers."""
     kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
     if broken or ("gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and len(body) > WORTH_PACKING):
@@ -123,5 +132,7 @@ def packed(environ: Environ, headers: list[tuple[str, str]], body: bytes,
         kept += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
     if broken:
         middle = len(body) // 2
-        body = body[:middle] + bytes(256 - 1 - byte for byte in body[middle:middle + 20]) + body[middle + 20:]
+        body = (
+            body[:middle] + bytes(256 - 1 - byte for byte in body[middle : middle + 20]) + body[middle + 20 :]
+        )
     return [*kept, ("Content-Length", str(len(body)))], body

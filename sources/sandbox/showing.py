@@ -1,4 +1,4 @@
-"""How a kept row is shown: people as complete user-basic objects, tags in no order, reports only to query keys."""
+"""How a kept row is shown: people as user-basic objects, tags in no order, reports to query keys only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from sources.sandbox.keys import level_of, organizations_of
 from sources.sandbox.records import Record, Row
 from sources.sandbox.world import WORLD, Key
 
-BASIC = ("id", "uuid", "distinct_id", "first_name", "last_name", "email", "is_email_verified", "hedgehog_config",
-         "role_at_organization")
+BASIC = (
+    "id",
+    "uuid",
+    "distinct_id",
+    "first_name",
+    "last_name",
+    "email",
+    "is_email_verified",
+    "hedgehog_config",
+    "role_at_organization",
+)
 PERSON_FIELDS = ("user", "created_by", "updated_by", "verified_by", "owner", "completed_by")
 
 
@@ -47,37 +56,67 @@ class Showing:
 
     def organization(self, row: Row) -> Row:
         """With its teams and projects, each with a token, as the organizations list has them."""
-        projects = [project(data) for data in Record.objects.filter(table="projects", organization=row["id"])
-                    .order_by("number").values_list("data", flat=True)]
+        projects = [
+            project(data)
+            for data in Record.objects.filter(table="projects", organization=row["id"])
+            .order_by("number")
+            .values_list("data", flat=True)
+        ]
         members = Record.objects.filter(table="organization_members", organization=row["id"]).count()
-        return {**row, "membership_level": level_of(self.key.user, row["id"]), "teams": projects,
-                "projects": [{**one, "organization_id": row["id"]} for one in projects], "member_count": members}
+        return {
+            **row,
+            "membership_level": level_of(self.key.user, row["id"]),
+            "teams": projects,
+            "projects": [{**one, "organization_id": row["id"]} for one in projects],
+            "member_count": members,
+        }
 
     def user(self, row: Row) -> Row:
         """With current team and organization; session fields differ from request to request."""
-        homes = [Record.objects.get(table="organizations", uid=ident).data for ident in organizations_of(row["id"])]
+        homes = [
+            Record.objects.get(table="organizations", uid=ident).data for ident in organizations_of(row["id"])
+        ]
         current = self.organization(homes[0]) if homes else None
         own = row["id"] == self.key.user
-        soon = WORLD.now + timedelta(seconds=random.uniform(0, 7200))  # noqa: S311
+        soon = WORLD.now + timedelta(seconds=random.uniform(0, 7200))
         shown = {
             **{name: value for name, value in row.items() if name != "is_active"},
-            "team": current["teams"][0] if current and current["teams"] else None, "organization": current,
+            "team": current["teams"][0] if current and current["teams"] else None,
+            "organization": current,
             "organizations": [self._home(row["id"], home) for home in homes],
-            "is_impersonated": False, "is_impersonated_until": None, "is_impersonated_read_only": None,
-            "is_impersonated_reason": None, "sensitive_session_expires_at": written(soon),
-            "fresh_reauth_expires_at": written(soon), "is_organization_first_user": row["id"] == 1 if own else None,
+            "is_impersonated": False,
+            "is_impersonated_until": None,
+            "is_impersonated_read_only": None,
+            "is_impersonated_reason": None,
+            "sensitive_session_expires_at": written(soon),
+            "fresh_reauth_expires_at": written(soon),
+            "is_organization_first_user": row["id"] == 1 if own else None,
             "pending_invites": [],
         }
         if own:
             shown["notification_locks"] = []
-            shown["pending_invites"] = [{
-                "id": f"{row['uuid'][:-12]}00000000abcd", "target_email": "invited.canarysecret@partner.example",
-                "organization_id": row["uuid"], "organization_name": "Partner", "created_at": row["date_joined"]}]
+            shown["pending_invites"] = [
+                {
+                    "id": f"{row['uuid'][:-12]}00000000abcd",
+                    "target_email": "invited.canarysecret@partner.example",
+                    "organization_id": row["uuid"],
+                    "organization_name": "Partner",
+                    "created_at": row["date_joined"],
+                }
+            ]
         return shown
 
     def _home(self, user: int, row: Row) -> Row:
-        names = ("id", "name", "slug", "logo_media_id", "members_can_use_personal_api_keys", "is_active",
-                 "is_not_active_reason", "is_pending_deletion")
+        names = (
+            "id",
+            "name",
+            "slug",
+            "logo_media_id",
+            "members_can_use_personal_api_keys",
+            "is_active",
+            "is_not_active_reason",
+            "is_pending_deletion",
+        )
         return {**{name: row[name] for name in names}, "membership_level": level_of(user, row["id"])}
 
 

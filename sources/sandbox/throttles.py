@@ -11,7 +11,7 @@ from sources.sandbox.world import WORLD
 
 
 class _PerKey(SimpleRateThrottle):
-    """One bucket per key. Both windows are asked for each request: what the first refuses, the second counts."""
+    """One bucket per key. Both windows are asked each time: what the first refuses, the second counts."""
 
     amount = ""
     window = ""
@@ -24,7 +24,9 @@ class _PerKey(SimpleRateThrottle):
 
     def parse_rate(self, rate: str | None) -> tuple[int | None, float | None]:
         """Number of requests and length of the window."""
-        return (None, None) if rate is None else (int(rate), WORLD.options.rate.get(self.window, self.seconds))
+        return (
+            (None, None) if rate is None else (int(rate), WORLD.options.rate.get(self.window, self.seconds))
+        )
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         """The bucket's name."""

@@ -17,7 +17,10 @@ from sources.sandbox.company.words import AREAS, COMMENTS, ROLES, SUBSCRIPTION_T
 from sources.sandbox.records import Record, insert
 from sources.sandbox.world import World
 
+# Days after which a deleted event is sent again.
 AWAY = 2
+# Of a very large company not a fifth of the events is sent every day: a day has to be short.
+MOST_SEEN = 200
 AUTHORS = (2, 3)
 
 
@@ -40,11 +43,11 @@ def some(pen: Pen, records: QuerySet[Record], number: int) -> Sequence[Record]:
     """So many of them, or all there are."""
     keys = list(records.values_list("pk", flat=True))
     chosen = pen.dice.sample(keys, min(number, len(keys)))
-    return [Record.objects.get(pk=key) for key in chosen]
+    return list(Record.objects.filter(pk__in=chosen).order_by("pk"))
 
 
 def deliveries(pen: Pen, project: int) -> None:
-    """What was under way ends (but not what is stuck for weeks); what is due goes out, some of it still under way."""
+    """What was under way ends, unless stuck for weeks; what is due goes out."""
     now = pen.world.now
     recent = now - timedelta(days=7)
     for record in rows("subscription_deliveries", project, data__status="starting", created_at__gt=recent):
@@ -73,11 +76,15 @@ def subscriptions(pen: Pen, project: int) -> None:
 
 
 def cohorts(pen: Pen, project: int) -> None:
-    """Every dynamic one is counted again; one is edited, one deleted (it disappears), sometimes one comes back."""
+    """Every dynamic one is counted again; one is edited, one deleted, sometimes one comes back."""
     for record in rows("cohorts", project, deleted=False, data__is_static=False):
         version = (record.data["version"] or 0) + 1
-        record.change(version=version, pending_version=version, last_calculation=written(pen.ago(0.3)),
-                      count=max(0, (record.data["count"] or 0) + pen.dice.randint(-50, 80)))
+        record.change(
+            version=version,
+            pending_version=version,
+            last_calculation=written(pen.ago(0.3)),
+            count=max(0, (record.data["count"] or 0) + pen.dice.randint(-50, 80)),
+        )
     for record in some(pen, rows("cohorts", project, deleted=False), 1):
         record.change(description=f"Reviewed on day {pen.world.step}")
     for record in some(pen, rows("cohorts", project, deleted=False), 1):
@@ -97,25 +104,36 @@ def comments(pen: Pen, project: int) -> None:
     open_tasks = rows("comments", project, deleted=False, data__is_task=True, data__completed_at=None)
     for record in some(pen, open_tasks, 1):
         record.change(completed_at=written(pen.ago(0.5)), completed_by=pen.one(AUTHORS))
-    insert("comments", [comment(pen, index, list(AUTHORS), at) for index, at in enumerate(moments)], project=project)
+    insert(
+        "comments",
+        [comment(pen, index, list(AUTHORS), at) for index, at in enumerate(moments)],
+        project=project,
+    )
 
 
 def events(pen: Pen, project: int) -> None:
-    """A fifth is seen again; one is described and tagged; one deleted, which returns with a new id; one is new."""
+    """A fifth is seen again; one is edited; one deleted, to return with a new id; one is new."""
     today = written(pen.world.now.replace(hour=0))
     everything = rows("event_definitions", project)
-    for record in some(pen, everything, max(1, everything.count() // 5)):
+    for record in some(pen, everything, min(MOST_SEEN, everything.count() // 5)):
         created = record.data["created_at"] or today
         record.change(last_seen_at=today, created_at=created)
     for record in some(pen, everything, 1):
-        record.change(description=f"Checked on day {pen.world.step}", tags=pen.dice.sample(TAGS, 2),
-                      updated_at=written(pen.ago(0.5)), updated_by=pen.one(AUTHORS))
+        record.change(
+            description=f"Checked on day {pen.world.step}",
+            tags=pen.dice.sample(TAGS, 2),
+            updated_at=written(pen.ago(0.5)),
+            updated_by=pen.one(AUTHORS),
+        )
     for record in some(pen, everything, 1):
         record.delete()
         pen.world.returning.append((pen.world.step + AWAY, project, record.name))
     back = [name for step, place, name in pen.world.returning if (step, place) == (pen.world.step, project)]
     for name in [*back, f"{pen.one(AREAS)} {pen.one(THINGS)} tried on day {pen.world.step}"]:
-        row = event_definition(pen, name, list(AUTHORS)) | {"created_at": written(pen.ago(0.5)), "last_seen_at": today}
+        row = event_definition(pen, name, list(AUTHORS)) | {
+            "created_at": written(pen.ago(0.5)),
+            "last_seen_at": today,
+        }
         insert("event_definitions", [row], project=project)
 
 
@@ -123,20 +141,33 @@ def properties(pen: Pen, project: int) -> None:
     """One verified, one tagged, one deleted, one new, of any type."""
     everything = rows("property_definitions", project)
     for record in some(pen, everything.exclude(verified=True), 1):
-        record.change(verified=True, verified_at=written(pen.ago(0.5)), verified_by=pen.one(AUTHORS),
-                      updated_at=written(pen.ago(0.4)), updated_by=pen.one(AUTHORS), hidden=False)
+        record.change(
+            verified=True,
+            verified_at=written(pen.ago(0.5)),
+            verified_by=pen.one(AUTHORS),
+            updated_at=written(pen.ago(0.4)),
+            updated_by=pen.one(AUTHORS),
+            hidden=False,
+        )
     for record in some(pen, everything, 1):
         record.change(tags=pen.dice.sample(TAGS, 2))
     for record in some(pen, everything, 1):
         record.delete()
     new = property_definition(pen, f"{pen.one(THINGS)}_on_day_{pen.world.step}", list(AUTHORS))
-    insert("property_definitions", [new], project=project, parent=pen.one(("event", "event", "person", "group:0")))
+    insert(
+        "property_definitions",
+        [new],
+        project=project,
+        parent=pen.one(("event", "event", "person", "group:0")),
+    )
 
 
 def staff_changes(pen: Pen) -> None:
-    """Somebody changes their profile; by turns somebody leaves, somebody joins, an organization is renamed."""
+    """A profile changes; by turns somebody leaves, somebody joins, an organization is renamed."""
     organization = Record.objects.filter(table="organizations").order_by("pk")[0]
-    members = Record.objects.filter(table="organization_members", organization=organization.uid).order_by("pk")
+    members = Record.objects.filter(table="organization_members", organization=organization.uid).order_by(
+        "pk"
+    )
     ordinary = members.exclude(data__user__in=[*NAMED.values(), *AUTHORS])
     for record in some(pen, ordinary, 1):
         changed = Record.objects.get(table="users", number=record.data["user"])
@@ -145,14 +176,24 @@ def staff_changes(pen: Pen) -> None:
     if pen.world.step % 3 == 1:
         for record in some(pen, ordinary, 1):
             record.delete()
-    if pen.world.step % 3 == 2:  # noqa: PLR2004
+    if pen.world.step % 3 == 2:
         number = pen.world.next_number("users")
         joined = written(pen.ago(0.5))
         insert("users", [{**user(pen, number), "date_joined": joined}])
-        insert("organization_members", [{**member(pen, number, MEMBER), "joined_at": joined, "updated_at": joined}],
-               organization=organization.uid)
+        insert(
+            "organization_members",
+            [{**member(pen, number, MEMBER), "joined_at": joined, "updated_at": joined}],
+            organization=organization.uid,
+        )
     if pen.world.step % 3 == 0:
         organization.change(name=f"Hedgebox {pen.world.step // 3}", updated_at=written(pen.ago(0.5)))
 
 
-PARTS: tuple[Callable[[Pen, int], None], ...] = (deliveries, subscriptions, cohorts, comments, events, properties)
+PARTS: tuple[Callable[[Pen, int], None], ...] = (
+    deliveries,
+    subscriptions,
+    cohorts,
+    comments,
+    events,
+    properties,
+)

@@ -1,8 +1,8 @@
 """The exact truth, for tests: every row there is, as the API would show it to one key.
 
-`_parents` holds what the path says and the row does not (organization_id, project_id, subscription_id; for property
-definitions type and, for groups only, group_type_index). `_listed` says whether some list shows the row today to a
-key with all scopes, the pass with `deleted=true` included.
+`_parents` holds what the path says and the row does not: organization_id, project_id, subscription_id; for
+property definitions type and, for groups only, group_type_index. `_listed` says whether some list shows the
+row today to this key with all scopes, the pass with `deleted=true` included.
 """
 
 from __future__ import annotations
@@ -17,50 +17,76 @@ from sources.sandbox.records import Record, Row
 from sources.sandbox.showing import Showing
 from sources.sandbox.world import WORLD, Key
 
-TABLES = ("organizations", "projects", "organization_members", "users", "subscriptions", "subscription_deliveries",
-          "cohorts", "comments", "event_definitions", "property_definitions", "group_types")
+TABLES = (
+    "organizations",
+    "projects",
+    "organization_members",
+    "users",
+    "subscriptions",
+    "subscription_deliveries",
+    "cohorts",
+    "comments",
+    "event_definitions",
+    "property_definitions",
+    "group_types",
+)
+
+
+COLUMNS = ("pk", "table", "project", "organization", "parent", "number", "data")
 
 
 def truth(key: Key) -> dict[str, Any]:
     """All rows by table, as a key sees them."""
     show = Showing(key, shuffled=False)
+    see = _Sight(key)
     rows: dict[str, list[Row]] = {table: [] for table in TABLES}
-    hidden = set(Record.objects.filter(never_listed(), table="property_definitions").values_list("pk", flat=True))
-    active = {number for number, row in Record.objects.filter(table="users").values_list("number", "data")
-              if row["is_active"]}
-    mine = set(organizations_of(key.user))
-    projects = set(Record.objects.filter(table="projects", organization__in=mine).values_list("number", flat=True))
-    for record in Record.objects.order_by("pk").iterator():
-        listed = _listed(record, key, active) and record.pk not in hidden and (
-            record.project in projects if record.project else record.table in ("users", "organizations")
-            or record.organization in mine)
-        if record.table == "users" and not _sees(key, record):
+    for record in Record.objects.order_by("pk").values_list(*COLUMNS, named=True).iterator():
+        if record.table == "users" and not (see.staff or record.number == key.user):
             continue
+        listed = see.listed(record)  # before the row is shown: showing changes it
         row = show.row(record.table, record.data)
         rows[record.table].append({"_parents": _parents(record), "_listed": listed, **row})
-    rows["property_definitions"] += _virtual(sorted(projects))
+    rows["property_definitions"] += _virtual(sorted(see.projects))
     return {"rows": rows, "now": written(WORLD.now)}
 
 
-def _sees(key: Key, record: Record) -> bool:
-    staff = Record.objects.get(table="users", number=key.user).data["is_staff"]
-    return staff or record.number == key.user
+class _Sight:
+    """What one key sees, looked up once."""
+
+    def __init__(self, key: Key) -> None:
+        users = dict(Record.objects.filter(table="users").values_list("number", "data"))
+        self.staff = users[key.user]["is_staff"]
+        self.active = {number for number, row in users.items() if row["is_active"]}
+        self.organizations = set(organizations_of(key.user))
+        self.projects = set(
+            Record.objects.filter(table="projects", organization__in=self.organizations).values_list(
+                "number", flat=True
+            )
+        )
+        self.never = set(
+            Record.objects.filter(never_listed(), table="property_definitions").values_list("pk", flat=True)
+        )
+
+    def listed(self, record: Any) -> bool:
+        """Whether some list shows the row."""
+        row = record.data
+        if record.table == "users":
+            return record.number in self.active
+        if record.table == "organizations":
+            return row["id"] in self.organizations
+        if record.table == "organization_members":
+            return record.organization in self.organizations and row["user"] in self.active
+        if record.table == "projects":
+            return record.number in self.projects
+        hidden = (
+            (record.table == "cohorts" and row["deleted"])
+            or (record.table == "comments" and row["scope"] in HIDDEN_SCOPES)
+            or record.pk in self.never
+        )
+        return record.project in self.projects and not hidden
 
 
-def _listed(record: Record, key: Key, active: set[int]) -> bool:
-    table, row = record.table, record.data
-    if table == "cohorts":
-        return not row["deleted"]
-    if table == "comments":
-        return row["scope"] not in HIDDEN_SCOPES
-    if table == "organization_members":
-        return row["user"] in active
-    if table == "organizations":
-        return row["id"] in organizations_of(key.user)
-    return record.number in active if table == "users" else True
-
-
-def _parents(record: Record) -> dict[str, Any]:
+def _parents(record: Any) -> dict[str, Any]:
     if record.table in ("projects", "organization_members"):
         return {"organization_id": record.organization}
     if record.project is None:
@@ -84,6 +110,8 @@ def _virtual(projects: list[int]) -> list[Row]:
     for project in projects:
         groups = Record.objects.filter(table="group_types", project=project).values_list("number", flat=True)
         for kind in ("person", *(f"group:{index}" for index in sorted(groups))):
-            rows += [{"_parents": {"project_id": project, **_type(kind)}, "_listed": True, **row}
-                     for row in virtual_rows(kind)]
+            rows += [
+                {"_parents": {"project_id": project, **_type(kind)}, "_listed": True, **row}
+                for row in virtual_rows(kind)
+            ]
     return rows

@@ -52,7 +52,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A list that is not to be had: not in the plan (402), not for this user (403), not on this server (404)."""
+    """A list that is not to be had: not in the plan (402), for this user (403), on this server (404)."""
 
     table: str
     status: int

@@ -20,14 +20,23 @@ from sources.sandbox.company.definitions import (
 from sources.sandbox.company.marks import Pen
 from sources.sandbox.company.people import FULL_PROJECTS, MEMBERSHIPS, PROJECTS, add_people
 from sources.sandbox.company.subscriptions import history, subscription
-from sources.sandbox.company.words import EVENT_PROPERTIES, GROUP_PROPERTIES, PERSON_PROPERTIES, SESSION_PROPERTIES
+from sources.sandbox.company.words import (
+    EVENT_PROPERTIES,
+    GROUP_PROPERTIES,
+    PERSON_PROPERTIES,
+    SESSION_PROPERTIES,
+)
 from sources.sandbox.records import insert
 from sources.sandbox.world import World
 
 # Kind of property, well-known names, prefix of the others, how many at size 1.
-PROPERTIES = (("event", EVENT_PROPERTIES, "", 300), ("person", PERSON_PROPERTIES, "person_", 60),
-              ("session", SESSION_PROPERTIES, "$session_", 12), ("group:0", GROUP_PROPERTIES, "org_", 20),
-              ("group:1", GROUP_PROPERTIES, "instance_", 20))
+PROPERTIES = (
+    ("event", EVENT_PROPERTIES, "", 300),
+    ("person", PERSON_PROPERTIES, "person_", 60),
+    ("session", SESSION_PROPERTIES, "$session_", 12),
+    ("group:0", GROUP_PROPERTIES, "org_", 20),
+    ("group:1", GROUP_PROPERTIES, "instance_", 20),
+)
 DELIVERIES = (130, 5, 75, 12, 51, 9, 28, 50, 100, 7, 60, 18)
 
 
@@ -43,7 +52,11 @@ def found(world: World) -> None:
             if size:
                 _add_subscriptions(world, number, people, size)
                 pen = Pen.for_part(world, number, "cohorts")
-                insert("cohorts", [cohort(pen, at, people) for at in range(25 * ceil(sqrt(size)))], project=number)
+                insert(
+                    "cohorts",
+                    [cohort(pen, at, people) for at in range(25 * ceil(sqrt(size)))],
+                    project=number,
+                )
                 pen = Pen.for_part(world, number, "comments")
                 insert("comments", thread(pen, 150 * size, people), project=number)
 
@@ -62,8 +75,11 @@ def _add_definitions(world: World, project: int, people: list[int], size: int) -
     pen = Pen.for_part(world, project, "definitions")
     events = [event_definition(pen, name, people) for name in islice(event_names(), 140 * size or 3)]
     insert("event_definitions", events, project=project)
-    for kind, known, prefix, number in PROPERTIES[:None if size else 1]:
-        rows = [property_definition(pen, name, people) for name in islice(property_names(known, prefix), number * size or 5)]
+    for kind, known, prefix, number in PROPERTIES[: None if size else 1]:
+        rows = [
+            property_definition(pen, name, people)
+            for name in islice(property_names(known, prefix), number * size or 5)
+        ]
         insert("property_definitions", rows, project=project, parent=kind)
     if size:
         insert("group_types", [group_type(pen, index) for index in range(len(GROUP_TYPES))], project=project)

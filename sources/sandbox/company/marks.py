@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """Draws one part of the company, the same at every start: the dice depend on the seed and the part only."""
+    """Draws one part of the company; its dice depend on the seed and the part only."""
 
     world: World
     dice: random.Random
@@ -24,7 +24,7 @@ class Pen:
     @classmethod
     def for_part(cls, world: World, *part: object) -> Pen:
         """A pen whose dice no other part shares."""
-        return cls(world, random.Random(f"{world.seed}:{':'.join(map(str, part))}"))  # noqa: S311
+        return cls(world, random.Random(f"{world.seed}:{':'.join(map(str, part))}"))
 
     def uuid(self) -> str:
         """A random uuid."""
@@ -77,4 +77,4 @@ class Pen:
 
 def written(moment: datetime | None) -> str | None:
     """A time as the API writes it: UTC with a Z, no microseconds when they are zero."""
-    return moment and moment.isoformat().replace("+00:00", "Z")
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
