@@ -27,7 +27,9 @@ help: ## This list
 # Each candidate is run, not looked up: a version manager's shim exists and then fails, Python 3.15 is too new for dlt,
 # and Debian's python3 comes without ensurepip. The stamp is last: an interrupted venv is made again.
 .venv/venv.stamp:
-	@for python in $${PYTHON:-python3.13 python3.12 python3.11 python3.14 python3 python}; do \
+	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; \
+	else set -- python3.13 python3.12 python3.11 python3.14 python3 python; fi; \
+	for python do \
 		"$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
 			>/dev/null 2>&1 || continue; \
 		"$$python" -m venv --clear .venv && touch $@ && exit 0; \
