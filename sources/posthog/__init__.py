@@ -1,1 +1,28 @@
-"""PostHog's admin metadata as a dlt source."""
+"""PostHog's admin metadata as a dlt source. Start here.
+
+One row's way: `catalogue` says which lists there are, `client` fetches a page, `paging` walks the list, `shape` makes
+rows of it, `walk` judges what the walk proves, `changes` finds what differs from the warehouse, `resource` hands that
+to dlt. `reading` conducts them: the key first, organizations, then everything below, several lists in flight.
+
+    from sources.posthog import posthog
+    dlt.pipeline("posthog", destination="duckdb", dataset_name="admin").run(posthog(key="phx_…"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sources.posthog.resource import changed, posthog
+
+__all__ = ["changed", "posthog"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import dlt only for those who load: it takes half a second, and an idle run never needs it."""
+    if name in __all__:
+        from sources.posthog import resource  # noqa: PLC0415  see above
+
+        return getattr(resource, name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,139 @@
+"""DuckDB as warehouse: one file, one owner at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+
+from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, patiently, quoted
+
+READABLE_SINCE = "v1.5.0"
+"""New files are written so that DuckDB of this version opens them too; 2.0's own default shuts 1.5 out."""
+
+
+class DuckDB(Warehouse):
+    """A dataset in a DuckDB file."""
+
+    types: ClassVar[Types] = {
+        "bigint": "BIGINT",
+        "text": "VARCHAR",
+        "bool": "BOOLEAN",
+        "timestamp": "TIMESTAMP WITH TIME ZONE",
+        "double": "DOUBLE",
+        "json": "JSON",
+    }
+    mark = "?"
+
+    def __init__(self, path: Path, dataset: str, *, wait: float = 60, on_wait: Callable[[str], None] = print) -> None:
+        super().__init__(dataset, str(path), wait=wait, on_wait=on_wait)
+        self.path = path
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def destination(self) -> Any:
+        """The dlt destination on the same file."""
+        import dlt  # noqa: PLC0415  half a second that an idle run does not need
+
+        return dlt.destinations.duckdb(str(self.path))
+
+    @property
+    def _db(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            message = "the warehouse is used outside of `opened`"
+            raise RuntimeError(message)
+        return self._connection
+
+    def _connect(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = patiently(self._open, lambda: _is_locked(self.path), self.wait, self.on_wait)
+        except (duckdb.Error, OSError) as error:
+            message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
+            raise WarehouseUnavailable(message) from error
+        self._connection.execute("set TimeZone = 'UTC'")
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        new = not self.path.exists()
+        if new:
+            with _private():
+                duckdb.connect(str(self.path), config={"storage_compatibility_version": READABLE_SINCE}).close()
+        return duckdb.connect(str(self.path))
+
+    def _close(self) -> None:
+        self._db.close()
+        self._connection = None
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        self._db.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one query and take its rows."""
+        return self._db.execute(sql, list(parameters)).fetchall()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run one query and take its rows as Arrow."""
+        yield from self._db.sql(sql).to_arrow_reader(100_000)
+
+    def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
+        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+        same = " and ".join(f"t.{quoted(n)} = wanted_keys.{quoted(n)}" for n in keys.column_names)
+        self._db.register("wanted_keys", keys)
+        try:
+            sql = f"select {select} from {self.name(table)} t semi join wanted_keys on {same}"
+            return self._db.sql(sql).to_arrow_table()
+        finally:
+            self._db.unregister("wanted_keys")
+
+    def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002  the table knows its key
+        """Insert or replace rows of a bookkeeping table by its primary key."""
+        if rows:
+            names = list(rows[0])
+            columns, marks = ", ".join(map(quoted, names)), ", ".join("?" * len(names))
+            sql = f"insert or replace into {self.name(table)} ({columns}) values ({marks})"
+            self._db.executemany(sql, [[row[name] for name in names] for row in rows])
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A context in which statements commit together."""
+        self._db.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process holds the file, asked of the operating system; where it cannot tell, assume so."""
+    try:
+        import fcntl  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return path.exists()
+    with suppress(OSError), path.open("rb+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno in {errno.EACCES, errno.EAGAIN}
+    return False
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """Files made inside belong to their owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

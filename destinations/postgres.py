@@ -1,0 +1,148 @@
+"""Postgres as warehouse: 15 or newer, because dlt merges with MERGE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+import adbc_driver_postgresql.dbapi
+import psycopg2
+import psycopg2.extras
+import pyarrow as pa
+
+from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
+
+OLDEST = 15_00_00
+
+
+class Postgres(Warehouse):
+    """A dataset (schema) in a Postgres database."""
+
+    types: ClassVar[Types] = {
+        "bigint": "bigint",
+        "text": "varchar",
+        "bool": "boolean",
+        "timestamp": "timestamptz",
+        "double": "double precision",
+        "json": "json",
+    }
+    mark = "%s"
+
+    def __init__(
+        self, dsn: str, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
+    ) -> None:
+        super().__init__(dataset, label, wait=wait, on_wait=on_wait)
+        self._dsn = dsn
+        self._connection: Any = None
+        self._arrow: Any = None
+
+    def destination(self) -> Any:
+        """The dlt destination on the same database; dlt wants a password even where the server wants none."""
+        import dlt  # noqa: PLC0415  half a second that an idle run does not need
+
+        parts = urlsplit(self._dsn)
+        if parts.password is None and parts.username:
+            user, _, host = parts.netloc.rpartition("@")
+            parts = parts._replace(netloc=f"{user}:none@{host}")
+        return dlt.destinations.postgres(urlunsplit(parts))
+
+    def _connect(self) -> None:
+        try:
+            self._connection = psycopg2.connect(self._dsn, connect_timeout=10, application_name="hogsync")
+        except psycopg2.Error as error:
+            message = f"{self.label} cannot be reached: {_first_line(error)}"
+            raise WarehouseUnavailable(message) from None
+        self._connection.autocommit = True
+        if self._connection.server_version < OLDEST:
+            self._close()
+            message = f"{self.label} is older than Postgres 15; hogsync needs MERGE, which came with 15."
+            raise WarehouseUnavailable(message)
+        self.execute("set time zone 'UTC'")
+
+    def _close(self) -> None:
+        self._connection.close()
+        if self._arrow is not None:
+            self._arrow.close()
+        self._connection = self._arrow = None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+        except psycopg2.Error as error:
+            message = f"{self.label} refused: {_first_line(error)}"
+            raise WarehouseUnavailable(message) from error
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        with self._cursor() as cursor:
+            cursor.execute(sql, tuple(parameters) or None)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one query and take its rows."""
+        with self._cursor() as cursor:
+            cursor.execute(sql, tuple(parameters) or None)
+            return list(cursor.fetchall())
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run one query and take its rows as Arrow, over ADBC."""
+        try:
+            if self._arrow is None:
+                self._arrow = adbc_driver_postgresql.dbapi.connect(self._dsn, autocommit=True)
+            with self._arrow.cursor() as cursor:
+                cursor.execute(sql)
+                yield from cursor.fetch_record_batch()
+        except adbc_driver_postgresql.dbapi.Error as error:
+            message = f"{self.label} refused: {_first_line(error)}"
+            raise WarehouseUnavailable(message) from error
+
+    def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
+        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+        names = keys.column_names
+        same = " and ".join(f"t.{quoted(n)} = k.{quoted(n)}" for n in names)
+        arrays = ", ".join(f"%s::{'bigint' if pa.types.is_integer(keys[n].type) else 'varchar'}[]" for n in names)
+        sql = (
+            f"select {select} from {self.name(table)} t where exists (select 1 from unnest({arrays}) "
+            f"as k({', '.join(map(quoted, names))}) where {same})"
+        )
+        with self._cursor() as cursor:
+            filled = cursor.mogrify(sql, [keys[n].to_pylist() for n in names]).decode()
+        batches = list(self.batches(filled))
+        return pa.Table.from_batches(batches) if batches else keys.slice(0, 0)
+
+    def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or replace rows of a bookkeeping table by its primary key."""
+        if not rows:
+            return
+        names = list(rows[0])
+        updates = ", ".join(f"{quoted(n)} = excluded.{quoted(n)}" for n in names if n not in key)
+        action = f"update set {updates}" if updates else "nothing"
+        sql = (
+            f"insert into {self.name(table)} ({', '.join(map(quoted, names))}) values %s "
+            f"on conflict ({', '.join(map(quoted, key))}) do {action}"
+        )
+        with self._cursor() as cursor:
+            psycopg2.extras.execute_values(cursor, sql, [[row[n] for n in names] for row in rows], page_size=1000)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A context in which statements commit together."""
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.execute("rollback")
+            raise
+        self.execute("commit")
+
+    def index_key(self, table: str, key: Sequence[str]) -> None:
+        """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""
+        name = quoted(f"{table}__key"[:63])
+        self.execute(f"create unique index if not exists {name} on {self.name(table)} ({', '.join(map(quoted, key))})")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

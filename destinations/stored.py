@@ -1,0 +1,89 @@
+"""What a dataset holds, as far as the next sync must know it: columns, keys with hashes, whole rows by key.
+
+A row counts as sound only if the load that wrote it is in `_dlt_loads`. dlt commits table by table and enters the
+load at the very end, so a row of a load that was cut off may stand without its children; it has to be written again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from destinations.warehouse import Warehouse, quoted
+
+SCHEMA_NAME = "posthog"
+
+
+class Stored:
+    """The tables of one dataset, read once at the start of a run."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        """Needs the warehouse open."""
+        self.warehouse = warehouse
+        self.tables = warehouse.columns()
+        self._loaded = self._dlt_columns()
+
+    def _dlt_columns(self) -> Mapping[str, Any]:
+        """The columns that earlier loads made, with our words for their types; a user's own columns are not there."""
+        if "_dlt_version" not in self.tables:
+            return {}
+        sql = (
+            f"select schema from {self.warehouse.name('_dlt_version')} where schema_name = {self.warehouse.mark} "
+            "order by inserted_at desc limit 1"
+        )
+        found = self.warehouse.rows(sql, [SCHEMA_NAME])
+        return dict(json.loads(found[0][0])["tables"]) if found else {}
+
+    def columns(self, table: str) -> Mapping[str, Any]:
+        """The columns that earlier loads made and that are still there."""
+        columns = self._loaded.get(table, {}).get("columns", {})
+        existing = self.tables.get(table, {})
+        return {n: c["data_type"] for n, c in columns.items() if n in existing and "data_type" in c}
+
+    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
+        if not self._has(table, key):
+            return
+        columns = ", ".join(quoted(name) for name in key)
+        with self.warehouse.opened():
+            yield from self.warehouse.batches(
+                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._sound('t')} as sound "
+                f"from {self.warehouse.name(table)} t"
+            )
+
+    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """Distinct values of these columns over the rows of unfinished loads."""
+        empty = pa.table({name: pa.array([], pa.string()) for name in columns})
+        if not self._has(table, columns):
+            return empty
+        names = ", ".join(quoted(name) for name in columns)
+        with self.warehouse.opened():
+            sql = f"select distinct {names} from {self.warehouse.name(table)} t where not {self._sound('t')}"
+            batches = list(self.warehouse.batches(sql))
+        return pa.Table.from_batches(batches) if batches else empty
+
+    def rows(self, table: str, keys: pa.Table) -> pa.Table:
+        """Whole rows that match one of the keys, with `_sound` added."""
+        if not keys.num_rows or not self._has(table, keys.column_names):
+            return keys.slice(0, 0)
+        columns = [name for name in self.tables[table] if name != "_dlt_load_id"]
+        select = ", ".join(f"t.{quoted(name)}{self._as_text(table, name)}" for name in columns)
+        with self.warehouse.opened():
+            return self.warehouse.matching(table, f"{select}, {self._sound('t')} as _sound", keys)
+
+    def _has(self, table: str, columns: Sequence[str]) -> bool:
+        return {*columns, "_dlt_load_id", "_row_hash", "_deleted_at"} <= self.tables.get(table, {}).keys()
+
+    def _as_text(self, table: str, column: str) -> str:
+        """JSON leaves as text, the same from both databases."""
+        json_like = self.tables[table][column].lower() in {"json", "jsonb"}
+        return f"::varchar as {quoted(column)}" if json_like else ""
+
+    def _sound(self, alias: str) -> str:
+        if "_dlt_loads" not in self.tables:
+            return "false"
+        loads = self.warehouse.name("_dlt_loads")
+        return f"({alias}._dlt_load_id in (select load_id from {loads} where status = 0))"

@@ -1,0 +1,143 @@
+"""A connection to DuckDB or Postgres: the few things that hogsync asks of a database besides what dlt does.
+
+A DuckDB file has one owner at a time, so it is open only while something is asked of it or written to it, never while
+PostHog is being read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+Types = Mapping[str, str]
+
+
+class WarehouseUnavailable(Exception):
+    """The database cannot be reached, opened or written, or somebody else holds it; the message says which."""
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+class Warehouse(ABC):
+    """One dataset (schema) in one database."""
+
+    types: ClassVar[Types]
+    """How this database spells our column types."""
+
+    def __init__(self, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print) -> None:
+        """`label` is a name that is safe to print; `wait` the seconds for a database that somebody else holds."""
+        self.dataset = dataset
+        self.label = label
+        self.wait = wait
+        self.on_wait = on_wait
+        self._depth = 0
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def opened(self) -> Iterator[Warehouse]:
+        """Hold the database open; may be nested, the outermost opens and closes."""
+        with self._lock:
+            if self._depth == 0:
+                self._connect()
+            self._depth += 1
+        try:
+            yield self
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._close()
+
+    def name(self, table: str) -> str:
+        """A table's qualified name."""
+        return f"{quoted(self.dataset)}.{quoted(table)}"
+
+    def columns(self) -> dict[str, dict[str, str]]:
+        """Every table of the dataset with its columns and the database's words for their types."""
+        found: dict[str, dict[str, str]] = {}
+        sql = (
+            "select table_name, column_name, data_type from information_schema.columns "
+            f"where table_schema = {self.mark} order by table_name, ordinal_position"
+        )
+        for table, column, type_ in self.rows(sql, [self.dataset]):
+            found.setdefault(table, {})[column] = type_
+        return found
+
+    def ensure(self, table: str, columns: Types, key: Sequence[str], existing: Types) -> None:
+        """Give a table every one of these columns; `existing` are those that it has, none if there is no table."""
+        spelled = {name: self.types[type_] for name, type_ in columns.items()}
+        if not existing:
+            body = ", ".join(f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items())
+            self.execute(f"create table if not exists {self.name(table)} ({body})")
+        for name, type_ in spelled.items() if existing else ():
+            if name not in existing:
+                self.execute(f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}")
+
+    def create_dataset(self) -> None:
+        """Make the schema if it is not there; a role without the right to make one can be given it ready-made."""
+        there = self.rows(f"select 1 from information_schema.schemata where schema_name = {self.mark}", [self.dataset])
+        if not there:
+            self.execute(f"create schema if not exists {quoted(self.dataset)}")
+
+    mark: ClassVar[str]
+    """How a parameter is written."""
+
+    @abstractmethod
+    def destination(self) -> Any:
+        """The dlt destination."""
+
+    @abstractmethod
+    def _connect(self) -> None: ...
+
+    @abstractmethod
+    def _close(self) -> None: ...
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+
+    @abstractmethod
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one query and take its rows."""
+
+    @abstractmethod
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run one query and take its rows as Arrow."""
+
+    @abstractmethod
+    def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
+        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+
+    @abstractmethod
+    def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or replace rows of a bookkeeping table by its primary key."""
+
+    @abstractmethod
+    def transaction(self) -> Any:
+        """A context in which statements commit together."""
+
+
+def patiently(attempt: Callable[[], Any], held: Callable[[], bool], wait: float, tell: Callable[[str], None]) -> Any:
+    """Try until nobody else holds the thing or `wait` seconds have passed; raises the last error."""
+    deadline = time.monotonic() + wait
+    told = False
+    while True:
+        try:
+            return attempt()
+        except Exception as error:
+            if not held() or time.monotonic() >= deadline:
+                raise
+            if not told:
+                tell(str(error).splitlines()[0])
+                told = True
+            time.sleep(0.25)

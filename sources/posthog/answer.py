@@ -1,0 +1,170 @@
+"""What an HTTP answer means: rows, a refusal, a wrong address, or a flaw that is worth another try.
+
+Decided by status first, then by `code` of PostHog's own error body (drf-exceptions-hog), never by wording.
+Nothing here touches a network; whatever is quoted has lost its tokens, addresses and control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
+
+ASK_AGAIN = frozenset({408, 425, 429})
+CREDENTIAL = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\bBearer\s+\S+|\beyJ[\w-]{8,}(?:\.[\w-]+)*|(?<=//)[^/\s@]+@")
+ADDRESS = re.compile(r"[^\s@/:;,<>\"'()\[\]=]+(?:@|%40)[\w.-]+")
+LATER = "Try again later; if it stays, look at the server's own status page or logs."
+NOT_POSTHOG = (
+    "Check that POSTHOG_HOST is PostHog's own address and that no proxy or login page answers for it."
+)
+
+
+class Flaw(Exception):
+    """Nothing usable came, but asking again may help; `wait` are the seconds that the server asked for."""
+
+    def __init__(
+        self, what: str, advice: str = LATER, *, status: int = 0, code: str = "", wait: float | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.status = status
+        self.code = code
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer as it came: `url` is what was asked, without its query; `secret` must never be quoted."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+    secret: str = field(repr=False)
+
+    def quote(self, text: str, length: int = 160) -> str:
+        """`text` made fit for a message: one line, printable, without credentials or e-mail addresses."""
+        return redacted(text.replace(self.secret, "[key]"))[:length].strip()
+
+    def described(self) -> str:
+        """Status, kind and first words."""
+        kind = self.headers.get("content-type", "").partition(";")[0] or "no content type"
+        words = self.quote(bytes(self.body[:4000]).decode("utf-8", "replace"))
+        return f"{self.status} ({self.quote(kind, 60)}) " + (f"“{words}”" if words else "with an empty body")
+
+
+def redacted(text: str) -> str:
+    """One printable line without anything that looks like a credential or an e-mail address."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return ADDRESS.sub("[address]", CREDENTIAL.sub("[secret]", line))
+
+
+def judge(reply: Reply) -> Any:
+    """The decoded object or array; otherwise the error that says what to do about the answer."""
+    if reply.status == 200:
+        return _content(reply)
+    if 300 <= reply.status < 400:
+        raise _elsewhere(reply)
+    said = _words_of_posthog(reply)
+    code = said["code"] if said else ""
+    told = f"{reply.status} {code}: {reply.quote(said['detail'], 300)}" if said else reply.described()
+    if reply.status == 401:
+        raise KeyRefused(
+            f"GET {reply.url} was answered {told} Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
+            "is the region in which it was made (us or eu); a key works in one region only."
+        )
+    if said and reply.status in {402, 403, 404}:
+        raise Unavailable(f"PostHog refuses {reply.url}: {told}", status=reply.status, code=code)
+    if reply.status in ASK_AGAIN or reply.status >= 500:
+        raise Flaw(f"answered {told}", status=reply.status, code=code, wait=_asked_wait(reply.headers))
+    advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG
+    raise PageFailed(f"GET {reply.url} was answered {told} {advice}", status=reply.status, code=code)
+
+
+def _content(reply: Reply) -> Any:
+    try:
+        content = decoded(reply.body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict | list):
+        raise Flaw(
+            f"answered {reply.described()}, which is no list of rows", NOT_POSTHOG, status=reply.status
+        )
+    return content
+
+
+def decoded(body: bytes | bytearray) -> Any:
+    """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused.
+
+    NaN and infinities become None, lone surrogates U+FFFD; integers keep every digit.
+    Raises ValueError or RecursionError.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = json.loads(body, parse_constant=lambda _: None, parse_float=_finite, parse_int=_integer)
+    text = json.dumps(content, ensure_ascii=False)
+    if text.isascii():
+        return content
+    mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return content if mended == text else json.loads(mended, parse_int=_integer)
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _integer(digits: str) -> int | str:
+    """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
+    return int(digits) if len(digits) <= 4300 else digits
+
+
+def _words_of_posthog(reply: Reply) -> dict[str, str] | None:
+    """PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
+    try:
+        body = decoded(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or not all(
+        isinstance(body.get(k), str) for k in ("type", "code", "detail")
+    ):
+        return None
+    return body
+
+
+def _elsewhere(reply: Reply) -> Misdirected:
+    """A redirect is never followed: it would carry the key along."""
+    asked = urlsplit(reply.url)
+    try:
+        target = urlsplit(urljoin(reply.url, reply.headers.get("location", "")))
+    except ValueError:
+        target = asked
+    there = f"{target.scheme}://{target.netloc}"
+    if (target.scheme, target.netloc) == (asked.scheme, asked.netloc) or not target.netloc:
+        advice = NOT_POSTHOG
+    else:
+        advice = f"POSTHOG_HOST should be {reply.quote(there)} if that is your PostHog."
+    place = reply.quote(f"{there}{target.path}")
+    return Misdirected(f"GET {reply.url} was answered {reply.status}, a redirect to {place}. {advice}")
+
+
+def _asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After, as a number or as a date (held against the server's own clock)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:12])
+    try:
+        return (parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])).total_seconds()
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,200 @@
+"""How many requests may leave, and when: one sliding log for all threads, runs and processes of one key.
+
+SQLite because it is in Python, survives a kill, and lets two processes share one log.
+pyrate-limiter's SQLite bucket does not fit: its file lock serves several processes or several threads, not both,
+its waits cannot be woken, and it has no room for a limit and a pause that arrive with the first 429.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TypeVar
+
+log = logging.getLogger("hogsync")
+T = TypeVar("T")
+
+MINUTE, HOUR = 60.0, 3600.0
+SKEW = 5.0  # entries further in the future than this come from a clock that was moved back: not counted
+KEPT = 5000  # newest entries kept, whatever the speed: more than PostHog's own hourly window
+DAMAGED = {
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_ERROR,
+}  # the last: another table layout
+TABLES = """
+CREATE TABLE IF NOT EXISTS sent (budget TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS sent_at ON sent (budget, at);
+CREATE TABLE IF NOT EXISTS pauses (budget TEXT PRIMARY KEY, asked REAL NOT NULL, until REAL NOT NULL);
+SELECT budget, at FROM sent LIMIT 1;
+SELECT budget, asked, until FROM pauses LIMIT 1;
+"""
+NTH_NEWEST = """
+SELECT at FROM sent WHERE budget = ? AND at > ? AND at <= ? ORDER BY at DESC LIMIT 1 OFFSET ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests allowed in any minute and in any hour; None is no limit until the first 429."""
+
+    per_minute: int | None = None
+    per_hour: int | None = None
+
+    def __post_init__(self) -> None:
+        if any(n is not None and n < 1 for n in (self.per_minute, self.per_hour)):
+            raise ValueError("A rate must allow at least one request per minute and per hour.")
+
+
+HALF = Rate(
+    per_minute=240, per_hour=2400
+)  # of what PostHog publishes: the key's team may have other programs
+
+
+class Budget:
+    """The log of one key at one origin; thread-safe. Without a file it lives in memory."""
+
+    def __init__(self, rate: Rate, origin: str, key: str, file: Path | None = None) -> None:
+        self._rate = rate
+        self._name = hashlib.sha256(f"{origin}\0{key}".encode()).hexdigest()[:32]
+        self._lock = threading.Lock()
+        self._until = 0.0  # of the pause, on the clock that nobody moves
+        self._announced = 0.0
+        self._turns = 0
+        self._db = _opened(file)
+
+    def admit(self) -> float:
+        """0 if one request may leave now (it is written down); else the seconds after which to ask again."""
+        with self._lock:
+            delay, why = self._safely(self._take)
+            if delay > SKEW and time.monotonic() >= self._announced:
+                self._announced = time.monotonic() + min(delay, MINUTE)
+                log.warning("%s: waiting %s", why, _span(delay))
+            return delay
+
+    def paused(self) -> float:
+        """Seconds until the moment before which PostHog wants no request; 0 or less if there is none."""
+        return self._until - time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        """Nothing leaves for that long, from any thread, process or later run."""
+        with self._lock:
+            if seconds <= self.paused():
+                return
+            self._until = time.monotonic() + seconds
+            if self._until > self._announced + 1:
+                log.warning("PostHog asks to wait %s", _span(seconds))
+            self._announced = max(self._announced, self._until)
+            now = time.time()
+            row = (self._name, now, now + seconds)
+            self._safely(lambda: self._db.execute("REPLACE INTO pauses VALUES (?, ?, ?)", row))
+
+    def tighten(self) -> None:
+        """After a 429: where no limit was set, half of the published one applies for the rest of the run."""
+        with self._lock:
+            self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _take(self) -> tuple[float, str]:
+        now = time.time()
+        self._db.execute("BEGIN IMMEDIATE")
+        self._turns += 1
+        if self._turns % 100 == 1:
+            self._forget(now)
+        delay, why = max(
+            (self._pause_left(now), "PostHog asked for a pause"),
+            (
+                self._window_left(now, MINUTE, self._rate.per_minute),
+                "The request budget of this minute is spent",
+            ),
+            (self._window_left(now, HOUR, self._rate.per_hour), "The request budget of this hour is spent"),
+        )
+        if delay <= 0:
+            self._db.execute("INSERT INTO sent VALUES (?, ?)", (self._name, now))
+        self._db.execute("COMMIT")
+        return max(delay, 0.0), why
+
+    def _pause_left(self, now: float) -> float:
+        row = self._db.execute("SELECT asked, until FROM pauses WHERE budget = ?", (self._name,)).fetchone()
+        if row and row[0] <= now + SKEW and row[1] - now > self.paused() + 1:  # of another process or run
+            self._until = time.monotonic() + row[1] - now
+        return self.paused()
+
+    def _window_left(self, now: float, seconds: float, limit: int | None) -> float:
+        """The limit-th newest request must have left the window."""
+        if limit is None:
+            return 0.0
+        row = self._db.execute(NTH_NEWEST, (self._name, now - seconds, now + SKEW, limit - 1)).fetchone()
+        return float(row[0]) + seconds - now if row else 0.0
+
+    def _forget(self, now: float) -> None:
+        self._db.execute("DELETE FROM sent WHERE at < ? OR at > ?", (now - HOUR, now + SKEW))
+        row = self._db.execute(NTH_NEWEST, (self._name, 0, now + SKEW, KEPT)).fetchone()
+        if row:
+            self._db.execute("DELETE FROM sent WHERE budget = ? AND at <= ?", (self._name, row[0]))
+
+    def _safely(self, work: Callable[[], T]) -> T:
+        """A full disk or a damaged file must not end a run: the log goes on in memory."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            log.warning("The request budget can no longer be written (%s): this run counts for itself", error)
+            self._db.close()
+            self._db = _connected(":memory:")
+            return work()
+
+
+def _opened(file: Path | None) -> sqlite3.Connection:
+    """The log in its file; a damaged one is dropped, and where no file can be, memory serves."""
+    if file is None:
+        return _connected(":memory:")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            return _connected(_private(file))
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in DAMAGED:
+                raise
+        log.warning("The request budget in %s was damaged and starts afresh", file)
+        for part in (file, Path(f"{file}-journal")):
+            part.unlink(missing_ok=True)
+        return _connected(_private(file))
+    except (OSError, sqlite3.Error) as error:
+        log.warning("The request budget cannot be kept in %s (%s): this run counts for itself", file, error)
+        return _connected(":memory:")
+
+
+def _private(file: Path) -> str:
+    """Made readable to its owner only, before SQLite opens it."""
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    return str(file)
+
+
+def _connected(place: str) -> sqlite3.Connection:
+    db = sqlite3.connect(place, timeout=5, isolation_level=None, check_same_thread=False)
+    try:
+        # Not waiting for the disk is safe against a kill; after a power cut a damaged log is dropped.
+        db.executescript(f"PRAGMA synchronous = OFF; PRAGMA journal_mode = TRUNCATE; {TABLES}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _span(seconds: float) -> str:
+    """`36 min, until 14:05`, by the clock on the wall."""
+    until = time.localtime(time.time() + seconds)
+    if seconds < 2 * MINUTE:
+        return f"{ceil(seconds)} s, until {time.strftime('%H:%M:%S', until)}"
+    return f"{ceil(seconds / MINUTE)} min, until {time.strftime('%H:%M', until)}"

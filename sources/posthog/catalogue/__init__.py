@@ -1,0 +1,59 @@
+"""What can be read: one Endpoint per list, data only, parents before their children."""
+
+from __future__ import annotations
+
+from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
+from sources.posthog.catalogue.organization import (
+    ORGANIZATION_MEMBERS,
+    ORGANIZATIONS,
+    PEOPLE,
+    PROJECTS,
+    USERS,
+)
+from sources.posthog.catalogue.project import COHORTS, COMMENTS, SUBSCRIPTION_DELIVERIES, SUBSCRIPTIONS
+from sources.posthog.endpoint import Endpoint, Type, placeholders
+
+ENDPOINTS: dict[str, Endpoint] = {
+    endpoint.table: endpoint
+    for endpoint in (
+        ORGANIZATIONS,
+        PROJECTS,
+        ORGANIZATION_MEMBERS,
+        USERS,
+        SUBSCRIPTIONS,
+        SUBSCRIPTION_DELIVERIES,
+        COHORTS,
+        COMMENTS,
+        EVENT_DEFINITIONS,
+        GROUP_TYPES,
+        PROPERTY_DEFINITIONS,
+    )
+}
+
+
+def parent_of(path: str) -> Endpoint | None:
+    """The endpoint that a path's last placeholder names; None for a root list; KeyError for a misspelt one."""
+    names = placeholders(path)
+    if not names:
+        return None
+    return {endpoint.reference: endpoint for endpoint in reversed(ENDPOINTS.values())}[names[-1]]
+
+
+def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
+    """The types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
+    parents = {e.reference: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())}
+    constants: dict[str, Type] = dict.fromkeys(endpoint.stamps, "text")
+    numbers: dict[str, Type] = {name: "bigint" for name, value in endpoint.absent.items() if isinstance(value, int)}
+    return constants | {name: parents[name] for name in endpoint.placeholders} | numbers
+
+
+def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
+    """The tables and every table that their paths need, in reading order."""
+    wanted = set(tables)
+    for endpoint in reversed(ENDPOINTS.values()):
+        if endpoint.table in wanted:
+            wanted.update(parent.table for path in endpoint.paths if (parent := parent_of(path)))
+    return tuple(table for table in ENDPOINTS if table in wanted)
+
+
+__all__ = ["ENDPOINTS", "PEOPLE", "parent_of", "stamp_types", "with_parents"]

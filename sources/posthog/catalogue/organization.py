@@ -1,0 +1,118 @@
+"""Organizations, their members and projects, and the people whom all rows speak of."""
+
+from __future__ import annotations
+
+from sources.posthog.endpoint import (
+    Endpoint,
+    flag,
+    identity,
+    integer,
+    json,
+    moment,
+    omitted,
+    person,
+    reference,
+    secret,
+    text,
+)
+
+PEOPLE = Endpoint(
+    table="people",
+    paths=(),
+    key=("id",),
+    scope="",
+    doc="Everybody who appears as author, owner, member or user, once, gathered from all rows of a run.",
+    mortal=False,
+    fields=(
+        *integer("id"),
+        *text("uuid", "role_at_organization"),
+        *text("distinct_id", "email", "first_name", "last_name", privacy="person"),
+        *flag("is_email_verified"),
+        *json("hedgehog_config", privacy="person"),
+    ),
+)
+
+ORGANIZATIONS = Endpoint(
+    table="organizations",
+    paths=("organizations/",),
+    key=("id",),
+    scope="organization:read",
+    doc="Organizations that the key reaches; not readable with a key that is scoped to projects.",
+    mortal=False,
+    fields=(
+        *text("id", "name", "slug", "logo_media_id", "default_experiment_stats_method", "default_role_id"),
+        *text("is_not_active_reason"),
+        *moment("created_at", "updated_at"),
+        *integer("membership_level", "plugins_access_level"),
+        *integer("member_count", volatile=True),
+        *flag("enforce_2fa", "members_can_invite", "members_can_use_personal_api_keys", "is_active"),
+        *flag("is_member_join_email_enabled", "allow_publicly_shared_resources", "default_anonymize_ips"),
+        *flag("is_ai_data_processing_approved", "is_pending_deletion"),
+        *json("available_product_features", "metadata"),
+        *secret("customer_id"),
+        *omitted("teams", "projects"),
+    ),
+)
+
+PROJECTS = Endpoint(
+    table="projects",
+    paths=("organizations/{organization_id}/projects/",),
+    key=("id",),
+    scope="project:read",
+    doc="Projects that the key reaches; a project's id is its team id.",
+    mortal=False,
+    fields=(
+        *integer("id", "project_id"),
+        *text("uuid", "name", "timezone"),
+        *flag("is_demo", "ingested_event", "access_control", "completed_snippet_onboarding"),
+        *json("has_completed_onboarding_for"),
+        *secret("api_token", "secret_api_token", "secret_api_token_backup"),
+        *omitted("organization"),
+    ),
+)
+
+ORGANIZATION_MEMBERS = Endpoint(
+    table="organization_members",
+    paths=("organizations/{organization_id}/members/?order=joined_at",),
+    scope="organization_member:read",
+    doc="Who belongs to an organization and at which level (1 member, 8 admin, 15 owner).",
+    gate="an organization may hide members from non-admins",
+    people_rank=1,
+    fields=(
+        *text("id"),
+        *person("user"),
+        *integer("level"),
+        *moment("joined_at", "updated_at"),
+        *moment("last_login", volatile=True),
+        *flag("is_2fa_enabled", "has_social_auth"),
+    ),
+)
+
+USERS = Endpoint(
+    table="users",
+    paths=("users/",),
+    key=("uuid",),
+    page_size=100,
+    scope="user:read",
+    doc="Users visible to the key: its owner, or everybody on a self-hosted instance with a staff key.",
+    people_rank=2,
+    fields=(
+        *integer("id"),
+        *text("uuid", "toolbar_mode", "theme_mode", "shortcut_position"),
+        *moment("date_joined"),
+        *reference("organization", "text"),
+        *reference("team", "bigint"),
+        *flag("is_staff", "has_password", "is_2fa_enabled", "has_social_auth", "has_sso_enforcement"),
+        *flag("anonymize_data", "allow_impersonation", "allow_sidebar_suggestions"),
+        *flag("passkeys_enabled_for_2fa", "hide_mcp_hints", "is_organization_first_user"),
+        *flag("requires_credential_review"),
+        *json("has_seen_product_intro_for", "scene_personalisation", "active_realtime_notification_types"),
+        *json("notification_settings", "events_column_config", "ui_configuration", privacy="person"),
+        *identity("distinct_id", "first_name", "last_name", "email", "is_email_verified"),
+        *identity("hedgehog_config", "role_at_organization"),
+        *secret("password", "current_password"),
+        *omitted("is_impersonated", "is_impersonated_until", "is_impersonated_read_only"),
+        *omitted("is_impersonated_reason", "sensitive_session_expires_at", "fresh_reauth_expires_at"),
+        *omitted("pending_email", "pending_invites", "notification_locks", "organizations"),
+    ),
+)

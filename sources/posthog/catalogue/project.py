@@ -1,0 +1,110 @@
+"""What people make and are sent inside a project."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sources.posthog.endpoint import (
+    Endpoint,
+    flag,
+    integer,
+    items,
+    json,
+    moment,
+    omitted,
+    person,
+    recipients,
+    text,
+)
+
+SUBSCRIPTIONS = Endpoint(
+    table="subscriptions",
+    paths=(
+        "projects/{project_id}/subscriptions/?ordering=created_at",
+        "projects/{project_id}/subscriptions/?ordering=created_at&deleted=true",
+    ),
+    scope="subscription:read",
+    doc="Reports that are sent on a schedule; deleted ones are listed by a second pass.",
+    gate="402 on servers before May 2026 without the plan, 404 on FOSS builds",
+    fields=(
+        *integer("id", "dashboard", "insight", "interval", "bysetpos", "count", "integration_id"),
+        *text("insight_short_id", "resource_name", "resource_type", "content_type", "target_type", "frequency"),
+        *text("title"),
+        *text("summary_prompt_guide", "invite_message", "prompt", privacy="text"),
+        *text("summary", volatile=True),
+        *moment("start_date", "until_date", "created_at"),
+        *moment("next_delivery_date", volatile=True),
+        *flag("deleted", "enabled", "summary_enabled", "skip_weekend"),
+        *json("ai_config", "ai_prompt_config", "delivery_config"),
+        *items("byweekday"),
+        *items("dashboard_export_insights", type_="bigint"),
+        *recipients("target_value"),
+        *person("created_by"),
+    ),
+)
+
+SUBSCRIPTION_DELIVERIES = Endpoint(
+    table="subscription_deliveries",
+    paths=("projects/{project_id}/subscriptions/{subscription_id}/deliveries/",),
+    scope="subscription:read",
+    doc="Each attempt to send a subscription, with its outcome; deliveries of deleted subscriptions stay listed.",
+    gate="404 on servers before April 2026",
+    pages="cursor",
+    page_size=50,
+    plan="stream",
+    open_when=("status", ("starting",)),
+    fields=(
+        *text("id", "temporal_workflow_id", "idempotency_key", "trigger_type", "target_type", "status"),
+        *moment("scheduled_at", "created_at", "last_updated_at", "finished_at"),
+        *json("content_snapshot", literals=("query_results",)),
+        *json("error", privacy="recipient"),
+        *text("change_summary", privacy="text"),
+        *json("ai_report", "ai_report_diagnostics", "ai_report_prompt", privacy="customer"),
+        *items("exported_asset_ids", type_="bigint"),
+        *recipients("recipient_results", "target_value"),
+        *omitted("subscription"),
+    ),
+)
+
+COHORTS = Endpoint(
+    table="cohorts",
+    paths=("projects/{project_id}/cohorts/",),
+    scope="cohort:read",
+    doc="Groups of people; a deleted cohort vanishes from the list.",
+    fields=(
+        *integer("id"),
+        *text("name", "description", "cohort_type", "last_error_message"),
+        *integer("count", "version", "pending_version", "errors_calculating", volatile=True),
+        *moment("created_at"),
+        *moment("last_calculation", "last_backfill_person_properties_at", volatile=True),
+        *flag("deleted", "is_static"),
+        *flag("is_calculating", volatile=True),
+        *json("filters", literals=("value",), noise=("bytecode", "bytecode_error", "conditionHash")),
+        *json("groups", literals=("value",)),
+        *json("query", literals=("value", "values", "query")),
+        *items("experiment_set", type_="bigint", ordered=False),
+        *person("created_by"),
+        *omitted("search_match_type"),
+    ),
+)
+
+COMMENTS = Endpoint(
+    table="comments",
+    paths=("projects/{project_id}/comments/?deleted=true",),
+    scope="comment:read",
+    doc="Comments on insights, dashboards, replays …, deleted ones included; support tickets are left out.",
+    pages="cursor",
+    page_size=100,
+    plan="stream",
+    lookback=timedelta(days=30),
+    fields=(
+        *text("id", "item_id", "scope", "source_comment"),
+        *text("content", privacy="text"),
+        *json("rich_content", "item_context", privacy="text"),
+        *integer("version"),
+        *moment("created_at", "completed_at"),
+        *flag("deleted", "is_task"),
+        *json("slack_thread"),
+        *person("created_by", "completed_by"),
+    ),
+)

@@ -1,0 +1,378 @@
+"""How one page is fetched: the key, the pace, the tries and the refusals; the only module that speaks HTTP.
+
+Nothing but GET leaves, only to the configured origin, never after a redirect.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import random
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from sources.posthog.answer import NOT_POSTHOG, Flaw, Reply, judge, redacted
+from sources.posthog.budget import HALF, Budget, Rate
+from sources.posthog.errors import PageFailed, Stopped
+from sources.posthog.wire import Call, Wire
+
+__all__ = ["Client", "Patience", "Rate", "origin_of"]
+
+log = logging.getLogger("hogsync")
+
+PATH = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))(?:[\w@~%:.+-]+/?)+", re.ASCII)  # no //, no .., no query
+HOST = re.compile(r"[\w.:-]+")
+INGESTION = frozenset({"us.i.posthog.com", "eu.i.posthog.com"})
+CONNECT_SECONDS = 10.0
+MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, so that it must be whole
+ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
+DAY = 86_400.0  # PostHog asks for an hour at most; what asks for more than a day is not waited for
+TOLD = 50  # refusals of one page, each with its Retry-After: then something else eats the budget
+UNTOLD_WAIT = 300.0
+SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
+HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
+    (httpx.ProxyError, "the proxy refused", "Check HTTPS_PROXY and NO_PROXY in this environment."),
+    (httpx.ConnectTimeout, "no connection came within 10 s", "Check POSTHOG_HOST, firewall and proxy."),
+    (httpx.TimeoutException, "the server fell silent", SLOW),
+    (httpx.DecodingError, "the compressed answer was damaged", NOT_POSTHOG),
+    (HALF_ANSWER, "the connection broke before the answer was whole", "Check the network, then try again."),
+    (socket.gaierror, "the host name is not known", "Check POSTHOG_HOST and this machine's DNS."),
+    (
+        ssl.SSLCertVerificationError,
+        "the certificate is not trusted",
+        "Check POSTHOG_HOST; a certificate authority of your own is named by SSL_CERT_FILE.",
+    ),
+    (ssl.SSLError, "no secure connection came about", "Check that POSTHOG_HOST speaks https on that port."),
+    (ConnectionRefusedError, "the connection was refused", "Check POSTHOG_HOST and that PostHog runs there."),
+    (httpx.ConnectError, "no connection came about", "Check POSTHOG_HOST, the network, firewall and proxy."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one page is tried for.
+
+    `tries` of a broken answer with a random pause below `backoff` · 2ⁿ seconds (at most `longest`) between them;
+    `untold` 429s without Retry-After; `page_seconds` from the request to the last byte of its answer.
+    """
+
+    tries: int = 6
+    backoff: float = 1.0
+    longest: float = 60.0
+    untold: int = 10
+    page_seconds: float = 300.0
+
+
+class Client:
+    """GET of PostHog's `/api/`, shared by all threads of a run."""
+
+    def __init__(
+        self,
+        origin: str,
+        key: str,
+        *,
+        rate: Rate | None = None,
+        in_flight: int = 8,
+        max_bytes: int = 256 << 20,
+        budget_file: Path | None = None,
+        read_timeout: float = 130.0,
+        patience: Patience | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self.origin = origin_of(origin, allow_http=allow_http)
+        if not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise ValueError(
+                "POSTHOG_PERSONAL_API_KEY is empty or has blanks, line breaks or other odd characters."
+            )
+        self._key = key
+        self._max_bytes = max_bytes
+        self._patience = patience or Patience()
+        self._budget = Budget(rate or _usual_rate(self.origin), self.origin, key, budget_file)
+        self._wire = Wire(self._patience.page_seconds)
+        self._slots = threading.BoundedSemaphore(in_flight)
+        self._stopped = threading.Event()
+        self._sent: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._http = _http(self.origin, in_flight, read_timeout)
+
+    def __repr__(self) -> str:
+        return f"Client({self.origin!r})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def total(self) -> int:
+        """Requests sent so far, every try counted."""
+        with self._counting:
+            return self._sent.total()
+
+    def requests_to(self, path: str) -> int:
+        """Requests sent to this path, as it was given to `get`, every try counted."""
+        with self._counting:
+            return self._sent[path]
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """The decoded object or array at `/api/<path>`.
+
+        Raises the errors of `sources.posthog.errors`, and ValueError for a path that leads elsewhere.
+        """
+        if not PATH.fullmatch(path):
+            raise ValueError(f"Not a path below /api/: {redacted(path)!r}")
+        spent: Counter[str] = Counter()
+        while True:
+            try:
+                return self._attempt(path, params or {})
+            except Flaw as flaw:
+                self._bear(path, flaw, spent)
+
+    def stop(self) -> None:
+        """Every thread that waits or reads raises Stopped, now and from now on."""
+        self._stopped.set()
+        self._wire.cut()
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self._wire.close()
+        self._http.close()
+        self._budget.close()
+
+    # -- one try ---------------------------------------------------------------------------------
+
+    def _attempt(self, path: str, params: Mapping[str, str | int]) -> Any:
+        with self._slots:  # held while waiting, so that whatever leaves was admitted just before
+            reply = None
+            while reply is None:
+                self._await_turn()
+                reply = self._exchange(path, params)
+        return judge(reply)
+
+    def _await_turn(self) -> None:
+        self._check()
+        while (delay := self._budget.admit()) > 0:
+            self._sleep(
+                min(delay, 60)
+            )  # another process may have used the budget, or asked for more, meanwhile
+
+    def _exchange(self, path: str, params: Mapping[str, str | int]) -> Reply | None:
+        """One request and its whole answer; None if a pause began before the request could leave."""
+        url = f"{self.origin}/api/{path}"
+        with self._wire.call() as call:
+            try:
+                with self._http.stream(
+                    "GET",
+                    url,
+                    params=dict(params),
+                    headers={"Authorization": f"Bearer {self._key}"},
+                    extensions={"trace": self._tracer(path, call)},
+                ) as response:
+                    call.line = response.extensions["network_stream"].get_extra_info("socket")
+                    body = self._body(response, url)
+            except _Held:
+                return None
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                self._check()
+                raise self._broken(call, error) from error
+            self._check()
+            if call.overdue:
+                raise self._broken(call, None)
+            return Reply(url, response.status_code, response.headers, body, self._key)
+
+    def _tracer(self, path: str, call: Call) -> Any:
+        """httpx's own hook: told about every new connection, and just before the request leaves."""
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
+                self._leaving(path, call)
+            elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                self._wire.opened(info["return_value"].get_extra_info("socket"))
+
+        return trace
+
+    def _leaving(self, path: str, call: Call) -> None:
+        self._check()
+        if self._budget.paused() > 0:  # begun while this request waited for its connection
+            raise _Held
+        with self._counting:
+            self._sent[path] += 1
+        call.left()
+
+    def _body(self, response: httpx.Response, url: str) -> bytearray:
+        """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""
+        body = bytearray()
+        if response.status_code not in MATTERING:
+            with suppress(httpx.TransportError, httpx.DecodingError):
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > ERROR_BYTES:
+                        break
+            return body
+        length = response.headers.get("content-length", "")
+        fits = not (length.isdigit() and int(length[:18]) > self._max_bytes)
+        for chunk in response.iter_bytes() if fits else ():
+            body += chunk
+            fits = len(body) <= self._max_bytes
+            if not fits:
+                break
+        if not fits:
+            raise PageFailed(
+                f"GET {url} was answered with more than {self._max_bytes:,} bytes. Ask for smaller pages "
+                "([lists] page_size), or check that POSTHOG_HOST is a PostHog.",
+                status=response.status_code,
+            )
+        return body
+
+    def _broken(self, call: Call, error: Exception | None) -> Flaw:
+        """What happened to the connection, told by the kinds of the errors behind it."""
+        if call.overdue or error is None:
+            return Flaw(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
+        causes: list[BaseException] = []
+        cause: BaseException | None = error
+        while cause is not None and cause not in causes:
+            causes.append(cause)
+            cause = cause.__cause__ or cause.__context__
+        for kind, what, advice in MISHAPS:
+            if any(isinstance(each, kind) for each in causes):
+                return Flaw(what, advice)
+        return Flaw("no answer came")
+
+    # -- and the next ----------------------------------------------------------------------------
+
+    def _bear(self, path: str, flaw: Flaw, spent: Counter[str]) -> None:
+        """Wait before the next try of this page, or give it up."""
+        kind, limit = self._allowance(flaw)
+        spent[kind] += 1
+        pause = flaw.wait or 0.0
+        if flaw.status == 429:
+            self._budget.tighten()
+            if not pause:
+                pause = min(UNTOLD_WAIT, 8 * self._patience.backoff * 2 ** (spent[kind] - 1))
+        if 0 < pause <= DAY:
+            self._budget.pause(pause)
+        if spent[kind] >= limit or pause > DAY:
+            raise PageFailed(
+                f"GET {self.origin}/api/{path} failed {spent.total()} times: {flaw.what}. {flaw.advice}",
+                status=flaw.status,
+                code=flaw.code,
+            )
+        log.info("%s: %s; try %d follows", path, flaw.what, spent.total() + 1)
+        if not pause:
+            ceiling = min(self._patience.longest, self._patience.backoff * 2 ** (spent[kind] - 1))
+            self._sleep(random.uniform(0, ceiling))  # noqa: S311  full jitter, so that threads do not come in step
+
+    def _allowance(self, flaw: Flaw) -> tuple[str, int]:
+        """Which tries this one is counted with, and how many of those one page has."""
+        if flaw.status == 429:
+            return ("told", TOLD) if flaw.wait else ("untold", self._patience.untold)
+        if flaw.status == 503 and flaw.code.endswith("_timeout"):
+            return "heavy", min(
+                2, self._patience.tries
+            )  # the same page will be as heavy: the pager makes it smaller
+        return "broken", self._patience.tries
+
+    def _sleep(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+        self._check()
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped("The run is being stopped.")
+
+
+class _Held(Exception):
+    """The request may not leave now."""
+
+
+def origin_of(url: str, *, allow_http: bool = False) -> str:
+    """POSTHOG_HOST as `scheme://host[:port]`; a ValueError says in one sentence what is wrong with it."""
+    shown = redacted(url)
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port
+        httpx.URL(url.strip())
+    except (ValueError, httpx.InvalidURL):
+        host, port, parts = "", None, urlsplit("")
+    if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host):
+        raise ValueError(f"POSTHOG_HOST must be like https://us.posthog.com, not {shown!r}.")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "POSTHOG_HOST must not hold a user or a password; the key goes into its own setting."
+        )
+    bare = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}"
+    if port not in {None, 80 if parts.scheme == "http" else 443}:
+        bare += f":{port}"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"POSTHOG_HOST must end after the host: {bare} instead of {shown}.")
+    if host in INGESTION:
+        raise ValueError(f"{host} only takes events; set POSTHOG_HOST to https://{host.replace('.i.', '.')}.")
+    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        raise ValueError(
+            f"{bare} would send the key unencrypted: use https, or set HOGSYNC_INSECURE_HTTP=1 if you must."
+        )
+    return bare
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _usual_rate(origin: str) -> Rate:
+    """PostHog's cloud limits everyone; a PostHog of one's own usually has no limit, and says so if it has."""
+    host = urlsplit(origin).hostname or ""
+    return HALF if f".{host}".endswith(".posthog.com") else Rate()
+
+
+def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
+    """Proxy and CA come from the usual environment variables; a loopback origin needs no proxy ever."""
+    host = urlsplit(origin).netloc.rpartition(":")[0] or urlsplit(origin).netloc
+    try:
+        return httpx.Client(
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"hogsync/{_version()}",
+            },
+            cookies=CookieJar(
+                DefaultCookiePolicy(allowed_domains=[])
+            ),  # a session cookie could change who asks
+            timeout=httpx.Timeout(read_timeout, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx.Limits(
+                max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
+            ),
+            mounts={f"all://{host}": None} if _is_loopback(urlsplit(origin).hostname or "") else None,
+            follow_redirects=False,
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise ValueError(
+            f"The proxy or certificate variables of this environment cannot be used: {redacted(str(error))}"
+        ) from None
+
+
+def _version() -> str:
+    try:
+        return version("hogsync")
+    except PackageNotFoundError:  # run from a bare checkout
+        return "0"

@@ -1,0 +1,165 @@
+"""The words in which the catalogue is written: an endpoint is a list of PostHog's API and the table it becomes.
+
+The path is the foreign key: `projects/{project_id}/subscriptions/{subscription_id}/deliveries/` is read once per
+subscription, and every row gets `project_id` and `subscription_id`. A query constant that names a key column
+(`?type=person`) is stamped on the rows as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+Type = Literal["bigint", "text", "bool", "timestamp", "double", "json"]
+Privacy = Literal["open", "person", "recipient", "text", "customer"]
+Role = Literal["value", "person", "reference", "identity", "items", "recipients", "secret", "omitted"]
+Stamps = Mapping[str, Any]
+"""Values that a list's path gives to all of its rows: parents' ids and key constants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of PostHog's row and what becomes of it."""
+
+    name: str
+    type: Type = "json"
+    role: Role = "value"
+    privacy: Privacy = "open"
+    literals: tuple[str, ...] = ()
+    """Keys inside a JSON field whose values are data about the customer's own users; the structure around stays."""
+    noise: tuple[str, ...] = ()
+    """Keys inside a JSON field that the server derives and changes with its releases: neither stored nor hashed."""
+    volatile: bool = False
+    """Moves without anybody's edit (counts, last seen): updates the row, makes no version of its history."""
+    columns: tuple[Field, ...] = ()
+    """Of `items` that are objects: the child table's columns; empty means one column `value` of this type."""
+    ordered: bool = True
+    """Of `items`: whether the order means something; if not, they are sorted."""
+
+
+def _values(type_: Type, names: tuple[str, ...], words: dict[str, Any]) -> tuple[Field, ...]:
+    return tuple(Field(name=name, type=type_, **words) for name in names)
+
+
+def integer(*names: str, **words: Any) -> tuple[Field, ...]:
+    """Whole numbers of 64 bits."""
+    return _values("bigint", names, words)
+
+
+def text(*names: str, **words: Any) -> tuple[Field, ...]:
+    """Unicode text, never folded."""
+    return _values("text", names, words)
+
+
+def flag(*names: str, **words: Any) -> tuple[Field, ...]:
+    """True, false or unknown."""
+    return _values("bool", names, words)
+
+
+def moment(*names: str, **words: Any) -> tuple[Field, ...]:
+    """ISO 8601 times, stored in UTC."""
+    return _values("timestamp", names, words)
+
+
+def json(*names: str, **words: Any) -> tuple[Field, ...]:
+    """Objects and lists that stay one column."""
+    return _values("json", names, words)
+
+
+def person(*names: str) -> tuple[Field, ...]:
+    """Embedded users: lifted into `people`, the row keeps `<name>_id`."""
+    return tuple(Field(name=name, type="bigint", role="person") for name in names)
+
+
+def reference(name: str, type_: Type) -> tuple[Field, ...]:
+    """An embedded object of another table: the row keeps its id as `<name>_id`."""
+    return (Field(name=name, type=type_, role="reference"),)
+
+
+def identity(*names: str) -> tuple[Field, ...]:
+    """Fields of a row that is itself a user: they live in `people` only."""
+    return tuple(Field(name=name, role="identity", privacy="person") for name in names)
+
+
+def items(name: str, *columns: Field, type_: Type = "text", ordered: bool = True) -> tuple[Field, ...]:
+    """A list that becomes the child table `<table>__<name>`."""
+    return (Field(name=name, type=type_, role="items", columns=columns, ordered=ordered),)
+
+
+def recipients(*names: str) -> tuple[Field, ...]:
+    """External addresses: the first of these fields that holds any becomes the child table `<table>__recipients`."""
+    return tuple(Field(name=name, role="recipients", privacy="recipient") for name in names)
+
+
+def secret(*names: str) -> tuple[Field, ...]:
+    """Credentials: never leave the process."""
+    return tuple(Field(name=name, role="secret") for name in names)
+
+
+def omitted(*names: str) -> tuple[Field, ...]:
+    """Said elsewhere, or different on every request: neither stored nor hashed."""
+    return tuple(Field(name=name, role="omitted") for name in names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A list of PostHog's API and the table it becomes."""
+
+    table: str
+    paths: tuple[str, ...]
+    """Relative to `/api/`, placeholders are parents' ids; several paths are several lists of the same table."""
+    fields: tuple[Field, ...]
+    scope: str
+    doc: str
+    gate: str = ""
+    """What else than the scope the list needs: a plan, a role, a server version."""
+    key: tuple[str, ...] = ()
+    absent: Stamps = field(default_factory=dict)
+    """Values of key columns that a path does not give."""
+    pages: Literal["offset", "cursor", "array"] = "offset"
+    page_size: int = 1000
+    """The most rows that a page should be asked for."""
+    plan: Literal["snapshot", "stream"] = "snapshot"
+    lookback: timedelta = timedelta(days=3)
+    """Of a stream: how far behind its newest row a walk still reads, for rows that change after they appear."""
+    open_when: tuple[str, tuple[str, ...]] | None = None
+    """Of a stream: the field and its values by which a row is still going to change."""
+    mortal: bool = True
+    """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
+    people_rank: int = 0
+    """How rich its embedded users are; the richest source of a run wins."""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", (*self.placeholders, "id"))
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The parents' id columns, outermost first, over all paths."""
+        return tuple(dict.fromkeys(name for path in self.paths for name in placeholders(path)))
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """Columns that the path gives: parents' ids and key constants."""
+        constants = (name for path in self.paths for name in query(path) if name in self.key)
+        return tuple(dict.fromkeys((*self.placeholders, *constants, *self.absent)))
+
+    @property
+    def reference(self) -> str:
+        """The placeholder by which other paths name a row of this table."""
+        last = self.key[-1]
+        return f"{self.table.removesuffix('s')}_id" if last == "id" else last
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """The `{names}` of a path, in order."""
+    return tuple(re.findall(r"{(\w+)}", path))
+
+
+def query(path: str) -> dict[str, str]:
+    """The query constants of a path."""
+    return dict(parse_qsl(urlsplit(path).query))

@@ -1,0 +1,57 @@
+"""What the personal API key is and may do: the first question of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sources.posthog.errors import Misdirected, PageFailed, Unavailable
+from sources.posthog.paging import Get
+from sources.posthog.shape import digest
+
+CURRENT = "personal_api_keys/@current/"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key's owner, scopes and restrictions; `scopes` is None where the server does not tell (OAuth, old servers)."""
+
+    user_id: int | None
+    scopes: tuple[str, ...] | None
+    projects: tuple[int, ...]
+    organizations: tuple[str, ...]
+
+    def may(self, scope: str) -> bool:
+        """Whether the key carries a scope: `:write` includes `:read`, `*` includes all."""
+        if self.scopes is None or not scope:
+            return True
+        wanted = {scope, scope.replace(":read", ":write"), "*"}
+        return not wanted.isdisjoint(self.scopes)
+
+    def fingerprint(self, levels: Mapping[str, int]) -> str:
+        """What decides which rows the key sees: its owner, scopes, restrictions and membership levels, as a digest."""
+        scopes = sorted(self.scopes or ())
+        return digest([self.user_id, scopes, sorted(self.projects), sorted(self.organizations), dict(levels)])
+
+
+def current_key(get: Get) -> Key:
+    """Ask PostHog about the key in use; raises KeyRefused for a bad one and Misdirected where no PostHog answers."""
+    try:
+        body: Any = get(CURRENT, {})
+    except Unavailable:
+        return Key(None, None, (), ())
+    except PageFailed as failed:
+        if 200 <= failed.status < 500:  # noqa: PLR2004  something answered, but not PostHog's API
+            message = f"{failed} Is POSTHOG_HOST the address of a PostHog?"
+            raise Misdirected(message) from failed
+        raise
+    if not isinstance(body, dict) or "scopes" not in body:
+        message = f"{CURRENT}: what answers does not know PostHog's key endpoint; is POSTHOG_HOST a PostHog?"
+        raise Misdirected(message)
+    return Key(
+        body.get("user_id"),
+        tuple(body["scopes"] or ("*",)),
+        tuple(body.get("scoped_teams") or ()),
+        tuple(body.get("scoped_organizations") or ()),
+    )
