@@ -78,6 +78,10 @@ class Sandbox:
         """Set how the server behaves; see `Options` in `sources/sandbox/world.py`."""
         return dict(self._control("POST", "options/", options))
 
+    def clear_options(self) -> None:
+        """Behave as at the start."""
+        self._control("DELETE", "options/")
+
     def stop(self) -> int:
         """End the process and give its exit code."""
         if self.process.stdin:
@@ -128,8 +132,11 @@ def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: 
         "--exit-with-stdin",
         *(["--canaries"] if canaries else []),
     ]
+    # A session of its own: Ctrl-C is for this process, which then decides; the closing pipe ends the sandbox.
     root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, start_new_session=True
+    )
     line = process.stdout.readline() if process.stdout else b""
     if not line:
         message = f"the sandbox ended with exit code {process.wait()} before it listened"

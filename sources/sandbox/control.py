@@ -121,12 +121,21 @@ def remove_rows(asked: dict[str, Any]) -> Any:
 def set_options(asked: dict[str, Any]) -> Any:
     """`POST options/ {name: value}`."""
     known = {field.name for field in fields(Options)}
+    if "count_cap" in asked:
+        asked.setdefault("count_exact_to", asked["count_cap"])
     for name, value in asked.items():
         if name not in known:
             message = f"no option {name}; there are {', '.join(sorted(known))}"
             raise ValueError(message)
         setattr(WORLD.options, name, value)
     return asdict(WORLD.options)
+
+
+def clear_options(asked: dict[str, Any]) -> Any:
+    """`DELETE options/`."""
+    del asked
+    WORLD.options = Options()
+    return {}
 
 
 VIEWS = {
@@ -138,5 +147,5 @@ VIEWS = {
     "requests": answering(GET=show_requests, DELETE=forget_requests),
     "keys": answering(POST=make_key, PATCH=change_key),
     "gates": answering(POST=add_gate, DELETE=open_gates),
-    "options": answering(POST=set_options),
+    "options": answering(POST=set_options, DELETE=clear_options),
 }

@@ -152,10 +152,12 @@ class AllProjects(Projects):
     def records(self) -> QuerySet[Record]:
         """Of the current organization."""
         current = organizations_of(self.key.user)[:1]
-        if self.key.scoped_organizations and current[0] not in self.key.scoped_organizations:
-            raise PermissionDenied(
-                f"API key does not have access to the requested organization: ID {current[0]}."
-            )
+        scoped = self.key.scoped_organizations
+        for ident in current if scoped else []:
+            if ident not in scoped:
+                raise PermissionDenied(
+                    f"API key does not have access to the requested organization: ID {ident}."
+                )
         return super().records().filter(organization__in=current)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,7 +29,7 @@ class Subscriptions(Listing):
         "created_at": "created_at",
         "next_delivery_date": "next_delivery_date",
         "title": "name",
-        "created_by__email": "data__created_by",
+        "created_by__email": "email",
     }
 
     def narrow(self, records: QuerySet[Record]) -> QuerySet[Record]:
@@ -59,11 +59,19 @@ class Subscriptions(Listing):
         column = self.orderings.get(word.lstrip("-"))
         if column is None:
             return records.order_by("-created_at", "-number")
+        if column == "email":
+            records = records.annotate(email=_email())
         return (
             records.order_by(f"-{column}", "-number")
             if word.startswith("-")
             else records.order_by(column, "number")
         )
+
+
+def _email() -> Case:
+    """The author's address, looked up: rows hold people by number."""
+    users = Record.objects.filter(table="users").values_list("number", "data__email")
+    return Case(*(When(data__created_by=number, then=Value(email)) for number, email in users))
 
 
 def _user(word: str) -> int:

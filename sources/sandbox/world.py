@@ -19,7 +19,7 @@ class Options:
     count_cap: int = 10_000
     """What the count of a large event definition list stops at."""
     count_exact_to: int = 50_000
-    """Up to so many rows the count is exact."""
+    """Up to so many rows the count is exact; setting `count_cap` alone sets this too."""
     name_order_above: int = 100_000
     """Above so many event definitions the default order is the name."""
     cap_properties: bool = False
