@@ -1,8 +1,8 @@
 """How many requests may leave, and when: one sliding log for all threads, runs and processes of one key.
 
 SQLite because it is in Python, survives a kill, and lets two processes share one log.
-pyrate-limiter's SQLite bucket does not fit: its file lock serves several processes or several threads, not both,
-its waits cannot be woken, and it has no room for a limit and a pause that arrive with the first 429.
+pyrate-limiter's SQLite bucket does not fit: its file lock serves several processes or several threads, not
+both, its waits cannot be woken, and it has no room for a limit and a pause that arrive with the first 429.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ class Budget:
             self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
 
     def close(self) -> None:
+        """Give the file back."""
         with self._lock:
             self._db.close()
 

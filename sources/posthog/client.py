@@ -5,22 +5,18 @@ Nothing but GET leaves, only to the configured origin, never after a redirect.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import random
 import re
 import socket
 import ssl
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,21 +24,19 @@ import httpx
 from sources.posthog.answer import NOT_POSTHOG, Flaw, Reply, judge, redacted
 from sources.posthog.budget import HALF, Budget, Rate
 from sources.posthog.errors import PageFailed, Stopped
+from sources.posthog.origin import is_cloud, is_loopback, origin_of
+from sources.posthog.patience import Patience, Tries
 from sources.posthog.wire import Call, Wire
 
 __all__ = ["Client", "Patience", "Rate", "origin_of"]
 
 log = logging.getLogger("hogsync")
 
-PATH = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))(?:[\w@~%:.+-]+/?)+", re.ASCII)  # no //, no .., no query
-HOST = re.compile(r"[\w.:-]+")
-INGESTION = frozenset({"us.i.posthog.com", "eu.i.posthog.com"})
+SEGMENT = r"[\w@~%:.+-]+"
+PATH = re.compile(rf"(?!(?:.*/)?\.\.?(?:/|$))(?!.*%(?i:2e|2f|5c)){SEGMENT}(?:/{SEGMENT})*/?", re.ASCII)
 CONNECT_SECONDS = 10.0
 MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, so that it must be whole
 ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
-DAY = 86_400.0  # PostHog asks for an hour at most; what asks for more than a day is not waited for
-TOLD = 50  # refusals of one page, each with its Retry-After: then something else eats the budget
-UNTOLD_WAIT = 300.0
 SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
 HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
@@ -61,21 +55,6 @@ MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (ConnectionRefusedError, "the connection was refused", "Check POSTHOG_HOST and that PostHog runs there."),
     (httpx.ConnectError, "no connection came about", "Check POSTHOG_HOST, the network, firewall and proxy."),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one page is tried for.
-
-    `tries` of a broken answer with a random pause below `backoff` · 2ⁿ seconds (at most `longest`) between them;
-    `untold` 429s without Retry-After; `page_seconds` from the request to the last byte of its answer.
-    """
-
-    tries: int = 6
-    backoff: float = 1.0
-    longest: float = 60.0
-    untold: int = 10
-    page_seconds: float = 300.0
 
 
 class Client:
@@ -102,7 +81,8 @@ class Client:
         self._key = key
         self._max_bytes = max_bytes
         self._patience = patience or Patience()
-        self._budget = Budget(rate or _usual_rate(self.origin), self.origin, key, budget_file)
+        usual = HALF if is_cloud(self.origin) else Rate()
+        self._budget = Budget(rate or usual, self.origin, key, budget_file)
         self._wire = Wire(self._patience.page_seconds)
         self._slots = threading.BoundedSemaphore(in_flight)
         self._stopped = threading.Event()
@@ -113,7 +93,7 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.origin!r})"
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -139,12 +119,12 @@ class Client:
         """
         if not PATH.fullmatch(path):
             raise ValueError(f"Not a path below /api/: {redacted(path)!r}")
-        spent: Counter[str] = Counter()
+        tries = Tries(self._patience)
         while True:
             try:
                 return self._attempt(path, params or {})
             except Flaw as flaw:
-                self._bear(path, flaw, spent)
+                self._bear(path, flaw, tries)
 
     def stop(self) -> None:
         """Every thread that waits or reads raises Stopped, now and from now on."""
@@ -170,9 +150,7 @@ class Client:
     def _await_turn(self) -> None:
         self._check()
         while (delay := self._budget.admit()) > 0:
-            self._sleep(
-                min(delay, 60)
-            )  # another process may have used the budget, or asked for more, meanwhile
+            self._sleep(min(delay, 60))  # meanwhile another process may have been asked to wait
 
     def _exchange(self, path: str, params: Mapping[str, str | int]) -> Reply | None:
         """One request and its whole answer; None if a pause began before the request could leave."""
@@ -199,7 +177,7 @@ class Client:
             return Reply(url, response.status_code, response.headers, body, self._key)
 
     def _tracer(self, path: str, call: Call) -> Any:
-        """httpx's own hook: told about every new connection, and just before the request leaves."""
+        """The hook of httpx: told about every new connection, and just before the request leaves."""
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
@@ -219,24 +197,20 @@ class Client:
 
     def _body(self, response: httpx.Response, url: str) -> bytearray:
         """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""
+        good = response.status_code == 200
+        limit = self._max_bytes if good else ERROR_BYTES
         body = bytearray()
-        if response.status_code not in MATTERING:
-            with suppress(httpx.TransportError, httpx.DecodingError):
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > ERROR_BYTES:
-                        break
-            return body
-        length = response.headers.get("content-length", "")
-        fits = not (length.isdigit() and int(length[:18]) > self._max_bytes)
-        for chunk in response.iter_bytes() if fits else ():
-            body += chunk
-            fits = len(body) <= self._max_bytes
-            if not fits:
-                break
-        if not fits:
+        try:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > limit:
+                    break
+        except (httpx.TransportError, httpx.DecodingError):
+            if response.status_code in MATTERING:
+                raise
+        if good and len(body) > limit:
             raise PageFailed(
-                f"GET {url} was answered with more than {self._max_bytes:,} bytes. Ask for smaller pages "
+                f"GET {url} was answered with more than {limit:,} bytes. Ask for smaller pages "
                 "([lists] page_size), or check that POSTHOG_HOST is a PostHog.",
                 status=response.status_code,
             )
@@ -258,37 +232,23 @@ class Client:
 
     # -- and the next ----------------------------------------------------------------------------
 
-    def _bear(self, path: str, flaw: Flaw, spent: Counter[str]) -> None:
+    def _bear(self, path: str, flaw: Flaw, tries: Tries) -> None:
         """Wait before the next try of this page, or give it up."""
-        kind, limit = self._allowance(flaw)
-        spent[kind] += 1
-        pause = flaw.wait or 0.0
+        verdict = tries.after(flaw)
         if flaw.status == 429:
             self._budget.tighten()
-            if not pause:
-                pause = min(UNTOLD_WAIT, 8 * self._patience.backoff * 2 ** (spent[kind] - 1))
-        if 0 < pause <= DAY:
-            self._budget.pause(pause)
-        if spent[kind] >= limit or pause > DAY:
+        if verdict.pause:
+            self._budget.pause(verdict.pause)
+        count = tries.flaws.total()
+        if verdict.over:
+            times = f"{count} times" if count > 1 else "once"
             raise PageFailed(
-                f"GET {self.origin}/api/{path} failed {spent.total()} times: {flaw.what}. {flaw.advice}",
+                f"GET {self.origin}/api/{path} failed {times}: {flaw.what}. {flaw.advice}",
                 status=flaw.status,
                 code=flaw.code,
             )
-        log.info("%s: %s; try %d follows", path, flaw.what, spent.total() + 1)
-        if not pause:
-            ceiling = min(self._patience.longest, self._patience.backoff * 2 ** (spent[kind] - 1))
-            self._sleep(random.uniform(0, ceiling))  # noqa: S311  full jitter, so that threads do not come in step
-
-    def _allowance(self, flaw: Flaw) -> tuple[str, int]:
-        """Which tries this one is counted with, and how many of those one page has."""
-        if flaw.status == 429:
-            return ("told", TOLD) if flaw.wait else ("untold", self._patience.untold)
-        if flaw.status == 503 and flaw.code.endswith("_timeout"):
-            return "heavy", min(
-                2, self._patience.tries
-            )  # the same page will be as heavy: the pager makes it smaller
-        return "broken", self._patience.tries
+        log.info("%s: %s; try %d follows", path, flaw.what, count + 1)
+        self._sleep(verdict.nap)
 
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
@@ -303,51 +263,9 @@ class _Held(Exception):
     """The request may not leave now."""
 
 
-def origin_of(url: str, *, allow_http: bool = False) -> str:
-    """POSTHOG_HOST as `scheme://host[:port]`; a ValueError says in one sentence what is wrong with it."""
-    shown = redacted(url)
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname or "", parts.port
-        httpx.URL(url.strip())
-    except (ValueError, httpx.InvalidURL):
-        host, port, parts = "", None, urlsplit("")
-    if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host):
-        raise ValueError(f"POSTHOG_HOST must be like https://us.posthog.com, not {shown!r}.")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(
-            "POSTHOG_HOST must not hold a user or a password; the key goes into its own setting."
-        )
-    bare = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}"
-    if port not in {None, 80 if parts.scheme == "http" else 443}:
-        bare += f":{port}"
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"POSTHOG_HOST must end after the host: {bare} instead of {shown}.")
-    if host in INGESTION:
-        raise ValueError(f"{host} only takes events; set POSTHOG_HOST to https://{host.replace('.i.', '.')}.")
-    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
-        raise ValueError(
-            f"{bare} would send the key unencrypted: use https, or set HOGSYNC_INSECURE_HTTP=1 if you must."
-        )
-    return bare
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _usual_rate(origin: str) -> Rate:
-    """PostHog's cloud limits everyone; a PostHog of one's own usually has no limit, and says so if it has."""
-    host = urlsplit(origin).hostname or ""
-    return HALF if f".{host}".endswith(".posthog.com") else Rate()
-
-
 def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
-    """Proxy and CA come from the usual environment variables; a loopback origin needs no proxy ever."""
-    host = urlsplit(origin).netloc.rpartition(":")[0] or urlsplit(origin).netloc
+    """Proxy and CA come from the usual environment variables; what stays on this machine needs no proxy."""
+    anywhere = f"all{origin.removeprefix(urlsplit(origin).scheme)}"
     try:
         return httpx.Client(
             headers={
@@ -355,14 +273,12 @@ def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"hogsync/{_version()}",
             },
-            cookies=CookieJar(
-                DefaultCookiePolicy(allowed_domains=[])
-            ),  # a session cookie could change who asks
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a session must not change who asks
             timeout=httpx.Timeout(read_timeout, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(
                 max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
             ),
-            mounts={f"all://{host}": None} if _is_loopback(urlsplit(origin).hostname or "") else None,
+            mounts={anywhere: None} if is_loopback(origin) else None,
             follow_redirects=False,
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:

@@ -1,4 +1,4 @@
-"""Which call reads from which socket, so that a stop or a deadline can end a read that would go on for minutes.
+"""Which call reads from which socket, so that a stop or a deadline can end a read that goes on for minutes.
 
 A read time-out cannot do this: one byte a second keeps it content, in a body and in headers alike.
 """
