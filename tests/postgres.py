@@ -40,8 +40,8 @@ OPTIONS = {
     "full_page_writes": "off",
 }
 
-# Ends the server and removes its folder when its standard input closes, however the other end dies; removes it
-# twice if need be, for an initdb in the middle of its work fails only when its files are gone.
+# Ends the server and removes its folder when its standard input closes, however the other end dies; twice
+# if need be, for an initdb in the middle of its work fails only when its files are gone.
 WATCH = """
 cat >/dev/null
 "$1/pg_ctl" stop --silent --wait --mode=immediate --pgdata="$2/data"
