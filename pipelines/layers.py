@@ -7,6 +7,7 @@ A layer is a mapping by environment name, a section being a mapping again:
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,18 +21,18 @@ from pipelines import notation
 from pipelines.errors import UsageError
 
 MUST_BE = {
-    "bool_parsing": "1 or 0",
-    "bool_type": "1 or 0",
+    "bool_parsing": "true (1) or false (0)",
+    "bool_type": "true (1) or false (0)",
     "dict_type": "a section with keys of its own",
     "float_parsing": "a number",
     "float_type": "a number",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
     "int_parsing_size": "a whole number",
     "int_type": "a whole number",
-    "less_than_equal": "at most {le}",
+    "less_than_equal": "at most {le:g}",
     "literal_error": "{expected}",
     "model_type": "a section with keys of its own",
     "path_type": "a path",
@@ -111,7 +112,8 @@ def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str
         if {name.upper(), f"HOGSYNC_{name.upper()}"} & plain:
             raise UsageError(f"{name} in {path} does not belong there; set it in the environment or in .env.")
         if name not in known:
-            raise UsageError(f"{name} in {path} is not a section of hogsync{did_you_mean(name, known)}")
+            kinds = ", ".join(known)
+            raise UsageError(f"{name} in {path} is no section (those are {kinds}){did_you_mean(name, known)}")
     return Layer(
         f"in {path}", {f"HOGSYNC_{name.upper()}": value for name, value in content.items()}, toml=True
     )
@@ -143,22 +145,32 @@ def complaint(
     path = tuple(step for step in first["loc"] if isinstance(step, str) and step != "[key]")
     if not path:
         return str(first["ctx"]["error"])
-    layer = next((layer for layer in layers if layer.has(path)), Layer("by default", {}))
-    name = layer.name(path)
+    layer = _source(path, layers)
+    name = f"{layer.name(path)} {layer.where}"
     if first["type"] == "extra_forbidden":
         names = [layer.name(_beside(other, path)) for other in known]
-        return f"{name} {layer.where} is not a setting of hogsync{did_you_mean(name, names)}"
+        return f"{name} is not a setting of hogsync{did_you_mean(layer.name(path), names)}"
     if first["type"] == "value_error":
-        return f"{name} {layer.where} {first['ctx']['error']}."
+        return _redacted(f"{name} {first['ctx']['error']}.")
     must_be = MUST_BE.get(first["type"], "valid").format(**first.get("ctx", {}))
     given = "" if path[0] in secret else f"is {_shown(first['input'])}, but "
-    return f"{name} {layer.where} {given}must be {must_be}."
+    return _redacted(f"{name} {given}must be {must_be}.")
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name, with the nearest known one if any is near."""
-    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else "."
+    ours = {name.removeprefix("HOGSYNC_"): name for name in known}
+    near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=0.65)
+    return f"; did you mean {ours[near[0]]}?" if near else "."
+
+
+def _source(path: Steps, layers: Sequence[Layer]) -> Layer:
+    """The layer that says most about `path`: what was written as a whole is found by its beginning."""
+    for length in range(len(path), 0, -1):
+        for layer in layers:
+            if layer.has(path[:length]):
+                return layer
+    return Layer("by default", {})
 
 
 def _beside(other: Steps, path: Steps) -> Steps:
@@ -169,3 +181,8 @@ def _beside(other: Steps, path: Steps) -> Steps:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _redacted(sentence: str) -> str:
+    """`sentence` without a key or a password that was put into the wrong setting."""
+    return re.sub(r"\b(ph[a-z]_)\w{6,}", r"\1…", re.sub(r"//[^/\s]*@", "//…@", sentence))
