@@ -6,14 +6,16 @@ for the web framework lives in the other process.
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
-import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 STOP_SECONDS = 5.0
 
@@ -105,13 +107,14 @@ class Sandbox:
         self.stop()
 
     def _control(self, method: str, path: str, body: object = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", data, headers, method=method)  # noqa: S310
-        # Not through a proxy of the environment: the sandbox is always on this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request) as answer:
-            return json.load(answer)
+        """Ask the control interface; ValueError with its sentence when it refuses."""
+        with closing(http.client.HTTPConnection(urlsplit(self.url).netloc)) as connection:
+            connection.request(method, f"/_sandbox/{path}", None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            told = json.load(answer)
+        if answer.status >= 400:
+            raise ValueError(told["error"])
+        return told
 
 
 def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: bool = False) -> Sandbox:

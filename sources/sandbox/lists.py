@@ -70,8 +70,8 @@ class Subscriptions(Listing):
 
 def _email() -> Case:
     """The author's address, looked up: rows hold people by number."""
-    users = Record.objects.filter(table="users").values_list("number", "data__email")
-    return Case(*(When(data__created_by=number, then=Value(email)) for number, email in users))
+    users = Record.objects.filter(table="users").values_list("number", "data")
+    return Case(*(When(data__created_by=number, then=Value(row["email"])) for number, row in users))
 
 
 def _user(word: str) -> int:
