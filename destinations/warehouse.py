@@ -73,12 +73,18 @@ class Warehouse(ABC):
             found.setdefault(table, {})[column] = type_
         return found
 
-    def ensure(self, table: str, columns: Types, key: Sequence[str], existing: Types) -> None:
-        """Give a table every one of these columns; `existing` are those that it has, none if there is no table."""
+    def ensure(
+        self, table: str, columns: Types, key: Sequence[str], existing: Types, *, primary: bool = False
+    ) -> None:
+        """Give a table every one of these columns; `existing` are those that it has, none if there is no table.
+
+        `primary` declares the key as well, for tables that are written by `upsert` and not by dlt.
+        """
         spelled = {name: self.types[type_] for name, type_ in columns.items()}
         if not existing:
-            body = ", ".join(f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items())
-            self.execute(f"create table if not exists {self.name(table)} ({body})")
+            body = [f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items()]
+            body += [f"primary key ({', '.join(map(quoted, key))})"] * primary
+            self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
                 self.execute(f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}")
@@ -121,6 +127,10 @@ class Warehouse(ABC):
     @abstractmethod
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or replace rows of a bookkeeping table by its primary key."""
+
+    @abstractmethod
+    def index_key(self, table: str, key: Sequence[str]) -> None:
+        """Guard a table's primary key by an index, where that makes merges quicker."""
 
     @abstractmethod
     def transaction(self) -> Any:

@@ -1,0 +1,91 @@
+"""One load package per run, through dlt, in a working folder that is thrown away afterwards.
+
+dlt resumes a package that was interrupted, and a resumed package loads its staging twice: every later run then fails.
+So no package ever outlives its run; schema and state come back from the warehouse.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from destinations.warehouse import Warehouse
+from sources.posthog.reading import Outline, Reading
+
+PIPELINE = "hogsync"
+
+
+class LoadFailed(Exception):
+    """dlt could not load the run's package; the warehouse is as it was, or torn in a way that the next run mends."""
+
+
+def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+    """Write a reading's deltas; needs the warehouse open.
+
+    Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself because
+    dlt cannot make an empty one on Postgres in the format that it loads quickest.
+    """
+    outlines = [outline for outline in reading.outlines() if readable(reading, outline)]
+    existing = warehouse.columns()
+    for outline in outlines:
+        columns = {**outline.columns, "_dlt_load_id": "text"}
+        warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
+    if reading.written:
+        _run_dlt(reading, warehouse, folder)
+    for outline in outlines:
+        if outline.table not in existing:
+            warehouse.index_key(outline.table, outline.key)
+
+
+def readable(reading: Reading, outline: Outline) -> bool:
+    """Whether at least one list of the table answered."""
+    result = reading.results[outline.parent]
+    if not result.listed:
+        return not result.blocked
+    return any(one.pages for one in result.listed)
+
+
+def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+    import dlt  # noqa: PLC0415  half a second that an idle run does not need
+    from dlt.common.exceptions import DltException  # noqa: PLC0415
+    from dlt.load.exceptions import LoadClientJobException  # noqa: PLC0415
+
+    from sources.posthog import changed  # noqa: PLC0415
+
+    _configure(dlt)
+    pipeline = dlt.pipeline(
+        PIPELINE,
+        destination=warehouse.destination(),
+        dataset_name=warehouse.dataset,
+        pipelines_dir=str(folder / "dlt"),
+    )
+    logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
+    try:
+        pipeline.sync_destination()
+        pipeline.extract(changed(reading), loader_file_format="parquet")
+        pipeline.normalize()
+        pipeline.load()
+    except (DltException, LoadClientJobException) as failed:
+        message = f"{warehouse.label} did not take the rows: {_cause(failed)}"
+        raise LoadFailed(message) from failed
+
+
+def _configure(dlt: Any) -> None:
+    """What hogsync needs of dlt, said where dlt looks first only for what nobody configured otherwise."""
+    for name, value in {
+        "runtime.dlthub_telemetry": False,
+        "normalize.parquet_normalizer.add_dlt_load_id": True,
+        "load.workers": 4,
+        "load.truncate_staging_dataset": True,
+        "load.raise_on_max_retries": 5,
+    }.items():
+        dlt.config[name] = value
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost error's first line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,179 @@
+"""The bookkeeping tables: what a dataset remembers of its origin, its runs and its lists.
+
+They are written by one plain transaction after the rows they speak of: they may lag behind them, never lead.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from destinations.stored import Stored
+from destinations.warehouse import Types, Warehouse
+from pipelines.errors import UsageError
+from sources.posthog.reading import Reading, TableResult
+from sources.posthog.walk import Position
+
+SCHEMA_VERSION = 1
+RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
+Trigger = Literal["manual", "schedule", "backfill"]
+
+META, RUNS, RUN_TABLES, PATHS, HELD = (
+    "_hogsync_meta",
+    "_hogsync_runs",
+    "_hogsync_run_tables",
+    "_hogsync_paths",
+    "_hogsync_held",
+)
+
+
+def _columns(**types: str) -> Types:
+    return {name: type_ for type_, names in types.items() for name in names.split()}
+
+
+BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
+    META: (("key",), _columns(text="key value")),
+    RUNS: (
+        ("run_id",),
+        _columns(text="run_id status trigger version error", timestamp="started_at finished_at"),
+    ),
+    RUN_TABLES: (
+        ("run_id", "table_name"),
+        _columns(
+            text="run_id table_name status detail",
+            bigint="paths paths_complete paths_unavailable paths_failed requests pages rows_read inserted updated "
+            "deleted deletes_held",
+            bool="complete",
+            timestamp="watermark",
+        ),
+    ),
+    PATHS: (
+        ("path",),
+        _columns(
+            text="path table_name fingerprint",
+            timestamp="watermark open_floor last_walk_at last_complete_at",
+            bigint="rows gap held",
+        ),
+    ),
+    HELD: (("path", "row_key"), _columns(text="path row_key")),
+}
+"""Each table's key and columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, as it is recorded."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    status: RunStatus
+    trigger: Trigger
+    version: str
+    error: str | None = None
+
+
+class Memory(Stored):
+    """What the dataset holds and what it remembers, read once at the start of a run."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        """Needs the warehouse open."""
+        super().__init__(warehouse)
+        self.meta: dict[str, str] = dict(self._book(META))  # type: ignore[arg-type]  two text columns
+        self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
+        self._held: dict[str, set[str]] = defaultdict(set)
+        for path, row_key in self._book(HELD):
+            self._held[path].add(row_key)
+
+    def _book(self, table: str) -> list[tuple[Any, ...]]:
+        names = ", ".join(BOOKS[table][1])
+        there = table in self.tables
+        return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
+
+    def position(self, path: str) -> Position | None:
+        """The path's position, if it was ever read."""
+        return self._positions.get(path)
+
+    def held(self, path: str) -> frozenset[str]:
+        """Row keys whose death the last complete walk held."""
+        return frozenset(self._held.get(path, ()))
+
+    def check(self, expected: Mapping[str, str]) -> None:
+        """Refuse a dataset that belongs to another PostHog, another hash key or a newer hogsync."""
+        where = f"The dataset {self.warehouse.dataset} in {self.warehouse.label}"
+        schema = self.meta.get("schema_version", "0")
+        if schema.isdigit() and int(schema) > SCHEMA_VERSION:
+            message = f"{where} was written by a newer hogsync ({self.meta.get('hogsync_version')}); upgrade hogsync."
+            raise UsageError(message)
+        origin = self.meta.get("origin", expected["origin"])
+        if origin != expected["origin"]:
+            raise UsageError(
+                f"{where} holds the PostHog at {origin}, not the one at {expected['origin']}; "
+                "give each PostHog a dataset of its own by HOGSYNC_DATASET."
+            )
+        if self.meta.get("hash_key", expected["hash_key"]) != expected["hash_key"]:
+            raise UsageError(
+                f"{where} was hashed with another HOGSYNC_HASH_KEY, and hashes of two keys cannot be joined; "
+                "put the former key back, or start another dataset by HOGSYNC_DATASET."
+            )
+
+
+def _position(row: tuple[Any, ...]) -> Position:
+    found = dict(zip(BOOKS[PATHS][1], row, strict=True))
+    return Position(table=found.pop("table_name"), **found)
+
+
+def write(warehouse: Warehouse, run: Run, meta: Mapping[str, str], reading: Reading | None) -> None:
+    """Record a run, and where its lists stand; needs the warehouse open and its rows loaded."""
+    results = list(reading.results.values()) if reading else []
+    listed = [one for result in results for one in result.listed if one.position]
+    existing = warehouse.columns()
+    for table, (key, columns) in BOOKS.items():
+        warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
+    with warehouse.transaction():
+        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **meta}
+        warehouse.upsert(META, ("key",), [{"key": k, "value": v} for k, v in facts.items()])
+        warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
+        warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
+        positions = [one.position for one in listed if one.position]
+        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions])
+        _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
+
+
+def _path_row(position: Position) -> dict[str, Any]:
+    return {name: getattr(position, "table" if name == "table_name" else name) for name in BOOKS[PATHS][1]}
+
+
+def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None:
+    stored = {path for (path,) in warehouse.rows(f"select distinct path from {warehouse.name(HELD)}")}
+    for path in stored & held.keys():
+        warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.mark}", [path])
+    rows = [{"path": path, "row_key": key} for path, keys in held.items() for key in keys]
+    warehouse.upsert(HELD, ("path", "row_key"), rows)
+
+
+def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
+    """One row of `_hogsync_run_tables`."""
+    marks = [one.position.watermark for one in result.listed if one.position and one.position.watermark]
+    return {
+        "run_id": run_id,
+        "table_name": result.table,
+        "status": result.status,
+        "paths": len(result.listed),
+        "paths_complete": sum(one.complete for one in result.listed),
+        "paths_unavailable": result.count("unavailable"),
+        "paths_failed": result.count("failed"),
+        "requests": result.requests,
+        "pages": result.pages,
+        "rows_read": result.rows_read,
+        "inserted": result.counts.inserted,
+        "updated": result.counts.updated,
+        "deleted": result.counts.deleted,
+        "deletes_held": result.deletes_held,
+        "complete": result.complete,
+        "watermark": max(marks, default=None),
+        "detail": result.detail or None,
+    }

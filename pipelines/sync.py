@@ -1,0 +1,265 @@
+"""One sync, the function that every caller uses: read PostHog, load what changed, record what happened."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines import records
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
+from pipelines.lane import lane
+from pipelines.load import LoadFailed, load
+from pipelines.records import Memory, Run, RunStatus, Trigger
+from pipelines.settings import Settings
+from pipelines.workroom import workroom
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.client import Client, Rate
+from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
+from sources.posthog.privacy import Policy
+from sources.posthog.reading import Reading, TableResult
+from sources.posthog.shape import digest
+from sources.posthog.walk import Observer, Rules
+
+log = logging.getLogger("hogsync")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a run is asked to do."""
+
+    tables: tuple[str, ...] = ()
+    """Names of tables; empty: the settings' selection, else all."""
+    projects: tuple[int, ...] = ()
+    full: bool = False
+    accept_deletes: bool = False
+    dry_run: bool = False
+    trigger: Trigger = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run did, as the run records say it too."""
+
+    run: Run
+    requests: int = 0
+    tables: Sequence[TableResult] = field(default_factory=tuple)
+    exit_code: int = 0
+
+
+def sync(settings: Settings, selection: Selection, observers: Sequence[Observer] = ()) -> Outcome:
+    """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
+
+    `observers` are told of every page as it is read.
+    """
+    tables = chosen_tables(settings, selection)
+    key = settings.require_key().get_secret_value()
+    started = datetime.now(UTC)
+    with lane(settings, settings.wait, "hogsync sync"), workroom(settings.home) as folder:
+        with _warehouse_problems():
+            warehouse = open_warehouse(settings)
+            memory, meta = _remember(warehouse, settings)
+        client = Client(settings.origin, key, rate=_rate(settings), **_client_options(settings))
+        rules = Rules(
+            started=started,
+            page_size=settings.lists.page_size,
+            full=selection.full,
+            full_every=settings.lists.full_every,
+            accept_deletes=selection.accept_deletes,
+        )
+        with _warehouse_problems():
+            reading = Reading(
+                client,
+                tables,
+                known=memory,
+                policy=_policy(settings),
+                rules=rules,
+                folder=folder,
+                projects=selection.projects or settings.projects.only,
+                in_flight=settings.lists.in_flight,
+            )
+        reading.reader.observers.extend(observers)
+        work = _Work(reading, warehouse, meta, selection, started, folder)
+        try:
+            return work.run()
+        finally:
+            reading.close()
+
+
+@dataclass(slots=True)
+class _Work:
+    """The steps of one run and the record that each way out leaves behind."""
+
+    reading: Reading
+    warehouse: Warehouse
+    meta: dict[str, str]
+    selection: Selection
+    started: datetime
+    folder: Path
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def run(self) -> Outcome:
+        try:
+            self.reading.read()
+            self._known_projects()
+            return self._load()
+        except KeyboardInterrupt:
+            self._record_or_not("interrupted", "stopped by the user", None)
+            message = "Stopped. What was loaded before is whole; the next sync goes on from there."
+            raise Interrupted(message) from None
+        except (KeyRefused, Misdirected) as refused:
+            self._record_or_not("refused", str(refused), None)
+            raise _as_problem(refused) from refused
+        except PostHogError as failed:
+            self._record_or_not("failed", str(failed), None)
+            raise _Failed(str(failed)) from failed
+
+    def _load(self) -> Outcome:
+        if self.selection.dry_run:
+            return self._outcome(None)
+        try:
+            with _warehouse_problems(), self.warehouse.opened():
+                self.warehouse.create_dataset()
+                load(self.reading, self.warehouse, self.folder)
+                outcome = self._outcome(None)
+                records.write(self.warehouse, outcome.run, self.meta, self.reading)
+                return outcome
+        except (LoadFailed, WarehouseProblem) as failed:
+            self._record_or_not("failed", str(failed), None)
+            raise WarehouseProblem(str(failed)) from failed
+
+    def _known_projects(self) -> None:
+        """A project that was asked for by its id must be there."""
+        projects = self.reading.results.get("projects")
+        if not self.selection.projects or not projects or not projects.complete:
+            return
+        met = {key["id"] for key in self.reading.changes["projects"].keys(self._project_walks(projects))}
+        unknown = [str(project) for project in self.selection.projects if project not in met]
+        if unknown:
+            there = ", ".join(map(str, sorted(met))) or "none"
+            message = f"The key reaches no project {', '.join(unknown)}; it reaches {there}."
+            raise UsageError(message)
+
+    def _project_walks(self, projects: TableResult) -> list[int]:
+        return [walk.id for one in projects.listed for walk in one.walks]
+
+    def _record_or_not(self, status: RunStatus, error: str, reading: Reading | None) -> None:
+        """Record a run that did not load; without a warehouse there is nowhere to record it."""
+        if self.selection.dry_run:
+            return
+        with suppress(WarehouseUnavailable), self.warehouse.opened():
+            self.warehouse.create_dataset()
+            records.write(self.warehouse, self._run(status, error), self.meta, reading)
+
+    def _run(self, status: RunStatus, error: str | None) -> Run:
+        return Run(
+            run_id=self.run_id,
+            started_at=self.started,
+            finished_at=datetime.now(UTC),
+            status=status,
+            trigger=self.selection.trigger,
+            version=version("hogsync"),
+            error=error,
+        )
+
+    def _outcome(self, error: str | None) -> Outcome:
+        results = tuple(self.reading.results.values())
+        status, exit_code = judged(results, refused=self.reading.refusal is not None)
+        said = error or (str(self.reading.refusal) if self.reading.refusal else None)
+        requests = self.reading.client.total
+        return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
+
+
+class _Failed(HogsyncError):
+    """PostHog could not be read at all, and the key is not to blame."""
+
+    exit_code = 1
+
+
+def judged(results: Sequence[TableResult], *, refused: bool) -> tuple[RunStatus, int]:
+    """A run's status and exit code, from what came of its tables."""
+    listed = [result for result in results if result.table != "people"]
+    failed = sum(result.status == "failed" for result in listed)
+    if refused:
+        return "refused", KeyProblem.exit_code
+    if failed:
+        return ("failed" if failed == len(listed) else "partial"), 1
+    if listed and all(result.status == "unavailable" for result in listed):
+        return "refused", KeyProblem.exit_code
+    return "ok", 0
+
+
+def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
+    """The tables to read; raises UsageError for a name that is no table, with the nearest one."""
+    from pipelines.layers import did_you_mean  # noqa: PLC0415
+
+    names = selection.tables or settings.selection.tables or tuple(ENDPOINTS)
+    for name in names:
+        if name not in ENDPOINTS:
+            raise UsageError(f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}")
+    return tuple(names)
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse of the settings, not opened yet."""
+    place = settings.warehouse
+    common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
+    if place.kind == "duckdb":
+        from destinations.duckdb import DuckDB  # noqa: PLC0415  only the driver that is needed
+
+        return DuckDB(place.path, settings.dataset, **common)
+    from destinations.postgres import Postgres  # noqa: PLC0415  as above
+
+    return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
+
+
+def _remember(warehouse: Warehouse, settings: Settings) -> tuple[Memory, dict[str, str]]:
+    meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
+    with warehouse.opened():
+        memory = Memory(warehouse)
+        memory.check(meta)
+    return memory, meta
+
+
+def _policy(settings: Settings) -> Policy:
+    privacy = settings.privacy
+    modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
+    return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=settings.hash_key_bytes())
+
+
+def _rate(settings: Settings) -> Rate | None:
+    asked = settings.rate
+    if asked.per_minute is None and asked.per_hour is None:
+        return None
+    return Rate(asked.per_minute, asked.per_hour)
+
+
+def _client_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "in_flight": settings.lists.in_flight,
+        "budget_file": settings.home / "budget.db",
+        "allow_http": settings.insecure_http,
+    }
+
+
+@contextmanager
+def _warehouse_problems() -> Iterator[None]:
+    try:
+        yield
+    except WarehouseUnavailable as problem:
+        raise WarehouseProblem(f"{problem}") from problem
+
+
+def _as_problem(refused: PostHogError) -> HogsyncError:
+    """A bad key is exit 3; an address where no PostHog answers is a wrong setting."""
+    return UsageError(str(refused)) if isinstance(refused, Misdirected) else KeyProblem(str(refused))
+
+
+Progress = Callable[[str, int], None]

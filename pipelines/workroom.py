@@ -1,0 +1,40 @@
+"""A private folder per run for everything that may be thrown away; those of dead runs are swept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import UsageError
+
+
+@contextmanager
+def workroom(home: Path) -> Iterator[Path]:
+    """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
+    rooms = home / "runs"
+    try:
+        rooms.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(rooms)
+        room = rooms / uuid4().hex
+        room.mkdir(mode=0o700)
+    except OSError as error:
+        message = f"HOGSYNC_HOME {home} cannot be written: {error.strerror or error}."
+        raise UsageError(message) from error
+    lock = FileLock(room / "lock")
+    try:
+        with lock:
+            yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _sweep(rooms: Path) -> None:
+    """Remove the folders whose owner is dead: nobody holds their lock any more."""
+    for room in rooms.iterdir():
+        with suppress(Timeout, OSError), FileLock(room / "lock", timeout=0):
+            shutil.rmtree(room, ignore_errors=True)
