@@ -1,4 +1,4 @@
-"""A server of a few lines on a real socket: each request is handed to a function that writes what it likes."""
+"""A server of a few lines on a real socket: a function of each test writes the answers, byte by byte."""
 
 from __future__ import annotations
 
@@ -50,13 +50,9 @@ def zipped(body: Any) -> bytes:
     return http(200, gzip.compress(json.dumps(body).encode()), Content_Encoding="gzip")
 
 
-def always(data: bytes) -> Answer:
-    return lambda conn, asked, n: conn.sendall(data)
-
-
 def in_turn(*answers: bytes) -> Answer:
     """The answers one after the other, the last one for ever."""
-    return lambda conn, asked, n: conn.sendall(answers[min(n, len(answers) - 1)])
+    return lambda conn, _, n: conn.sendall(answers[min(n, len(answers) - 1)])
 
 
 @contextmanager

@@ -1,0 +1,133 @@
+"""A stop, and a server that never finishes."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sources.posthog.client import Client, Patience
+from sources.posthog.errors import PageFailed, Stopped
+from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
+
+KEY = "phx_NotAKeyOfAnyone0123456789"
+HURRIED = Patience(tries=2, backoff=0.001, page_seconds=0.4)
+
+
+def trickle(head: bytes) -> Answer:
+    """One byte after the other, for a minute."""
+
+    def answer(conn: socket.socket, asked: Asked, n: int) -> None:
+        with suppress(OSError):
+            conn.sendall(head)
+            for _ in range(1200):
+                conn.sendall(b"a")
+                time.sleep(0.05)
+
+    return answer
+
+
+TRICKLES = {
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n[",
+    "headers": b"HTTP/1.1 200 OK\r\nX-Long: ",
+    "status": b"HTTP/1.1 200 ",
+    "error page": b"HTTP/1.1 500 OK\r\nContent-Length: 9000\r\n\r\n",
+    "gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0",
+}
+
+
+@pytest.mark.parametrize("head", TRICKLES.values(), ids=TRICKLES.keys())
+def test_a_trickle_is_bounded(head: bytes) -> None:
+    started = time.monotonic()
+    with serving(trickle(head)) as server, Client(server.origin, KEY, patience=HURRIED) as client:
+        with pytest.raises(PageFailed, match=r"took longer than 0\.4 s"):
+            client.get("users/")
+        assert client.total == 2
+    assert time.monotonic() - started < 3
+
+
+def test_a_trickle_does_not_end_the_other_pages() -> None:
+    """Headers that trickle on a kept connection: its socket is not known, and still only a try is lost."""
+
+    def answer(conn: socket.socket, asked: Asked, n: int) -> None:
+        if asked.target.startswith("/api/slow"):
+            trickle(TRICKLES["headers"])(conn, asked, n)
+        time.sleep(0.02)
+        conn.sendall(http(200, [1]))
+
+    with (
+        serving(answer) as server,
+        Client(server.origin, KEY, patience=HURRIED) as client,
+        ThreadPoolExecutor(4) as threads,
+    ):
+        list(threads.map(client.get, ["users/"] * 8))
+        slow = threads.submit(client.get, "slow/")
+        assert list(threads.map(client.get, ["users/"] * 60)) == [[1]] * 60
+        assert isinstance(slow.exception(), PageFailed)
+
+
+def test_a_silent_server_is_left_after_the_read_timeout() -> None:
+    with (
+        serving(lambda *_: time.sleep(2)) as server,
+        Client(server.origin, KEY, read_timeout=0.1, patience=HURRIED) as client,
+        pytest.raises(PageFailed, match="fell silent"),
+    ):
+        client.get("users/")
+
+
+def silent(conn: socket.socket, asked: Asked, n: int) -> None:
+    with suppress(OSError):
+        conn.recv(1)
+
+
+def tls(line: socket.socket) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).parent / "loopback.pem")
+    return context.wrap_socket(line, server_side=True)
+
+
+@pytest.mark.parametrize("wrap", [None, tls])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        silent,
+        trickle(TRICKLES["body"]),
+        in_turn(http(429, b"", Retry_After="3600")),
+        in_turn(http(429)),
+        in_turn(http(503, b"", Retry_After="3600")),
+    ],
+    ids=["silence", "trickle", "429 with its hour", "429 without", "503 with its hour"],
+)
+def test_a_stop_wakes_every_thread(
+    answer: Answer, wrap: Callable[[socket.socket], socket.socket] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(Path(__file__).parent / "loopback.pem"))
+    with serving(answer, wrap) as server, Client(server.origin, KEY, in_flight=3) as client:
+        with ThreadPoolExecutor(8) as threads:
+            pages = [threads.submit(client.get, "users/") for _ in range(8)]
+            time.sleep(0.4)
+            stopped = time.monotonic()
+            client.stop()
+            assert all(isinstance(page.exception(timeout=5), Stopped) for page in pages)
+        assert time.monotonic() - stopped < 1
+        with pytest.raises(Stopped):
+            client.get("users/")
+
+
+def test_a_closed_client_leaves_no_thread_and_no_connection() -> None:
+    with serving(in_turn(http(200, [1]))) as server:
+        before = threading.active_count()
+        with Client(server.origin, KEY) as client:
+            client.get("users/")
+            assert threading.active_count() == before + 2  # the server's and the guard
+        wait_until = time.monotonic() + 5
+        while threading.active_count() > before and time.monotonic() < wait_until:
+            time.sleep(0.01)
+        assert threading.active_count() == before
