@@ -60,6 +60,7 @@ class FileTurn:
     def take(self) -> bool:
         """Lock the file, and say in it who did."""
         try:
+            self._path.parent.stat()  # acquire would make the folder, and hide that its name is misspelt
             self._lock.acquire(blocking=False)
         except Timeout:
             return False
