@@ -69,9 +69,9 @@ def _when_stdin_closes(stop: object) -> None:
         stop()
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Run one sandbox; 0 when it was told to stop, 2 when the port cannot be had."""
-    chosen = arguments()
+    chosen = arguments(words)
     with tempfile.TemporaryDirectory(prefix="posthog-sandbox-", ignore_cleanup_errors=True) as folder:
         set_up(Path(folder))
         try:

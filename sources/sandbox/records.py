@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -62,20 +62,6 @@ class Record(models.Model):
         self.save()
 
 
-DERIVED = (
-    "number",
-    "uid",
-    "name",
-    "scope",
-    "created_at",
-    "updated_at",
-    "last_seen_at",
-    "next_delivery_date",
-    "deleted",
-    "verified",
-)
-
-
 def derived(row: Row) -> dict[str, Any]:
     """The columns that follow from the row itself."""
     ident = row.get("id")
@@ -96,9 +82,16 @@ def derived(row: Row) -> dict[str, Any]:
 def moment(text: object) -> datetime | None:
     """A time as the API writes it, or None for null and for what is no time."""
     try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
+        return _aware(datetime.fromisoformat(text)) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+DERIVED = tuple(derived({}))
 
 
 def insert(
@@ -112,8 +105,7 @@ def insert(
     """Add rows to one list, past the ORM: a large company has some hundred thousand. Gives their number."""
     place = (table, organization, project, parent)
     values = [
-        place + tuple(_plain(derived(row)[name]) for name in DERIVED) + (msgspec.json.encode(row).decode(),)
-        for row in rows
+        (*place, *map(_plain, derived(row).values()), msgspec.json.encode(row).decode()) for row in rows
     ]
     names = ("table", "organization", "project", "parent", *DERIVED, "data")
     columns = ", ".join(f'"{name}"' for name in names)
@@ -124,5 +116,5 @@ def insert(
 
 
 def _plain(value: object) -> object:
-    # As Django's SQLite backend stores a time in UTC: comparisons in SQL are comparisons of text.
-    return value.replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value
+    # As Django's SQLite backend stores a time: in UTC, without saying so. Comparisons in SQL compare text.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ") if isinstance(value, datetime) else value

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
 from sources.sandbox.company.definitions import event_definition, property_definition
 from sources.sandbox.company.marks import Pen, written
@@ -21,7 +22,8 @@ from sources.sandbox.world import World
 AWAY = 2
 # Of a very large company not a fifth of the events is sent every day: a day has to be short.
 MOST_SEEN = 200
-AUTHORS = (2, 3)
+# Members of both organizations, who never leave.
+AUTHORS = (1, 2)
 
 
 def advance(world: World) -> None:
@@ -76,7 +78,7 @@ def subscriptions(pen: Pen, project: int) -> None:
 
 
 def cohorts(pen: Pen, project: int) -> None:
-    """Every dynamic one is counted again; one is edited, one deleted, sometimes one comes back."""
+    """Every dynamic one is counted again; one edited, one deleted; by turns one comes back or is new."""
     for record in rows("cohorts", project, deleted=False, data__is_static=False):
         version = (record.data["version"] or 0) + 1
         record.change(
@@ -92,6 +94,9 @@ def cohorts(pen: Pen, project: int) -> None:
     if pen.world.step % 3 == 0:
         for record in some(pen, rows("cohorts", project, deleted=True), 1):
             record.change(deleted=False)
+    if pen.world.step % 2:
+        new = {**cohort(pen, pen.dice.randint(1, 6), list(AUTHORS)), "created_at": written(pen.ago(0.5))}
+        insert("cohorts", [new], project=project)
 
 
 def comments(pen: Pen, project: int) -> None:

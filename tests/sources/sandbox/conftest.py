@@ -89,6 +89,13 @@ def own() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def worn() -> Iterator[Sandbox]:
+    """A sandbox whose rows many tests change: only before and after can be compared."""
+    with start() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
 def ask_own(own: Sandbox) -> Asker:
     return Asker(own)

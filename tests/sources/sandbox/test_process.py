@@ -61,7 +61,7 @@ def test_stopping_it_gives_exit_code_0() -> None:
 
 
 def test_it_ends_by_itself_when_its_starter_is_killed() -> None:
-    code = "import time, sources.sandbox as s; b = s.start(); print(b.process.pid, flush=True); time.sleep(60)"
+    code = "import time, sources.sandbox as s; b = s.start(); print(b.process.pid, flush=True); time.sleep(9)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as starter:
         assert starter.stdout
         child = int(starter.stdout.readline())
