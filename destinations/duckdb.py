@@ -31,14 +31,16 @@ class DuckDB(Warehouse):
     }
     mark = "?"
 
-    def __init__(self, path: Path, dataset: str, *, wait: float = 60, on_wait: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, path: Path, dataset: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
+    ) -> None:
         super().__init__(dataset, str(path), wait=wait, on_wait=on_wait)
         self.path = path
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def destination(self) -> Any:
         """The dlt destination on the same file."""
-        import dlt  # noqa: PLC0415  half a second that an idle run does not need
+        import dlt
 
         return dlt.destinations.duckdb(str(self.path))
 
@@ -62,7 +64,9 @@ class DuckDB(Warehouse):
         new = not self.path.exists()
         if new:
             with _private():
-                duckdb.connect(str(self.path), config={"storage_compatibility_version": READABLE_SINCE}).close()
+                duckdb.connect(
+                    str(self.path), config={"storage_compatibility_version": READABLE_SINCE}
+                ).close()
         return duckdb.connect(str(self.path))
 
     def _close(self) -> None:
@@ -117,7 +121,7 @@ class DuckDB(Warehouse):
 def _is_locked(path: Path) -> bool:
     """Whether another process holds the file, asked of the operating system; where it cannot tell, assume so."""
     try:
-        import fcntl  # noqa: PLC0415  not on Windows
+        import fcntl
     except ImportError:
         return path.exists()
     with suppress(OSError), path.open("rb+") as file:

@@ -40,7 +40,7 @@ class Postgres(Warehouse):
 
     def destination(self) -> Any:
         """The dlt destination on the same database; dlt wants a password even where the server wants none."""
-        import dlt  # noqa: PLC0415  half a second that an idle run does not need
+        import dlt
 
         parts = urlsplit(self._dsn)
         if parts.password is None and parts.username:
@@ -103,7 +103,9 @@ class Postgres(Warehouse):
         """Rows `t` of a table that agree with one of the keys in the keys' columns."""
         names = keys.column_names
         same = " and ".join(f"t.{quoted(n)} = k.{quoted(n)}" for n in names)
-        arrays = ", ".join(f"%s::{'bigint' if pa.types.is_integer(keys[n].type) else 'varchar'}[]" for n in names)
+        arrays = ", ".join(
+            f"%s::{'bigint' if pa.types.is_integer(keys[n].type) else 'varchar'}[]" for n in names
+        )
         sql = (
             f"select {select} from {self.name(table)} t where exists (select 1 from unnest({arrays}) "
             f"as k({', '.join(map(quoted, names))}) where {same})"
@@ -125,7 +127,9 @@ class Postgres(Warehouse):
             f"on conflict ({', '.join(map(quoted, key))}) do {action}"
         )
         with self._cursor() as cursor:
-            psycopg2.extras.execute_values(cursor, sql, [[row[n] for n in names] for row in rows], page_size=1000)
+            psycopg2.extras.execute_values(
+                cursor, sql, [[row[n] for n in names] for row in rows], page_size=1000
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -141,7 +145,9 @@ class Postgres(Warehouse):
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""
         name = quoted(f"{table}__key"[:63])
-        self.execute(f"create unique index if not exists {name} on {self.name(table)} ({', '.join(map(quoted, key))})")
+        self.execute(
+            f"create unique index if not exists {name} on {self.name(table)} ({', '.join(map(quoted, key))})"
+        )
 
 
 def _first_line(error: Exception) -> str:

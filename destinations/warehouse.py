@@ -34,7 +34,9 @@ class Warehouse(ABC):
     types: ClassVar[Types]
     """How this database spells our column types."""
 
-    def __init__(self, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
+    ) -> None:
         """`label` is a name that is safe to print; `wait` the seconds for a database that somebody else holds."""
         self.dataset = dataset
         self.label = label
@@ -87,11 +89,15 @@ class Warehouse(ABC):
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
-                self.execute(f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}")
+                self.execute(
+                    f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}"
+                )
 
     def create_dataset(self) -> None:
         """Make the schema if it is not there; a role without the right to make one can be given it ready-made."""
-        there = self.rows(f"select 1 from information_schema.schemata where schema_name = {self.mark}", [self.dataset])
+        there = self.rows(
+            f"select 1 from information_schema.schemata where schema_name = {self.mark}", [self.dataset]
+        )
         if not there:
             self.execute(f"create schema if not exists {quoted(self.dataset)}")
 
@@ -137,7 +143,9 @@ class Warehouse(ABC):
         """A context in which statements commit together."""
 
 
-def patiently(attempt: Callable[[], Any], held: Callable[[], bool], wait: float, tell: Callable[[str], None]) -> Any:
+def patiently(
+    attempt: Callable[[], Any], held: Callable[[], bool], wait: float, tell: Callable[[str], None]
+) -> Any:
     """Try until nobody else holds the thing or `wait` seconds have passed; raises the last error."""
     deadline = time.monotonic() + wait
     told = False

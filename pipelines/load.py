@@ -1,7 +1,7 @@
 """One load package per run, through dlt, in a working folder that is thrown away afterwards.
 
-dlt resumes a package that was interrupted, and a resumed package loads its staging twice: every later run then fails.
-So no package ever outlives its run; schema and state come back from the warehouse.
+dlt resumes a package that was interrupted, and a resumed package loads its staging twice: every later run
+then fails. So no package ever outlives its run; schema and state come back from the warehouse.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from destinations.warehouse import Warehouse
-from sources.posthog.reading import Outline, Reading
+from sources.posthog.reading import Reading
 
 PIPELINE = "hogsync"
 
 
 class LoadFailed(Exception):
-    """dlt could not load the run's package; the warehouse is as it was, or torn in a way that the next run mends."""
+    """dlt could not load the run's package; what it tore, the next run mends."""
 
 
 def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     """Write a reading's deltas; needs the warehouse open.
 
-    Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself because
-    dlt cannot make an empty one on Postgres in the format that it loads quickest.
+    Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
+    because dlt cannot make an empty one on Postgres in the format that it loads quickest.
     """
-    outlines = [outline for outline in reading.outlines() if readable(reading, outline)]
+    outlines = [outline for outline in reading.outlines() if reading.results[outline.parent].readable]
     existing = warehouse.columns()
     for outline in outlines:
         columns = {**outline.columns, "_dlt_load_id": "text"}
@@ -38,20 +38,12 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
             warehouse.index_key(outline.table, outline.key)
 
 
-def readable(reading: Reading, outline: Outline) -> bool:
-    """Whether at least one list of the table answered."""
-    result = reading.results[outline.parent]
-    if not result.listed:
-        return not result.blocked
-    return any(one.pages for one in result.listed)
-
-
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
-    import dlt  # noqa: PLC0415  half a second that an idle run does not need
-    from dlt.common.exceptions import DltException  # noqa: PLC0415
-    from dlt.load.exceptions import LoadClientJobException  # noqa: PLC0415
+    import dlt
+    from dlt.common.exceptions import DltException
+    from dlt.load.exceptions import LoadClientJobException
 
-    from sources.posthog import changed  # noqa: PLC0415
+    from sources.posthog import changed
 
     _configure(dlt)
     pipeline = dlt.pipeline(

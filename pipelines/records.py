@@ -14,8 +14,9 @@ from typing import Any, Literal
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
-from sources.posthog.reading import Reading, TableResult
-from sources.posthog.walk import Position
+from sources.posthog.listing import Position
+from sources.posthog.reading import Reading
+from sources.posthog.results import TableResult
 
 SCHEMA_VERSION = 1
 RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
@@ -82,7 +83,7 @@ class Memory(Stored):
     def __init__(self, warehouse: Warehouse) -> None:
         """Needs the warehouse open."""
         super().__init__(warehouse)
-        self.meta: dict[str, str] = dict(self._book(META))  # type: ignore[arg-type]  two text columns
+        self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
         self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
         self._held: dict[str, set[str]] = defaultdict(set)
         for path, row_key in self._book(HELD):
@@ -140,7 +141,9 @@ def write(warehouse: Warehouse, run: Run, meta: Mapping[str, str], reading: Read
         warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
         positions = [one.position for one in listed if one.position]
         warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions])
-        _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
+        _write_held(
+            warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None}
+        )
 
 
 def _path_row(position: Position) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
+from pipelines.layers import did_you_mean
 from pipelines.load import LoadFailed, load
 from pipelines.records import Memory, Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -23,10 +24,11 @@ from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.client import Client, Rate
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
+from sources.posthog.listing import Observer, Rules
 from sources.posthog.privacy import Policy
-from sources.posthog.reading import Reading, TableResult
-from sources.posthog.shape import digest
-from sources.posthog.walk import Observer, Rules
+from sources.posthog.reading import Reading
+from sources.posthog.results import TableResult
+from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
 
@@ -85,7 +87,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
             )
-        reading.reader.observers.extend(observers)
+        reading.walker.observers.extend(observers)
         work = _Work(reading, warehouse, meta, selection, started, folder)
         try:
             return work.run()
@@ -198,8 +200,6 @@ def judged(results: Sequence[TableResult], *, refused: bool) -> tuple[RunStatus,
 
 def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     """The tables to read; raises UsageError for a name that is no table, with the nearest one."""
-    from pipelines.layers import did_you_mean  # noqa: PLC0415
-
     names = selection.tables or settings.selection.tables or tuple(ENDPOINTS)
     for name in names:
         if name not in ENDPOINTS:
@@ -212,10 +212,10 @@ def open_warehouse(settings: Settings) -> Warehouse:
     place = settings.warehouse
     common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
     if place.kind == "duckdb":
-        from destinations.duckdb import DuckDB  # noqa: PLC0415  only the driver that is needed
+        from destinations.duckdb import DuckDB
 
         return DuckDB(place.path, settings.dataset, **common)
-    from destinations.postgres import Postgres  # noqa: PLC0415  as above
+    from destinations.postgres import Postgres
 
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
 
@@ -231,7 +231,9 @@ def _remember(warehouse: Warehouse, settings: Settings) -> tuple[Memory, dict[st
 def _policy(settings: Settings) -> Policy:
     privacy = settings.privacy
     modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
-    return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=settings.hash_key_bytes())
+    return Policy(
+        modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=settings.hash_key_bytes()
+    )
 
 
 def _rate(settings: Settings) -> Rate | None:
@@ -260,6 +262,3 @@ def _warehouse_problems() -> Iterator[None]:
 def _as_problem(refused: PostHogError) -> HogsyncError:
     """A bad key is exit 3; an address where no PostHog answers is a wrong setting."""
     return UsageError(str(refused)) if isinstance(refused, Misdirected) else KeyProblem(str(refused))
-
-
-Progress = Callable[[str, int], None]

@@ -21,7 +21,7 @@ __all__ = ["changed", "posthog"]
 def __getattr__(name: str) -> Any:
     """Import dlt only for those who load: it takes half a second, and an idle run never needs it."""
     if name in __all__:
-        from sources.posthog import resource  # noqa: PLC0415  see above
+        from sources.posthog import resource
 
         return getattr(resource, name)
     message = f"module {__name__!r} has no attribute {name!r}"

@@ -1,44 +1,33 @@
 """What is new: the rows that were walked against what the warehouse holds -> inserts, updates, tombstones.
 
-The comparison is done set-wise in a working DuckDB that spills to disk, never row by row. Per table it holds
+The comparison is done set-wise in a working DuckDB, never row by row. Per table it holds
   known   key, hash, `_deleted_at` of every stored row, and whether the load that wrote it was finished
   seen    key of every row that was read in this run, in reading order, by walk
-  staged  whole rows, only of those that differ from `known`
+  staged  whole rows, only of those that differ from `known`, and their children
   dying   keys of rows that are concluded to be gone
 A row of an unfinished load is not believed: the load may have stopped between this table and its children.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
-import duckdb
 import pyarrow as pa
 
 from sources.posthog.endpoint import Stamps, Type
-from sources.posthog.shape import Row, Shape, arrow
+from sources.posthog.shape import Row, Shape
+from sources.posthog.values import arrow
+from sources.posthog.workspace import SQL_TYPES, Workspace, columns_of, declared, equal, quoted
 
-SQL_TYPES: Mapping[Type, str] = {
-    "bigint": "BIGINT",
-    "text": "VARCHAR",
-    "bool": "BOOLEAN",
-    "timestamp": "TIMESTAMPTZ",
-    "double": "DOUBLE",
-    "json": "VARCHAR",
-}
-STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
-"""Columns that every table ends with."""
-BATCH = 20_000
-"""Rows in one Arrow batch on their way to dlt."""
+MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
+"""What a row is known by until it is written."""
 
 
 class Known(Protocol):
-    """What the warehouse holds of a table; every method answers for a table that does not exist yet as for an empty one."""
+    """What the warehouse holds; a table that does not exist yet is an empty one."""
 
     def columns(self, table: str) -> Mapping[str, Type]:
         """The columns that earlier loads made."""
@@ -63,7 +52,7 @@ class Nothing:
         """No death is held."""
         return frozenset()
 
-    def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  an empty answer needs no question
+    def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
         """No columns."""
         return {}
 
@@ -94,42 +83,12 @@ class Counts:
         return self.inserted + self.updated + self.deleted
 
 
-class Workspace:
-    """The working DuckDB of one run: in memory, spilling into the run's folder beyond its limit."""
+@dataclass(frozen=True, slots=True)
+class Below:
+    """A table whose rows hang on rows of another, and the columns that name them."""
 
-    def __init__(self, folder: Path, memory: str = "512MB") -> None:
-        config = {"memory_limit": memory, "temp_directory": str(folder / "spill")}
-        self._connection = duckdb.connect(":memory:", config=config)
-        self._connection.execute("set global TimeZone = 'UTC'")
-        self.lock = threading.RLock()
-
-    def run(self, sql: str, parameters: Sequence[Any] = (), **tables: Any) -> duckdb.DuckDBPyConnection:
-        """Execute one statement, Arrow data at hand under the given names."""
-        with self.lock:
-            for name, data in tables.items():
-                self._connection.register(name, data)
-            return self._connection.execute(sql, list(parameters) or None)
-
-    def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: Any) -> list[tuple[Any, ...]]:
-        """The answer as Python tuples."""
-        with self.lock:
-            return self.run(sql, parameters, **tables).fetchall()
-
-    def table(self, sql: str, parameters: Sequence[Any] = (), **tables: Any) -> pa.Table:
-        """The answer as Arrow."""
-        with self.lock:
-            for name, data in tables.items():
-                self._connection.register(name, data)
-            return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
-
-    def batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.Table]:
-        """The answer as Arrow tables of `BATCH` rows, read through a connection of its own."""
-        reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(BATCH)
-        return (pa.Table.from_batches([batch]) for batch in reader)
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._connection.close()
+    changes: Changes
+    columns: tuple[str, ...]
 
 
 class Changes:
@@ -142,70 +101,66 @@ class Changes:
         self.started = started
         self.table = shape.endpoint.table
         self.key = ", ".join(map(quoted, shape.key))
+        self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = 0
-        self._staged: dict[str, Type] = {}
         self._create()
+        for batch in known.index(self.table, shape.key):
+            workspace.run(f"insert into {self.name('known')} by name select * from stored", stored=batch)
+        for child in shape.child_columns:
+            self._distrust(known.torn(self.child_table(child), shape.key))
 
     def _create(self) -> None:
-        key = _ddl(self.shape.key_columns)
-        run = self.workspace.run
-        run(f"create table {self._t('known')} ({key}, row_hash VARCHAR, deleted_at TIMESTAMPTZ, sound BOOLEAN)")
-        run(f"create table {self._t('seen')} ({key}, _sequence BIGINT, walk BIGINT)")
-        run(f"create table {self._t('dying')} ({key}, deleted_at TIMESTAMPTZ)")
-        self._staged = {**self.shape.columns, "_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
-        run(f"create table {self._t('staged')} ({_ddl(self._staged)})")
-        for name, columns in self.shape.child_columns.items():
-            child = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
-            run(f"create table {self._t('staged', name)} ({_ddl(child)})")
-        for batch in self.known.index(self.table, self.shape.key):
-            run(f"insert into {self._t('known')} by name select * from stored", stored=batch)
-        for name in self.shape.child_columns:
-            self._distrust(self.known.torn(self.child_table(name), self.shape.key))
+        key, run = declared(self.shape.key_columns), self.workspace.run
+        known = f"{key}, row_hash varchar, deleted_at timestamptz, sound boolean"
+        run(f"create table {self.name('known')} ({known})")
+        run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
+        run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz)")
+        run(f"create table {self.name('staged')} ({declared(self.staged)})")
+        for child, columns in self.shape.child_columns.items():
+            body = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
+            run(f"create table {self.name('staged', child)} ({declared(body)})")
 
     def _distrust(self, parents: pa.Table) -> None:
         """Rows whose children come from an unfinished load are as unknown as those children."""
         if parents.num_rows:
-            run = self.workspace.run
-            run(
-                f"update {self._t('known')} k set sound = false where exists "
-                f"(select 1 from parents p where {self._same('k', 'p')})",
+            self.workspace.run(
+                f"update {self.name('known')} k set sound = false "
+                f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
                 parents=parents,
             )
 
-    def _t(self, kind: str, child: str = "") -> str:
+    def name(self, kind: str, child: str = "") -> str:
+        """A working table of this table."""
         return quoted(f"{kind} {self.table} {child}".rstrip())
 
-    def _same(self, left: str, right: str) -> str:
-        return " and ".join(f"{left}.{quoted(k)} = {right}.{quoted(k)}" for k in self.shape.key)
-
-    def child_table(self, name: str) -> str:
+    def child_table(self, child: str) -> str:
         """The child table of a split list."""
-        return f"{self.table}__{name}"
+        return f"{self.table}__{child}"
 
     # -- while reading
 
     def add(self, rows: Sequence[Row], walk: int) -> None:
-        """Take in rows as they were read; those that differ from what is stored are staged with their children."""
+        """Take in rows as they were read; those that differ from what is stored are staged, children too."""
         if not rows:
             return
         with self.workspace.lock:
             for row in rows:
                 self._sequence += 1
                 row.sequence = self._sequence
-            page = arrow(
-                [{**row.values, "_sequence": row.sequence, "_dead": row.dead, "_row_hash": row.hash} for row in rows],
-                {**self.shape.key_columns, "_sequence": "bigint", "_dead": "bool", "_row_hash": "text"},
-            )
-            columns = f"{self.key}, _sequence"
-            insert = f"insert into {self._t('seen')} select {columns}, {walk} from page"
+            page = arrow([{**row.values, **row.marks} for row in rows], {**self.shape.key_columns, **MARKS})
+            insert = f"insert into {self.name('seen')} select {self.key}, _sequence, {walk} from page"
             self.workspace.run(insert, page=page)
             self._stage([rows[i] for i in self._differing(page)])
 
     def _differing(self, page: pa.Table) -> list[int]:
         """Positions in the page of rows that are not stored exactly so by a finished load."""
         found = self.workspace.rows(
-            f"select p._sequence from page p anti join {self._t('known')} k on {self._same('k', 'p')} "
-            "and k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead order by 1",
+            f"""
+            select p._sequence from page p anti join {self.name("known")} k
+            on {equal("k", "p", self.shape.key)} and k.row_hash = p._row_hash and k.sound
+            and (k.deleted_at is not null) = p._dead
+            order by 1
+            """,
             page=page,
         )
         first = page["_sequence"][0].as_py()
@@ -214,86 +169,100 @@ class Changes:
     def _stage(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
-        page = self.shape.table(rows)
-        for name in page.column_names:
-            if name not in self._staged:
-                self._staged[name] = type_ = self.shape.columns[name]
-                self.workspace.run(f"alter table {self._t('staged')} add column {quoted(name)} {SQL_TYPES[type_]}")
-        self.workspace.run(f"insert into {self._t('staged')} by name select * from page", page=page)
-        for name in self.shape.child_columns:
-            children = self.shape.children(name, rows)
-            if children.num_rows:
-                insert = f"insert into {self._t('staged', name)} by name select * from page"
-                self.workspace.run(insert, page=children)
+        page = self.shape.table(rows, MARKS)
+        for column in page.column_names:
+            if column not in self.staged:
+                self.staged[column] = type_ = self.shape.columns[column]
+                add = f"add column {quoted(column)} {SQL_TYPES[type_]}"
+                self.workspace.run(f"alter table {self.name('staged')} {add}")
+        self.workspace.run(f"insert into {self.name('staged')} by name select * from page", page=page)
+        for child in self.shape.child_columns:
+            page = self.shape.children(child, rows)
+            if page.num_rows:
+                insert = f"insert into {self.name('staged', child)} by name select * from page"
+                self.workspace.run(insert, page=page)
 
     def distinct(self, walk: int) -> int:
         """How many different keys a walk has read."""
-        sql = f"select count(*) from (select distinct {self.key} from {self._t('seen')} where walk = ?)"
+        sql = f"select count(*) from (select distinct {self.key} from {self.name('seen')} where walk = ?)"
         return int(self.workspace.rows(sql, [walk])[0][0])
 
     def keys(self, walks: Sequence[int]) -> list[dict[str, Any]]:
         """The different keys that these walks have read."""
-        sql = f"select distinct {self.key} from {self._t('seen')} where list_contains(?, walk) order by all"
-        return self.workspace.table(sql, [list(walks)]).to_pylist()
+        sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk) order by all"
+        found: list[dict[str, Any]] = self.workspace.table(sql, [list(walks)]).to_pylist()
+        return found
 
     # -- concluding
 
     def living(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
-        where, values = self._where(scope)
-        sql = f"select count(*) from {self._t('known')} k where deleted_at is null and {where}"
+        where, values = self._within(scope)
+        sql = f"select count(*) from {self.name('known')} k where deleted_at is null and {where}"
         return int(self.workspace.rows(sql, values)[0][0])
 
-    def missing(self, scope: Stamps, below: Sequence[tuple[Changes, Sequence[str]]] = ()) -> pa.Table:
-        """Stored rows of a scope that no walk of this run has seen: the key columns and `row_key`, the key as text.
+    def missing(self, scope: Stamps, below: Sequence[Below] = ()) -> pa.Table:
+        """Stored rows of a scope that no walk of this run has seen: the key, and the key as text `row_key`.
 
-        Rows that are dead already count only if their load was torn, or if rows `below` them still live.
+        Rows that are dead already count only if their load was torn, or if rows below them still live.
         """
-        where, values = self._where(scope)
-        orphaned = "".join(
-            f" or exists (select 1 from {child._t('known')} c where c.deleted_at is null and "  # noqa: SLF001  same class
-            + " and ".join(f"c.{quoted(c)} = k.{quoted(k)}" for c, k in zip(columns, self.shape.key, strict=True))
-            + ")"
-            for child, columns in below
-        )
+        where, values = self._within(scope)
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         return self.workspace.table(
-            f"select {self.key}, to_json([{texts}])::varchar as row_key from {self._t('known')} k where {where} and "
-            f"(k.deleted_at is null or not k.sound{orphaned}) and not exists "
-            f"(select 1 from {self._t('seen')} s where {self._same('s', 'k')})",
+            f"""
+            select {self.key}, to_json([{texts}])::varchar as row_key from {self.name("known")} k
+            where {where} and {self._unseen}
+            and (k.deleted_at is null or not k.sound {self._lively(below)})
+            """,
             values,
+        )
+
+    def _lively(self, below: Sequence[Below]) -> str:
+        """That one of the rows below still lives."""
+        return "".join(
+            f"or exists (select 1 from {it.changes.name('known')} c where c.deleted_at is null and "
+            + " and ".join(
+                f"c.{quoted(c)} = k.{quoted(k)}" for c, k in zip(it.columns, self.shape.key, strict=True)
+            )
+            + ")"
+            for it in below
         )
 
     def end(self, keys: pa.Table) -> None:
         """Conclude that these rows are gone."""
         if keys.num_rows:
+            same = self.shape.key
             self.workspace.run(
-                f"insert into {self._t('dying')} select {', '.join('k.' + quoted(n) for n in self.shape.key)}, "
-                f"k.deleted_at from {self._t('known')} k where exists (select 1 from gone g where {self._same('g', 'k')}) "
-                f"and not exists (select 1 from {self._t('dying')} d where {self._same('d', 'k')})",
+                f"""
+                insert into {self.name("dying")} select {columns_of("k", same)}, k.deleted_at
+                from {self.name("known")} k semi join gone g on {equal("g", "k", same)}
+                anti join {self.name("dying")} d on {equal("d", "k", same)}
+                """,
                 gone=keys,
             )
 
     def end_below(self, parent: Changes, columns: Sequence[str]) -> None:
         """Conclude that the living rows under a parent that is gone are gone with it."""
-        link = " and ".join(
-            f"k.{quoted(c)} = d.{quoted(p)}" for c, p in zip(columns, parent.shape.key, strict=True)
-        )
+        pairs = zip(columns, parent.shape.key, strict=True)
+        link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
         gone = self.workspace.table(
-            f"select {', '.join('k.' + quoted(n) for n in self.shape.key)} from {self._t('known')} k join "
-            f"{parent._t('dying')} d on {link} where k.deleted_at is null or not k.sound"  # noqa: SLF001  same class
+            f"""
+            select {columns_of("k", self.shape.key)} from {self.name("known")} k
+            semi join {parent.name("dying")} d on {link} where k.deleted_at is null or not k.sound
+            """
         )
         self.end(gone)
 
     def unseen(self) -> list[tuple[Any, ...]]:
         """Keys of living stored rows that this run has not met."""
-        sql = (
-            f"select {self.key} from {self._t('known')} k where deleted_at is null and not exists "
-            f"(select 1 from {self._t('seen')} s where {self._same('s', 'k')}) order by all"
-        )
-        return self.workspace.rows(sql)
+        known = f"{self.name('known')} k where k.deleted_at is null and {self._unseen}"
+        return self.workspace.rows(f"select {self.key} from {known} order by all")
 
-    def _where(self, scope: Stamps) -> tuple[str, list[Any]]:
+    @property
+    def _unseen(self) -> str:
+        return f"not exists (select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)})"
+
+    def _within(self, scope: Stamps) -> tuple[str, list[Any]]:
         names = [name for name in scope if name in self.shape.key]
         return " and ".join(["true", *(f"k.{quoted(n)} = ?" for n in names)]), [scope[n] for n in names]
 
@@ -301,107 +270,30 @@ class Changes:
 
     def settle(self) -> Counts:
         """Fix which rows are written; call once, after the last `add` and `end`."""
-        run = self.workspace.run
-        run(
-            f"create table {self._t('changed')} as select s._sequence, k.row_hash is not null as stored, "
-            f"case when s._dead then coalesce(k.deleted_at, ?) end as deleted_at, "
-            f"s._dead and k.row_hash is not null and k.deleted_at is null as ends, {_prefixed('s', self.shape.key)} "
-            f"from {self._t('staged')} s "
-            f"join (select max(_sequence) as _sequence from {self._t('seen')} group by {self.key}) l using (_sequence) "
-            f"left join {self._t('known')} k on {self._same('k', 's')}",
+        key = self.shape.key
+        self.workspace.run(
+            f"""
+            create table {self.name("changed")} as
+            select s._sequence, {columns_of("s", key)}, k.row_hash is not null as stored,
+                case when s._dead then coalesce(k.deleted_at, ?) end as deleted_at,
+                s._dead and k.row_hash is not null and k.deleted_at is null as ends
+            from {self.name("staged")} s
+            join (select max(_sequence) as _sequence from {self.name("seen")} group by {self.key}) l
+            using (_sequence)
+            left join {self.name("known")} k on {equal("k", "s", key)}
+            """,
             [self.started],
         )
-        run(f"delete from {self._t('dying')} d where exists (select 1 from {self._t('seen')} s where {self._same('s', 'd')})")
+        seen = f"select 1 from {self.name('seen')} s where {equal('s', 'd', key)}"
+        self.workspace.run(f"delete from {self.name('dying')} d where exists ({seen})")
+        return self._counts()
+
+    def _counts(self) -> Counts:
         inserted, updated, ended = self.workspace.rows(
-            f"select count(*) filter (not stored), count(*) filter (stored and not ends), count(*) filter (ends) "
-            f"from {self._t('changed')}"
+            f"""
+            select count(*) filter (not stored), count(*) filter (stored and not ends),
+                count(*) filter (ends) from {self.name("changed")}
+            """
         )[0]
-        dying = self.workspace.rows(f"select count(*) from {self._t('dying')}")[0][0]
+        dying = self.workspace.rows(f"select count(*) from {self.name('dying')}")[0][0]
         return Counts(inserted, updated, ended + dying)
-
-    def columns(self) -> dict[str, Type]:
-        """The table's columns in their order."""
-        return {**self.shape.columns, **STAMPED}
-
-    def child_columns(self, name: str) -> dict[str, Type]:
-        """A child table's columns in their order."""
-        return {**self.shape.key_columns, **self.shape.child_columns[name], **STAMPED}
-
-    def delta(self) -> Iterator[pa.Table]:
-        """Changed rows whole, then tombstones whole: an upsert sets to null what a row lacks."""
-        own = ", ".join(f"s.{quoted(name)}" if name in self._staged else _null(name, t) for name, t in self.shape.columns.items())
-        yield from self.workspace.batches(
-            f"select {own}, ?::timestamptz as _synced_at, c.deleted_at as _deleted_at, s._row_hash "
-            f"from {self._t('staged')} s join {self._t('changed')} c using (_sequence)",
-            [self.started],
-        )
-        for keys in self.workspace.batches(f"select {self.key} from {self._t('dying')}"):
-            stored = self.known.rows(self.table, keys)
-            yield self.workspace.table(
-                f"select {_present(self.shape.columns, stored)}, ?::timestamptz as _synced_at, "
-                "coalesce(_deleted_at, ?::timestamptz) as _deleted_at, _row_hash from stored",
-                [self.started, self.started],
-                stored=stored,
-            )
-
-    def child_delta(self, name: str) -> Iterator[pa.Table]:
-        """Child rows that differ, and the ends of positions that are no more, under every row of `delta`."""
-        table, key = self.child_table(name), self.key
-        with self.workspace.lock:
-            self.workspace.run(
-                f"create or replace temp table parents as select {key}, deleted_at from {self._t('changed')} "
-                f"union all select {key}, coalesce(deleted_at, ?) from {self._t('dying')}",
-                [self.started],
-            )
-            stored_parents = self.workspace.table(
-                f"select {key} from {self._t('changed')} where stored union all select {key} from {self._t('dying')}"
-            )
-            stored = self.known.rows(table, stored_parents)
-            columns = self.child_columns(name)
-            existing = _present({**columns, "_sound": "bool"}, stored)
-            self.workspace.run(f"create or replace temp table existing as select {existing} from stored", stored=stored)
-            self.workspace.run(
-                f"create or replace temp table wanted as select w.* exclude (_sequence) from {self._t('staged', name)} w "
-                f"join {self._t('changed')} using (_sequence)"
-            )
-            own = _prefixed("w", [n for n in columns if n not in STAMPED])
-            changed = self.workspace.table(
-                f"select {own}, ?::timestamptz as _synced_at, p.deleted_at as _deleted_at, w._row_hash from wanted w "
-                f"join parents p using ({key}) left join existing e using ({key}, position) where not "
-                "(coalesce(e._sound, false) and e._row_hash = w._row_hash and (e._deleted_at is null) = (p.deleted_at is null))",
-                [self.started],
-            )
-            ended = self.workspace.table(
-                f"select {_prefixed('e', [n for n in columns if n not in STAMPED])}, ?::timestamptz as _synced_at, "
-                f"coalesce(e._deleted_at, p.deleted_at, ?::timestamptz) as _deleted_at, e._row_hash from existing e "
-                f"join parents p using ({key}) anti join wanted w using ({key}, position) "
-                "where e._deleted_at is null or not e._sound",
-                [self.started, self.started],
-            )
-        yield from (part for part in (changed, ended) if part.num_rows)
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
-def _ddl(columns: Mapping[str, Type]) -> str:
-    return ", ".join(f"{quoted(name)} {SQL_TYPES[type_]}" for name, type_ in columns.items())
-
-
-def _prefixed(prefix: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{prefix}.{quoted(name)}" for name in names)
-
-
-def _null(name: str, type_: Type) -> str:
-    return f"null::{SQL_TYPES[type_]} as {quoted(name)}"
-
-
-def _present(columns: Mapping[str, Type], stored: pa.Table) -> str:
-    """The wanted columns of a stored table, null where it has none."""
-    return ", ".join(
-        f"{quoted(n)}::{SQL_TYPES[t]} as {quoted(n)}" if n in stored.column_names else _null(n, t)
-        for n, t in columns.items()
-    )

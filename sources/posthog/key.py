@@ -8,7 +8,7 @@ from typing import Any
 
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.paging import Get
-from sources.posthog.shape import digest
+from sources.posthog.values import digest
 
 CURRENT = "personal_api_keys/@current/"
 
@@ -42,7 +42,7 @@ def current_key(get: Get) -> Key:
     except Unavailable:
         return Key(None, None, (), ())
     except PageFailed as failed:
-        if 200 <= failed.status < 500:  # noqa: PLR2004  something answered, but not PostHog's API
+        if 200 <= failed.status < 500:
             message = f"{failed} Is POSTHOG_HOST the address of a PostHog?"
             raise Misdirected(message) from failed
         raise

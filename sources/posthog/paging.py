@@ -63,7 +63,9 @@ def cursor_pages(get: Get, path: str, params: Mapping[str, str | int], _size: in
             return
         cursor = _query(body["next"]).get("cursor", "")
         if not cursor or cursor in seen:
-            raise PageFailed(f"{path}: PostHog's next page leads back to one that was read already; the walk stops.")
+            raise PageFailed(
+                f"{path}: PostHog's next page leads back to one that was read already; the walk stops."
+            )
         seen.add(cursor)
         asked = {**params, "cursor": cursor}
 
@@ -111,6 +113,7 @@ def _query(link: Any) -> dict[str, str]:
 def _next_offset(link: Any, path: str, offset: int, empty: int) -> int:
     found = _query(link).get("offset", "")
     if not found.isascii() or not found.isdigit() or int(found) <= offset or empty >= EMPTY_PAGES:
-        message = f"{path}: PostHog's next page (offset {found[:20] or 'missing'}) does not follow offset {offset}; the walk stops."
+        where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
+        message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
         raise PageFailed(message)
     return int(found)

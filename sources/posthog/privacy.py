@@ -152,4 +152,9 @@ def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
         host = address.split("://", 1)[1].split("/", 1)[0].rpartition("@")[2]
         return {**found, "kind": kind or "webhook", "domain": host or None, "address": None}
     domain = address.rpartition("@")[2].lower() if "@" in address else None
-    return {**found, "kind": kind or ("email" if domain else None), "domain": domain, "address": address or None}
+    return {
+        **found,
+        "kind": kind or ("email" if domain else None),
+        "domain": domain,
+        "address": address or None,
+    }

@@ -12,9 +12,10 @@ from dlt.extract import DltResource
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes import Nothing
 from sources.posthog.client import Client
+from sources.posthog.delta import Delta
+from sources.posthog.listing import Rules
 from sources.posthog.privacy import Policy
-from sources.posthog.reading import Delta, Reading
-from sources.posthog.walk import Rules
+from sources.posthog.reading import Reading
 
 Strategy = Literal["delete-insert", "upsert"]
 

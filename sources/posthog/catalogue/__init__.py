@@ -41,9 +41,13 @@ def parent_of(path: str) -> Endpoint | None:
 
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     """The types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
-    parents = {e.reference: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())}
+    parents = {
+        e.reference: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())
+    }
     constants: dict[str, Type] = dict.fromkeys(endpoint.stamps, "text")
-    numbers: dict[str, Type] = {name: "bigint" for name, value in endpoint.absent.items() if isinstance(value, int)}
+    numbers: dict[str, Type] = {
+        name: "bigint" for name, value in endpoint.absent.items() if isinstance(value, int)
+    }
     return constants | {name: parents[name] for name in endpoint.placeholders} | numbers
 
 

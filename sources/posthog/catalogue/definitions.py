@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sources.posthog.endpoint import Endpoint, flag, integer, items, json, moment, omitted, person, secret, text
+from sources.posthog.endpoint import (
+    Endpoint,
+    flag,
+    integer,
+    items,
+    json,
+    moment,
+    omitted,
+    person,
+    secret,
+    text,
+)
 
 EVENT_DEFINITIONS = Endpoint(
     table="event_definitions",

@@ -28,7 +28,9 @@ SUBSCRIPTIONS = Endpoint(
     gate="402 on servers before May 2026 without the plan, 404 on FOSS builds",
     fields=(
         *integer("id", "dashboard", "insight", "interval", "bysetpos", "count", "integration_id"),
-        *text("insight_short_id", "resource_name", "resource_type", "content_type", "target_type", "frequency"),
+        *text(
+            "insight_short_id", "resource_name", "resource_type", "content_type", "target_type", "frequency"
+        ),
         *text("title"),
         *text("summary_prompt_guide", "invite_message", "prompt", privacy="text"),
         *text("summary", volatile=True),

@@ -1,0 +1,93 @@
+"""Which rows of a scope are gone: what a walk may conclude, and what it must hold back.
+
+A row is believed to be gone if a scope was read completely without it, twice where one walk is not one moment, by a
+key that sees what the last one saw, and not too many at once. Everything else is held: the rows live on, the run says
+so, and the next run believes what it finds again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sources.posthog.changes import Below
+from sources.posthog.listing import Listed, Scope
+from sources.posthog.walk import Walker
+
+TWICE_AT_ONCE = 50
+"""Up to so many pages the second look at a missing row comes in the same run, beyond it in the next."""
+FUSE_ROWS, FUSE_SHARE = 20, 0.2
+"""More deaths at once than both of these are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which deaths are held, and why."""
+
+    held: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+def read_scope(walker: Walker, scope: Scope, below: Sequence[Below] = ()) -> list[Listed]:
+    """Read a scope's lists and end the rows that are gone."""
+    listed = [walker.read(listing) for listing in scope.listings]
+    if scope.endpoint.mortal and all(one.complete for one in listed):
+        _conclude(walker, scope, listed, below)
+    for one in listed:
+        if one.status == "read":
+            one.position = walker.position(one)
+    return listed
+
+
+def _conclude(walker: Walker, scope: Scope, listed: list[Listed], below: Sequence[Below]) -> None:
+    changes = walker.changes[scope.endpoint.table]
+    missing = changes.missing(scope.stamps, below)
+    pages = sum(one.last.pages for one in listed)
+    one_moment = len(listed) == 1 and pages <= 1
+    if missing.num_rows and not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
+        for one in listed:
+            walker.look(one)
+        if not all(one.complete for one in listed):
+            return
+        missing = changes.missing(scope.stamps, below)
+    keys = missing["row_key"].to_pylist()
+    verdict = _verdict(walker, scope, listed, frozenset(keys))
+    changes.end(missing.filter(pa.array([key not in verdict.held for key in keys], pa.bool_())))
+    listed[0].held_keys = tuple(sorted(verdict.held))
+    listed[0].held = len(verdict.held)
+    listed[0].detail = verdict.reason or listed[0].detail
+
+
+def _looked_twice(listed: Sequence[Listed]) -> bool:
+    return all(len(one.walks) > 1 for one in listed)
+
+
+def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozenset[str]) -> Verdict:
+    if not missing or walker.rules.accept_deletes:
+        return Verdict()
+    path = listed[0].listing.path
+    known = walker.memory.position(path)
+    if known and known.fingerprint not in (None, walker.fingerprint):
+        return Verdict(
+            missing,
+            f"{len(missing)} deletes held: the key is not the one that saw these rows, or it may see less now; "
+            "`hogsync sync --accept-deletes` believes them",
+        )
+    fresh = missing - walker.memory.held(path)
+    reason = _too_sudden(walker, scope, listed, len(fresh))
+    if not fresh or not reason:
+        return Verdict()
+    advice = "the next run believes them if it finds the same, `hogsync sync --accept-deletes` at once"
+    return Verdict(fresh, f"{len(fresh)} deletes held: {reason}; {advice}")
+
+
+def _too_sudden(walker: Walker, scope: Scope, listed: list[Listed], fresh: int) -> str:
+    """Why deaths that no earlier run has seen are not believed yet; empty if they are."""
+    if not any(one.last.distinct for one in listed):
+        return "the list is empty all at once"
+    if fresh > FUSE_ROWS and fresh > FUSE_SHARE * walker.changes[scope.endpoint.table].living(scope.stamps):
+        return "so many at once"
+    pages = sum(one.last.pages for one in listed)
+    return "seen by one walk only" if pages > TWICE_AT_ONCE and not _looked_twice(listed) else ""

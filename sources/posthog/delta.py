@@ -1,0 +1,137 @@
+"""What is to be written of a table: changed rows and tombstones, each a whole row, in Arrow batches.
+
+An upsert sets to null what a row lacks, so a tombstone is the stored row read back with its `_deleted_at` set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sources.posthog.changes import Changes
+from sources.posthog.endpoint import Type
+from sources.posthog.workspace import columns_of, present
+
+STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
+"""The columns that every table ends with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A table or child table that a run may write."""
+
+    table: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Type]
+    parent: str
+    """The table whose result speaks for this one: itself, or a child's parent."""
+    child: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What is to be written of one table, a row per key."""
+
+    outline: Outline
+    batches: Iterator[pa.Table]
+
+
+def outlines(changes: Changes) -> Iterator[Outline]:
+    """A table and its child tables."""
+    table, shape = changes.table, changes.shape
+    yield Outline(table, shape.key, {**shape.columns, **STAMPED}, table)
+    for child, own in shape.child_columns.items():
+        columns = {**shape.key_columns, **own, **STAMPED}
+        yield Outline(changes.child_table(child), (*shape.key, "position"), columns, table, child)
+
+
+def delta(changes: Changes, outline: Outline) -> Delta:
+    """What is to be written of a table or child table; needs its changes settled."""
+    batches = _child_rows(changes, outline) if outline.child else _rows(changes)
+    return Delta(outline, batches)
+
+
+def _rows(changes: Changes) -> Iterator[pa.Table]:
+    columns, started = changes.shape.columns, changes.started
+    yield from changes.workspace.batches(
+        f"""
+        select {present(columns, changes.staged, "s")}, ?::timestamptz as _synced_at,
+            c.deleted_at as _deleted_at, s._row_hash
+        from {changes.name("staged")} s join {changes.name("changed")} c using (_sequence)
+        """,
+        [started],
+    )
+    for keys in changes.workspace.batches(f"select {changes.key} from {changes.name('dying')}"):
+        stored = changes.known.rows(changes.table, keys)
+        yield changes.workspace.table(
+            f"""
+            select {present(columns, stored.column_names, "t")}, ?::timestamptz as _synced_at,
+                coalesce(t._deleted_at, ?::timestamptz) as _deleted_at, t._row_hash
+            from stored t
+            """,
+            [started, started],
+            stored=stored,
+        )
+
+
+def _child_rows(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
+    """Child rows that differ from the stored ones under every parent that is written, and the ends of others."""
+    with changes.workspace.lock:
+        _line_up(changes, outline)
+        parts = (_changed_children(changes, outline), _ended_children(changes, outline))
+    yield from (part for part in parts if part.num_rows)
+
+
+def _line_up(changes: Changes, outline: Outline) -> None:
+    """Put side by side the written parents, the children they shall have and those they have."""
+    run, key = changes.workspace.run, changes.key
+    changed, dying = changes.name("changed"), changes.name("dying")
+    run(
+        f"""
+        create or replace temp table parents as select {key}, deleted_at from {changed}
+        union all select {key}, coalesce(deleted_at, ?) from {dying}
+        """,
+        [changes.started],
+    )
+    run(
+        f"""
+        create or replace temp table wanted as select w.* exclude (_sequence)
+        from {changes.name("staged", outline.child)} w join {changed} using (_sequence)
+        """
+    )
+    stored_before = f"select {key} from {changed} where stored union all select {key} from {dying}"
+    stored = changes.known.rows(outline.table, changes.workspace.table(stored_before))
+    existing = present({**outline.columns, "_sound": "bool"}, stored.column_names, "t")
+    run(f"create or replace temp table existing as select {existing} from stored t", stored=stored)
+
+
+def _changed_children(changes: Changes, outline: Outline) -> pa.Table:
+    return changes.workspace.table(
+        f"""
+        select {_own(outline, "w")}, ?::timestamptz as _synced_at, p.deleted_at as _deleted_at, w._row_hash
+        from wanted w join parents p using ({changes.key})
+        left join existing e using ({changes.key}, position)
+        where not (coalesce(e._sound, false) and e._row_hash = w._row_hash
+            and (e._deleted_at is null) = (p.deleted_at is null))
+        """,
+        [changes.started],
+    )
+
+
+def _ended_children(changes: Changes, outline: Outline) -> pa.Table:
+    return changes.workspace.table(
+        f"""
+        select {_own(outline, "e")}, ?::timestamptz as _synced_at,
+            coalesce(e._deleted_at, p.deleted_at, ?::timestamptz) as _deleted_at, e._row_hash
+        from existing e join parents p using ({changes.key})
+        anti join wanted w using ({changes.key}, position)
+        where e._deleted_at is null or not coalesce(e._sound, false)
+        """,
+        [changes.started, changes.started],
+    )
+
+
+def _own(outline: Outline, alias: str) -> str:
+    return columns_of(alias, [name for name in outline.columns if name not in STAMPED])

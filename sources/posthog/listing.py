@@ -1,0 +1,138 @@
+"""The words for a list while it is read: where it is, one walk over it, what came of it, what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from sources.posthog.endpoint import Endpoint, Stamps
+from sources.posthog.errors import PostHogError
+from sources.posthog.shape import Row
+
+Observer = Callable[[Endpoint, Sequence[Row]], None]
+"""Is told of every page's rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the user asked of a run's reading."""
+
+    started: datetime
+    page_size: int = 1000
+    full: bool = False
+    full_every: timedelta = timedelta(days=1)
+    accept_deletes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is remembered of a list path between runs (`_hogsync_paths`)."""
+
+    path: str
+    table: str
+    watermark: datetime | None = None
+    open_floor: datetime | None = None
+    last_walk_at: datetime | None = None
+    last_complete_at: datetime | None = None
+    fingerprint: str | None = None
+    rows: int = 0
+    gap: int = 0
+    held: int = 0
+
+
+class Memory(Protocol):
+    """What is remembered of list paths."""
+
+    def position(self, path: str) -> Position | None:
+        """The path's position, if it was ever read."""
+
+    def held(self, path: str) -> frozenset[str]:
+        """Row keys whose death the last complete walk held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list: a path with its placeholders filled."""
+
+    endpoint: Endpoint
+    path: str
+    stamps: Stamps
+    pages: str
+
+    @property
+    def address(self) -> str:
+        """The path without its query."""
+        return self.path.split("?", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """All lists that together hold one parent's rows: the unit of a conclusion."""
+
+    endpoint: Endpoint
+    stamps: Stamps
+    listings: tuple[Listing, ...]
+
+
+@dataclass(slots=True)
+class Walk:
+    """One pass over one list."""
+
+    id: int
+    pages: int = 0
+    rows: int = 0
+    distinct: int = 0
+    rejected: int = 0
+    ended: bool = False
+    counts: list[int | None] = field(default_factory=list)
+    newest: datetime | None = None
+    open_floor: datetime | None = None
+    failure: PostHogError | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Every page came and every row had its key."""
+        return self.ended and not self.rejected and not self.failure
+
+    @property
+    def gap(self) -> int:
+        """How many more rows the list says it has than could be seen; 0 where it does not say."""
+        last = self.counts[-1] if self.counts else None
+        return 0 if last is None else last - self.distinct
+
+    @property
+    def steady(self) -> bool:
+        """The list told one length, first page and last."""
+        return not self.counts or self.counts[0] == self.counts[-1]
+
+
+@dataclass(slots=True)
+class Listed:
+    """What came of one list in this run."""
+
+    listing: Listing
+    status: Literal["read", "unavailable", "failed"] = "read"
+    walks: list[Walk] = field(default_factory=list)
+    complete: bool = False
+    held: int = 0
+    detail: str = ""
+    position: Position | None = None
+    held_keys: tuple[str, ...] | None = None
+    """Row keys whose death is held; None leaves what is remembered."""
+
+    @property
+    def last(self) -> Walk:
+        """The walk that counts."""
+        return self.walks[-1]
+
+    @property
+    def pages(self) -> int:
+        """Pages read over all walks."""
+        return sum(walk.pages for walk in self.walks)
+
+    @property
+    def rows(self) -> int:
+        """Rows read over all walks."""
+        return sum(walk.rows for walk in self.walks)

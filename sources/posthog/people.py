@@ -1,0 +1,29 @@
+"""Everybody met in a run: the richest source wins, then the latest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from sources.posthog.values import Values
+
+
+class People:
+    """Gathers users out of rows; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._met: dict[int, tuple[int, Values]] = {}
+        self._lock = threading.Lock()
+
+    def meet(self, person: Values, rank: int) -> None:
+        """Take note of a person; objects without an integer id are nobody."""
+        identifier = person.get("id")
+        if type(identifier) is not int:
+            return
+        with self._lock:
+            if rank >= self._met.get(identifier, (rank, {}))[0]:
+                self._met[identifier] = (rank, person)
+
+    def everybody(self) -> Mapping[int, Values]:
+        """All people by their ids, in that order."""
+        return {identifier: person for identifier, (_, person) in sorted(self._met.items())}

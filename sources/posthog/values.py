@@ -1,0 +1,101 @@
+"""JSON values as column values: what fits which type, the canonical text, the hash, the Arrow table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from sources.posthog.endpoint import Type
+
+Values = dict[str, Any]
+Convert = Callable[[Any], Any]
+"""A value as its column takes it, or None if it does not fit."""
+
+ARROW: Mapping[Type, pa.DataType] = {
+    "bigint": pa.int64(),
+    "text": pa.string(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "double": pa.float64(),
+    "json": pa.string(),
+}
+
+
+def canonical(value: Any) -> str:
+    """JSON text that does not depend on the order of an object's keys."""
+    try:
+        return msgspec.json.encode(value, order="sorted").decode()
+    except (OverflowError, msgspec.MsgspecError):  # an integer beyond 64 bits
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def digest(value: Any) -> str:
+    """BLAKE2b of the canonical JSON, 32 hex characters."""
+    return blake2b(canonical(value).encode(), digest_size=16).hexdigest()
+
+
+def arrow(rows: Sequence[Values], columns: Mapping[str, Type]) -> pa.Table:
+    """Rows as an Arrow table of exactly these columns; what a row lacks is null."""
+    arrays = [pa.array([row.get(name) for row in rows], ARROW[type_]) for name, type_ in columns.items()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def column_name(name: str) -> str:
+    """An undeclared field's column: lower snake case, as dlt itself would name it."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"\W", "_", name, flags=re.ASCII))
+    plain = re.sub(r"_+", "_", spaced).strip("_").lower()[:50]
+    return f"_{plain}" if not plain or plain[0].isdigit() else plain
+
+
+def type_of(value: Any) -> Type:
+    """The column type of an undeclared field, by its first value."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "bigint"
+    if isinstance(value, float):
+        return "double"
+    return "text" if isinstance(value, str) else "json"
+
+
+def _text(value: Any) -> str | None:
+    # Postgres takes no NUL; leaving it out on both sides keeps the databases alike.
+    return value.replace("\0", "") if isinstance(value, str) else None
+
+
+def _integer(value: Any) -> int | None:
+    fits = type(value) is int and -(2**63) <= value < 2**63
+    return value if fits else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in {int, float} else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+CONVERT: Mapping[Type, Convert] = {
+    "text": _text,
+    "bigint": _integer,
+    "double": _number,
+    "bool": _flag,
+    "timestamp": _moment,
+    "json": canonical,
+}

@@ -1,0 +1,105 @@
+"""The working DuckDB of one run, and the SQL words that `changes` and `delta` share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from sources.posthog.endpoint import Type
+
+SQL_TYPES: Mapping[Type, str] = {
+    "bigint": "BIGINT",
+    "text": "VARCHAR",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+    "double": "DOUBLE",
+    "json": "VARCHAR",
+}
+BATCH = 20_000
+"""Rows in one Arrow batch on their way to dlt."""
+
+
+class Workspace:
+    """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
+
+    def __init__(self, folder: Path, memory: str = "512MB") -> None:
+        self._connection = duckdb.connect(":memory:")
+        for name, value in {
+            "memory_limit": memory,
+            "temp_directory": str(folder / "spill"),
+            "TimeZone": "UTC",
+        }.items():
+            self._connection.execute(f"set global {name} = {literal(value)}")
+        self.lock = threading.RLock()
+
+    def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
+        """Execute one statement, Arrow data at hand under the given names."""
+        with self.lock:
+            self._offer(tables)
+            self._connection.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
+        """The answer as Python tuples."""
+        with self.lock:
+            self._offer(tables)
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def table(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> pa.Table:
+        """The answer as Arrow."""
+        with self.lock:
+            self._offer(tables)
+            return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.Table]:
+        """The answer as Arrow tables of `BATCH` rows, read through a connection of its own."""
+        reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(BATCH)
+        return (pa.Table.from_batches([batch]) for batch in reader)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._connection.close()
+
+    def _offer(self, tables: Mapping[str, Any]) -> None:
+        for name, data in tables.items():
+            self._connection.register(name, data)
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def literal(value: str) -> str:
+    """A text as an SQL literal."""
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def declared(columns: Mapping[str, Type]) -> str:
+    """Columns with their types, as `create table` lists them."""
+    return ", ".join(f"{quoted(name)} {SQL_TYPES[type_]}" for name, type_ in columns.items())
+
+
+def columns_of(alias: str, names: Iterable[str]) -> str:
+    """Columns of one table of a join."""
+    return ", ".join(f"{alias}.{quoted(name)}" for name in names)
+
+
+def equal(left: str, right: str, names: Iterable[str]) -> str:
+    """That two rows agree in these columns."""
+    return " and ".join(f"{left}.{quoted(name)} = {right}.{quoted(name)}" for name in names)
+
+
+def present(columns: Mapping[str, Type], there: Iterable[str], alias: str) -> str:
+    """These columns of a table, null where it has none."""
+    existing = set(there)
+    return ", ".join(
+        f"{f'{alias}.{quoted(n)}' if n in existing else 'null'}::{SQL_TYPES[t]} as {quoted(n)}"
+        for n, t in columns.items()
+    )
