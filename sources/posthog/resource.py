@@ -20,7 +20,15 @@ from sources.posthog.reading import Reading
 Strategy = Literal["delete-insert", "upsert"]
 
 
-@dlt.source(name="posthog", max_table_nesting=0)
+def _schema() -> dlt.Schema:
+    """Names as `shape` made them: dlt's own convention would turn `name__2` into `name___2`."""
+    return dlt.Schema("posthog", normalizers={"names": "direct", "json": {"module": RELATIONAL}})
+
+
+RELATIONAL = "dlt.common.normalizers.json.relational"
+
+
+@dlt.source(schema=_schema(), max_table_nesting=0)
 def posthog(
     key: str = dlt.secrets.value,
     host: str = "https://us.posthog.com",
@@ -38,7 +46,7 @@ def posthog(
     yield from _resources(reading, "delete-insert")
 
 
-@dlt.source(name="posthog", max_table_nesting=0)
+@dlt.source(schema=_schema(), max_table_nesting=0)
 def changed(reading: Reading) -> Iterator[DltResource]:
     """What a reading found to differ from the warehouse that it knows."""
     yield from _resources(reading, "upsert")
