@@ -1,0 +1,86 @@
+"""Where log lines go, and what never gets into them: live secrets, tokens, passwords in URLs, e-mail addresses."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+
+from pipelines.screen import printable, say
+from sources.posthog.answer import ADDRESS, CREDENTIAL
+
+OURS = ("hogsync", "pipelines", "sources", "destinations")
+PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")
+SHORT = 4
+"""A secret below this length is hidden only where it stands alone: else it would blacken half of every line."""
+
+_secrets: set[str] = set()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Never show these again in this process."""
+    _secrets.update(filter(None, secrets))
+
+
+def redacted(text: str) -> str:
+    """`text` without anything secret; its lines stay."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        alone = rf"(?<!\w){re.escape(secret)}(?!\w)"
+        text = text.replace(secret, "[secret]") if len(secret) >= SHORT else re.sub(alone, "[secret]", text)
+    text = CREDENTIAL.sub("[secret]", PASSWORD.sub(r"\1[secret]", text))
+    return ADDRESS.sub("[address]", text)
+
+
+def told(error: BaseException) -> str:
+    """An error's whole traceback, causes included, fit to be shown."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return redacted("\n".join(_indented(line) for line in lines))
+
+
+def _indented(line: str) -> str:
+    words = line.lstrip(" ")
+    return " " * (len(line) - len(words)) + printable(words)
+
+
+class Redacting(logging.Filter):
+    """Makes each record fit to be shown: message, arguments and exception."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass, redacted."""
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  a library's wrong arguments must not stop a run
+            message = str(record.msg)
+        record.msg, record.args = redacted(printable(message)), None
+        if record.exc_info and record.exc_info[1]:
+            record.exc_text = told(record.exc_info[1])
+        record.exc_info = record.stack_info = None
+        return True
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what is stderr at that moment: a progress display puts itself in between."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record), sys.stderr)
+
+
+def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:
+    """Send our records from `level` on, and others' warnings, to stderr; `bare` (a terminal) without time and level."""
+    lines = logging.Formatter("%(message)s" if bare else "%(asctime)s %(levelname)s %(message)s")
+    lines.converter, lines.default_time_format, lines.default_msec_format = (
+        time.gmtime,
+        "%Y-%m-%dT%H:%M:%SZ",
+        "",
+    )
+    handler = _ToStderr()
+    handler.setFormatter(lines)
+    handler.addFilter(Redacting())
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("dlt").addFilter(Redacting())  # it has a handler of its own

@@ -1,0 +1,222 @@
+"""What a person or a program gets to know of a sync: progress while it runs, a table or one JSON object at its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipelines.screen import printable, rendered
+from sources.posthog.catalogue import ENDPOINTS
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.sync import Outcome
+    from sources.posthog.endpoint import Endpoint
+    from sources.posthog.listing import Observer
+    from sources.posthog.results import TableResult
+
+log = logging.getLogger("hogsync")
+
+IN_JSON = ("status", "requests", "rows_read", "inserted", "updated", "deleted", "complete", "detail")
+WORDS = {
+    "loaded": ("loaded", "green"),
+    "unchanged": ("unchanged", "dim"),
+    "unavailable": ("not available", "yellow"),
+    "failed": ("failed", "red"),
+}
+HEARTBEAT = 30.0
+"""Seconds between two signs of life in a log."""
+
+
+# -- while it runs
+
+
+@contextmanager
+def progress(*, display: bool) -> Iterator[Observer]:
+    """An observer of a sync's pages: rows so far on a terminal's stderr, else a log line now and then."""
+    if display:
+        with _displayed() as observe:
+            yield observe
+    else:
+        yield _logged()
+
+
+@contextmanager
+def _displayed() -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    rows_read = TextColumn("{task.completed:>9,.0f} rows")
+    lock = threading.Lock()
+    screen = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<24}"),
+        rows_read,
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with screen:
+        total = screen.add_task("Syncing", total=None)
+        tasks: dict[str, Any] = {}
+
+        def observe(endpoint: Endpoint, rows: Sequence[object]) -> None:
+            with lock:
+                if endpoint.table not in tasks:
+                    tasks[endpoint.table] = screen.add_task(endpoint.table, total=None)
+                for task in (total, tasks[endpoint.table]):
+                    screen.advance(task, len(rows))
+
+        yield observe
+
+
+def _logged() -> Observer:
+    rows_read: Counter[str] = Counter()
+    lock = threading.Lock()
+    last = time.monotonic()
+
+    def observe(endpoint: Endpoint, rows: Sequence[object]) -> None:
+        nonlocal last
+        with lock:
+            rows_read[endpoint.table] += len(rows)
+            if time.monotonic() >= last + HEARTBEAT:
+                last = time.monotonic()
+                so_far = ", ".join(f"{table} {count:,}" for table, count in rows_read.items())
+                log.info("Rows read so far: %s.", so_far)
+
+    return observe
+
+
+def log_tables(outcome: Outcome) -> None:
+    """One log line for each table."""
+    for result in outcome.tables:
+        level = logging.ERROR if result.status == "failed" else logging.INFO
+        log.log(
+            level,
+            "%s %s: %s%s",
+            result.table,
+            WORDS[result.status][0],
+            _counted([result]),
+            _tail(result.detail),
+        )
+
+
+def _tail(detail: str) -> str:
+    return f" ({detail})" if detail else ""
+
+
+# -- at its end, for programs
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """The run as its records say it, in the shape that scripts rely on; `error` only where there is one."""
+    from pipelines.records import run_table
+
+    run = outcome.run
+    rows = [run_table(run.run_id, result) for result in outcome.tables]
+    tables = [{"table": row["table_name"], **{name: row[name] for name in IN_JSON}} for row in rows]
+    times = {"started_at": _iso(run.started_at), "finished_at": _iso(run.finished_at)}
+    found = {
+        "run_id": run.run_id,
+        "status": run.status,
+        **times,
+        "requests": outcome.requests,
+        "tables": tables,
+    }
+    return found | ({"error": run.error} if run.error else {})
+
+
+def nothing_as_json(error: str, status: str, started: datetime) -> dict[str, Any]:
+    """The same shape for a sync that came to nothing."""
+    times = {"started_at": _iso(started), "finished_at": _iso(datetime.now(UTC))}
+    return {"run_id": None, "status": status, **times, "requests": 0, "tables": [], "error": error}
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+# -- at its end, for people
+
+
+def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
+    """What came, what changed, what was not available and why, what to do about it; the last line sums up."""
+    from rich.table import Table
+    from rich.text import Text
+
+    place = f"{settings.origin} → {settings.warehouse.label}, dataset {settings.dataset}"
+    table = Table("table", "result", box=None, pad_edge=False, header_style="bold")
+    for heading in ("read", "new", "changed", "gone"):
+        table.add_column(heading, justify="right")
+    for result in outcome.tables:
+        word, colour = WORDS[result.status]
+        counts = result.counts
+        numbers = (result.rows_read, counts.inserted, counts.updated, counts.deleted)
+        cells = (f"{number:,}" if number else "·" for number in numbers)
+        table.add_row(result.table, Text(word, style=colour), *cells)
+    notes = [note for result in outcome.tables for note in _notes(result)]
+    return rendered(
+        printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)
+    )
+
+
+def _notes(result: TableResult) -> list[str]:
+    """What a person should know about a table, and what they can do."""
+    if not result.detail and result.status in {"loaded", "unchanged"}:
+        return []
+    said = printable(result.detail) or "no reason was given"
+    note = f"{result.table} ({WORDS[result.status][0]}): {said}"
+    return [note, *(f"  → {remedy}" for remedy in _remedies(result))]
+
+
+def _remedies(result: TableResult) -> Iterator[str]:
+    endpoint = ENDPOINTS.get(result.table)
+    if result.count("unavailable") and endpoint:
+        gate = f" ({endpoint.gate})" if endpoint.gate else ""
+        yield f"It needs the scope {endpoint.scope}{gate}; `hogsync check` says what is missing."
+    if result.count("failed"):
+        yield "What came is in; the next sync reads the rest again."
+    if result.deletes_held:
+        yield "`hogsync sync --accept-deletes` believes the deletes at once."
+
+
+def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
+    """One true sentence about the whole run."""
+    listed = [result for result in outcome.tables if result.table in ENDPOINTS]
+    by_status = {word: [r.table for r in listed if r.status == word] for word in WORDS}
+    failed, missing = by_status["failed"], by_status["unavailable"]
+    what = f"{_counted(outcome.tables)}, {_cost(outcome)}"
+    what = f"nothing was written; a sync would bring {what}" if dry_run else what
+    if outcome.run.status == "refused":
+        reason = printable(outcome.run.error or "nothing that was selected is readable with this key")
+        return f"Refused: {reason.rstrip('.')}; {what}."
+    if failed:
+        how = "Failed" if outcome.run.status == "failed" else "Partly done"
+        return f"{how}: {len(failed)} of {len(listed)} tables failed ({', '.join(failed)}); {what}."
+    if missing:
+        return f"Done, {len(missing)} of {len(listed)} tables not available ({', '.join(missing)}); {what}."
+    return f"Done: {_number(len(listed), 'table')} and people; {what}."
+
+
+def _counted(results: Sequence[TableResult]) -> str:
+    counts = [result.counts for result in results]
+    read = sum(result.rows_read for result in results)
+    new, changed, gone = (
+        sum(getattr(c, name) for c in counts) for name in ("inserted", "updated", "deleted")
+    )
+    return f"{_number(read, 'row')} read, {new:,} new, {changed:,} changed, {gone:,} gone"
+
+
+def _cost(outcome: Outcome) -> str:
+    seconds = (outcome.run.finished_at - outcome.run.started_at).total_seconds()
+    return f"in {seconds:,.1f} s with {_number(outcome.requests, 'request')}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,61 @@
+"""What reaches a person's screen: printable text only, and no traceback when nobody reads any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from io import StringIO
+from typing import TYPE_CHECKING, TextIO
+
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+UNFOLDED = 10_000
+"""Characters a line may have in a pipe or a file, where nothing is folded: a row stays a line for grep."""
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Write a line (to stdout unless told otherwise) and flush it; a closed pipe (`| head`) is no error.
+
+    UsageError if stdout leads to where nothing can be written, such as a full disk.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except BrokenPipeError:
+        _forget(stream)
+    except OSError as error:
+        _forget(stream)
+        if stream is not sys.stderr:
+            message = f"The answer could not be written to standard output: {error.strerror}."
+            raise UsageError(message) from error
+
+
+def _forget(stream: TextIO) -> None:
+    """Send what is still to come nowhere, or Python complains about it on its way out."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def printable(text: str) -> str:
+    """One line without control characters: names come from PostHog, and a terminal obeys what it is sent."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def rendered(*parts: RenderableType) -> str:
+    """Rich things as text: in colour and folded for a terminal, plain and unfolded for everything else."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    width = None if terminal else UNFOLDED
+    paper = StringIO()
+    console = Console(file=paper, force_terminal=terminal, width=width, highlight=False, markup=False)
+    for part in parts:
+        console.print(part)
+    return "\n".join(line.rstrip() for line in paper.getvalue().rstrip().splitlines())

@@ -1,0 +1,54 @@
+"""How a command is stopped: Ctrl-C and SIGTERM alike, once politely, a second time at once, within 10 s at most."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+from typing import NoReturn
+
+from pipelines.errors import Interrupted
+
+GRACE = 8.0
+"""Seconds from the first signal to the end, whatever the command is busy with."""
+CURSOR = b"\x1b[?25h"
+"""Shows the cursor again, which a progress display had hidden."""
+AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
+
+
+def listen() -> None:
+    """From now on either signal raises KeyboardInterrupt in the main thread, and the end is certain.
+
+    The main thread may sit in a database's C code, where no Python handler runs. So the system also writes each
+    signal into a socket, and a thread at its other end counts the seconds. What ends without ceremony is safe:
+    locks, the sandbox and throw-away folders are bound to the process, and a torn load is mended by the next run.
+    """
+    inside, outside = socket.socketpair()
+    outside.settimeout(0)  # a signal must never wait for its reader
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
+            signal.signal(number, _interrupt)
+    signal.set_wakeup_fd(outside.detach(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(inside,), name="hogsync-stopping", daemon=True).start()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _watch(signals: socket.socket) -> NoReturn:
+    """Wait for a first signal, then for a second one or the end of the grace."""
+    _next(signals)
+    signals.settimeout(GRACE)
+    with suppress(TimeoutError):
+        _next(signals)
+    with suppress(OSError):
+        os.write(2, CURSOR * os.isatty(2) + AT_ONCE)
+    os._exit(Interrupted.exit_code)
+
+
+def _next(signals: socket.socket) -> None:
+    while signals.recv(1)[0] not in {signal.SIGINT, signal.SIGTERM}:
+        pass

@@ -1,0 +1,141 @@
+"""The tables as documentation: `python -m sources.posthog.tables` writes TABLES.md, with `--check` it only compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types
+from sources.posthog.endpoint import Endpoint, Field, Type
+
+FILE = Path(__file__).with_name("TABLES.md")
+KEPT = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
+"""The settings' defaults for each privacy class."""
+START = """\
+# The tables
+
+Written by `make docs` from the catalogue (`sources/posthog/catalogue/`); change it there, not here.
+
+Besides its own columns every table has `_synced_at` (when the run began that wrote this version), `_deleted_at` (null
+while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
+`people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
+
+A class in the last column is what the settings under `[privacy]` decide about: """
+EXAMPLE = """\
+Which subscriptions does each project have that are still alive? The same question on DuckDB and Postgres:
+
+```sql
+select p.name as project, s.title, people.email as made_by
+from subscriptions s
+join projects p on p.id = s.project_id
+left join people on people.id = s.created_by_id
+where s._deleted_at is null
+order by p.name, s.title
+```
+"""
+
+
+def overview() -> list[dict[str, Any]]:
+    """Each table with its key, plan, scope and meaning, as `hogsync tables` shows them."""
+    return [
+        {
+            "table": endpoint.table,
+            "key": list(endpoint.key),
+            "plan": plan(endpoint),
+            "scope": endpoint.scope,
+            "gate": endpoint.gate,
+            "meaning": endpoint.doc,
+        }
+        for endpoint in (*ENDPOINTS.values(), PEOPLE)
+    ]
+
+
+def plan(endpoint: Endpoint) -> str:
+    """How the table is read; `people` is gathered from the others."""
+    return endpoint.plan if endpoint.paths else "gathered"
+
+
+def document() -> str:
+    """All of TABLES.md."""
+    classes = ", ".join(f"`{name}` ({mode})" for name, mode in KEPT.items())
+    parts = [f"{START}{classes}.\n", EXAMPLE]
+    parts += ["\n".join(_section(endpoint)) for endpoint in (*ENDPOINTS.values(), PEOPLE)]
+    return "\n".join(parts)
+
+
+def _section(endpoint: Endpoint) -> Iterator[str]:
+    from sources.posthog.privacy import Policy
+    from sources.posthog.shape import Shape
+
+    everything = Policy(modes=dict.fromkeys(("open", *KEPT), "keep"))
+    shape = Shape(endpoint, everything, stamp_types(endpoint), {})
+    yield f"## {endpoint.table}\n"
+    yield f"{endpoint.doc}\n"
+    yield from _facts(endpoint)
+    yield ""
+    yield from _columns(shape.columns, _classes(endpoint))
+    for name, columns in shape.child_columns.items():
+        yield f"\n### {endpoint.table}__{name}\n"
+        yield f"One row for each item of a row's `{name}`.\n"
+        recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
+        yield from _columns({**shape.key_columns, **columns}, recipient)
+    yield ""
+
+
+def _facts(endpoint: Endpoint) -> Iterator[str]:
+    facts = {
+        "read from": "<br>".join(f"`/api/{path}`" for path in endpoint.paths)
+        or "the rows of all other tables",
+        "key": ", ".join(f"`{name}`" for name in endpoint.key),
+        "plan": plan(endpoint),
+        "scope": f"`{endpoint.scope}`" if endpoint.scope else "none of its own",
+        "besides": endpoint.gate,
+    }
+    yield "| | |"
+    yield "|---|---|"
+    yield from (f"| {name} | {text} |" for name, text in facts.items() if text)
+
+
+def _columns(columns: Mapping[str, Type], classes: Mapping[str, str]) -> Iterator[str]:
+    yield "| column | type | class |"
+    yield "|---|---|---|"
+    yield from (f"| `{name}` | {type_} | {classes.get(name, '')} |" for name, type_ in columns.items())
+
+
+def _classes(endpoint: Endpoint) -> dict[str, str]:
+    """The privacy class of each column that has one."""
+    found: dict[str, str] = {}
+    for field in endpoint.fields:
+        name = f"{field.name}_id" if field.role in {"person", "reference"} else field.name
+        if said := _class(field):
+            found[name] = said
+    return found
+
+
+def _class(field: Field) -> str:
+    if field.role == "person":
+        return "person"
+    if field.literals:
+        return f"customer under {', '.join(f'`{key}`' for key in field.literals)}"
+    return "" if field.privacy == "open" else field.privacy
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the file, or say whether it is up to date; the exit code."""
+    new = document()
+    old = FILE.read_text("utf-8") if FILE.exists() else ""
+    if "--check" in words:
+        if new != old:
+            print(
+                "sources/posthog/TABLES.md is not what the catalogue says; `make docs` writes it.",
+                file=sys.stderr,
+            )
+        return int(new != old)
+    FILE.write_text(new, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
