@@ -44,6 +44,10 @@ class DuckDB(Warehouse):
 
         return dlt.destinations.duckdb(str(self.path))
 
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.path.exists()
+
     @property
     def _db(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
@@ -73,13 +77,24 @@ class DuckDB(Warehouse):
         self._db.close()
         self._connection = None
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the database refuses, such as a write to a full disk, as everywhere else."""
+        try:
+            yield
+        except duckdb.Error as error:
+            message = f"{self.label} refused: {_first_line(error)}"
+            raise WarehouseUnavailable(message) from error
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        self._db.execute(sql, list(parameters))
+        with self._told():
+            self._db.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query and take its rows."""
-        return self._db.execute(sql, list(parameters)).fetchall()
+        with self._told():
+            return self._db.execute(sql, list(parameters)).fetchall()
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow."""

@@ -7,7 +7,7 @@ load at the very end, so a row of a load that was cut off may stand without its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +45,7 @@ class Stored:
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
-        if not self._has(table, key):
+        if not self.has(table, key):
             return
         columns = ", ".join(quoted(name) for name in key)
         with self.warehouse.opened():
@@ -57,7 +57,7 @@ class Stored:
     def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""
         empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-        if not self._has(table, columns):
+        if not self.has(table, columns):
             return empty
         names = ", ".join(quoted(name) for name in columns)
         with self.warehouse.opened():
@@ -67,14 +67,15 @@ class Stored:
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
         """Whole rows that match one of the keys, with `_sound` added."""
-        if not keys.num_rows or not self._has(table, keys.column_names):
+        if not keys.num_rows or not self.has(table, keys.column_names):
             return keys.slice(0, 0)
         columns = [name for name in self.tables[table] if name != "_dlt_load_id"]
         select = ", ".join(f"t.{quoted(name)}{self._as_text(table, name)}" for name in columns)
         with self.warehouse.opened():
             return self.warehouse.matching(table, f"{select}, {self._sound('t')} as _sound", keys)
 
-    def _has(self, table: str, columns: Sequence[str]) -> bool:
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether the table is there with all of these columns and our own."""
         return {*columns, "_dlt_load_id", "_row_hash", "_deleted_at"} <= self.tables.get(table, {}).keys()
 
     def _as_text(self, table: str, column: str) -> str:

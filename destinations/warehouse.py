@@ -101,6 +101,10 @@ class Warehouse(ABC):
         if not there:
             self.execute(f"create schema if not exists {quoted(self.dataset)}")
 
+    def exists(self) -> bool:
+        """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
+        return True
+
     mark: ClassVar[str]
     """How a parameter is written."""
 

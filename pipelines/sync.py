@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +21,8 @@ from pipelines.load import LoadFailed, load
 from pipelines.records import Memory, Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.workroom import workroom
-from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.changes import Nothing
 from sources.posthog.client import Client, Rate
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
 from sources.posthog.listing import Observer, Rules
@@ -65,9 +66,8 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     key = settings.require_key().get_secret_value()
     started = datetime.now(UTC)
     with lane(settings, settings.wait, "hogsync sync"), workroom(settings.home) as folder:
-        with _warehouse_problems():
-            warehouse = open_warehouse(settings)
-            memory, meta = _remember(warehouse, settings)
+        warehouse = open_warehouse(settings)
+        meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         client = Client(settings.origin, key, rate=_rate(settings), **_client_options(settings))
         rules = Rules(
             started=started,
@@ -76,11 +76,11 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
             full_every=settings.lists.full_every,
             accept_deletes=selection.accept_deletes,
         )
-        with _warehouse_problems():
+        with _warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             reading = Reading(
                 client,
                 tables,
-                known=memory,
+                known=_remembered(warehouse, meta, selection),
                 policy=_policy(settings),
                 rules=rules,
                 folder=folder,
@@ -88,7 +88,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 in_flight=settings.lists.in_flight,
             )
         reading.walker.observers.extend(observers)
-        work = _Work(reading, warehouse, meta, selection, started, folder)
+        work = _Work(reading, warehouse, meta, selection, tables, started, folder)
         try:
             return work.run()
         finally:
@@ -103,6 +103,7 @@ class _Work:
     warehouse: Warehouse
     meta: dict[str, str]
     selection: Selection
+    tables: tuple[str, ...]
     started: datetime
     folder: Path
     run_id: str = field(default_factory=lambda: uuid4().hex)
@@ -156,6 +157,7 @@ class _Work:
         """Record a run that did not load; without a warehouse there is nowhere to record it."""
         if self.selection.dry_run:
             return
+        self.warehouse.wait = 0  # it was told to stop, or has waited already
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             records.write(self.warehouse, self._run(status, error), self.meta, reading)
@@ -173,7 +175,7 @@ class _Work:
 
     def _outcome(self, error: str | None) -> Outcome:
         results = tuple(self.reading.results.values())
-        status, exit_code = judged(results, refused=self.reading.refusal is not None)
+        status, exit_code = judged(results, self.tables, refused=self.reading.refusal is not None)
         said = error or (str(self.reading.refusal) if self.reading.refusal else None)
         requests = self.reading.client.total
         return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
@@ -185,16 +187,14 @@ class _Failed(HogsyncError):
     exit_code = 1
 
 
-def judged(results: Sequence[TableResult], *, refused: bool) -> tuple[RunStatus, int]:
-    """A run's status and exit code, from what came of its tables."""
-    listed = [result for result in results if result.table != "people"]
+def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool) -> tuple[RunStatus, int]:
+    """A run's status and exit code, from what came of its tables and of those that were asked for."""
+    listed = [result for result in results if result.table != PEOPLE.table]
     failed = sum(result.status == "failed" for result in listed)
-    if refused:
+    if refused or all(result.status == "unavailable" for result in listed if result.table in chosen):
         return "refused", KeyProblem.exit_code
     if failed:
         return ("failed" if failed == len(listed) else "partial"), 1
-    if listed and all(result.status == "unavailable" for result in listed):
-        return "refused", KeyProblem.exit_code
     return "ok", 0
 
 
@@ -220,12 +220,18 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
 
 
-def _remember(warehouse: Warehouse, settings: Settings) -> tuple[Memory, dict[str, str]]:
-    meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
-    with warehouse.opened():
-        memory = Memory(warehouse)
-        memory.check(meta)
-    return memory, meta
+def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
+    """A dry run must not bring a DuckDB file into being."""
+    return warehouse.exists() or not selection.dry_run
+
+
+def _remembered(warehouse: Warehouse, meta: dict[str, str], selection: Selection) -> Memory | Nothing:
+    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key."""
+    if not _to_open(warehouse, selection):
+        return Nothing()
+    memory = Memory(warehouse)
+    memory.check(meta)
+    return memory
 
 
 def _policy(settings: Settings) -> Policy:

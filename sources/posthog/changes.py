@@ -10,7 +10,7 @@ A row of an unfinished load is not believed: the load may have stopped between t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -31,6 +31,9 @@ class Known(Protocol):
 
     def columns(self, table: str) -> Mapping[str, Type]:
         """The columns that earlier loads made."""
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether the table is there with all of these columns."""
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
@@ -55,6 +58,10 @@ class Nothing:
     def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
         """No columns."""
         return {}
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
+        """No table."""
+        return False
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above
         """No rows."""
@@ -108,6 +115,8 @@ class Changes:
             workspace.run(f"insert into {self.name('known')} by name select * from stored", stored=batch)
         for child in shape.child_columns:
             self._distrust(known.torn(self.child_table(child), shape.key))
+        if not self._intact():
+            workspace.run(f"update {self.name('known')} set sound = false")
 
     def _create(self) -> None:
         key, run = declared(self.shape.key_columns), self.workspace.run
@@ -119,6 +128,14 @@ class Changes:
         for child, columns in self.shape.child_columns.items():
             body = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
             run(f"create table {self.name('staged', child)} ({declared(body)})")
+
+    def _intact(self) -> bool:
+        """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
+        shape, has = self.shape, self.known.has
+        children = (
+            (self.child_table(c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
+        )
+        return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
 
     def _distrust(self, parents: pa.Table) -> None:
         """Rows whose children come from an unfinished load are as unknown as those children."""
