@@ -64,8 +64,8 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     """
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
-    started = datetime.now(UTC)
     with lane(settings, settings.wait, "hogsync sync"), workroom(settings.home) as folder:
+        started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         client = Client(settings.origin, key, rate=_rate(settings), **_client_options(settings))
