@@ -1,0 +1,120 @@
+"""The runs of the schedule: one after another, each in a process of its own, none dropped and none left behind.
+
+A run is `python -m pipelines.scheduled_run GROUP`: it reads the settings anew, its memory ends with it, it can be
+ended from outside. Its standard input is a pipe of which only this process has the other end: the system closes that
+however this process ends, on every platform, and the run then ends itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from pipelines.errors import Interrupted, KeyProblem, UsageError, WarehouseProblem
+
+log = logging.getLogger("hogsync")
+
+GRACE = 10.0
+"""Seconds in which a run that is asked to end can record that it was interrupted."""
+FRESH = 64
+"""The exit code of a run that found nothing to catch up."""
+MEANING: Mapping[int, str] = {
+    0: "all its tables are loaded, unchanged or not available",
+    1: "not everything could be read; what could is loaded",
+    UsageError.exit_code: "a setting is wrong, nothing was started",
+    KeyProblem.exit_code: "PostHog refused the key, or nothing was readable with it",
+    WarehouseProblem.exit_code: "the warehouse was not to be had",
+    Interrupted.exit_code: "interrupted; what was loaded before is whole",
+    FRESH: "nothing to catch up",
+}
+HARMLESS = {0, FRESH}
+
+
+@dataclass(slots=True)
+class Runs:
+    """The groups that are due, in their order, and the one run that goes on."""
+
+    waiting: dict[str, bool] = field(default_factory=dict)
+    """Groups that are due; True: only if their last success is too long ago."""
+    running: str = ""
+    process: subprocess.Popen[bytes] | None = None
+    ending: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    lane: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "hogsync-lane"))
+
+    def due(self, group: str, *, catch_up: bool = False) -> None:
+        """Run the group as soon as nothing else runs; if it waits already, that one run stands for both."""
+        with self.lock:
+            if self.ending:
+                return
+            queued, running = group in self.waiting, self.running
+            self.waiting[group] = catch_up and self.waiting.get(group, True)
+            if not queued:
+                self.lane.submit(self._turn, group)
+        if queued:
+            log.warning("Group %s is due again while it waits: it runs once for both.", group)
+        elif running == group:
+            log.warning("Group %s is due while its last run goes on: it runs once more after it.", group)
+        elif running:
+            log.info("Group %s is due and waits for the run of group %s.", group, running)
+
+    def _turn(self, group: str) -> None:
+        try:
+            process = self._start(group)
+        except OSError as error:
+            log.error("Group %s could not be started (%s); it is tried again at its next time.", group, error)
+            return
+        if process is None:
+            return
+        log.info("Group %s runs as process %d.", group, process.pid)
+        with process:  # leaving closes its pipe
+            code = process.wait()
+        with self.lock:
+            self.process, self.running, ending = None, "", self.ending
+        level = logging.INFO if code in HARMLESS or ending else logging.ERROR
+        log.log(level, "Group %s: %s.", group, meaning(code))
+
+    def _start(self, group: str) -> subprocess.Popen[bytes] | None:
+        """The group's run, None if nothing is to be started any more."""
+        with self.lock:
+            if self.ending:
+                return None
+            catch_up = ["--catch-up"] * self.waiting.pop(group)
+            # -P: a folder called pipelines where the service runs must not be taken for ours. A session of its own:
+            # Ctrl-C in the terminal is for the service, which then asks the run, once.
+            command = [sys.executable, "-P", "-m", "pipelines.scheduled_run", group, *catch_up]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+            self.running = group
+            return self.process
+
+    def end(self) -> None:
+        """Start nothing more, and let the run that goes on record its end; after GRACE it is killed."""
+        with self.lock:
+            self.ending, process, group = True, self.process, self.running
+        self.lane.shutdown(wait=False, cancel_futures=True)
+        if process:
+            log.info("The run of group %s is asked to end, within %.0f s.", group, GRACE)
+            process.terminate()
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.lane.shutdown()
+
+    def kill(self) -> None:
+        """End the run that goes on at once."""
+        if process := self.process:
+            process.kill()
+
+
+def meaning(code: int) -> str:
+    """A run's exit code in words."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}; the next run mends what it left"
+    return f"exit {code}, {MEANING.get(code, 'which hogsync does not use; see above')}"

@@ -1,0 +1,167 @@
+"""`hogsync schedule`: each group at its own times, until SIGTERM or Ctrl-C.
+
+APScheduler is the clock and nothing more: it says that a group is due, and `runs` starts it when its turn comes. In
+APScheduler's own threads a run that comes due while the group's last one goes on would be skipped; here it waits.
+No file and no connection is kept between runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from typing import Any, NoReturn
+
+from pipelines.errors import UsageError
+from pipelines.runs import Runs
+from pipelines.sections import Group
+from pipelines.settings import Settings
+
+log = logging.getLogger("hogsync")
+
+TICK = 20.0
+"""Seconds after which the clock is read anew: waiting alone does not notice that the machine slept."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+"""However late the clock is, a group is due once; APScheduler itself would forget it after one second."""
+
+Trigger = Any  # APScheduler has no types
+
+
+def run(settings: Settings) -> int:
+    """Sync the groups of the settings at their times until SIGTERM or SIGINT, then give 0.
+
+    UsageError if there is nothing to do: no group, no such table, a crontab that never comes. What happens to a run
+    is logged and never ends the service.
+    """
+    return serve(settings, crontab)
+
+
+def serve(settings: Settings, trigger: Callable[[str, Group], Trigger]) -> int:
+    """`run`, with a group's times made by `trigger`."""
+    _check_tables(settings)
+    clock, runs = _clock(), Runs()
+    for name, group in settings.groups.items():
+        clock.add_job(runs.due, trigger(name, group), [name], id=name, name=name, replace_existing=True)
+    _on_signals(runs)
+    try:
+        clock.start()
+        for name, group in settings.groups.items():
+            _announce(name, group, clock.get_job(name).next_run_time)
+            runs.due(name, catch_up=True)
+        while True:
+            time.sleep(TICK)
+            look_at(clock)
+    except KeyboardInterrupt:
+        log.info("The schedule ends.")
+    finally:
+        if clock.running:
+            clock.shutdown(wait=False)
+        runs.end()
+    return 0
+
+
+def _check_tables(settings: Settings) -> None:
+    from pipelines.sync import Selection, chosen_tables
+
+    if not settings.groups:
+        raise UsageError(
+            "The schedule has no group: write a [groups.all] into hogsync.toml, or no groups at all."
+        )
+    for group in settings.groups.values():
+        chosen_tables(settings, Selection(tables=group.tables))
+
+
+def _announce(name: str, group: Group, first: datetime) -> None:
+    tables = ", ".join(group.tables) or "the whole selection"
+    log.info(
+        "Group %s (%s): crontab %s in %s, next at %s.", name, tables, group.crontab, group.timezone, first
+    )
+
+
+def _on_signals(runs: Runs) -> None:
+    """SIGTERM and SIGINT alike: the first raises KeyboardInterrupt here, a second one kills the run that goes on."""
+
+    def kill(*_: object) -> None:
+        runs.kill()
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in SIGNALS:
+            signal.signal(number, kill)
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+
+
+# -- times
+
+
+def crontab(name: str, group: Group) -> Trigger:
+    """The group's times, by the wall clock of its time zone; UsageError if they never come."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    said = f"The crontab of group {name} is {group.crontab!r}, which"
+    try:
+        trigger = CronTrigger.from_crontab(group.crontab, timezone=group.timezone)
+    except ValueError:  # the settings have checked everything else
+        raise UsageError(f"{said} has a step wider than its range; name the times instead.") from None
+    if next(_fires(trigger, datetime.now(UTC)), None) is None:
+        raise UsageError(f"{said} never comes; give it a day that exists.")
+    return trigger
+
+
+def late(trigger: Trigger, last: datetime, now: datetime) -> bool:
+    """Whether a run was due since `last`, and `last` is longer ago than the crontab's period.
+
+    Where the period varies, as for weekdays only, the shortest one in sight counts.
+    """
+    fires = list(islice(_fires(trigger, last), 8))
+    period = min((after - before for before, after in pairwise(fires)), default=timedelta(0))
+    return bool(fires) and fires[0] <= now and now - last >= period
+
+
+def _fires(trigger: Trigger, after: datetime) -> Iterator[datetime]:
+    """When `trigger` fires after a moment; in UTC, because differences within a zone ignore summer time."""
+    while fire := trigger.get_next_fire_time(None, after):
+        moment: datetime = fire.astimezone(UTC)
+        yield moment
+        after = moment + timedelta(microseconds=1)
+
+
+# -- the clock
+
+
+def _clock() -> Any:
+    """A scheduler without jobs that logs whatever it does besides what it is told."""
+    from apscheduler import events
+    from apscheduler.executors.pool import ThreadPoolExecutor
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    clock = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(1)}, job_defaults=NEVER_DROPPED, timezone=UTC
+    )
+    names = ("EXECUTED", "ERROR", "MISSED", "MAX_INSTANCES")
+    codes: Mapping[int, str] = {getattr(events, f"EVENT_JOB_{name}"): name for name in names}
+
+    def tell(event: Any) -> None:
+        """All but EXECUTED should be impossible, so whoever reads one of them has found a bug."""
+        level = logging.DEBUG if event.code == events.EVENT_JOB_EXECUTED else logging.ERROR
+        log.log(level, "The clock says %s for group %s.", codes[event.code], event.job_id)
+
+    clock.add_listener(tell, sum(codes))
+    return clock
+
+
+def look_at(clock: Any, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    """Wake the clock; a group that was planned while the time was set too far ahead is planned anew."""
+    for job in clock.get_jobs():
+        planned = job.next_run_time  # before `now`: a run that starts in between must not be planned twice
+        due = job.trigger.get_next_fire_time(None, now())
+        if planned and due and due < planned:
+            log.warning("The time was set back: group %s is next at %s instead of %s.", job.id, due, planned)
+            job.modify(next_run_time=due)
+    clock.wakeup()

@@ -1,0 +1,137 @@
+"""One run of the schedule, in a process of its own: `python -m pipelines.scheduled_run GROUP [--catch-up]`.
+
+Only `pipelines.runs` starts it, and keeps the other end of its standard input: when that closes, the service is
+gone, and the run ends as if it had been asked to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines import logs, report
+from pipelines.errors import HogsyncError, Interrupted, UsageError
+from pipelines.lane import lane
+from pipelines.records import RUN_TABLES, RUNS
+from pipelines.runs import FRESH, GRACE
+from pipelines.schedule import crontab, late
+from pipelines.sections import Group, Turns
+from pipelines.settings import Settings, load
+from pipelines.sync import Selection, chosen_tables, open_warehouse, sync
+
+log = logging.getLogger("hogsync")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Sync a group of the settings as they are now; the exit codes of `hogsync sync`, and FRESH."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.scheduled_run", description=__doc__)
+    parser.add_argument("group")
+    parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
+    asked = parser.parse_args(words)
+    logs.set_up()
+    _end_when_asked()
+    try:
+        return _run(asked.group, catch_up=asked.catch_up)
+    except HogsyncError as problem:
+        log.error("%s", problem)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        log.info("Stopped.")
+        return Interrupted.exit_code
+
+
+def _run(name: str, *, catch_up: bool) -> int:
+    settings = load()
+    logs.hide(settings.secrets)
+    group = settings.groups.get(name)
+    if group is None:
+        raise UsageError(f"The settings have no group {name} any more; start hogsync schedule anew.")
+    if catch_up and not is_due(settings, name, group, datetime.now(UTC)):
+        return FRESH
+    with report.progress(display=False) as observer:
+        outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
+    report.log_tables(outcome)
+    log.info("%s", report.summary(outcome))
+    return outcome.exit_code
+
+
+def is_due(settings: Settings, name: str, group: Group, now: datetime) -> bool:
+    """Whether the group's last success is longer ago than its period, and why, in the log; in doubt it is due."""
+    try:
+        last = last_success(settings, group)
+    except (HogsyncError, WarehouseUnavailable) as problem:
+        log.warning("Group %s runs now, for its last success cannot be looked up: %s", name, problem)
+        return True
+    if last is None:
+        log.info("Group %s runs now: not all of its tables were ever synced.", name)
+        return True
+    due = late(crontab(name, group), last, now)
+    said = "Group %s runs now: its last success, of %s, is longer ago than its period."
+    log.info(said if due else "Group %s has nothing to catch up: its last success is of %s.", name, last)
+    return due
+
+
+def last_success(settings: Settings, group: Group) -> datetime | None:
+    """When the oldest of the latest successful syncs of its tables began, None if one was never synced.
+
+    A table that is not available counts as synced, as it does for the exit code. Nobody is waited for, and a
+    warehouse that is not there yet is not made.
+    """
+    tables = chosen_tables(settings, Selection(tables=group.tables))
+    place = settings.warehouse
+    if place.kind == "duckdb" and not place.path.exists():
+        return None
+    warehouse = open_warehouse(settings.model_copy(update={"turns": Turns(wait=0)}))
+    with lane(settings, 0, "hogsync schedule"), warehouse.opened():
+        found = _successes(warehouse)
+    return min(found[table] for table in tables) if found.keys() >= set(tables) else None
+
+
+def _successes(warehouse: Warehouse) -> dict[str, datetime]:
+    """When each table's latest successful sync began."""
+    if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+        return {}
+    sql = (
+        "select t.table_name, max(r.started_at) "
+        f"from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id "
+        "where t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
+        "group by t.table_name"
+    )
+    return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
+
+
+def _end_when_asked() -> None:
+    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
+
+
+def _interrupt(*_: object) -> None:
+    # Once: systemd asks every process and the service asks its run, and the second must not hit the run's last words.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _watch() -> None:
+    """Wait for the service's end, then end too, in GRACE seconds at the latest."""
+    while os.read(0, 64):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(Interrupted.exit_code)
+
+
+if __name__ == "__main__":
+    code = main()
+    if code == Interrupted.exit_code:
+        # A thread may still wait for PostHog's next byte, and Python would wait for the thread.
+        os._exit(code)
+    sys.exit(code)
