@@ -1,0 +1,82 @@
+"""Whether a warehouse can be written as a sync writes it: by doing so and taking it back, nothing stays.
+
+A sync works in two schemas, the dataset and the one beside it in which dlt prepares its merges. Postgres only:
+what a role must be granted for that, as data, for the docs and for whoever is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import uuid4
+
+from destinations.warehouse import Warehouse, quoted
+
+OWN_SCHEMAS = ("grant connect, create on database {database} to {role}",)
+"""For a role that may make the two schemas itself."""
+READY_MADE = (
+    "create schema if not exists {dataset}",
+    "create schema if not exists {staging}",
+    "grant connect on database {database} to {role}",
+    "grant usage, create on schema {dataset}, {staging} to {role}",
+)
+"""For a role that is given the two schemas and may write nowhere else. Run by the owner of the database."""
+
+RIGHTS = """
+select case when n.oid is null then has_database_privilege(current_database(), 'create')
+            else has_schema_privilege(n.oid, 'usage') and has_schema_privilege(n.oid, 'create') end
+  from (select 1) one left join pg_namespace n on n.nspname = %s
+"""
+STRANGERS = """
+select c.relname, pg_get_userbyid(c.relowner)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = %s and c.relkind = 'r' and not pg_has_role(c.relowner, 'usage')
+ order by 1
+"""
+
+
+def staging_of(dataset: str) -> str:
+    """The schema in which dlt prepares its merges."""
+    return f"{dataset}_staging"
+
+
+def grants(statements: Sequence[str], *, role: str, database: str, dataset: str) -> list[str]:
+    """The statements for this role, database and dataset."""
+    names = {"role": role, "database": database, "dataset": dataset, "staging": staging_of(dataset)}
+    return [statement.format_map({n: quoted(name) for n, name in names.items()}) for statement in statements]
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that was never meant to last."""
+
+
+def write_and_take_back(warehouse: Warehouse, schema: str) -> None:
+    """Make the schema if need be, a table in it and a row in that; roll all of it back.
+
+    Raises WarehouseUnavailable where this is refused; needs the warehouse open.
+    """
+    table = f"{quoted(schema)}.{quoted(f'_hogsync_check_{uuid4().hex}')}"
+    there = f"select 1 from information_schema.schemata where schema_name = {warehouse.mark}"
+    with suppress(_TakenBack), warehouse.transaction():
+        if not warehouse.rows(there, [schema]):
+            warehouse.execute(f"create schema {quoted(schema)}")
+        warehouse.execute(f"create table {table} (id bigint)")
+        warehouse.execute(f"insert into {table} values (1)")
+        warehouse.execute(f"drop table {table}")
+        raise _TakenBack
+
+
+def may_write(warehouse: Warehouse, schema: str) -> bool:
+    """Postgres: whether the role has the rights that this schema takes."""
+    return bool(warehouse.rows(RIGHTS, [schema])[0][0])
+
+
+def missing_grants(warehouse: Warehouse) -> list[str]:
+    """Postgres: what the database's owner should run for this role."""
+    role, database = warehouse.rows("select current_user, current_database()")[0]
+    return grants(READY_MADE, role=role, database=database, dataset=warehouse.dataset)
+
+
+def tables_of_others(warehouse: Warehouse, schema: str) -> list[tuple[str, str]]:
+    """Postgres: tables that this role does not own, with their owners; only an owner can add a column."""
+    return [(str(table), str(owner)) for table, owner in warehouse.rows(STRANGERS, [schema])]

@@ -1,0 +1,127 @@
+"""`hogsync check`: everything that would hinder a sync, all at once, and what to do about each thing.
+
+The exit code is the one with which a sync would end for the same reason, so a list that the plan does not have
+is none. Of several the one to be mended first decides: wrong settings (2), because a refused key can be their
+consequence (another region), then the key (3), which waiting does not mend, then the warehouse (4), which may
+just be busy, last a list that failed (1), for which PostHog itself has to get well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from pipelines.check_posthog import (
+    about_key,
+    about_scopes,
+    about_tables,
+    missing_scopes,
+    needed_scopes,
+    reach_of,
+    spare_scopes,
+)
+from pipelines.check_warehouse import examine_warehouse
+from pipelines.errors import UsageError
+from pipelines.findings import Finding, wrong
+from pipelines.reach import Reach
+from pipelines.settings import Settings
+from pipelines.sync import Selection, chosen_tables
+from sources.posthog.catalogue import ENDPOINTS, with_parents
+
+URGENCY = (2, 3, 4, 1)
+
+
+class Line(NamedTuple):
+    """What a person reads: fine, not fine, or (None) good to know."""
+
+    ok: bool | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What `check` found, in the order in which it looked."""
+
+    findings: tuple[Finding, ...]
+    tables: tuple[str, ...]
+    """The selection."""
+    reach: Reach | None
+    """None where PostHog could not be asked."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 if a sync would go through, else the most urgent reason why not."""
+        codes = {finding.exit_code for finding in self.findings}
+        return next((code for code in URGENCY if code in codes), 0)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The findings for a person."""
+        return tuple(Line(finding.ok, finding.text) for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """The findings for a program: without any secret, ready for `json.dumps`."""
+        key = self.reach.key if self.reach else None
+        return {
+            "exit_code": self.exit_code,
+            "findings": [asdict(finding) for finding in self.findings],
+            "key": asdict(key) if key else None,
+            "organizations": _named(self.reach, "organizations"),
+            "projects": _named(self.reach, "projects"),
+            "tables": [_table(self.reach, table) for table in with_parents(self.tables)],
+            "scopes": {
+                "needed": needed_scopes(self.tables),
+                "missing": missing_scopes(self.tables, key),
+                "beyond": spare_scopes(self.tables, key),
+            },
+        }
+
+
+def check(settings: Settings) -> CheckReport:
+    """Look at everything that a sync with these settings needs; raises nothing that a user can cause."""
+    tables, found = _selection(settings)
+    reach, trouble = reach_of(settings, tables)
+    found += trouble
+    if reach:
+        found += [*about_key(reach, settings.origin), *about_tables(tables, reach)]
+    found += about_scopes(tables, reach, settings.origin)
+    found += examine_warehouse(settings)
+    return CheckReport(
+        findings=tuple(_without(settings.secrets, one) for one in found), tables=tables, reach=reach
+    )
+
+
+def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
+    """The tables that any sync of these settings takes, by hand or by schedule; names that are none."""
+    wanted: set[str] = set()
+    found: list[Finding] = []
+    for names in (settings.selection.tables, *(group.tables for group in settings.groups.values())):
+        try:
+            wanted.update(chosen_tables(settings, Selection(tables=names)))
+        except UsageError as problem:
+            finding = wrong("settings", str(problem), problem.exit_code)
+            found += [finding] if finding not in found else []
+    return tuple(table for table in ENDPOINTS if table in wanted) or tuple(ENDPOINTS), found
+
+
+def _without(secrets: Sequence[str], finding: Finding) -> Finding:
+    """The last sieve: what a driver or a server quotes is not ours to trust."""
+    text = finding.text
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return replace(finding, text=text)
+
+
+def _named(reach: Reach | None, table: str) -> list[dict[str, Any]]:
+    return [{"id": ident, "name": name} for ident, name in reach.names[table].items()] if reach else []
+
+
+def _table(reach: Reach | None, table: str) -> dict[str, Any]:
+    """One table: readable, partly, unavailable, failed, empty (nothing to ask below), or not asked."""
+    asked = reach.asked.get(table) if reach else None
+    return {
+        "table": table,
+        "scope": ENDPOINTS[table].scope,
+        "status": asked.status if asked else "not asked",
+    }

@@ -1,0 +1,214 @@
+"""What PostHog says to the key: who it is of, where it leads, and what becomes of each table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from pipelines.errors import HogsyncError, KeyProblem, UsageError
+from pipelines.findings import Finding, fine, note, wrong
+from pipelines.reach import Answer, Asked, Reach
+from pipelines.settings import Settings
+from pipelines.sync import _client_options, _rate
+from sources.posthog.catalogue import ENDPOINTS, with_parents
+from sources.posthog.client import Client, Patience
+from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
+from sources.posthog.key import Key, current_key
+
+PATIENCE = Patience(tries=2, backoff=0.5, page_seconds=60)
+NO_KEY = "no-key"
+"""Sent when there is no key, only to learn whether a PostHog is there to refuse it."""
+SHOWN = 20
+"""So many names are written out; `--json` has all."""
+LIST_FAILED = 1
+WHY = {
+    402: "It is not in this organization's plan.",
+    403: "The key's owner may not see it: ask an admin, or use a key of somebody who may.",
+    404: "This PostHog does not have it.",
+}
+
+
+def needed_scopes(tables: Collection[str]) -> list[str]:
+    """The least scopes with which these tables, and those that they hang on, can be read."""
+    return sorted({ENDPOINTS[table].scope for table in with_parents(tuple(tables))} - {""})
+
+
+def missing_scopes(tables: Collection[str], key: Key | None) -> list[str]:
+    """The needed scopes that the key lacks; none where PostHog does not tell."""
+    return [scope for scope in needed_scopes(tables) if key and not key.may(scope)]
+
+
+def spare_scopes(tables: Collection[str], key: Key | None) -> list[str]:
+    """The key's scopes that these tables do not need."""
+    return sorted(set((key and key.scopes) or ()) - set(needed_scopes(tables)))
+
+
+def reach_of(settings: Settings, tables: Sequence[str]) -> tuple[Reach | None, list[Finding]]:
+    """What the key reaches, as far as it could be asked, and everything that stood against it."""
+    found: list[Finding] = []
+    try:
+        token = settings.require_key().get_secret_value()
+    except UsageError as problem:
+        found.append(_problem("posthog", problem))
+        token = NO_KEY
+    try:
+        client = Client(
+            settings.origin,
+            token,
+            rate=_rate(settings),
+            patience=PATIENCE,
+            read_timeout=30,
+            **_client_options(settings),
+        )
+    except ValueError as problem:
+        return None, [*found, wrong("settings", str(problem), UsageError.exit_code)]
+    with client:
+        reach = Reach(client, tables, settings.projects.only, settings.lists.in_flight)
+        found += _asked(reach, settings.origin, has_key=token != NO_KEY)
+        return (reach if reach.key else None), found
+
+
+def _asked(reach: Reach, origin: str, *, has_key: bool) -> Iterator[Finding]:
+    try:
+        if has_key:
+            reach.explore()
+        else:
+            current_key(reach.client.get)
+    except KeyRefused as refused:
+        yield fine("posthog", f"{origin} answers.")
+        if has_key:
+            yield wrong("posthog", str(refused), KeyProblem.exit_code)
+    except Misdirected as problem:
+        yield wrong("posthog", str(problem), UsageError.exit_code)
+    except PageFailed as failed:  # without any status nothing answered at all: the address, or the way to it
+        yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else LIST_FAILED)
+
+
+def _problem(about: str, problem: HogsyncError) -> Finding:
+    return wrong(about, str(problem), problem.exit_code)
+
+
+# -- the key -------------------------------------------------------------------------------------
+
+
+def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
+    """Who the key is of, what it is restricted to, where it leads."""
+    key = reach.key
+    if key is None:
+        return
+    owner = f"it is of user {key.user_id}" if key.user_id is not None else "whose it is, is not told"
+    yield fine("posthog", f"{origin} is a PostHog and accepts the key; {owner}.")
+    yield note("posthog", f"Scopes: {_listed(key.scopes or ('not told by this PostHog',))}.")
+    limits = [
+        f"{what} {_listed(ids)}"
+        for what, ids in (("projects", key.projects), ("organizations", key.organizations))
+        if ids
+    ]
+    yield note(
+        "posthog",
+        f"The key is restricted to {' and '.join(limits)}."
+        if limits
+        else "The key goes as far as its owner.",
+    )
+    for table, names in reach.names.items():
+        if names:
+            yield fine("posthog", f"{table.capitalize()}: {_listed(f'{n} ({i})' for i, n in names.items())}.")
+    if "projects" in reach.asked and reach.asked["projects"].readable and not reach.names["projects"]:
+        yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
+    unknown = [str(project) for project in reach.only if project not in reach.projects]
+    if unknown:
+        told = f"[projects] only names {_listed(unknown)}, which the key does not reach; correct it."
+        yield wrong("settings", told, UsageError.exit_code)
+
+
+def about_scopes(tables: Sequence[str], reach: Reach | None, origin: str) -> Iterator[Finding]:
+    """The least scopes, ready to copy, and what the key has beside or beyond them."""
+    key = reach.key if reach else None
+    yield note("scopes", f"Scopes that the selection needs: {', '.join(needed_scopes(tables))}")
+    missing, spare = missing_scopes(tables, key), spare_scopes(tables, key)
+    if missing:
+        yield wrong(
+            "scopes",
+            f"The key lacks {_listed(missing)}: add that at {origin}/settings/user-api-keys, "
+            "or leave out the tables that need it ([selection] tables).",
+        )
+    more = [scope for scope in spare if not scope.endswith(":read")]
+    if more:
+        told = f"The key may do more than read ({_listed(more)}); the read scopes above suffice."
+        yield note("scopes", told)
+    if idle := [scope for scope in spare if scope not in more]:
+        yield note("scopes", f"The key has scopes that the selection does not need: {_listed(idle)}.")
+
+
+# -- the tables ----------------------------------------------------------------------------------
+
+
+def about_tables(tables: Sequence[str], reach: Reach) -> Iterator[Finding]:
+    """What becomes of each table, those that others hang on included."""
+    asked = [reach.asked[table] for table in with_parents(tuple(tables)) if table in reach.asked]
+    for one in asked:
+        yield _table(one, reach)
+    selected = [one for one in asked if one.endpoint.table in tables]
+    if selected and all(one.status == "unavailable" for one in selected):
+        told = "Nothing of the selection is readable with this key; the lines above say why."
+        yield wrong("posthog", told, KeyProblem.exit_code)
+
+
+def _table(asked: Asked, reach: Reach) -> Finding:
+    table, status = asked.endpoint.table, asked.status
+    if asked.blocked_by:
+        lacking = "" if _may(reach, asked) else f"; the key lacks {asked.endpoint.scope} too"
+        return wrong(table, f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}.")
+    if status == "empty":
+        has = "has" if _may(reach, asked) else "lacks"
+        told = f"{table}: there is nothing yet below which to ask; the key {has} {asked.endpoint.scope}."
+        return note(table, told)
+    if status == "readable":
+        capped = len(asked.answers) < asked.parents
+        return fine(table, f"{table}: readable" + (f"{_everywhere(asked)}." if capped else "."))
+    return wrong(table, f"{table}: {_trouble(asked, reach)}", LIST_FAILED if status == "failed" else 0)
+
+
+def _may(reach: Reach, asked: Asked) -> bool:
+    return reach.key is None or reach.key.may(asked.endpoint.scope)
+
+
+def _everywhere(asked: Asked) -> str:
+    return f" wherever it was asked for ({len(asked.answers)} of {asked.parents})"
+
+
+def _trouble(asked: Asked, reach: Reach) -> str:
+    """Why it is refused, and where if that differs from place to place."""
+    first = asked.troubled[0]
+    if isinstance(first.trouble, Unavailable) and first.trouble.status == 403 and not _may(reach, asked):
+        return f"not readable, the key lacks the scope {asked.endpoint.scope}."
+    reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
+    if not asked.readable:
+        return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
+    places = _listed(_where(answer, reach) for answer in asked.troubled)
+    return f"readable, but not in {places}: {reasons[0]}"
+
+
+def _reason(asked: Asked, answer: Answer, reach: Reach) -> str:
+    trouble = answer.trouble
+    if not isinstance(trouble, Unavailable):
+        return str(trouble)
+    why = WHY.get(trouble.status, "")
+    if reach.key and reach.key.projects and not answer.where:
+        why = "A key that is restricted to projects cannot read it; one without that restriction can."
+    gate = f" Known limits: {asked.endpoint.gate}." if asked.endpoint.gate else ""
+    return f"{trouble} {why}{gate}"
+
+
+def _where(answer: Answer, reach: Reach) -> str:
+    """A parent, by its name where that is known."""
+    for table, column in (("projects", "project_id"), ("organizations", "organization_id")):
+        if column in answer.where:
+            ident = answer.where[column]
+            return f"{reach.names[table].get(ident, column.removesuffix('_id'))} ({ident})"
+    return "one place"
+
+
+def _listed(things: Iterable[object]) -> str:
+    words = list(map(str, things))
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more

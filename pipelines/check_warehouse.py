@@ -1,0 +1,167 @@
+"""Whether a sync could write: the folder for working files, the database, both schemas, whose dataset it is.
+
+Everything is tried for real and taken back: a DuckDB file that does not exist is not there afterwards either.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from destinations.trial import (
+    may_write,
+    missing_grants,
+    staging_of,
+    tables_of_others,
+    write_and_take_back,
+)
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
+from pipelines.findings import Finding, fine, note, wrong
+from pipelines.records import Memory
+from pipelines.settings import Settings
+from pipelines.sync import open_warehouse
+from pipelines.turns import FileTurn, ServerTurn, Turn
+from pipelines.workroom import workroom
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.values import digest
+
+WAIT = 5.0
+"""Seconds to wait for a DuckDB file that another process holds: who checks wants to know, not to wait."""
+VERSION = {
+    "duckdb": "select 'DuckDB ' || version()",
+    "postgresql": "select 'Postgres ' || current_setting('server_version')",
+}
+OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.table))
+
+
+def examine_warehouse(settings: Settings) -> Iterator[Finding]:
+    """Everything about the warehouse, as far as one thing can be tried without the other."""
+    yield from _home(settings)
+    try:
+        yield from _at_work(settings)
+        with _place(settings) as warehouse, warehouse.opened():
+            yield from _owner(warehouse, settings)
+            yield from _writable(warehouse, settings)
+    except WarehouseUnavailable as problem:
+        yield _refused(str(problem), "check WAREHOUSE_URL, or try again when it is free")
+    except HogsyncError as problem:
+        yield wrong("warehouse", str(problem), problem.exit_code)
+
+
+def _refused(what: str, advice: str) -> Finding:
+    return wrong("warehouse", f"{what.rstrip('.')}; {advice}.", WarehouseProblem.exit_code)
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    try:
+        with workroom(settings.home):
+            yield fine("settings", f"HOGSYNC_HOME {settings.home} can be written.")
+    except UsageError as problem:
+        yield wrong("settings", str(problem), problem.exit_code)
+
+
+def _at_work(settings: Settings) -> Iterator[Finding]:
+    """Who is loading right now; raises WarehouseProblem where a sync could not even queue."""
+    place = settings.warehouse
+    if place.kind == "duckdb" and not Path(f"{os.path.realpath(place.path)}.lock").exists():
+        return  # nobody has ever loaded, and taking a turn would leave the lock's file behind
+    who = "hogsync check"
+    turn: Turn = FileTurn(place, who) if place.kind == "duckdb" else ServerTurn(place, settings.dataset, who)
+    try:
+        if not turn.take():
+            told = f"{place.label} is held by {turn.holder()}; a sync waits {settings.wait:g} s for its turn."
+            yield note("warehouse", told)
+    finally:
+        turn.leave()
+
+
+@contextmanager
+def _place(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse; for a DuckDB file that does not exist yet, one beside it that is gone afterwards."""
+    place = settings.warehouse
+    if place.kind != "duckdb" or place.path.exists():
+        yield _patient(settings)
+        return
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=".hogsync-check-", dir=place.path.absolute().parent)
+    except OSError as error:
+        raise WarehouseProblem(
+            f"{place.label} cannot be made ({error.strerror}); WAREHOUSE_URL must lead into a folder that exists "
+            "and that hogsync may write."
+        ) from error
+    with folder as trial:
+        there = replace(place, path=Path(trial) / place.path.name)
+        warehouse = _patient(settings.model_copy(update={"warehouse": there}))
+        warehouse.label = place.label
+        yield warehouse
+
+
+def _patient(settings: Settings) -> Warehouse:
+    warehouse = open_warehouse(settings)
+    warehouse.wait = min(warehouse.wait, WAIT)
+    return warehouse
+
+
+def _owner(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
+    """Which PostHog and which hash key the dataset belongs to, held against the settings."""
+    memory = Memory(warehouse)
+    try:
+        memory.check(_belonging(settings))
+        whose = memory.meta.get("origin")
+        said = f"holds the PostHog at {whose}" if whose else "is new"
+        yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {said}.")
+    except UsageError as problem:
+        yield wrong("warehouse", str(problem), problem.exit_code)
+
+
+def _belonging(settings: Settings) -> Mapping[str, str]:
+    """What the dataset should say of itself; a hash key that nobody has made yet is not made here."""
+    kept = settings.hash_key is not None or (settings.home / "hash.key").exists()
+    hashed = digest(settings.hash_key_bytes().hex()) if kept else "no key yet"
+    return {"origin": settings.origin_name, "hash_key": hashed}
+
+
+def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
+    """Each of the two schemas, tried."""
+    on_server = settings.warehouse.kind == "postgresql"
+    problems = 0
+    for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
+        try:
+            write_and_take_back(warehouse, schema)
+        except WarehouseUnavailable as refusal:
+            yield _refused(str(refusal), _remedy(warehouse, schema, on_server=on_server))
+            problems += 1
+        strangers = _of_others(warehouse, schema) if on_server else None
+        if strangers:
+            yield strangers
+            problems += 1
+    if not problems:
+        version = warehouse.rows(VERSION[settings.warehouse.kind])[0][0]
+        yield fine(
+            "warehouse", f"{warehouse.label} can be written ({version}): a table was made and dropped."
+        )
+
+
+def _remedy(warehouse: Warehouse, schema: str, *, on_server: bool) -> str:
+    if not on_server or may_write(warehouse, schema):
+        return "free what stands in the way there (disk space, a read-only file or server)"
+    return f"let the owner of the database run: {'; '.join(missing_grants(warehouse))}"
+
+
+def _of_others(warehouse: Warehouse, schema: str) -> Finding | None:
+    """Tables of an earlier sync under another role: this one could not add a column to them."""
+    tables = [
+        (name, owner) for name, owner in tables_of_others(warehouse, schema) if f"{name}_".startswith(OURS)
+    ]
+    if not tables:
+        return None
+    name, owner = tables[0]
+    return _refused(
+        f"{len(tables)} tables in {schema}, such as {name}, belong to the role {owner}",
+        f"sync as {owner}, or make the role in WAREHOUSE_URL their owner (alter table … owner to …)",
+    )
