@@ -80,13 +80,6 @@ class Privacy(Section):
         return columns
 
 
-class History(Section):
-    """Earlier versions of rows."""
-
-    enabled: bool = True
-    """Whether <table>_history keeps every version of a row."""
-
-
 class Rate(Section):
     """The most requests that a run sends."""
 

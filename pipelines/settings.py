@@ -40,7 +40,6 @@ from pipelines.hash_key import kept_hash_key
 from pipelines.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
 from pipelines.sections import (
     Group,
-    History,
     Lists,
     Privacy,
     Projects,
@@ -106,7 +105,6 @@ class Settings(BaseSettings):
     )
     projects: Projects = setting("HOGSYNC_PROJECTS", Projects())
     privacy: Privacy = setting("HOGSYNC_PRIVACY", Privacy())
-    history: History = setting("HOGSYNC_HISTORY", History())
     rate: Rate = setting("HOGSYNC_RATE", Rate())
     lists: Lists = setting("HOGSYNC_LISTS", Lists())
     turns: Turns = setting("HOGSYNC_WAREHOUSE", Turns())

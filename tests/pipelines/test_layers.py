@@ -70,10 +70,6 @@ def test_an_unknown_override_is_refused() -> None:
         ),
         ("[lists]\npage_size = 0", "[lists] page_size in hogsync.toml is 0, but must be at least 1."),
         ("[lists]\nin_flight = 'x'", "[lists] in_flight in hogsync.toml is 'x', but must be a whole number."),
-        (
-            "[history]\nenabled = 'x'",
-            "[history] enabled in hogsync.toml is 'x', but must be true (1) or false (0).",
-        ),
         ("[warehouse]\nwait = -1", "[warehouse] wait in hogsync.toml is -1, but must be at least 0."),
         ("privacy = 1", "[privacy] in hogsync.toml is 1, but must be a section with keys of its own."),
         ("[projects]\nonly = ['a']", "[projects] only in hogsync.toml is 'a', but must be a whole number."),

@@ -84,8 +84,6 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         text = "hash"
         customer = "keep"
         columns = { "comments.content" = "drop" }
-        [history]
-        enabled = false
         [rate]
         per_minute = 100
         per_hour = 1000
@@ -109,7 +107,6 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "PRIVACY__TEXT": "hash",
         "PRIVACY__CUSTOMER": "keep",
         "PRIVACY__COLUMNS": "comments.content = drop",
-        "HISTORY__ENABLED": "0",
         "RATE__PER_MINUTE": "100",
         "RATE__PER_HOUR": "1000",
         "LISTS__PAGE_SIZE": "500",
