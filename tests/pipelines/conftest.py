@@ -1,4 +1,4 @@
-"""How a test learns what settings say to a mistake."""
+"""How a test learns what settings say to a mistake; the scene on which whole syncs are tested."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.settings import load
+from tests.truth.scene import company, posthog, scene  # noqa: F401  fixtures
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from tests.truth.expected import Row, Tables
@@ -45,8 +44,3 @@ def _said(name: str, want: Row, have: Row) -> str:
 def _text(row: Row, name: str) -> str:
     value: Any = row.get(name)
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
-
-
-def said(text: str) -> Iterator[str]:
-    """The lines, for a test that counts them."""
-    yield from text.splitlines()

@@ -82,10 +82,40 @@ DROPPED_INSIDE = {
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
+BELOW = {
+    "projects": "organizations",
+    "organization_members": "organizations",
+    "subscriptions": "projects",
+    "subscription_deliveries": "subscriptions",
+    "cohorts": "projects",
+    "comments": "projects",
+    "event_definitions": "projects",
+    "group_types": "projects",
+    "property_definitions": "group_types",
+}
+"""Each table's parent; property definitions need the group types to know which groups there are."""
+
+
+def part(truth: Row, tables: tuple[str, ...] = (), projects: tuple[int, ...] = ()) -> Row:
+    """The truth about some tables and whatever is above them, below some projects."""
+    wanted = set(tables or KEYS)
+    for table in reversed(BELOW):
+        if table in wanted:
+            wanted.add(BELOW[table])
+    return {
+        "rows": {
+            table: [row for row in rows if not projects or row["_parents"].get("project_id") in (None, *projects)]
+            for table, rows in truth["rows"].items()
+            if table in wanted
+        }
+    }
+
+
 def expected(truth: Row, hash_key: str) -> Tables:
     """The tables after one sync of everything into an empty warehouse."""
-    tables: Tables = {name: {} for name in KEYS}
-    there = {(row["_parents"]["project_id"], row["id"]) for row in truth["rows"]["subscriptions"]}
+    tables: Tables = {name: {} for name in (*truth["rows"], "people")}
+    subscriptions = truth["rows"].get("subscriptions", ())
+    there = {(row["_parents"]["project_id"], row["id"]) for row in subscriptions}
     hidden = Hidden(hash_key)
     for table, rows in truth["rows"].items():
         for raw in rows:

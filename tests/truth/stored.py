@@ -89,3 +89,17 @@ def plain(value: Any, type_: str) -> Any:
 def own(row: Row) -> Row:
     kept = {name: value for name, value in row.items() if name not in BOOKKEEPING and value is not None}
     return {**kept, "dead": row["_deleted_at"] is not None}
+
+
+def stamps(url: str, dataset: str = "posthog") -> dict[str, dict[tuple[Any, ...], tuple[Any, Any]]]:
+    """When each row was written and when it died: `(_synced_at, _deleted_at)` by table and key."""
+    found: dict[str, dict[tuple[Any, ...], tuple[Any, Any]]] = {}
+    for table, columns in types(url, dataset).items():
+        if not table.startswith("_") and "_deleted_at" in columns:
+            parent, _, child = table.partition("__")
+            key = KEYS[parent] + (("position",) if child else ())
+            found[table] = {
+                tuple(row[name] for name in key): (row["_synced_at"], row["_deleted_at"])
+                for row in rows(url, table, columns, dataset)
+            }
+    return found

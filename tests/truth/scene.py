@@ -1,0 +1,112 @@
+"""A company, a warehouse and the syncs between them: what a test of whole syncs plays on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.settings import load
+from pipelines.sync import Outcome, Selection, sync
+from sources.posthog.results import TableResult
+from sources.sandbox import Sandbox, start
+from tests.truth.differences import differences
+from tests.truth.expected import Row, Tables, after, expected, part
+from tests.truth.stored import ask, stored
+
+HASH_KEY = "a hash key of the tests, forty letters long"
+
+
+@dataclass(slots=True)
+class Scene:
+    """One warehouse beside a company; `known` is what the warehouse must hold as of the last `learn`."""
+
+    posthog: Sandbox
+    url: str
+    home: Path
+    known: Tables = field(default_factory=dict)
+
+    def sync(
+        self,
+        *tables: str,
+        key: str = "",
+        lists: dict[str, Any] | None = None,
+        privacy: dict[str, Any] | None = None,
+        observers: Sequence[Any] = (),
+        **asked: Any,
+    ) -> Outcome:
+        """One sync, as the command line would run it."""
+        settings = load(
+            {
+                "POSTHOG_HOST": self.posthog.url,
+                "POSTHOG_PERSONAL_API_KEY": key or self.posthog.key,
+                "WAREHOUSE_URL": self.url,
+                "HOGSYNC_HASH_KEY": HASH_KEY,
+                "HOGSYNC_HOME": str(self.home),
+                "HOGSYNC_LISTS": lists or {},
+                "HOGSYNC_PRIVACY": privacy or {},
+            }
+        )
+        return sync(settings, Selection(tables=tables, **asked), observers)
+
+    def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
+        """What PostHog shows now, as rows."""
+        return expected(part(self.posthog.truth(key), tables, projects), HASH_KEY)
+
+    def learn(self, now: Tables, **unread: Any) -> None:
+        """Take note of what a sync has read."""
+        self.known = after(self.known, now, **unread)
+
+    def wrong(self) -> str:
+        """How the warehouse differs from what it must hold; empty if nowhere."""
+        return differences(self.known, self.stored())
+
+    def stored(self) -> Tables:
+        """What the warehouse holds."""
+        return stored(self.url)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the warehouse answers."""
+        return ask(self.url, sql)
+
+    def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
+        """A table's rows as they are stored, all or the dead or living ones."""
+        return {
+            key: row for key, row in self.stored().get(table, {}).items() if dead is None or row["dead"] == dead
+        }
+
+
+def of(outcome: Outcome, table: str) -> TableResult:
+    """What came of one table."""
+    return next(result for result in outcome.tables if result.table == table)
+
+
+def written(outcome: Outcome) -> int:
+    """Rows that a run wrote."""
+    return sum(result.counts.written for result in outcome.tables)
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[Sandbox]:
+    """A company for the tests of one file, which change it."""
+    with start() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def posthog(company: Sandbox) -> Iterator[Sandbox]:
+    """The company's PostHog, answering well; what a test spoilt is put right after it, its rows stay changed."""
+    company.clear_requests()
+    yield company
+    company.clear_faults()
+    company.clear_gates()
+    company.clear_options()
+
+
+@pytest.fixture
+def scene(posthog: Sandbox, warehouse_url: str, tmp_path: Path) -> Scene:
+    """The company beside a new, empty warehouse of each kind."""
+    return Scene(posthog, warehouse_url, tmp_path / "home")
