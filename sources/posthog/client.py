@@ -84,7 +84,6 @@ class Client:
         usual = HALF if is_cloud(self.origin) else Rate()
         self._budget = Budget(rate or usual, self.origin, key, budget_file)
         self._wire = Wire(self._patience.page_seconds)
-        self._slots = threading.BoundedSemaphore(in_flight)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -140,11 +139,10 @@ class Client:
     # -- one try ---------------------------------------------------------------------------------
 
     def _attempt(self, path: str, params: Mapping[str, str | int]) -> Any:
-        with self._slots:  # held while waiting, so that whatever leaves was admitted just before
-            reply = None
-            while reply is None:
-                self._await_turn()
-                reply = self._exchange(path, params)
+        reply = None
+        while reply is None:
+            self._await_turn()
+            reply = self._exchange(path, params)
         return judge(reply)
 
     def _await_turn(self) -> None:
@@ -182,6 +180,8 @@ class Client:
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
                 self._leaving(path, call)
+            elif event.endswith("connect_tcp.started"):
+                call.begins()
             elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 self._wire.opened(info["return_value"].get_extra_info("socket"))
 
@@ -189,11 +189,11 @@ class Client:
 
     def _leaving(self, path: str, call: Call) -> None:
         self._check()
-        if self._budget.paused() > 0:  # begun while this request waited for its connection
+        if self._budget.paused() > 0:  # since it was admitted, while it waited for its connection
             raise _Held
         with self._counting:
             self._sent[path] += 1
-        call.left()
+        call.begins()
 
     def _body(self, response: httpx.Response, url: str) -> bytearray:
         """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""

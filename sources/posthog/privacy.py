@@ -96,31 +96,33 @@ class Scrubber:
     """What becomes of e-mail addresses in its strings."""
 
     def clean(self, value: Any, lift: Lift) -> Any:
-        """The value as it may be stored."""
-        if isinstance(value, dict):
-            if is_user(value):
-                lift(value)
-                return {"id": value["id"]}
-            return {
-                name.replace("\0", ""): self._member(name, inner, lift)
-                for name, inner in value.items()
-                if self._stays(name, inner)
-            }
-        if isinstance(value, list):
-            return [self.clean(inner, lift) for inner in value if not is_secret("", inner)]
+        """The value as it may be stored; one Python frame a level, so that 900 levels pass."""
         if isinstance(value, str):
             return self.policy.redact(value.replace("\0", ""), self.addresses)
+        if is_user(value):
+            lift(value)
+            return {"id": value["id"]}
+        if isinstance(value, dict):
+            cleaned = {}
+            for name, inner in value.items():
+                if self._stays(name, inner):
+                    hidden = name in self.field.literals and self.literals == "hash"
+                    cleaned[name.replace("\0", "")] = (
+                        self._hashed(inner) if hidden else self.clean(inner, lift)
+                    )
+            return cleaned
+        if isinstance(value, list):
+            kept = []
+            for inner in value:
+                if not is_secret("", inner):
+                    kept.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
+            return kept
         return value
 
     def _stays(self, name: str, value: Any) -> bool:
         if name in self.field.noise or is_secret(name, value):
             return False
         return not (name in self.field.literals and self.literals == "drop")
-
-    def _member(self, name: str, value: Any, lift: Lift) -> Any:
-        if name in self.field.literals and self.literals == "hash":
-            return self._hashed(value)
-        return self.clean(value, lift)
 
     def _hashed(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -6,6 +6,7 @@ ready, and `results` says what came of each. Trouble with one list never stops t
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -29,6 +30,8 @@ from sources.posthog.results import TableResult
 from sources.posthog.shape import Row, Shape
 from sources.posthog.walk import Walker
 from sources.posthog.workspace import Workspace
+
+log = logging.getLogger("hogsync")
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
 
@@ -124,7 +127,10 @@ class Reading:
                 self.refusal = trouble
                 self.client.stop()
             said = str(self.refusal or trouble)
-            return [Listed(listing, status="failed", detail=said) for listing in scope.listings]
+        except Exception as bug:
+            log.debug("%s", scope.listings[0].path, exc_info=bug)
+            said = f"{type(bug).__name__} while {scope.listings[0].path} was read: this is a bug in hogsync"
+        return [Listed(listing, status="failed", detail=said) for listing in scope.listings]
 
     def _note(self, listed: Iterable[Listed]) -> None:
         for one in listed:

@@ -49,7 +49,7 @@ class Walker:
         walk = self._walk(listed.listing, floor)
         listed.walks.append(walk)
         if walk.rejected:
-            listed.detail = f"{walk.rejected} rows without their key were left out"
+            listed.detail = f"{walk.rejected} rows without a key, or no rows at all, were left out"
         if walk.failure is not None:
             refused = isinstance(walk.failure, Unavailable) and not listed.pages
             listed.status = "unavailable" if refused else "failed"
@@ -87,7 +87,7 @@ class Walker:
             walk.rows += 1
             try:
                 row = shape.row(*_stamped(raw, listing))
-            except (KeyError, AttributeError):  # its key is missing, or it is no object at all
+            except (KeyError, AttributeError, RecursionError):  # no key, no object, or nested beyond reason
                 walk.rejected += 1
                 continue
             rows.append(row)

@@ -5,6 +5,7 @@ A read time-out cannot do this: one byte a second keeps it content, in a body an
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One request on its way; its socket is known once its headers are there."""
+    """One request; its time does not run while it waits for a connection that another one uses.
 
-    since: float
+    Its socket is known once its headers are there.
+    """
+
+    since: float = math.inf
     line: socket.socket | None = None
     overdue: bool = False
 
-    def left(self) -> None:
-        """Its time runs from when it leaves, not while it waits for a connection."""
+    def begins(self) -> None:
+        """Its time runs from here: when it connects, and anew when it leaves."""
         self.since = time.monotonic()
 
 
@@ -40,7 +44,7 @@ class Wire:
     @contextmanager
     def call(self) -> Iterator[Call]:
         """A call under guard, from here to the end of the block."""
-        call = Call(since=time.monotonic())
+        call = Call()
         with self._lock:
             self._calls.add(call)
             if self._guard is None:

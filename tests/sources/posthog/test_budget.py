@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
+import ssl
 import stat
 import subprocess
 import sys
@@ -12,13 +14,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from sources.posthog.budget import HALF, Budget
 from sources.posthog.client import Client, Patience, Rate
-from sources.posthog.errors import PageFailed
+from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Server, http, in_turn, serving
 
 ORIGIN, KEY = "https://us.posthog.com", "phx_NotAKeyOfAnyone0123456789"
@@ -54,6 +57,42 @@ def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest
     told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(told) == 1
     assert told[0].startswith("PostHog asks to wait 2 s, until ")
+
+
+def test_a_request_that_still_connects_when_the_pause_begins_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = Path(__file__).parent / "loopback.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    handshakes = count()
+
+    def slow_after_the_first(line: socket.socket) -> socket.socket:
+        time.sleep(0.3 if next(handshakes) else 0)
+        return context.wrap_socket(line, server_side=True)
+
+    refusal = http(429, b"", Retry_After="1")
+    with (
+        serving(in_turn(refusal, ROWS), slow_after_the_first) as server,
+        Client(server.origin, KEY) as client,
+    ):
+        read(client, 2)
+        assert client.total == len(server.asked) == 3
+        assert min(gaps(server)) >= 1
+
+
+def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
+    refusal = http(429, b"", Retry_After="1")
+    with (
+        serving(in_turn(refusal, ROWS)) as server,
+        Client(server.origin, KEY) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        read(client, 239)
+        one_more = pool.submit(client.get, "users/")
+        time.sleep(0.3)
+        assert client.total == len(server.asked) == 240
+        client.stop()
+        assert isinstance(one_more.exception(), Stopped)
 
 
 def test_an_hour_is_waited_for_and_said(caplog: pytest.LogCaptureFixture) -> None:

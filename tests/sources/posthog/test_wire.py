@@ -73,6 +73,20 @@ def test_a_trickle_does_not_end_the_other_pages() -> None:
         assert isinstance(slow.exception(), PageFailed)
 
 
+def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> None:
+    def slow(conn: socket.socket, asked: Asked, n: int) -> None:
+        time.sleep(0.25)
+        conn.sendall(http(200, [1]))
+
+    with (
+        serving(slow) as server,
+        Client(server.origin, KEY, in_flight=1, patience=HURRIED) as client,
+        ThreadPoolExecutor(5) as threads,
+    ):
+        assert list(threads.map(client.get, ["users/"] * 5)) == [[1]] * 5
+        assert client.total == 5
+
+
 def test_a_silent_server_is_left_after_the_read_timeout() -> None:
     with (
         serving(lambda *_: time.sleep(2)) as server,

@@ -1,0 +1,87 @@
+"""What every entry of the catalogue must be, whoever adds it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
+from sources.posthog.endpoint import Endpoint, placeholders
+from sources.posthog.privacy import Policy
+from sources.posthog.shape import Shape
+
+every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=list(ENDPOINTS))
+
+
+def shape(endpoint: Endpoint) -> Shape:
+    return Shape(endpoint, Policy(), stamp_types(endpoint), {})
+
+
+@every_endpoint
+def test_every_placeholder_names_a_parent_that_is_read_before(endpoint: Endpoint) -> None:
+    read_before = list(ENDPOINTS)[: list(ENDPOINTS).index(endpoint.table)]
+    for path in endpoint.paths:
+        parent = parent_of(path)
+        assert parent is None or parent.table in read_before, f"{path} hangs on {parent}"
+        above = {*placeholders(path)[:-1]} - set(parent.placeholders if parent else ())
+        assert not above, f"{path}: {above} is not known where {parent} is read"
+
+
+def test_a_misspelt_placeholder_is_told_by_name() -> None:
+    with pytest.raises(KeyError, match="porject_id"):
+        parent_of("projects/{porject_id}/cohorts/")
+
+
+@every_endpoint
+def test_the_key_is_made_of_columns(endpoint: Endpoint) -> None:
+    columns = shape(endpoint).columns
+    assert set(endpoint.key) <= columns.keys()
+    assert all(columns[name] in {"bigint", "text"} for name in endpoint.key)
+
+
+@every_endpoint
+def test_no_field_is_declared_twice(endpoint: Endpoint) -> None:
+    twice = [name for name, times in Counter(f.name for f in endpoint.fields).items() if times > 1]
+    assert not twice
+
+
+@every_endpoint
+def test_every_list_says_what_it_is_and_which_scope_it_needs(endpoint: Endpoint) -> None:
+    assert endpoint.doc.endswith(".")
+    assert re.fullmatch(r"[a-z_]+:read", endpoint.scope)
+    assert all(re.fullmatch(r"[a-z_{}/]+/(\?[a-z_{}=&]+)?", path) for path in endpoint.paths)
+
+
+@every_endpoint
+def test_names_are_plain_sql_names(endpoint: Endpoint) -> None:
+    names = [endpoint.table, *shape(endpoint).columns]
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+
+
+def test_a_child_brings_its_parents_along() -> None:
+    assert with_parents(("subscription_deliveries",)) == (
+        "organizations",
+        "projects",
+        "subscriptions",
+        "subscription_deliveries",
+    )
+    assert with_parents(("organizations",)) == ("organizations",)
+
+
+def test_the_keys_are_those_that_other_programs_rely_on() -> None:
+    assert {table: endpoint.key for table, endpoint in ENDPOINTS.items()} == {
+        "organizations": ("id",),
+        "projects": ("id",),
+        "organization_members": ("organization_id", "id"),
+        "users": ("uuid",),
+        "subscriptions": ("project_id", "id"),
+        "subscription_deliveries": ("project_id", "subscription_id", "id"),
+        "cohorts": ("project_id", "id"),
+        "comments": ("project_id", "id"),
+        "event_definitions": ("project_id", "name"),
+        "group_types": ("project_id", "group_type_index"),
+        "property_definitions": ("project_id", "type", "group_type_index", "name"),
+    }
+    assert PEOPLE.key == ("id",)

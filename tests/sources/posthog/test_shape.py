@@ -1,0 +1,264 @@
+"""How JSON becomes rows: what is kept, what is split, what is hashed, what can never get through."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape import Row, Shape
+
+KEY = b"a key"
+PERSON = {"id": 7, "uuid": "u-7", "email": "ada@hedgebox.example", "first_name": "Ada", "distinct_id": "d"}
+COHORT = {"id": 1, "name": "Power users", "deleted": False}
+
+
+def shape(table: str = "cohorts", stored: dict[str, Any] | None = None, **modes: Mode) -> Shape:
+    endpoint = ENDPOINTS[table]
+    policy = Policy(modes={**DEFAULTS, **modes}, hash_key=KEY)
+    return Shape(endpoint, policy, stamp_types(endpoint), stored or {})
+
+
+def cohort(raw: dict[str, Any] | None = None, *, of: Shape | None = None, **fields: Any) -> Row:
+    return (of or shape()).row({**COHORT, **(raw or {}), **fields}, {"project_id": 2})
+
+
+def hashed(text: str) -> str:
+    return hmac.new(KEY, text.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_row_has_its_parents_ids_and_its_own_fields() -> None:
+    row = cohort(created_at="2026-11-02T08:00:00.5Z", is_static=True)
+    assert row.values == {
+        "project_id": 2,
+        "id": 1,
+        "name": "Power users",
+        "deleted": False,
+        "is_static": True,
+        "created_at": datetime(2026, 11, 2, 8, 0, 0, 500_000, UTC),
+    }
+
+
+def test_an_embedded_person_leaves_the_row_and_its_id_stays() -> None:
+    row = cohort(created_by=PERSON)
+    assert row.values["created_by_id"] == 7
+    assert row.people == [PERSON]
+    assert "ada@" not in repr(row.values)
+
+
+def test_a_person_is_found_in_fields_that_nobody_declared_and_deep_inside_json() -> None:
+    row = cohort(reviewed_by=PERSON, filters={"history": [{"by": PERSON}]})
+    assert row.values["reviewed_by_id"] == 7
+    assert json.loads(row.values["filters"]) == {"history": [{"by": {"id": 7}}]}
+    assert row.people == [PERSON, PERSON]
+
+
+def test_a_missing_part_of_the_key_is_named() -> None:
+    with pytest.raises(KeyError, match="id"):
+        shape().row({"name": "no id"}, {"project_id": 2})
+
+
+# -- hashes
+
+
+def test_null_and_absent_fields_make_the_same_row() -> None:
+    assert cohort(description=None, brand_new=None).hash == cohort().hash
+
+
+def test_the_order_of_keys_and_of_lists_without_order_does_not_count() -> None:
+    one = cohort(filters={"a": 1, "b": 2}, experiment_set=[3, 1, 2])
+    other = cohort({"experiment_set": [2, 3, 1], "filters": {"b": 2, "a": 1}})
+    assert one.hash == other.hash
+    assert one.lists["experiment_set"] == [{"value": 1}, {"value": 2}, {"value": 3}]
+
+
+def test_two_spellings_of_one_moment_are_one() -> None:
+    assert (
+        cohort(created_at="2026-11-02T08:00:00Z").hash
+        == cohort(created_at="2026-11-02T09:00:00.000000+01:00").hash
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "x"}, {"brand_new": 1}, {"experiment_set": [1]}, {"count": 4}], ids=str
+)
+def test_every_stored_value_counts(change: dict[str, Any]) -> None:
+    assert cohort(change).hash != cohort().hash
+
+
+def test_what_the_server_derives_and_renames_does_not_count() -> None:
+    plain = {"properties": {"values": [{"key": "plan", "type": "person"}]}}
+    derived = {
+        "properties": {
+            "values": [{"key": "plan", "type": "person", "bytecode": ["_H", 1], "conditionHash": "z"}]
+        }
+    }
+    assert cohort(filters=derived).hash == cohort(filters=plain).hash
+
+
+# -- strange values
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kept"),
+    [
+        ("count", "many", "many"),
+        ("count", 2**70, "1180591620717411303424"),
+        ("created_at", "0000-01-01", "0000-01-01"),
+        ("created_at", "infinity", "infinity"),
+        ("name", 5, "5"),
+        ("name", {"a": 1}, '{"a":1}'),
+        ("is_static", "yes", "yes"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_kept_as_text_beside_its_column(
+    column: str, value: Any, kept: str
+) -> None:
+    shaped = shape()
+    row = cohort(of=shaped, **{column: value})
+    assert column not in row.values
+    assert row.values[f"{column}__v_text"] == kept
+    assert shaped.columns[f"{column}__v_text"] == "text"
+
+
+def test_a_null_byte_is_left_out_everywhere() -> None:
+    row = cohort(name="a\0b", note="c\0d", filters={"k\0": ["e\0f"]})
+    assert (row.values["name"], row.values["note"]) == ("ab", "cd")
+    assert json.loads(row.values["filters"]) == {"k": ["ef"]}
+
+
+def test_an_undeclared_field_becomes_a_column_of_its_first_values_type() -> None:
+    shaped = shape()
+    row = cohort(of=shaped, brandNew=5, flags={"a": 1}, on=True, ratio=0.5, label="x")
+    types = {name: shaped.columns[name] for name in ("brand_new", "flags", "on", "ratio", "label")}
+    assert types == {"brand_new": "bigint", "flags": "json", "on": "bool", "ratio": "double", "label": "text"}
+    assert (row.values["brand_new"], row.values["flags"]) == (5, '{"a":1}')
+
+
+def test_an_undeclared_field_keeps_the_type_that_the_table_has() -> None:
+    shaped = shape(stored={"brand_new": "text"})
+    row = cohort(of=shaped, brand_new=5)
+    assert row.values["brand_new__v_text"] == "5"
+    assert shaped.columns["brand_new"] == "text"
+
+
+def test_fields_whose_names_fall_together_are_kept_apart() -> None:
+    row = cohort(userId=1, user_id=2, USER_ID=3, Name="x")
+    assert (row.values["user_id"], row.values["user_id__2"], row.values["user_id__3"]) == (2, 1, 3)
+    assert (row.values["name"], row.values["name__2"]) == ("Power users", "x")
+
+
+def test_an_object_four_hundred_levels_deep_is_one_json_value() -> None:
+    deep: Any = "bottom"
+    for _ in range(400):
+        deep = {"down": deep}
+    assert cohort(deep=deep).values["deep"].count("down") == 400
+
+
+# -- privacy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_token", "phc_abc"),
+        ("secretKey", "x"),
+        ("webhook_url", "https://example.com/x"),
+        ("client_secret", {"a": 1}),
+        ("note", "use phx_abcdefgh12345678 for it"),
+        ("link", "https://hooks.slack.com/services/T0/B0/xyz"),
+        ("image", "https://s3.example/a.png?X-Amz-Signature=abc"),
+        ("pem", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("dsn", "postgres://u:p@h/d"),
+    ],
+)
+def test_what_looks_like_a_credential_never_gets_through(name: str, value: Any) -> None:
+    shaped = shape(person="keep", recipient="keep", text="keep", customer="keep")
+    row = cohort({name: value, "filters": {"deep": [{name: value, "stays": 1}]}}, of=shaped)
+    stored = repr(row.values) + repr(row.lists)
+    for text in [value] if isinstance(value, str) else []:
+        assert text not in stored
+    assert name not in stored
+    assert '"stays":1' in stored
+
+
+def test_flags_about_credentials_are_no_credentials() -> None:
+    row = cohort(has_password=True, uses_token=False, token_count=3)
+    assert (row.values["has_password"], row.values["uses_token"], row.values["token_count"]) == (
+        True,
+        False,
+        3,
+    )
+
+
+def test_of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go() -> None:
+    filters = {
+        "properties": {"type": "OR", "values": [{"key": "email", "value": ["c@x.org"], "operator": "exact"}]}
+    }
+    values = {
+        mode: cohort(of=shape(customer=mode), filters=filters).values["filters"]
+        for mode in ("drop", "hash", "keep")
+    }
+    assert json.loads(values["drop"])["properties"]["values"] == [{"key": "email", "operator": "exact"}]
+    assert json.loads(values["hash"])["properties"]["values"][0]["value"] == [hashed("c@x.org")]
+    assert json.loads(values["keep"]) == filters
+
+
+SUBSCRIPTION = {"id": 1, "target_type": "email", "target_value": "Ann@Partner.example, bob@other.example"}
+
+
+@pytest.mark.parametrize("mode", ["hash", "keep", "drop"])
+def test_recipients_become_rows_of_their_own(mode: Mode) -> None:
+    shaped = shape("subscriptions", recipient=mode)
+    row = shaped.row(SUBSCRIPTION, {"project_id": 2})
+    assert "target_value" not in row.values
+    if mode == "drop":
+        assert "recipients" not in shaped.child_columns
+        return
+    ann = {"kind": "email", "domain": "partner.example", "address_hash": hashed("ann@partner.example")}
+    assert row.lists["recipients"][0] == (ann | {"address": "Ann@Partner.example"} if mode == "keep" else ann)
+    assert len(row.lists["recipients"]) == 2
+
+
+def test_of_a_webhook_only_the_host_is_left_even_where_addresses_are_kept() -> None:
+    raw = {"id": 1, "target_value": "https://u:p@hooks.example.com/T0/secret", "target_type": "webhook"}
+    row = shape("subscriptions", recipient="keep").row(raw, {"project_id": 2})
+    assert row.lists["recipients"] == [{"kind": "webhook", "domain": "hooks.example.com"}]
+
+
+def test_a_deliverys_recipients_have_their_outcome_and_its_error_text_no_address() -> None:
+    raw = {
+        "id": "d",
+        "target_type": "email",
+        "target_value": "ann@partner.example",
+        "recipient_results": [
+            {"recipient": "ann@partner.example", "status": "failed", "error": "no ann@partner.example"}
+        ],
+        "error": {"message": "550 ann@partner.example unknown"},
+    }
+    row = shape("subscription_deliveries").row(raw, {"project_id": 2, "subscription_id": 3})
+    secret = f"{hashed('ann@partner.example')}@partner.example"
+    (recipient,) = row.lists["recipients"]
+    assert recipient["status"] == "failed"
+    assert json.loads(recipient["detail"]) == {"error": f"no {secret}"}
+    assert json.loads(row.values["error"]) == {"message": f"550 {secret} unknown"}
+
+
+def test_identities_of_a_user_row_live_among_the_people_only() -> None:
+    row = shape("users").row({**PERSON, "is_staff": False, "password": "x"}, {})
+    assert row.values == {"id": 7, "uuid": "u-7", "is_staff": False}
+
+
+def test_one_column_can_differ_from_its_class() -> None:
+    endpoint = ENDPOINTS["comments"]
+    policy = Policy(columns={"comments.content": "drop", "comments.scope": "hash"}, hash_key=KEY)
+    shaped = Shape(endpoint, policy, stamp_types(endpoint), {})
+    row = shaped.row({"id": "c", "content": "secret plans", "scope": "Insight"}, {"project_id": 2})
+    assert row.values == {"project_id": 2, "id": "c", "scope": hashed("Insight")}
+    assert "content" not in shaped.columns
