@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
-from pipelines.screen import printable, rendered, say
+from pipelines.screen import printable, rendered, say, sentence
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -59,8 +59,8 @@ def _ended(words: list[str]) -> int:
         job = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
         return job() if callable(job) else int(job or 0)
     except Misread as error:
-        sentence = f"{error.format_message().rstrip('.')}. See `hogsync --help`."  # type: ignore[attr-defined]
-        return _told(words, started, UsageError(sentence))
+        what = sentence(error.format_message())  # type: ignore[attr-defined]
+        return _told(words, started, UsageError(f"{what} See `hogsync --help`."))
     except HogsyncError as error:
         return _told(words, started, error)
     except SystemExit:  # Typer's way out when nobody reads its help any more
@@ -75,24 +75,24 @@ def _told(words: list[str], started: datetime, error: Exception) -> int:
     """Say an error on stderr, and on stdout if JSON was asked for."""
     from pipelines.logs import redacted, told
 
-    code = error.exit_code if isinstance(error, HogsyncError) else 1
+    ours = isinstance(error, HogsyncError)
     bug = f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where, please report it."
-    sentence = redacted(printable(str(error))) if isinstance(error, HogsyncError) else bug
+    said = redacted(sentence(str(error))) if ours else bug
     if "--debug" in words:
         say(told(error), sys.stderr)
-    say(sentence, sys.stderr)
+    say(said, sys.stderr)
     if "--json" in words:
-        _say_json(_error_object(words, started, sentence, code))
-    return code
+        _say_json(_error_object(words, started, said, error))
+    return error.exit_code if isinstance(error, HogsyncError) else 1
 
 
-def _error_object(words: list[str], started: datetime, sentence: str, code: int) -> dict[str, Any]:
+def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
     from pipelines.report import nothing_as_json
 
     if "sync" not in words:
-        return {"error": sentence}
-    status = {KeyProblem.exit_code: "refused", Interrupted.exit_code: "interrupted"}.get(code, "failed")
-    return nothing_as_json(sentence, status, started)
+        return {"error": said}
+    status = {KeyProblem: "refused", Interrupted: "interrupted"}.get(type(error), "failed")
+    return nothing_as_json(said, status, started, getattr(error, "run", None))
 
 
 def _say_json(found: object) -> None:

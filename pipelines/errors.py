@@ -11,13 +11,18 @@ Exit code 1 has no leaf: a table that failed is a result of the run, not an erro
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pipelines.records import Run
 
 
 class HogsyncError(Exception):
     """A sentence for the user: what was asked, what came back, what to do."""
 
     exit_code: ClassVar[int]
+    run: Run | None = None
+    """How the run that it ended was recorded, if one had begun."""
 
 
 class UsageError(HogsyncError):

@@ -59,7 +59,10 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         pipeline.normalize()
         pipeline.load()
     except (DltException, LoadClientJobException) as failed:
-        message = f"{warehouse.label} did not take the rows: {_cause(failed)}"
+        cause = _cause(failed)
+        if isinstance(cause, KeyboardInterrupt):  # dlt wraps Ctrl-C like any failure of a step
+            raise KeyboardInterrupt from failed
+        message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
         raise LoadFailed(message) from failed
 
 
@@ -75,9 +78,13 @@ def _configure(dlt: Any) -> None:
         dlt.config[name] = value
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost error's first line."""
+def _cause(error: BaseException) -> BaseException:
+    """The innermost error."""
     while error.__cause__ is not None:
         error = error.__cause__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

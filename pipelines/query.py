@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.screen import printable, rendered
+from pipelines.screen import printable, rendered, sentence
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -90,7 +90,9 @@ def _open_duckdb(settings: Settings) -> Any:
             _waiting,
         )
     except duckdb.Error as error:
-        raise WarehouseProblem(f"The warehouse {label} cannot be read: {_first_line(error)}") from None
+        raise WarehouseProblem(
+            sentence(f"The warehouse {label} cannot be read: {_first_line(error)}")
+        ) from None
 
 
 def _waiting(why: str) -> None:
@@ -151,7 +153,9 @@ def _reading_postgres(settings: Settings) -> Iterator[Any]:
         )
     except psycopg2.Error as error:
         label = settings.warehouse.label
-        raise WarehouseProblem(f"The warehouse {label} cannot be reached: {_first_line(error)}.") from None
+        raise WarehouseProblem(
+            sentence(f"The warehouse {label} cannot be reached: {_first_line(error)}")
+        ) from None
     with closing(connection):
         connection.set_session(readonly=True)
         with connection.cursor() as cursor:
@@ -160,7 +164,7 @@ def _reading_postgres(settings: Settings) -> Iterator[Any]:
 
 
 def _misunderstood(error: Exception) -> UsageError:
-    return UsageError(f"The database does not take this SQL: {_first_line(error).rstrip('.')}.")
+    return UsageError(sentence(f"The database does not take this SQL: {_first_line(error)}"))
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,7 @@ from pipelines.screen import printable, rendered
 from sources.posthog.catalogue import ENDPOINTS
 
 if TYPE_CHECKING:
+    from pipelines.records import Run
     from pipelines.settings import Settings
     from pipelines.sync import Outcome
     from sources.posthog.endpoint import Endpoint
@@ -132,10 +133,12 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     return found | ({"error": run.error} if run.error else {})
 
 
-def nothing_as_json(error: str, status: str, started: datetime) -> dict[str, Any]:
-    """The same shape for a sync that came to nothing."""
-    times = {"started_at": _iso(started), "finished_at": _iso(datetime.now(UTC))}
-    return {"run_id": None, "status": status, **times, "requests": 0, "tables": [], "error": error}
+def nothing_as_json(error: str, status: str, started: datetime, run: Run | None) -> dict[str, Any]:
+    """The same shape for a sync that came to nothing, whether it was recorded as a run or not."""
+    finished = run.finished_at if run else datetime.now(UTC)
+    times = {"started_at": _iso(run.started_at if run else started), "finished_at": _iso(finished)}
+    found = {"run_id": run and run.run_id, "status": run.status if run else status, **times}
+    return {**found, "requests": 0, "tables": [], "error": error}
 
 
 def _iso(at: datetime) -> str:

@@ -48,6 +48,12 @@ def printable(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def sentence(text: str) -> str:
+    """`text` in one printable line that ends like a sentence."""
+    line = printable(text)
+    return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
 def rendered(*parts: RenderableType) -> str:
     """Rich things as text: in colour and folded for a terminal, plain and unfolded for everything else."""
     from rich.console import Console

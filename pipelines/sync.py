@@ -108,7 +108,16 @@ class _Work:
     folder: Path
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
+    recorded: Run | None = None
+
     def run(self) -> Outcome:
+        try:
+            return self._tried()
+        except HogsyncError as problem:
+            problem.run = self.recorded
+            raise
+
+    def _tried(self) -> Outcome:
         try:
             self.reading.read()
             self._known_projects()
@@ -160,7 +169,9 @@ class _Work:
         self.warehouse.wait = 0  # it was told to stop, or has waited already
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
-            records.write(self.warehouse, self._run(status, error), self.meta, reading)
+            run = self._run(status, error)
+            records.write(self.warehouse, run, self.meta, reading)
+            self.recorded = run
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
         return Run(
