@@ -9,9 +9,14 @@ HOGSYNC  = .venv/bin/hogsync
 TABLES   = .venv/bin/python -m sources.posthog.tables
 BENCH    = .venv/bin/python -m tests.bench
 SOAK     = .venv/bin/python -m tests.soak
-QUESTION = select p.name as project, count(*) as subscriptions \
-	from posthog.subscriptions s join posthog.projects p on p.id = s.project_id \
-	where s._deleted_at is null group by p.name order by subscriptions desc
+QUESTION = select p.name as project, s.title as report, count(*) as sent, \
+	count(*) filter (where d.status = 'failed') as failed, \
+	max(d.created_at) filter (where d.status = 'completed') as last_arrived \
+	from subscription_deliveries d \
+	join subscriptions s on s.project_id = d.project_id and s.id = d.subscription_id \
+	join projects p on p.id = d.project_id where s._deleted_at is null \
+	group by p.name, s.title having count(*) filter (where d.status = 'failed') > 0 \
+	order by failed desc, report, project limit 8
 
 # Wheels only and hashes only: no foreign build script runs between a clone and its tests.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --only-binary :all:
@@ -59,10 +64,10 @@ dev: .venv/dev.stamp ## The same, and what tests and lint need
 run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandbox PostHog into sandbox.duckdb
 	@if [ -n "$$POSTHOG_PERSONAL_API_KEY$$POSTHOG_PERSONAL_API_KEY_FILE" ] || grep -Eqs \
 		"^(export )?POSTHOG_PERSONAL_API_KEY(_FILE)? *= *[\"']?[^\"'# ]" .env; then \
-		set -x; $(HOGSYNC) sync; \
+		set -x; $(HOGSYNC) sync && $(HOGSYNC) query "$(QUESTION)"; \
 	else \
 		set -x; $(HOGSYNC) sync --sandbox && \
-		WAREHOUSE_URL=duckdb:///sandbox.duckdb $(HOGSYNC) query "$(QUESTION)"; \
+		$(HOGSYNC) query --sandbox "$(QUESTION)"; \
 	fi
 
 # ---------------------------------------------------------------- checks
