@@ -46,7 +46,7 @@ class Postgres(Warehouse):
         if parts.password is None and parts.username:
             user, _, host = parts.netloc.rpartition("@")
             parts = parts._replace(netloc=f"{user}:none@{host}")
-        return dlt.destinations.postgres(urlunsplit(parts))
+        return dlt.destinations.postgres(_credentials(urlunsplit(parts)))
 
     def _connect(self) -> None:
         try:
@@ -148,6 +148,22 @@ class Postgres(Warehouse):
         self.execute(
             f"create unique index if not exists {name} on {self.name(table)} ({', '.join(map(quoted, key))})"
         )
+
+
+def _credentials(dsn: str) -> Any:
+    """A URL as dlt's credentials; SQLAlchemy, through which dlt writes it, spells a blank as libpq does not read it."""
+    from dlt.common.configuration import configspec
+    from dlt.destinations.impl.postgres.configuration import PostgresCredentials
+
+    @configspec(init=False)
+    class Credentials(PostgresCredentials):
+        def to_native_representation(self) -> str:
+            place, mark, options = super().to_native_representation().partition("?")
+            return place.replace(" ", "%20") + mark + options.replace("+", "%20")
+
+    credentials = Credentials(dsn)
+    credentials.resolve()  # else dlt makes its own class of it
+    return credentials
 
 
 def _first_line(error: Exception) -> str:
