@@ -87,7 +87,7 @@ def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
         Client(server.origin, KEY) as client,
         ThreadPoolExecutor(1) as pool,
     ):
-        read(client, 239)
+        read(client, 239, threads=1)
         one_more = pool.submit(client.get, "users/")
         time.sleep(0.3)
         assert client.total == len(server.asked) == 240
