@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from pipelines.connect import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
 from pipelines.findings import Finding, fine, note, wrong
 from pipelines.reach import Answer, Asked, Reach
 from pipelines.settings import Settings
-from pipelines.sync import _client_options, _rate
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.client import Client, Patience
+from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 from sources.posthog.key import Key, current_key
 
@@ -51,15 +51,8 @@ def reach_of(settings: Settings, tables: Sequence[str]) -> tuple[Reach | None, l
         found.append(_problem("posthog", problem))
         token = NO_KEY
     try:
-        client = Client(
-            settings.origin,
-            token,
-            rate=_rate(settings),
-            patience=PATIENCE,
-            read_timeout=30,
-            **_client_options(settings),
-        )
-    except ValueError as problem:
+        client = open_client(settings, token, patience=PATIENCE)
+    except UsageError as problem:
         return None, [*found, wrong("settings", str(problem), UsageError.exit_code)]
     with client:
         reach = Reach(client, tables, settings.projects.only, settings.lists.in_flight)

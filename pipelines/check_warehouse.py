@@ -20,11 +20,11 @@ from destinations.trial import (
     write_and_take_back,
 )
 from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
 from pipelines.findings import Finding, fine, note, wrong
 from pipelines.records import Memory
 from pipelines.settings import Settings
-from pipelines.sync import open_warehouse
 from pipelines.turns import FileTurn, ServerTurn, Turn
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, report
+from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, Interrupted, UsageError
 from pipelines.lane import lane
 from pipelines.records import RUN_TABLES, RUNS
@@ -25,7 +26,7 @@ from pipelines.runs import FRESH, GRACE
 from pipelines.schedule import crontab, late
 from pipelines.sections import Group, Turns
 from pipelines.settings import Settings, load
-from pipelines.sync import Selection, chosen_tables, open_warehouse, sync
+from pipelines.sync import Selection, chosen_tables, sync
 
 log = logging.getLogger("hogsync")
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records
+from pipelines.connect import open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
 from pipelines.layers import did_you_mean
@@ -23,10 +23,8 @@ from pipelines.settings import Settings
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.changes import Nothing
-from sources.posthog.client import Client, Rate
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
 from sources.posthog.listing import Observer, Rules
-from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 from sources.posthog.values import digest
@@ -68,7 +66,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
         started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
-        client = Client(settings.origin, key, rate=_rate(settings), **_client_options(settings))
+        client = open_client(settings, key)
         rules = Rules(
             started=started,
             page_size=settings.lists.page_size,
@@ -76,12 +74,12 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
             full_every=settings.lists.full_every,
             accept_deletes=selection.accept_deletes,
         )
-        with _warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
+        with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             reading = Reading(
                 client,
                 tables,
                 known=_remembered(warehouse, meta, selection),
-                policy=_policy(settings),
+                policy=policy(settings),
                 rules=rules,
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
@@ -137,7 +135,7 @@ class _Work:
         if self.selection.dry_run:
             return self._outcome(None)
         try:
-            with _warehouse_problems(), self.warehouse.opened():
+            with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome(None)
@@ -218,19 +216,6 @@ def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     return tuple(names)
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of the settings, not opened yet."""
-    place = settings.warehouse
-    common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
-    if place.kind == "duckdb":
-        from destinations.duckdb import DuckDB
-
-        return DuckDB(place.path, settings.dataset, **common)
-    from destinations.postgres import Postgres
-
-    return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
-
-
 def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
     """A dry run must not bring a DuckDB file into being."""
     return warehouse.exists() or not selection.dry_run
@@ -243,37 +228,6 @@ def _remembered(warehouse: Warehouse, meta: dict[str, str], selection: Selection
     memory = Memory(warehouse)
     memory.check(meta)
     return memory
-
-
-def _policy(settings: Settings) -> Policy:
-    privacy = settings.privacy
-    modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
-    return Policy(
-        modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=settings.hash_key_bytes()
-    )
-
-
-def _rate(settings: Settings) -> Rate | None:
-    asked = settings.rate
-    if asked.per_minute is None and asked.per_hour is None:
-        return None
-    return Rate(asked.per_minute, asked.per_hour)
-
-
-def _client_options(settings: Settings) -> dict[str, Any]:
-    return {
-        "in_flight": settings.lists.in_flight,
-        "budget_file": settings.home / "budget.db",
-        "allow_http": settings.insecure_http,
-    }
-
-
-@contextmanager
-def _warehouse_problems() -> Iterator[None]:
-    try:
-        yield
-    except WarehouseUnavailable as problem:
-        raise WarehouseProblem(f"{problem}") from problem
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

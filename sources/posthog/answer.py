@@ -77,18 +77,22 @@ def judge(reply: Reply) -> Any:
         raise _elsewhere(reply)
     said = _words_of_posthog(reply)
     code = said["code"] if said else ""
-    told = f"{reply.status} {code}: {reply.quote(said['detail'], 300)}" if said else reply.described()
+    told = (
+        f"{reply.status} {code}: {reply.quote(said['detail'], 300)}".rstrip(".")
+        if said
+        else reply.described()
+    )
     if reply.status == 401:
         raise KeyRefused(
-            f"GET {reply.url} was answered {told} Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
+            f"GET {reply.url} was answered {told}. Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
             "is the region in which it was made (us or eu); a key works in one region only."
         )
     if said and reply.status in {402, 403, 404}:
-        raise Unavailable(f"PostHog refuses {reply.url}: {told}", status=reply.status, code=code)
+        raise Unavailable(f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code)
     if reply.status in ASK_AGAIN or reply.status >= 500:
         raise Flaw(f"answered {told}", status=reply.status, code=code, wait=_asked_wait(reply.headers))
     advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG
-    raise PageFailed(f"GET {reply.url} was answered {told} {advice}", status=reply.status, code=code)
+    raise PageFailed(f"GET {reply.url} was answered {told}. {advice}", status=reply.status, code=code)
 
 
 def _content(reply: Reply) -> Any:

@@ -52,8 +52,11 @@ def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
 
 
 def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
-    """The tables and every table that their paths need, in reading order."""
-    wanted = set(tables)
+    """The tables and every table that their paths need, in reading order; organizations always.
+
+    The owner's levels in the organizations are part of what decides which rows the key sees.
+    """
+    wanted = {ORGANIZATIONS.table, *tables}
     for endpoint in reversed(ENDPOINTS.values()):
         if endpoint.table in wanted:
             wanted.update(parent.table for path in endpoint.paths if (parent := parent_of(path)))

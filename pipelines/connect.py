@@ -1,0 +1,63 @@
+"""The two ends of a run as the settings name them: PostHog and the warehouse, and what may pass between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.settings import Settings
+from sources.posthog.client import Client, Patience, Rate
+from sources.posthog.privacy import Policy
+
+log = logging.getLogger("hogsync")
+
+
+def open_client(settings: Settings, key: str, *, patience: Patience | None = None) -> Client:
+    """A client for PostHog; UsageError where its address, the proxy or the certificates of here cannot be used."""
+    asked = settings.rate
+    try:
+        return Client(
+            settings.origin,
+            key,
+            rate=Rate(asked.per_minute, asked.per_hour) if asked.per_minute or asked.per_hour else None,
+            in_flight=settings.lists.in_flight,
+            budget_file=settings.home / "budget.db",
+            patience=patience,
+            allow_http=settings.insecure_http,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse, not opened yet."""
+    place = settings.warehouse
+    common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
+    if place.kind == "duckdb":
+        from destinations.duckdb import DuckDB
+
+        return DuckDB(place.path, settings.dataset, **common)
+    from destinations.postgres import Postgres
+
+    return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
+
+
+def policy(settings: Settings) -> Policy:
+    """What may be stored of which class of data."""
+    privacy = settings.privacy
+    modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
+    key = settings.hash_key_bytes()
+    return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=key)
+
+
+@contextmanager
+def warehouse_problems() -> Iterator[None]:
+    """Whatever the database refuses inside is exit 4."""
+    try:
+        yield
+    except WarehouseUnavailable as problem:
+        raise WarehouseProblem(str(problem)) from problem
