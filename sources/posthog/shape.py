@@ -111,18 +111,20 @@ class Shape:
             self.columns[f"{declared.name}_id"] = declared.type
             return _embedded(declared)
         self.columns[declared.name] = declared.type
-        return self._value(declared.name, self._converter(declared, mode == "hash"))
+        misfits = Scrubber(self.policy, declared, "keep", "keep")
+        return self._value(declared.name, self._converter(declared, mode == "hash"), misfits)
 
-    def _value(self, name: str, convert: Callable[[Any, Row], Any]) -> Handler:
+    def _value(self, name: str, convert: Callable[[Any, Row], Any], scrub: Scrubber) -> Handler:
+        """Stores a value in its column, or, cleaned and as text, in the column of those that do not fit."""
+
         def store(value: Any, row: Row) -> None:
             stored = convert(value, row)
             if stored is not None:
                 row.values[name] = stored
-                return
-            self.columns.setdefault(f"{name}{VARIANT}", "text")
-            row.values[f"{name}{VARIANT}"] = (value if isinstance(value, str) else canonical(value)).replace(
-                "\0", ""
-            )
+            elif not is_secret("", value):
+                cleaned = scrub.clean(value, row.people.append)
+                self.columns.setdefault(f"{name}{VARIANT}", "text")
+                row.values[f"{name}{VARIANT}"] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
 
         return store
 
@@ -203,7 +205,7 @@ class Shape:
         convert = CONVERT[self.columns.setdefault(column, type_of(value))]
         addresses = self.policy.mode(self.endpoint.table, column, "person")
         scrub = Scrubber(self.policy, Field(name=column), "keep", addresses)
-        store = self._value(column, lambda value, row: convert(scrub.clean(value, row.people.append)))
+        store = self._value(column, lambda value, row: convert(scrub.clean(value, row.people.append)), scrub)
 
         def judged(value: Any, row: Row) -> None:
             if not is_secret(name, value):

@@ -188,6 +188,17 @@ def test_what_looks_like_a_credential_never_gets_through(name: str, value: Any) 
     assert '"stays":1' in stored
 
 
+@pytest.mark.parametrize("column", ["name", "count", "plugin_conf"])
+def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> None:
+    shaped = shape()
+    cohort({"plugin_conf": "a text at first"}, of=shaped)
+    row = cohort({column: {"api_token": "phx_canary", "by": PERSON, "stays": 1}}, of=shaped)
+    assert json.loads(row.values[f"{column}__v_text"]) == {"by": {"id": 7}, "stays": 1}
+    assert row.people == [PERSON]
+    row = cohort({column: ["phx_canary12345678", "x"]}, of=shaped)
+    assert json.loads(row.values[f"{column}__v_text"]) == ["x"]
+
+
 def test_flags_about_credentials_are_no_credentials() -> None:
     row = cohort(has_password=True, uses_token=False, token_count=3)
     assert (row.values["has_password"], row.values["uses_token"], row.values["token_count"]) == (
