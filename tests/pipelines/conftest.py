@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.settings import load
-from tests.truth.scene import company, posthog, scene  # noqa: F401  fixtures
+from tests.truth.scene import company, file_scene, posthog, scene  # noqa: F401  fixtures
 
 
 @pytest.fixture

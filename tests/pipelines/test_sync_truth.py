@@ -41,7 +41,9 @@ def test_both_warehouses_follow_the_company_day_by_day(scenes: tuple[Scene, Scen
     known = scenes[0].known
     mortal = ("cohorts", "event_definitions", "property_definitions", "organization_members", "comments")
     for table in (*mortal, "subscriptions", "event_definitions__tags", "subscriptions__recipients"):
-        assert any(row["dead"] for row in known[table].values()), f"nothing died in {table}: this proves little"
+        assert any(row["dead"] for row in known[table].values()), (
+            f"nothing died in {table}: this proves little"
+        )
     assert revived, "nothing came back: this proves little"
     assert not any(row["dead"] for row in known["people"].values())
     assert types(scenes[0].url) == types(scenes[1].url)

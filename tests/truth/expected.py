@@ -35,7 +35,16 @@ IMMORTAL = ("organizations", "projects", "people")
 """Tables whose rows no walk ends."""
 
 PEOPLE = ("user", "created_by", "updated_by", "verified_by", "owner", "completed_by")
-PERSON = "id uuid distinct_id email first_name last_name is_email_verified hedgehog_config".split()
+PERSON = [
+    "id",
+    "uuid",
+    "distinct_id",
+    "email",
+    "first_name",
+    "last_name",
+    "is_email_verified",
+    "hedgehog_config",
+]
 PERSON += ["role_at_organization"]
 TIME = re.compile(r"_at$|_date$|^date_joined$|^last_login$|^last_calculation$")
 
@@ -47,7 +56,10 @@ LISTS = {
     "event_definitions": {"tags": sorted},
     "property_definitions": {"tags": sorted},
 }
-RECIPIENTS = {"subscriptions": ("target_value",), "subscription_deliveries": ("recipient_results", "target_value")}
+RECIPIENTS = {
+    "subscriptions": ("target_value",),
+    "subscription_deliveries": ("recipient_results", "target_value"),
+}
 """Where the addresses of a row stand; the first field that has any counts."""
 
 NOT_STORED = {
@@ -97,14 +109,16 @@ BELOW = {
 
 
 def part(truth: Row, tables: tuple[str, ...] = (), projects: tuple[int, ...] = ()) -> Row:
-    """The truth about some tables and whatever is above them, below some projects."""
-    wanted = set(tables or KEYS)
+    """The truth about some tables and whatever is above them, below some projects; organizations are always read."""
+    wanted = {"organizations", *(tables or KEYS)}
     for table in reversed(BELOW):
         if table in wanted:
             wanted.add(BELOW[table])
     return {
         "rows": {
-            table: [row for row in rows if not projects or row["_parents"].get("project_id") in (None, *projects)]
+            table: [
+                row for row in rows if not projects or row["_parents"].get("project_id") in (None, *projects)
+            ]
             for table, rows in truth["rows"].items()
             if table in wanted
         }

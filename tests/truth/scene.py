@@ -75,7 +75,9 @@ class Scene:
     def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
         """A table's rows as they are stored, all or the dead or living ones."""
         return {
-            key: row for key, row in self.stored().get(table, {}).items() if dead is None or row["dead"] == dead
+            key: row
+            for key, row in self.stored().get(table, {}).items()
+            if dead is None or row["dead"] == dead
         }
 
 
@@ -110,3 +112,9 @@ def posthog(company: Sandbox) -> Iterator[Sandbox]:
 def scene(posthog: Sandbox, warehouse_url: str, tmp_path: Path) -> Scene:
     """The company beside a new, empty warehouse of each kind."""
     return Scene(posthog, warehouse_url, tmp_path / "home")
+
+
+@pytest.fixture
+def file_scene(posthog: Sandbox, tmp_path: Path) -> Scene:
+    """The company beside a DuckDB file, for what happens before any database is asked."""
+    return Scene(posthog, f"duckdb:///{tmp_path / 'hogsync.duckdb'}", tmp_path / "home")

@@ -50,7 +50,9 @@ def types(url: str, dataset: str = "posthog") -> dict[str, dict[str, str]]:
     """Each table's columns and their types, in Postgres' words."""
     found: dict[str, dict[str, str]] = {}
     sql = "select table_name, column_name, data_type from information_schema.columns"
-    for table, column, type_ in ask(url, f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"):
+    for table, column, type_ in ask(
+        url, f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
+    ):
         known = {"jsonb": "json"}.get(type_, type_)
         found.setdefault(table, {})[column] = SAME_TYPE.get(known, known)
     return found

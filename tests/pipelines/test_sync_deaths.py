@@ -1,0 +1,306 @@
+"""Deaths: what is gone is ended, and nothing else ever is, however a list moves, shrinks or hides its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+
+from pipelines.sync import Outcome
+from sources.sandbox import Sandbox
+from tests.truth.expected import Row
+from tests.truth.scene import Scene, of
+
+EVENTS, PROJECT = "event_definitions", 101
+SMALL_PAGES = {"page_size": 20}
+HERE = {"project_id": PROJECT}
+NUMBERS = count(1)
+AT = f"projects/{PROJECT}/{EVENTS}"
+
+
+class Events:
+    """One project's event definitions and their syncs, 20 rows a page."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.posthog = scene.posthog
+
+    def names(self) -> list[str]:
+        rows = self.posthog.truth()["rows"][EVENTS]
+        return sorted(row["name"] for row in rows if row["_parents"]["project_id"] == PROJECT)
+
+    def sync(self, **asked: Any) -> Outcome:
+        return self.scene.sync(EVENTS, projects=(PROJECT,), **{"lists": SMALL_PAGES} | asked)
+
+    def read(self, **asked: Any) -> Outcome:
+        """A sync after which the warehouse must equal the truth."""
+        outcome = self.sync(**asked)
+        self.scene.learn(self.scene.truth(EVENTS, projects=(PROJECT,)))
+        assert self.scene.wrong() == ""
+        return outcome
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            assert self.posthog.edit(EVENTS, where={"name": name}, parents=HERE, delete=True) == 1
+
+    def insert(self, *names: str) -> None:
+        self.posthog.edit(EVENTS, insert=[{"name": name} for name in names], parents=HERE)
+
+    def dead(self) -> set[str]:
+        return {row["name"] for row in self.scene.rows(EVENTS, dead=True).values()}
+
+
+@pytest.fixture
+def events(file_scene: Scene) -> Events:
+    """What is concluded does not depend on the database, so the quicker one is enough."""
+    return Events(file_scene)
+
+
+@pytest.fixture
+def stored_events(scene: Scene) -> Events:
+    """The same, on both databases."""
+    return Events(scene)
+
+
+def at_page(page: int, do: Callable[[], None]) -> Sequence[Callable[..., None]]:
+    """An observer that acts once, when so many pages of the list have been read."""
+    seen: list[int] = []
+
+    def observe(endpoint: Any, _rows: Sequence[Row]) -> None:
+        if endpoint.table == EVENTS:
+            seen.append(1)
+            if len(seen) == page:
+                do()
+
+    return (observe,)
+
+
+def test_a_row_missing_from_a_list_of_many_pages_is_looked_for_twice(events: Events) -> None:
+    events.read()
+    gone = events.names()[30]
+    events.delete(gone)
+    pages = -(-len(events.names()) // 20)
+    outcome = events.read()
+    assert events.dead() == {gone}
+    assert of(outcome, EVENTS).requests == 2 * pages
+    assert of(outcome, EVENTS).counts.deleted == 1
+    assert of(events.read(), EVENTS).requests == pages
+    events.insert(gone)
+    assert of(events.read(), EVENTS).counts.updated == 1  # revived under its old key, with a new id
+    assert events.dead() == set()
+
+
+def test_a_list_of_one_page_is_a_moment_and_read_once(events: Events) -> None:
+    events.read(lists={})
+    gone = events.names()[30]
+    events.delete(gone)
+    assert of(events.read(lists={}), EVENTS).requests == 1
+    assert events.dead() == {gone}
+    events.insert(gone)
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_rows_that_slip_between_two_pages_never_die(events: Events, page: int) -> None:
+    events.read()
+    names = events.names()
+
+    def shift() -> None:  # one goes behind the reader, one comes ahead: the count stays right, one row slips
+        events.delete(names[0])
+        events.insert(f"zzz after {names[0]}")
+
+    events.sync(observers=at_page(page, shift))
+    assert events.dead() <= {names[0]}
+    events.read()
+    assert events.dead() == {names[0]}
+
+
+def test_a_list_that_shrinks_or_grows_under_the_reader_is_read_again(events: Events) -> None:
+    events.read()
+    names = events.names()
+    events.sync(observers=at_page(2, lambda: events.delete(names[1], names[2])))
+    assert events.dead() <= {names[1], names[2]}
+    outcome = events.sync(observers=at_page(2, lambda: events.insert(names[1], names[2])))
+    assert of(outcome, EVENTS).complete
+    assert events.dead() <= {names[1], names[2]}
+    events.scene.learn(events.scene.truth(EVENTS, projects=(PROJECT,)))
+    assert events.scene.wrong() == ""
+
+
+def test_many_deaths_at_once_are_held_until_a_second_run_agrees(stored_events: Events) -> None:
+    stored_events.read()
+    names = stored_events.names()
+    gone = names[: len(names) // 3]
+    stored_events.delete(*gone)
+    held = stored_events.sync()
+    assert stored_events.dead() == set()
+    assert (held.exit_code, of(held, EVENTS).deletes_held, of(held, EVENTS).counts.deleted) == (
+        0,
+        len(gone),
+        0,
+    )
+    assert "held" in of(held, EVENTS).detail
+    assert stored_events.scene.ask("select held from posthog._hogsync_paths where held > 0") == [(len(gone),)]
+    believed = stored_events.read()
+    assert stored_events.dead() == set(gone)
+    assert (of(believed, EVENTS).deletes_held, of(believed, EVENTS).counts.deleted) == (0, len(gone))
+    assert stored_events.scene.ask("select held from posthog._hogsync_paths where held > 0") == []
+    stored_events.insert(*gone)
+
+
+def test_deaths_that_were_held_and_came_back_never_happened(events: Events) -> None:
+    events.read()
+    names = events.names()
+    gone = names[: len(names) // 3]
+    events.delete(*gone)
+    events.sync()
+    events.insert(*gone)
+    assert of(events.read(), EVENTS).deletes_held == 0
+    events.delete(*gone)
+    assert of(events.sync(), EVENTS).deletes_held == len(gone), "an old suspicion is no second look"
+    assert events.dead() == set()
+    events.insert(*gone)
+
+
+def test_accept_deletes_believes_at_once(events: Events) -> None:
+    events.read()
+    names = events.names()
+    gone = names[: len(names) // 2]
+    events.delete(*gone)
+    events.read(accept_deletes=True)
+    assert events.dead() == set(gone)
+    events.insert(*gone)
+
+
+def test_a_fifth_of_a_list_may_die_at_once(events: Events) -> None:
+    events.read()
+    gone = events.names()[: len(events.names()) // 5]
+    assert len(gone) > 20
+    events.delete(*gone)
+    assert of(events.read(), EVENTS).counts.deleted == len(gone)
+    events.insert(*gone)
+
+
+def test_twenty_rows_of_a_short_list_may_die_at_once(file_scene: Scene, posthog: Sandbox) -> None:
+    below, names = {"project_id": 103}, [f"short lived {number}" for number in range(20)]
+    posthog.edit(EVENTS, insert=[{"name": name} for name in names], parents=below)
+    file_scene.sync(EVENTS, projects=(103,))
+    for name in names:
+        posthog.edit(EVENTS, where={"name": name}, parents=below, delete=True)
+    assert of(file_scene.sync(EVENTS, projects=(103,)), EVENTS).counts.deleted == 20
+
+
+def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
+    here = {"projects": (102,)}
+    file_scene.sync("group_types", **here)
+    rows = [row for row in posthog.truth()["rows"]["group_types"] if row["_parents"]["project_id"] == 102]
+    for believes in (False, True):
+        posthog.clear("group_types", project=102)
+        assert of(file_scene.sync("group_types", **here), "group_types").deletes_held == len(rows)
+        assert not file_scene.rows("group_types", dead=True)
+        if believes:
+            file_scene.sync("group_types", **here)
+            assert not file_scene.rows("group_types", dead=False)
+        kept = [{name: value for name, value in row.items() if name[0] != "_"} for row in rows]
+        posthog.edit("group_types", insert=kept, parents={"project_id": 102})
+        file_scene.sync("group_types", **here)
+        assert not file_scene.rows("group_types", dead=True)
+
+
+@pytest.mark.parametrize("narrowing", ["scopes", "level"])
+def test_a_key_that_may_see_less_never_looks_like_deletions(
+    events: Events, posthog: Sandbox, narrowing: str
+) -> None:
+    label = f"{narrowing}{next(NUMBERS)}"
+    key = posthog.new_key(label, scopes=["*"])
+    events.read(key=key)
+    gone = events.names()[:3]
+    events.delete(*gone)
+    if narrowing == "scopes":
+        posthog.change_key(label, scopes=["event_definition:read", "project:read", "organization:read"])
+    else:
+        posthog.edit("organization_members", where={"user": 1}, set={"level": 1})
+    for _ in range(2):
+        outcome = events.sync(key=key)
+        assert of(outcome, EVENTS).deletes_held == 3
+        assert "held" in of(outcome, EVENTS).detail
+        assert events.dead() == set()
+    events.read(key=key, accept_deletes=True)
+    assert events.dead() == set(gone)
+    events.delete(events.names()[0])
+    assert of(events.read(key=key), EVENTS).counts.deleted == 1  # the narrower key is the known one now
+    events.insert(*gone)
+    posthog.edit("organization_members", where={"user": 1}, set={"level": 15})
+
+
+def test_staff_that_is_staff_no_longer_ends_nobody(file_scene: Scene, posthog: Sandbox) -> None:
+    key = posthog.new_key(f"staff{next(NUMBERS)}", user="staff")
+    file_scene.sync("users", key=key)
+    assert len(file_scene.rows("users", dead=False)) > 10
+    posthog.edit("users", where={"id": 3}, set={"is_staff": False})
+    for _ in range(3):
+        file_scene.sync("users", key=key)
+        assert not file_scene.rows("users", dead=True)
+    posthog.edit("users", where={"id": 3}, set={"is_staff": True})
+
+
+def test_a_gap_is_not_believed_at_first_and_known_the_second_time(events: Events, posthog: Sandbox) -> None:
+    posthog.fault(path=f"{AT}.*offset=20$", kind="drop_row", row=3)
+    pages = -(-len(events.names()) // 20)
+    first = of(events.sync(), EVENTS)
+    assert (first.complete, first.status, first.requests) == (False, "loaded", 2 * pages)
+    assert "deletions" in first.detail
+    same = of(events.sync(), EVENTS)
+    assert (same.complete, same.requests) == (True, pages)
+    (gap,) = events.scene.ask(f"select gap from posthog._hogsync_paths where table_name = '{EVENTS}'")
+    assert gap == (1,)
+    gone = events.names()[-1]
+    events.delete(gone)
+    events.sync()
+    assert events.dead() == {gone}
+    posthog.clear_faults()
+    events.insert(gone)
+    outcome = events.sync()
+    assert of(outcome, EVENTS).complete
+    events.scene.learn(events.scene.truth(EVENTS, projects=(PROJECT,)))
+    assert events.scene.wrong() == ""
+
+
+def test_a_gap_that_opens_where_a_row_was_ends_nothing_at_first(events: Events, posthog: Sandbox) -> None:
+    events.read()
+    posthog.fault(path=f"{AT}.*offset=20$", kind="drop_row", row=3)
+    outcome = of(events.sync(), EVENTS)
+    assert (outcome.complete, outcome.counts.deleted) == (False, 0)
+    assert events.dead() == set()
+
+
+def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, posthog: Sandbox) -> None:
+    file_scene.sync(EVENTS)
+    file_scene.learn(file_scene.truth(EVENTS))
+    row = next(row for row in posthog.truth()["rows"]["projects"] if row["id"] == 103)
+    posthog.edit("projects", where={"id": 103}, delete=True)
+    outcome = file_scene.sync(EVENTS)
+    assert file_scene.wrong() == ""
+    assert "103" in of(outcome, "projects").detail
+    assert outcome.exit_code == 0
+    own = {name: value for name, value in row.items() if name[0] != "_"}
+    posthog.edit("projects", insert=[own], parents={"organization_id": row["organization"]})
+    file_scene.sync(EVENTS)
+    file_scene.learn(file_scene.truth(EVENTS))
+    assert file_scene.wrong() == ""
+
+
+def test_a_subscription_that_vanished_takes_its_deliveries_along(scene: Scene, posthog: Sandbox) -> None:
+    table, here = "subscription_deliveries", {"projects": (201,)}
+    scene.sync(table, **here)
+    scene.learn(scene.truth(table, **here))
+    ident = min(row["id"] for row in scene.known["subscriptions"].values())
+    posthog.edit("subscriptions", where={"id": ident}, parents={"project_id": 201}, delete=True)
+    outcome = scene.sync(table, **here)
+    scene.learn(scene.truth(table, **here))
+    assert scene.wrong() == ""
+    died = [key for key, row in scene.known[table].items() if row["dead"]]
+    assert died
+    assert of(outcome, table).counts.deleted == len(died)
+    assert all(key[1] == ident for key in died)
