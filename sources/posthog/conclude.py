@@ -33,7 +33,7 @@ class Verdict:
 def read_scope(walker: Walker, scope: Scope, below: Sequence[Below] = ()) -> list[Listed]:
     """Read a scope's lists and end the rows that are gone."""
     listed = [walker.read(listing) for listing in scope.listings]
-    if scope.endpoint.mortal and all(one.complete for one in listed):
+    if scope.endpoint.mortal and walker.fingerprint is not None and all(one.complete for one in listed):
         _conclude(walker, scope, listed, below)
     for one in listed:
         if one.status == "read":

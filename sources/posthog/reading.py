@@ -90,7 +90,8 @@ class Reading:
         organizations = Scope(ORGANIZATIONS, {}, (Listing(ORGANIZATIONS, "organizations/", {}, "offset"),))
         listed = read_scope(self.walker, organizations)
         self._note(listed)
-        self.walker.fingerprint = self.key.fingerprint(self._levels)
+        if all(one.complete or one.status == "unavailable" for one in listed):
+            self.walker.fingerprint = self.key.fingerprint(self._levels)
         self._in_flight([*self._roots(), *self._below(organizations, listed)])
         self._end_orphans()
         self._note_parents()
@@ -204,11 +205,16 @@ class Reading:
                 below.changes.end_below(self.changes[table], below.columns)
 
     def _note_parents(self) -> None:
-        """Parents' trouble is their children's: what could not be asked for is not complete."""
+        """Parents' trouble is their children's: what could not be asked for is not complete.
+
+        Except below a parent that is refused as a whole where lists are found without it, as with a key that is
+        scoped to projects.
+        """
         for table in self.tables:
             result = self.results[table]
             parents = [self.results[p.table] for path in ENDPOINTS[table].paths if (p := parent_of(path))]
-            result.parents_complete = all(parent.complete for parent in parents)
+            refused = {p.table for p in parents if p.status == "unavailable" and result.listed}
+            result.parents_complete = all(p.complete or p.table in refused for p in parents)
             troubled = sorted(
                 (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
             )
@@ -220,14 +226,13 @@ class Reading:
     def _gather_people(self) -> None:
         """Everybody met becomes a row; what a poorer source did not send stays as it is stored."""
         met = self.walker.people.everybody()
-        fields = [declared.name for declared in PEOPLE.fields]
-        lacking = [{"id": i} for i, person in met.items() if not person.keys() >= set(fields)]
+        fields = {declared.name for declared in PEOPLE.fields}
+        lacking = [{"id": i} for i, person in met.items() if not person.keys() >= fields]
         stored = self.known.rows(PEOPLE.table, pa.Table.from_pylist(lacking)).to_pylist() if lacking else []
         before = {row["id"]: row for row in stored}
-        rows = [
-            self.people.shape.row({n: p.get(n, before.get(i, {}).get(n)) for n in fields}, {})
-            for i, p in met.items()
-        ]
+        shape = self.people.shape
+        sent = ({name: person[name] for name in fields & person.keys()} for person in met.values())
+        rows = [shape.filled(shape.row(p, {}), before.get(p["id"], {})) for p in sent]
         self.people.add(rows, walk=0)
         self.results[PEOPLE.table].rows_read = len(rows)
 

@@ -33,6 +33,10 @@ class Row:
     sequence: int = 0
     """When it was read, counted over the table; of two rows with one key the later counts."""
 
+    def digest(self) -> str:
+        """The hash over all that is stored; nulls contribute nothing."""
+        return digest([self.values, self.lists] if self.lists else self.values)
+
     @property
     def marks(self) -> Values:
         """What `changes` knows the row by; dead is what PostHog itself calls deleted."""
@@ -79,7 +83,14 @@ class Shape:
         for name in self.key:
             if row.values.get(name) is None:
                 raise KeyError(name)
-        row.hash = digest([row.values, row.lists] if row.lists else row.values)
+        row.hash = row.digest()
+        return row
+
+    def filled(self, row: Row, stored: Mapping[str, Any]) -> Row:
+        """The row with the columns of fields that its source did not send as they are stored."""
+        lacking = (name for name in self.columns if name not in row.raw and stored.get(name) is not None)
+        row.values |= {name: stored[name] for name in lacking}
+        row.hash = row.digest()
         return row
 
     def table(self, rows: Sequence[Row], marks: Mapping[str, Type]) -> pa.Table:

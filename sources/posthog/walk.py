@@ -29,8 +29,8 @@ class Walker:
         self.changes = changes
         self.memory = memory
         self.rules = rules
-        self.fingerprint = ""
-        """What decides which rows the key sees; known once the organizations are read."""
+        self.fingerprint: str | None = None
+        """What decides which rows the key sees; None, and nothing is concluded, until the organizations are read."""
         self.people = People()
         self.observers: list[Observer] = []
         self._walk_ids = itertools.count(1)
@@ -48,6 +48,7 @@ class Walker:
         """Walk the list once, all of it or down to a time, and judge what that proves."""
         walk = self._walk(listed.listing, floor)
         listed.walks.append(walk)
+        listed.detail = ""
         if walk.rejected:
             listed.detail = f"{walk.rejected} rows without a key, or no rows at all, were left out"
         if walk.failure is not None:
@@ -143,6 +144,8 @@ class Walker:
         after = replace(before, watermark=newest, open_floor=walk.open_floor, last_walk_at=self.rules.started)
         if walk.whole:
             after = replace(after, gap=walk.gap, rows=walk.distinct)
+        if self.fingerprint is None and listing.endpoint.mortal:
+            return after
         other_key = not self.rules.accept_deletes and before.fingerprint not in (None, self.fingerprint)
         if listed.complete:
             after = replace(after, last_complete_at=self.rules.started, held=listed.held)

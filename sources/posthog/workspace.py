@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +40,17 @@ class Workspace:
 
     def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
         """Execute one statement, Arrow data at hand under the given names."""
-        with self.lock:
-            self._offer(tables)
+        with self._offered(tables):
             self._connection.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The answer as Python tuples."""
-        with self.lock:
-            self._offer(tables)
+        with self._offered(tables):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def table(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> pa.Table:
         """The answer as Arrow."""
-        with self.lock:
-            self._offer(tables)
+        with self._offered(tables):
             return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
     def batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.Table]:
@@ -64,9 +62,17 @@ class Workspace:
         """Forget everything."""
         self._connection.close()
 
-    def _offer(self, tables: Mapping[str, Any]) -> None:
-        for name, data in tables.items():
-            self._connection.register(name, data)
+    @contextmanager
+    def _offered(self, tables: Mapping[str, Any]) -> Iterator[None]:
+        """Arrow data under its names for one statement; afterwards the names, and the memory, are free again."""
+        with self.lock:
+            for name, data in tables.items():
+                self._connection.register(name, data)
+            try:
+                yield
+            finally:
+                for name in tables:
+                    self._connection.unregister(name)
 
 
 def quoted(name: str) -> str:

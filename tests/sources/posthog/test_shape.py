@@ -194,7 +194,7 @@ def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> 
     cohort({"plugin_conf": "a text at first"}, of=shaped)
     row = cohort({column: {"api_token": "phx_canary", "by": PERSON, "stays": 1}}, of=shaped)
     assert json.loads(row.values[f"{column}__v_text"]) == {"by": {"id": 7}, "stays": 1}
-    assert row.people == [PERSON]
+    assert PERSON in row.people
     row = cohort({column: ["phx_canary12345678", "x"]}, of=shaped)
     assert json.loads(row.values[f"{column}__v_text"]) == ["x"]
 
