@@ -91,7 +91,8 @@ def _error_object(words: list[str], started: datetime, said: str, error: Excepti
 
     if "sync" not in words:
         return {"error": said}
-    status = {KeyProblem: "refused", Interrupted: "interrupted"}.get(type(error), "failed")
+    names: dict[type[Exception], str] = {KeyProblem: "refused", Interrupted: "interrupted"}
+    status = names.get(type(error), "failed")
     return nothing_as_json(said, status, started, getattr(error, "run", None))
 
 
@@ -111,15 +112,12 @@ def _hogsync(
         say(f"hogsync {version_of('hogsync')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        say(context.get_help(), sys.stderr)
-        raise typer.Exit(2)
+        raise UsageError("Name a command, such as `hogsync sync`; `hogsync --help` lists them.")
 
 
 @app.command()
 def sync(  # noqa: PLR0917  Typer reads options off parameters
-    tables: Annotated[
-        list[str] | None, typer.Argument(metavar="[TABLE]...", help="Only these tables.")
-    ] = None,
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
     project: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")

@@ -127,7 +127,17 @@ def _position(row: tuple[Any, ...]) -> Position:
     return Position(table=found.pop("table_name"), **found)
 
 
-def write(warehouse: Warehouse, run: Run, meta: Mapping[str, str], reading: Reading | None) -> None:
+def claim(warehouse: Warehouse, meta: Mapping[str, str]) -> None:
+    """Say whose rows the dataset holds, before the first of them; needs the warehouse open.
+
+    A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
+    """
+    key, columns = BOOKS[META]
+    warehouse.ensure(META, columns, key, warehouse.columns().get(META, {}), primary=True)
+    warehouse.upsert(META, key, [{"key": name, "value": value} for name, value in meta.items()])
+
+
+def write(warehouse: Warehouse, run: Run, reading: Reading | None) -> None:
     """Record a run, and where its lists stand; needs the warehouse open and its rows loaded."""
     results = list(reading.results.values()) if reading else []
     listed = [one for result in results for one in result.listed if one.position]
@@ -135,7 +145,7 @@ def write(warehouse: Warehouse, run: Run, meta: Mapping[str, str], reading: Read
     for table, (key, columns) in BOOKS.items():
         warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
     with warehouse.transaction():
-        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **meta}
+        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version}
         warehouse.upsert(META, ("key",), [{"key": k, "value": v} for k, v in facts.items()])
         warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
         warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])

@@ -130,6 +130,10 @@ class _Work:
         except PostHogError as failed:
             self._record_or_not("failed", str(failed), None)
             raise _Failed(str(failed)) from failed
+        except Exception as bug:
+            if not isinstance(bug, HogsyncError):
+                self._record_or_not("failed", f"{type(bug).__name__}: a bug in hogsync", None)
+            raise
 
     def _load(self) -> Outcome:
         if self.selection.dry_run:
@@ -137,9 +141,10 @@ class _Work:
         try:
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
+                records.claim(self.warehouse, self.meta)
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome(None)
-                records.write(self.warehouse, outcome.run, self.meta, self.reading)
+                records.write(self.warehouse, outcome.run, self.reading)
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed), None)
@@ -168,7 +173,7 @@ class _Work:
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             run = self._run(status, error)
-            records.write(self.warehouse, run, self.meta, reading)
+            records.write(self.warehouse, run, reading)
             self.recorded = run
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
