@@ -1,0 +1,91 @@
+"""Keys that see only a part: what they reach is loaded, what they do not reach stays as it is."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from sources.sandbox import Sandbox
+from tests.truth.expected import Row
+from tests.truth.scene import Scene, of
+
+TABLES = ("organization_members", "users", "cohorts", "group_types")
+NUMBERS = count(1)
+
+
+def test_a_key_scoped_to_a_project_reads_that_project(scene: Scene, posthog: Sandbox) -> None:
+    key = posthog.new_key(f"project{next(NUMBERS)}", scoped_teams=[102])
+    outcome = scene.sync(*TABLES, key=key)
+    assert outcome.exit_code == 0
+    assert {name: of(outcome, name).status for name in ("organizations", "projects", *TABLES)} == {
+        "organizations": "unavailable",
+        "projects": "loaded",
+        "organization_members": "unavailable",
+        "users": "loaded",
+        "cohorts": "loaded",
+        "group_types": "loaded",
+    }
+    wanted = scene.truth("users", "cohorts", "group_types", projects=(102,))
+    wanted["organizations"].clear()
+    wanted["projects"] = {key: row for key, row in wanted["projects"].items() if key == (102,)}
+    scene.learn(wanted)
+    assert scene.wrong() == ""
+
+
+def test_a_key_scoped_to_an_organization_reads_that_organization(scene: Scene, posthog: Sandbox) -> None:
+    second = posthog.truth()["rows"]["organizations"][1]["id"]
+    key = posthog.new_key(f"organization{next(NUMBERS)}", scoped_organizations=[second])
+    outcome = scene.sync(*TABLES, key=key)
+    assert outcome.exit_code == 0
+    assert all(result.complete for result in outcome.tables)
+    stored = scene.stored()
+    assert set(stored["organizations"]) == {(second,)}
+    assert set(stored["projects"]) == {(201,)}
+    assert {key[0] for key in stored["organization_members"]} == {second}
+    wanted = scene.truth("cohorts", "group_types", projects=(201,))
+    assert {table: stored[table] for table in ("cohorts", "group_types")} == {
+        table: wanted[table] for table in ("cohorts", "group_types")
+    }
+
+
+def test_a_key_that_is_narrowed_and_widened_again_loses_nothing(file_scene: Scene, posthog: Sandbox) -> None:
+    label = f"narrowed{next(NUMBERS)}"
+    key = posthog.new_key(label)
+    file_scene.sync(*TABLES, key=key)
+    file_scene.learn(file_scene.truth(*TABLES))
+    assert file_scene.wrong() == ""
+    second = posthog.truth()["rows"]["organizations"][1]["id"]
+    for rights in ({"scoped_teams": [102]}, {"scoped_teams": [], "scoped_organizations": [second]}):
+        posthog.change_key(label, **rights)
+        assert file_scene.sync(*TABLES, key=key).exit_code == 0
+        assert file_scene.wrong() == ""
+    posthog.change_key(label, scoped_organizations=[])
+    below = {"project_id": 101}
+    gone = next(
+        r["id"] for r in posthog.truth()["rows"]["cohorts"] if r["_parents"] == below and r["_listed"]
+    )
+    posthog.edit("cohorts", where={"id": gone}, parents=below, delete=True)
+    outcome = file_scene.sync(*TABLES, key=key)
+    file_scene.learn(file_scene.truth(*TABLES))
+    assert file_scene.wrong() == "", "the key is again the one that saw these rows"
+    assert of(outcome, "cohorts").counts.deleted == 1
+
+
+def test_a_scope_that_lacks_is_named_and_its_rows_stay(file_scene: Scene, posthog: Sandbox) -> None:
+    label = f"scopes{next(NUMBERS)}"
+    key = posthog.new_key(label)
+    file_scene.sync("cohorts", "group_types", key=key, projects=(101,))
+    file_scene.learn(file_scene.truth("cohorts", "group_types", projects=(101,)))
+    posthog.change_key(label, scopes=["organization:read", "project:read", "group:read"])
+    outcome = file_scene.sync("cohorts", "group_types", key=key, projects=(101,))
+    assert (outcome.exit_code, of(outcome, "cohorts").status) == (0, "unavailable")
+    assert "cohort:read" in of(outcome, "cohorts").detail
+    assert file_scene.wrong() == ""
+
+
+def test_a_plain_member_sees_the_owner_of_the_key_alone_in_users(file_scene: Scene, posthog: Sandbox) -> None:
+    key = posthog.new_key(f"member{next(NUMBERS)}", user="member")
+    file_scene.sync("users", "organization_members", key=key)
+    assert [row["id"] for row in file_scene.rows("users").values()] == [5]
+    assert len(file_scene.rows("people")) > 10
+    users: list[Row] = list(file_scene.rows("users").values())
+    assert not {"email", "first_name", "last_name", "distinct_id"} & users[0].keys()
