@@ -60,7 +60,5 @@ class Tries:
         if flaw.status == 429:
             return ("told", TOLD) if flaw.wait else ("untold", self.patience.untold)
         if flaw.status == 503 and flaw.code.endswith("_timeout"):
-            return "heavy", min(
-                2, self.patience.tries
-            )  # it will be as heavy again: the pager shrinks the page
+            return "heavy", min(2, self.patience.tries)  # as heavy again: the pager shrinks the page
         return "broken", self.patience.tries

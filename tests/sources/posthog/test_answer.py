@@ -76,6 +76,18 @@ def test_a_page_of_a_proxy_is_quoted_without_what_it_gives_away() -> None:
     assert not any(bad in text for bad in ("\x1b", "\n", "example.com", "phx_", "phc_", "x" * 200))
 
 
+def test_a_key_of_an_old_shape_is_not_quoted_either() -> None:
+    old = "x-0123456789-old-and-without-a-prefix"
+    echo = http(400, {"type": "a", "code": "b", "detail": f"Key {old}?"})
+    with (
+        serving(in_turn(echo)) as server,
+        Client(server.origin, old) as client,
+        pytest.raises(PageFailed, match=r"Key \[key\]\?") as caught,
+    ):
+        client.get("users/")
+    assert old not in str(caught.value)
+
+
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 413, 451])
 def test_a_wrong_question_is_asked_once(status: int) -> None:
     error, requests = failed(in_turn(said(status, "invalid_input", "Nope.", "validation_error")))

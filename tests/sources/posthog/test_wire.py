@@ -73,6 +73,28 @@ def test_a_trickle_does_not_end_the_other_pages() -> None:
         assert isinstance(slow.exception(), PageFailed)
 
 
+def test_a_page_whose_socket_is_known_is_spared_when_another_is_overdue() -> None:
+    def answer(conn: socket.socket, asked: Asked, n: int) -> None:
+        if asked.target.startswith("/api/slow"):
+            trickle(TRICKLES["headers"])(conn, asked, n)
+        page = http(200, [1])
+        conn.sendall(page[:-1])
+        time.sleep(0.8)
+        conn.sendall(page[-1:])
+
+    with (
+        serving(answer) as server,
+        Client(server.origin, KEY, patience=Patience(page_seconds=1.2)) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        slow = thread.submit(client.get, "slow/")
+        time.sleep(0.8)
+        assert client.get("users/") == [1]
+        assert client.requests_to("users/") == 1
+        client.stop()
+        assert isinstance(slow.exception(), Stopped)
+
+
 def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> None:
     def slow(conn: socket.socket, asked: Asked, n: int) -> None:
         time.sleep(0.25)
