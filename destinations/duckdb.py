@@ -111,12 +111,16 @@ class DuckDB(Warehouse):
             self._db.unregister("wanted_keys")
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002  the table knows its key
-        """Insert or replace rows of a bookkeeping table by its primary key."""
-        if rows:
-            names = list(rows[0])
-            columns, marks = ", ".join(map(quoted, names)), ", ".join("?" * len(names))
-            sql = f"insert or replace into {self.name(table)} ({columns}) values ({marks})"
-            self._db.executemany(sql, [[row[name] for name in names] for row in rows])
+        """Insert or replace rows of a bookkeeping table by its primary key, all in one statement."""
+        if not rows:
+            return
+        new_rows = pa.Table.from_pylist([dict(row) for row in rows])
+        with self._told():
+            self._db.register("new_rows", new_rows)
+            try:
+                self._db.execute(f"insert or replace into {self.name(table)} by name select * from new_rows")
+            finally:
+                self._db.unregister("new_rows")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""

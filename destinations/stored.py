@@ -38,10 +38,9 @@ class Stored:
         return dict(json.loads(found[0][0])["tables"]) if found else {}
 
     def columns(self, table: str) -> Mapping[str, Any]:
-        """The columns that earlier loads made and that are still there."""
+        """The columns that earlier loads made, those too that somebody has dropped: dlt goes on to merge them."""
         columns = self._loaded.get(table, {}).get("columns", {})
-        existing = self.tables.get(table, {})
-        return {n: c["data_type"] for n, c in columns.items() if n in existing and "data_type" in c}
+        return {name: column["data_type"] for name, column in columns.items() if "data_type" in column}
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""

@@ -111,12 +111,14 @@ class Changes:
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = 0
         self._create()
-        for batch in known.index(self.table, shape.key):
-            workspace.run(f"insert into {self.name('known')} by name select * from stored", stored=batch)
+        self._take_stock()
         for child in shape.child_columns:
             self._distrust(known.torn(self.child_table(child), shape.key))
         if not self._intact():
             workspace.run(f"update {self.name('known')} set sound = false")
+        unsound = f"select 1 from {self.name('known')} where not sound limit 1"
+        self.sound = self._intact() and not workspace.rows(unsound)
+        """Whether all that is stored can be believed."""
 
     def _create(self) -> None:
         key, run = declared(self.shape.key_columns), self.workspace.run
@@ -128,6 +130,15 @@ class Changes:
         for child, columns in self.shape.child_columns.items():
             body = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
             run(f"create table {self.name('staged', child)} ({declared(body)})")
+
+    def _take_stock(self) -> None:
+        """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
+        run, known, unsorted = self.workspace.run, self.name("known"), self.name("unsorted")
+        run(f"create table {unsorted} as from {known}")
+        for batch in self.known.index(self.table, self.shape.key):
+            run(f"insert into {unsorted} by name select * from stored", stored=batch)
+        run(f"insert into {known} from {unsorted} order by {self.key}")
+        run(f"drop table {unsorted}")
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
@@ -170,18 +181,20 @@ class Changes:
             self._stage([rows[i] for i in self._differing(page)])
 
     def _differing(self, page: pa.Table) -> list[int]:
-        """Positions in the page of rows that are not stored exactly so by a finished load."""
-        found = self.workspace.rows(
+        """Positions in the page of rows that are not stored exactly so by a finished load.
+
+        Asked the other way round, which rows are stored so: then the page, and not the table, is what is hashed.
+        """
+        same = self.workspace.rows(
             f"""
-            select p._sequence from page p anti join {self.name("known")} k
-            on {equal("k", "p", self.shape.key)} and k.row_hash = p._row_hash and k.sound
-            and (k.deleted_at is not null) = p._dead
-            order by 1
+            select p._sequence from {self.name("known")} k join page p on {equal("k", "p", self.shape.key)}
+            where k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead
             """,
             page=page,
         )
         first = page["_sequence"][0].as_py()
-        return [sequence - first for (sequence,) in found]
+        stored = {sequence - first for (sequence,) in same}
+        return [position for position in range(page.num_rows) if position not in stored]
 
     def _stage(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -214,8 +227,8 @@ class Changes:
 
     def living(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
-        where, values = self._within(scope)
-        sql = f"select count(*) from {self.name('known')} k where deleted_at is null and {where}"
+        where, values = self._within(scope, "k")
+        sql = f"select count(*) from {self.name('known')} k where k.deleted_at is null and {where}"
         return int(self.workspace.rows(sql, values)[0][0])
 
     def missing(self, scope: Stamps, below: Sequence[Below] = ()) -> pa.Table:
@@ -223,15 +236,15 @@ class Changes:
 
         Rows that are dead already count only if their load was torn, or if rows below them still live.
         """
-        where, values = self._within(scope)
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
+        (known, values), (seen, _) = self._within(scope, "k"), self._within(scope, "s")
         return self.workspace.table(
             f"""
             select {self.key}, to_json([{texts}])::varchar as row_key from {self.name("known")} k
-            where {where} and {self._unseen}
-            and (k.deleted_at is null or not k.sound {self._lively(below)})
+            where {known} and (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
+                select 1 from {self.name("seen")} s where {seen} and {equal("s", "k", self.shape.key)})
             """,
-            values,
+            [*values, *values],
         )
 
     def _lively(self, below: Sequence[Below]) -> str:
@@ -272,16 +285,14 @@ class Changes:
 
     def unseen(self) -> list[tuple[Any, ...]]:
         """Keys of living stored rows that this run has not met."""
-        known = f"{self.name('known')} k where k.deleted_at is null and {self._unseen}"
+        seen = f"select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)}"
+        known = f"{self.name('known')} k where k.deleted_at is null and not exists ({seen})"
         return self.workspace.rows(f"select {self.key} from {known} order by all")
 
-    @property
-    def _unseen(self) -> str:
-        return f"not exists (select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)})"
-
-    def _within(self, scope: Stamps) -> tuple[str, list[Any]]:
+    def _within(self, scope: Stamps, alias: str) -> tuple[str, list[Any]]:
+        """That a row belongs to a scope, with the parameters."""
         names = [name for name in scope if name in self.shape.key]
-        return " and ".join(["true", *(f"k.{quoted(n)} = ?" for n in names)]), [scope[n] for n in names]
+        return " and ".join(["true", *(f"{alias}.{quoted(n)} = ?" for n in names)]), [scope[n] for n in names]
 
     # -- after reading
 

@@ -69,7 +69,7 @@ def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozen
         return Verdict()
     path = listed[0].listing.path
     known = walker.memory.position(path)
-    if known and known.fingerprint not in (None, walker.fingerprint):
+    if known and known.fingerprint not in (None, walker.sees(scope.endpoint)):
         return Verdict(
             missing,
             f"{len(missing)} deletes held: the key is not the one that saw these rows, or it may see less now; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from sources.posthog.values import Values
+from sources.posthog.values import CONVERT, Values
 
 
 class People:
@@ -16,9 +16,9 @@ class People:
         self._lock = threading.Lock()
 
     def meet(self, person: Values, rank: int) -> None:
-        """Take note of a person; objects without an integer id are nobody."""
-        identifier = person.get("id")
-        if type(identifier) is not int:
+        """Take note of a person; objects without a 64-bit id are nobody."""
+        identifier = CONVERT["bigint"](person.get("id"))
+        if identifier is None:
             return
         with self._lock:
             if rank >= self._met.get(identifier, (rank, {}))[0]:

@@ -22,7 +22,7 @@ from sources.posthog.client import Client
 from sources.posthog.conclude import read_scope
 from sources.posthog.delta import Delta, Outline, delta, outlines
 from sources.posthog.endpoint import Endpoint, Stamps, placeholders, query
-from sources.posthog.errors import KeyRefused, Misdirected, PostHogError, Stopped
+from sources.posthog.errors import KeyRefused, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.listing import Listed, Listing, Memory, Rules, Scope
 from sources.posthog.privacy import Policy
@@ -69,7 +69,7 @@ class Reading:
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
         self.people = self._changes(PEOPLE, policy)
         self.walker = Walker(self._get, self.changes, known, rules)
-        self.walker.observers.append(self._note_level)
+        self.walker.observers.append(self._note_sight)
         self.key: Key | None = None
         self._levels: dict[str, int] = {}
 
@@ -83,7 +83,7 @@ class Reading:
     # -- reading
 
     def read(self) -> None:
-        """Read all lists, once; raises KeyRefused or Misdirected only if nothing could be read at all."""
+        """Read all lists, once; raises KeyRefused or Misdirected if nothing could be read at all."""
         if self.key is not None:
             return
         self.key = current_key(self._get)
@@ -123,11 +123,12 @@ class Reading:
         """A scope's lists; a refusal of the key in mid-run fails the rest of them and is remembered."""
         try:
             return future.result()
-        except (KeyRefused, Misdirected, Stopped) as trouble:
-            if self.refusal is None and not isinstance(trouble, Stopped):
-                self.refusal = trouble
-                self.client.stop()
-            said = str(self.refusal or trouble)
+        except KeyRefused as refusal:
+            self.refusal = self.refusal or refusal
+            self.client.stop()
+            said = str(refusal)
+        except Stopped:
+            said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
         except Exception as bug:
             log.debug("%s", scope.listings[0].path, exc_info=bug)
             said = f"{type(bug).__name__} while {scope.listings[0].path} was read: this is a bug in hogsync"
@@ -137,10 +138,14 @@ class Reading:
         for one in listed:
             self.results[one.listing.endpoint.table].listed.append(one)
 
-    def _note_level(self, endpoint: Endpoint, rows: Sequence[Row]) -> None:
-        """The owner's level in each organization is part of what decides which rows the key sees."""
+    def _note_sight(self, endpoint: Endpoint, rows: Sequence[Row]) -> None:
+        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag."""
         if endpoint is ORGANIZATIONS:
             self._levels |= {row.values["id"]: row.values.get("membership_level", 0) for row in rows}
+        elif endpoint.table == "users" and self.key:
+            own = (row for row in rows if row.values.get("id") == self.key.user_id)
+            if any(row.values.get("is_staff") for row in own):
+                self.walker.sights["users"] = " staff"
 
     # -- which scopes there are
 

@@ -29,6 +29,7 @@ class Row:
     values: Values
     lists: dict[str, list[Values]] = field(default_factory=dict)
     people: list[Values] = field(default_factory=list)
+    key: tuple[Any, ...] = ()
     hash: str = ""
     sequence: int = 0
     """When it was read, counted over the table; of two rows with one key the later counts."""
@@ -80,9 +81,9 @@ class Shape:
             if value is not None:
                 handler = self._handlers.get(name) or self._undeclared(name, value, raw)
                 handler(value, row)
-        for name in self.key:
-            if row.values.get(name) is None:
-                raise KeyError(name)
+        row.key = tuple(row.values.get(name) for name in self.key)
+        if None in row.key:
+            raise KeyError(self.key[row.key.index(None)])
         row.hash = row.digest()
         return row
 
@@ -120,7 +121,7 @@ class Shape:
             return self._items(declared)
         if declared.role in {"person", "reference"}:
             self.columns[f"{declared.name}_id"] = declared.type
-            return _embedded(declared)
+            return self._embedded(declared)
         self.columns[declared.name] = declared.type
         misfits = Scrubber(self.policy, declared, "keep", "keep")
         return self._value(declared.name, self._converter(declared, mode == "hash"), misfits)
@@ -132,12 +133,31 @@ class Shape:
             stored = convert(value, row)
             if stored is not None:
                 row.values[name] = stored
-            elif not is_secret("", value):
-                cleaned = scrub.clean(value, row.people.append)
-                self.columns.setdefault(f"{name}{VARIANT}", "text")
-                row.values[f"{name}{VARIANT}"] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
+            else:
+                self._keep_as_text(name, value, row, scrub)
 
         return store
+
+    def _keep_as_text(self, name: str, value: Any, row: Row, scrub: Scrubber) -> None:
+        if not is_secret("", value):
+            cleaned = scrub.clean(value, row.people.append)
+            self.columns.setdefault(f"{name}{VARIANT}", "text")
+            row.values[f"{name}{VARIANT}"] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
+
+    def _embedded(self, declared: Field) -> Handler:
+        """Keeps the id of an embedded object; a person's object is lifted out."""
+        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared, "keep", "keep")
+        store = self._value(f"{declared.name}_id", lambda value, _row: convert(value), scrub)
+
+        def lift(value: Any, row: Row) -> None:
+            if isinstance(value, dict):
+                if declared.role == "person":
+                    row.people.append(value)
+                value = value.get("id")
+            if value is not None:
+                store(value, row)
+
+        return lift
 
     def _converter(self, declared: Field, hashed: bool) -> Callable[[Any, Row], Any]:  # noqa: FBT001
         """A column's value from the field's; JSON is cleaned at every depth, hashed columns keep only hashes."""
@@ -157,11 +177,13 @@ class Shape:
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
-        convert = CONVERT[declared.type]
+        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared, "keep", "keep")
 
         def split(value: Any, row: Row) -> None:
-            found = value if isinstance(value, list) else [value]
-            kept = [c for item in found if item is not None and (c := convert(item)) is not None]
+            found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+            kept = [fit for item in found if (fit := convert(item)) is not None]
+            if len(kept) < len(found):
+                self._keep_as_text(declared.name, value, row, scrub)
             if kept:
                 row.lists[declared.name] = [
                     {"value": v} for v in (kept if declared.ordered else sorted(kept))
@@ -188,7 +210,8 @@ class Shape:
             address, detail = entry["address"], entry["detail"]
             entry["address_hash"] = self.policy.hash(address.lower()) if address else None
             entry["detail"] = canonical(scrub.clean(detail, _forget)) if detail else None
-            return {name: entry[name] for name in columns if entry.get(name) is not None}
+            texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
+            return {name: texts[name] for name in columns if name in texts}
 
         def split(_value: Any, row: Row) -> None:
             found = (recipients(row.raw.get(name), row.raw.get("target_type")) for name in names)
@@ -211,7 +234,7 @@ class Shape:
         if is_user(value):
             column = self._free_column(f"{name}_id", raw)
             self.columns.setdefault(column, "bigint")
-            return _embedded(Field(name=column.removesuffix("_id"), role="person"))
+            return self._embedded(Field(name=column.removesuffix("_id"), type="bigint", role="person"))
         column = self._free_column(name, raw)
         convert = CONVERT[self.columns.setdefault(column, type_of(value))]
         addresses = self.policy.mode(self.endpoint.table, column, "person")
@@ -248,17 +271,3 @@ def _ignore(_value: Any, _row: Row) -> None:
 
 def _forget(_person: Values) -> None:
     """Leave a person behind in a place that is about an address."""
-
-
-def _embedded(declared: Field) -> Handler:
-    column = f"{declared.name}_id"
-
-    def lift(value: Any, row: Row) -> None:
-        if isinstance(value, dict):
-            if declared.role == "person" and value.get("id") is not None:
-                row.people.append(value)
-            value = value.get("id")
-        if value is not None:
-            row.values[column] = value
-
-    return lift

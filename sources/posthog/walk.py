@@ -11,7 +11,7 @@ from typing import Any
 from sources.posthog.catalogue import parent_of
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
-from sources.posthog.errors import PageFailed, Unavailable
+from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.listing import Listed, Listing, Memory, Observer, Position, Rules, Walk
 from sources.posthog.paging import PAGERS, Get
 from sources.posthog.people import People
@@ -19,6 +19,8 @@ from sources.posthog.shape import Row, identity_of
 
 SHORT = 10
 """A list of at most so many pages is walked in full every run: truth is cheap there."""
+COUNTED_HERE = 5000
+"""Up to so many rows, different keys are counted in Python, quicker than a query; beyond that in the workspace."""
 
 
 class Walker:
@@ -31,6 +33,8 @@ class Walker:
         self.rules = rules
         self.fingerprint: str | None = None
         """What decides which rows the key sees; None, and nothing is concluded, until the organizations are read."""
+        self.sights: dict[str, str] = {}
+        """What else decides which rows of one table the key sees, as its rows tell."""
         self.people = People()
         self.observers: list[Observer] = []
         self._walk_ids = itertools.count(1)
@@ -57,6 +61,10 @@ class Walker:
             listed.detail = str(walk.failure)
         listed.complete = listed.status == "read" and self._complete(listed)
 
+    def sees(self, endpoint: Endpoint) -> str | None:
+        """The fingerprint of what the key sees of a list."""
+        return self.fingerprint and self.fingerprint + self.sights.get(endpoint.table, "")
+
     # -- reading
 
     def _walk(self, listing: Listing, floor: datetime | None) -> Walk:
@@ -64,10 +72,13 @@ class Walker:
         endpoint = listing.endpoint
         size = min(self.rules.page_size, endpoint.page_size)
         changes = self.changes[endpoint.table]
+        keys: set[tuple[Any, ...]] = set()
         try:
             for page in PAGERS[listing.pages](self.get, listing.address, query(listing.path), size):
                 rows = self._shaped(page.rows, listing, walk)
                 changes.add(rows, walk.id)
+                if walk.rows <= COUNTED_HERE:
+                    keys.update(row.key for row in rows)
                 walk.pages += 1
                 walk.counts.append(page.count)
                 walk.ended = page.last
@@ -76,9 +87,9 @@ class Walker:
                     observe(endpoint, rows)
                 if floor and oldest and oldest < floor:
                     break
-        except (Unavailable, PageFailed) as failure:
+        except (Unavailable, PageFailed, Misdirected) as failure:
             walk.failure = failure
-        walk.distinct = changes.distinct(walk.id)
+        walk.distinct = len(keys) if walk.rows <= COUNTED_HERE else changes.distinct(walk.id)
         return walk
 
     def _shaped(self, raws: Iterable[Any], listing: Listing, walk: Walk) -> list[Row]:
@@ -103,6 +114,8 @@ class Walker:
         endpoint, known = listing.endpoint, self.memory.position(listing.path)
         if endpoint.plan != "stream" or self.rules.full or known is None or known.watermark is None:
             return None
+        if not self.changes[endpoint.table].sound:
+            return None  # what has to be written again may lie below any floor
         due = self.rules.started - self.rules.full_every
         if known.last_complete_at is None or known.last_complete_at <= due:
             return None
@@ -130,7 +143,7 @@ class Walker:
     def _explained(self, listed: Listed) -> bool:
         """Whether nothing lacks, or only the same rows that this key could not see last time."""
         known = self.memory.position(listed.listing.path)
-        same_key = known is not None and known.fingerprint == self.fingerprint
+        same_key = known is not None and known.fingerprint == self.sees(listed.listing.endpoint)
         return listed.last.gap == 0 or (same_key and known is not None and known.gap == listed.last.gap)
 
     # -- remembering
@@ -146,12 +159,13 @@ class Walker:
             after = replace(after, gap=walk.gap, rows=walk.distinct)
         if self.fingerprint is None and listing.endpoint.mortal:
             return after
-        other_key = not self.rules.accept_deletes and before.fingerprint not in (None, self.fingerprint)
+        sees = self.sees(listing.endpoint)
+        other_key = not self.rules.accept_deletes and before.fingerprint not in (None, sees)
         if listed.complete:
             after = replace(after, last_complete_at=self.rules.started, held=listed.held)
         if walk.whole and not (other_key and (listed.held or not listed.complete)):
             # What another key's walks proved stays the measure until its deletes are accepted.
-            after = replace(after, fingerprint=self.fingerprint)
+            after = replace(after, fingerprint=sees)
         return after
 
 
