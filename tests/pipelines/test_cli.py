@@ -207,8 +207,7 @@ def test_a_file_that_another_process_holds_is_waited_for_then_exit_4_names_the_h
 def test_a_file_that_is_given_back_in_time_is_no_trouble(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
     with holding("hogsync.duckdb"):
-        command = [HOGSYNC, "sync", "cohorts", "--quiet"]
-        process = subprocess.Popen(command, env=environment(at(posthog)))
+        process = subprocess.Popen([HOGSYNC, "sync", "cohorts", "--quiet"], env=environment(at(posthog)))
         time.sleep(3)
         assert process.poll() is None
     assert process.wait(30) == 0

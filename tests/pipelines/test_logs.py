@@ -1,0 +1,78 @@
+"""What reaches a log never holds a secret, whoever wrote it and however it went wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.logs import hide, redacted
+
+WRITER = """
+import logging, sys
+from pipelines import logs
+logs.set_up(bare=len(sys.argv) > 1)
+logs.hide(["hunter22", "p@ss/word", "äöü-live", "abc"])
+ours, root, dlt = (logging.getLogger(name) for name in ("hogsync", "another.library", "dlt"))
+dlt.propagate = False
+dlt.addHandler(logging.StreamHandler())
+ours.info("a %s of %s rows", "page", 7)
+ours.warning("key %s for %s", "phx_live_0123456789", "someone@example.com")
+ours.warning("postgresql://admin:hunter22@db/x and password=hunter22 and p@ss/word and äöü-live and abc, abcd")
+ours.warning("two\\nlines and \\x1b[2J a command")
+root.info("not ours")
+root.warning("not ours either: phc_token0123456789")
+dlt.warning("dlt says phx_live_0123456789")
+logging.getLogger("httpx").info("HTTP Request: GET http://x")
+ours.warning("wrong %d arguments", "phx_live_0123456789")
+try:
+    try:
+        raise ValueError("inner hunter22 someone@example.com")
+    except ValueError as inner:
+        raise RuntimeError("outer phs_0123456789") from inner
+except RuntimeError:
+    ours.exception("it failed")
+    root.exception("it failed there too")
+"""
+
+
+def written(*words: str) -> str:
+    done = subprocess.run([sys.executable, "-c", WRITER, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("bare",)])
+def test_no_secret_token_password_or_address_reaches_a_log(words: tuple[str, ...]) -> None:
+    log = written(*words)
+    for secret in ("0123456789", "hunter22", "p@ss/word", "äöü-live", "someone@example.com", " abc,", "\x1b"):
+        assert secret not in log
+
+
+def test_what_is_said_around_the_secrets_stays() -> None:
+    log = written()
+    assert "INFO a page of 7 rows\n" in log
+    assert "key [secret] for [address]" in log
+    assert "abcd" in log
+    assert "two lines and" in log
+    assert "ValueError: inner [secret] [address]" in log
+    assert "RuntimeError: outer [secret]" in log
+    assert 'File "<string>", line' in log
+
+
+def test_others_are_heard_from_warnings_on_and_requests_are_not_listed() -> None:
+    log = written()
+    assert "not ours\n" not in log
+    assert "not ours either" in log
+    assert "HTTP Request" not in log
+
+
+def test_a_terminal_gets_the_message_alone() -> None:
+    assert written("bare").startswith("a page of 7 rows\n")
+
+
+def test_a_longer_secret_is_hidden_before_a_shorter_one_in_it() -> None:
+    hide(["tiger", "tiger-lily", ""])
+    assert redacted("tiger-lily tiger") == "[secret] [secret]"

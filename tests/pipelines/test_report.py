@@ -1,0 +1,174 @@
+"""What a person and a program are told of a sync agrees with what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import report
+from pipelines.records import Run, RunStatus
+from pipelines.settings import Settings, load
+from pipelines.sync import Outcome
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.changes import Counts
+from sources.posthog.listing import Listed, Listing
+from sources.posthog.results import TableResult
+from sources.sandbox import Sandbox
+
+HOGSYNC = Path(sys.executable).with_name("hogsync")
+BEGUN = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def outcome(*tables: TableResult, status: RunStatus = "ok", error: str | None = None) -> Outcome:
+    run = Run(
+        run_id="r1",
+        started_at=BEGUN,
+        finished_at=BEGUN + timedelta(seconds=90),
+        status=status,
+        trigger="manual",
+        version="0",
+        error=error,
+    )
+    return Outcome(run=run, requests=1234, tables=tables)
+
+
+def came(table: str, *, read: int = 0, **counts: int) -> TableResult:
+    return TableResult(table, counts=Counts(**counts), rows_read=read)
+
+
+def listed(table: str, status: Any, detail: str, held: int = 0) -> TableResult:
+    endpoint = ENDPOINTS[table]
+    one = Listed(Listing(endpoint, endpoint.paths[0], {}, endpoint.pages), status=status, detail=detail)
+    one.held = held
+    return TableResult(table, listed=[one])
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load()
+
+
+def test_json_has_the_promised_names_in_utc_with_z() -> None:
+    told = report.as_json(outcome(came("cohorts", read=3, inserted=2, updated=1)))
+    assert told == {
+        "run_id": "r1",
+        "status": "ok",
+        "started_at": "2026-05-01T12:00:00Z",
+        "finished_at": "2026-05-01T12:01:30Z",
+        "requests": 1234,
+        "tables": [
+            {
+                "table": "cohorts",
+                "status": "loaded",
+                "requests": 0,
+                "rows_read": 3,
+                "inserted": 2,
+                "updated": 1,
+                "deleted": 0,
+                "complete": True,
+                "detail": None,
+            }
+        ],
+    }
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_a_good_run_is_summed_up_with_numbers() -> None:
+    good = outcome(came("cohorts", read=1200, inserted=1, updated=2, deleted=3), came("people", read=1))
+    assert report.summary(good) == (
+        "Done: 1 table and people; 1,201 rows read, 1 new, 2 changed, 3 gone, in 90.0 s with 1,234 requests."
+    )
+
+
+def test_a_dry_run_never_says_done_without_saying_that_nothing_was_written() -> None:
+    assert "nothing was written" in report.summary(outcome(came("cohorts")), dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("tables", "status", "said"),
+    [
+        (("failed", "read"), "partial", "Partly done: 1 of 2 tables failed (cohorts);"),
+        (("failed", "failed"), "failed", "Failed: 2 of 2 tables failed (cohorts, comments);"),
+        (("unavailable", "read"), "ok", "Done, 1 of 2 tables not available (cohorts);"),
+        (("unavailable", "unavailable"), "refused", "Refused: nothing that was selected is readable"),
+    ],
+)
+def test_the_last_line_says_what_the_record_says(
+    tables: tuple[str, str], status: RunStatus, said: str
+) -> None:
+    results = [
+        listed(table, word, "why") for table, word in zip(("cohorts", "comments"), tables, strict=True)
+    ]
+    assert report.summary(outcome(*results, status=status)).startswith(said)
+
+
+def test_a_refusal_in_mid_run_is_told_in_the_last_line() -> None:
+    refused = outcome(
+        listed("cohorts", "failed", "x"), status="refused", error="PostHog does not know the key."
+    )
+    assert report.summary(refused).startswith("Refused: PostHog does not know the key; ")
+
+
+def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings: Settings) -> None:
+    shown = report.shown(outcome(listed("group_types", "unavailable", "403: no")), settings)
+    assert "group_types (not available): 403: no" in shown
+    assert (
+        "→ It needs the scope group:read (group analytics; 404 on FOSS builds); `hogsync check` says" in shown
+    )
+
+
+def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:
+    shown = report.shown(outcome(listed("cohorts", "read", "40 deletes held: so many at once", 40)), settings)
+    assert "cohorts (unchanged): 40 deletes held: so many at once" in shown
+    assert "--accept-deletes" in shown
+
+
+def test_what_posthog_says_cannot_command_a_terminal(settings: Settings) -> None:
+    shown = report.shown(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
+    assert "\x1b" not in shown
+    assert "[red]d[/]" in shown
+    assert "\r" not in shown
+
+
+def on_a_terminal(*words: str, **settings: str) -> tuple[int, str]:
+    """Exit code and everything that the terminal got."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **settings}
+    with subprocess.Popen([HOGSYNC, *words], env=environment, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        got = bytearray()
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux: the other end is closed
+                piece = b""
+            if not piece:
+                break
+            got += piece
+        os.close(ours)
+    return process.returncode, got.decode()
+
+
+def test_a_terminal_gets_progress_and_then_a_table_in_colour(sandbox: Callable[..., Sandbox]) -> None:
+    with sandbox(seed=8) as posthog:
+        posthog.fault(path="groups_types", kind="latency", seconds=1)
+        settings = {"POSTHOG_HOST": posthog.url, "POSTHOG_PERSONAL_API_KEY": posthog.key}
+        code, got = on_a_terminal("sync", "group_types", **settings)
+        assert code == 0
+        assert re.search(r"projects +4 rows", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", got))
+        assert "\x1b[32mloaded" in got
+        assert "INFO" not in got
+        code, got = on_a_terminal("sync", "group_types", "--quiet", **settings)
+        assert (code, got) == (0, "")
+        code, got = on_a_terminal("sync", "group_types", "--json", **settings)
+        assert json.loads(got.splitlines()[-1])["status"] == "ok"

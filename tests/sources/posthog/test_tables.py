@@ -1,0 +1,52 @@
+"""TABLES.md and `hogsync tables` say what the catalogue says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.endpoint import Endpoint
+from sources.posthog.tables import FILE, document, overview
+
+
+def sections() -> dict[str, str]:
+    found = re.split(r"^## ", document(), flags=re.MULTILINE)[1:]
+    return {section.partition("\n")[0]: section for section in found}
+
+
+def test_the_file_is_what_the_catalogue_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sources.posthog.tables", "--check"],
+        cwd=FILE.parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=list(ENDPOINTS))
+def test_every_table_has_its_section_with_paths_key_scope_and_columns(endpoint: Endpoint) -> None:
+    section = sections()[endpoint.table]
+    assert endpoint.doc in section
+    assert endpoint.scope in section
+    for word in (*endpoint.paths, *endpoint.key):
+        assert word in section
+    for field in endpoint.fields:
+        assert (f"| `{field.name}` |" in section) == (field.role == "value"), field.name
+        assert field.role != "items" or f"### {endpoint.table}__{field.name}" in section
+
+
+def test_secrets_and_identities_are_no_columns_of_their_rows() -> None:
+    assert "api_token" not in document()
+    assert "| `email` |" not in sections()["users"]
+    assert "| `email` | text | person |" in sections()["people"]
+
+
+def test_the_overview_has_every_table_and_people_with_a_line_of_meaning() -> None:
+    rows = overview()
+    assert [row["table"] for row in rows] == [*ENDPOINTS, "people"]
+    assert all(row["meaning"] and "\n" not in row["meaning"] and row["key"] for row in rows)
