@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, report
@@ -38,15 +39,19 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
     asked = parser.parse_args(words)
     logs.set_up()
-    _end_when_asked()
+    stopping = _end_when_asked()
     try:
         return _run(asked.group, catch_up=asked.catch_up)
     except HogsyncError as problem:
         log.error("%s", problem)
         return problem.exit_code
     except KeyboardInterrupt:
-        log.info("Stopped.")
-        return Interrupted.exit_code
+        pass
+    except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
+        if not stopping.is_set():
+            raise
+    log.info("Stopped.")
+    return Interrupted.exit_code
 
 
 def _run(name: str, *, catch_up: bool) -> int:
@@ -109,16 +114,19 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
     return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
 
 
-def _end_when_asked() -> None:
-    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service."""
-    signal.signal(signal.SIGTERM, _interrupt)
+def _end_when_asked() -> threading.Event:
+    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service; the event says that it came."""
+    asked = threading.Event()
+
+    def interrupt(*_: object) -> NoReturn:
+        # Once: systemd asks every process and the service asks its run; the second must not hit the run's last words.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        asked.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
-
-
-def _interrupt(*_: object) -> None:
-    # Once: systemd asks every process and the service asks its run, and the second must not hit the run's last words.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    return asked
 
 
 def _watch() -> None:

@@ -1,0 +1,555 @@
+"""The schedule as its users meet it: real services, real runs, a real PostHog to read, both databases."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.connect import open_warehouse
+from pipelines.errors import UsageError
+from pipelines.lane import lane
+from pipelines.records import RUN_TABLES, RUNS
+from pipelines.schedule import crontab, late, look_at
+from pipelines.scheduled_run import last_success
+from pipelines.sections import Group
+from pipelines.settings import load
+from pipelines.sync import Selection, sync
+from sources.sandbox import Sandbox
+
+PATIENCE = 60.0
+SERVICE = """
+import json, sys
+from apscheduler.triggers.interval import IntervalTrigger
+from pipelines import logs, settings
+from pipelines.schedule import serve
+logs.set_up()
+seconds = json.loads(sys.argv[1])
+raise SystemExit(serve(settings.load(), lambda name, group: IntervalTrigger(seconds=seconds[name])))
+"""
+NEVER = 100_000
+
+
+# -- what a crontab means
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "after", "expected"),
+    [
+        ("0 * * * *", "UTC", "2026-03-01T10:00:30Z", ["03-01 11:00", "03-01 12:00"]),
+        ("*/20 9-10 * * *", "UTC", "2026-03-01T09:30:00Z", ["03-01 09:40", "03-01 10:00", "03-01 10:20"]),
+        ("0 6 * * 0", "UTC", "2026-03-02T00:00:00Z", ["03-08 06:00", "03-15 06:00"]),  # a Sunday, as in cron
+        ("0 6 * * 7", "UTC", "2026-03-02T00:00:00Z", ["03-08 06:00", "03-15 06:00"]),
+        ("0 6 * * sun", "UTC", "2026-03-02T00:00:00Z", ["03-08 06:00", "03-15 06:00"]),
+        ("0 6 * * 1", "UTC", "2026-03-01T00:00:00Z", ["03-02 06:00", "03-09 06:00"]),  # a Monday
+        ("0 6 * * 5-7", "UTC", "2026-03-02T00:00:00Z", ["03-06 06:00", "03-07 06:00", "03-08 06:00"]),
+        ("0 6 * * 1-5", "UTC", "2026-03-06T07:00:00Z", ["03-09 06:00", "03-10 06:00"]),
+        ("0 6 * * 6,0", "UTC", "2026-03-02T00:00:00Z", ["03-07 06:00", "03-08 06:00", "03-14 06:00"]),
+        ("0 6 31 * *", "UTC", "2026-03-31T07:00:00Z", ["05-31 06:00", "07-31 06:00"]),
+        ("0 0 1 jan,jul *", "UTC", "2026-03-01T00:00:00Z", ["07-01 00:00", "01-01 00:00"]),
+        ("0 9 * * *", "Asia/Kolkata", "2026-03-01T00:00:00Z", ["03-01 03:30", "03-02 03:30"]),
+    ],
+)
+def test_a_crontab_means_what_cron_means(written: str, zone: str, after: str, expected: list[str]) -> None:
+    assert fires(written, zone, after, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "after", "expected"),
+    [  # summer time begins on 2026-03-29 at 02:00 and ends on 2026-10-25 at 03:00
+        ("0 9 * * *", "2026-03-27T12:00:00Z", ["03-28 08:00", "03-29 07:00"]),
+        ("0 9 * * *", "2026-10-23T12:00:00Z", ["10-24 07:00", "10-25 08:00"]),
+        ("0 * * * *", "2026-03-29T00:30:00Z", ["03-29 01:00", "03-29 02:00"]),
+        ("0 * * * *", "2026-10-24T23:30:00Z", ["10-25 00:00", "10-25 01:00", "10-25 02:00"]),
+        ("30 2 * * *", "2026-03-28T12:00:00Z", ["03-29 01:30", "03-30 00:30"]),  # no 02:30: an hour later
+    ],
+)
+def test_a_crontab_goes_by_the_wall_clock(written: str, after: str, expected: list[str]) -> None:
+    assert fires(written, "Europe/Berlin", after, len(expected)) == expected
+
+
+def test_a_day_of_the_month_together_with_a_weekday_is_refused(refusal: Callable[..., str]) -> None:
+    said = refusal(HOGSYNC_GROUPS__ALL__CRONTAB="0 0 13 * 5")
+    assert "either the day of the month or the weekday must be *" in said
+
+
+@pytest.mark.parametrize(("written", "words"), [("0 0 30 2 *", "never comes"), ("*/60 * * * *", "wider")])
+def test_a_crontab_that_cannot_be_kept_is_refused(written: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        crontab("nightly", Group(crontab=written))
+
+
+@pytest.mark.parametrize(
+    ("written", "last", "now", "expected"),
+    [
+        ("0 * * * *", "2026-03-02T09:00:01Z", "2026-03-02T09:40:00Z", False),
+        ("0 * * * *", "2026-03-02T09:30:00Z", "2026-03-02T10:20:00Z", False),  # by hand, younger than an hour
+        ("0 * * * *", "2026-03-02T09:30:00Z", "2026-03-02T10:31:00Z", True),
+        ("0 * * * *", "2026-02-02T09:30:00Z", "2026-03-02T10:31:00Z", True),
+        ("0 9 * * 1-5", "2026-03-06T09:00:01Z", "2026-03-08T12:00:00Z", False),  # Friday's, on a Sunday
+        ("0 9 * * 1-5", "2026-03-06T09:00:01Z", "2026-03-09T09:30:00Z", True),
+        ("0 9 1 * *", "2026-03-01T09:00:01Z", "2026-03-30T09:30:00Z", False),
+        ("0 9 1 * *", "2026-03-01T09:00:01Z", "2026-04-01T09:30:00Z", True),
+    ],
+)
+def test_a_success_longer_ago_than_the_period_is_late(
+    written: str,
+    last: str,
+    now: str,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    trigger = crontab("all", Group(crontab=written))
+    assert late(trigger, datetime.fromisoformat(last), datetime.fromisoformat(now)) is expected
+
+
+def test_a_clock_that_is_set_back_plans_anew() -> None:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    clock = BackgroundScheduler(timezone=UTC)
+    clock.add_job(print, crontab("all", Group()), id="all")
+    clock.start(paused=True)
+    try:
+        planned = clock.get_job("all").next_run_time
+        look_at(clock)
+        assert clock.get_job("all").next_run_time == planned
+        look_at(clock, lambda: planned - timedelta(hours=5, minutes=30))
+        assert clock.get_job("all").next_run_time == planned - timedelta(hours=5)
+    finally:
+        clock.shutdown()
+
+
+def fires(written: str, zone: str, after: str, number: int) -> list[str]:
+    """The first times of a crontab, in UTC, as the clock asks for them: each by the one before."""
+    trigger = crontab("all", Group(crontab=written, timezone=zone))
+    now, before, found = datetime.fromisoformat(after), None, []
+    for _ in range(number):
+        before = now = trigger.get_next_fire_time(before, now)
+        found.append(f"{now.astimezone(UTC):%m-%d %H:%M}")
+    return found
+
+
+# -- services
+
+
+@dataclass(slots=True)
+class Service:
+    """A running schedule and what it and its runs have said."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text("utf-8")
+
+    def until(self, pattern: str, times: int = 1) -> None:
+        """Wait until the log has this so often."""
+        deadline = time.monotonic() + PATIENCE
+        while len(re.findall(pattern, self.said)) < times:
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, f"no {pattern!r} in\n{self.said}"
+            time.sleep(0.05)
+
+    def runs(self) -> list[int]:
+        """The processes of its runs."""
+        return [int(number) for number in re.findall(r"runs as process (\d+)", self.said)]
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, within: float = PATIENCE) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(within)
+
+
+Begin = Callable[..., Service]
+
+
+@pytest.fixture
+def posthog(sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with sandbox() as running:
+        monkeypatch.setenv("POSTHOG_HOST", running.url)
+        monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", running.key)
+        monkeypatch.setenv("HOGSYNC_SELECTION__TABLES", "cohorts")
+        yield running
+
+
+@pytest.fixture
+def place(posthog: Sandbox, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
+    return warehouse_url
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Starts a service whose groups come every so many seconds; without any, `hogsync schedule` itself."""
+    with ExitStack() as started:
+
+        def start(**seconds: float) -> Service:
+            own = [sys.executable, "-P", "-c", SERVICE, json.dumps(seconds)]
+            command = own if seconds else [sys.executable, "-P", "-m", "pipelines.cli", "schedule"]
+            log = tmp_path / f"service-{time.monotonic_ns()}.log"
+            with log.open("wb") as file:
+                process = subprocess.Popen(command, stderr=file, stdout=file, start_new_session=True)
+            started.enter_context(process)
+            started.callback(process.kill)
+            return Service(process, log)
+
+        yield start
+
+
+def by_hand() -> None:
+    sync(load(), Selection())
+
+
+def recorded(columns: str = "trigger, status") -> list[tuple[Any, ...]]:
+    """What the warehouse remembers of its runs, in their order."""
+    with lane(load(), PATIENCE, "hogsync test"), open_warehouse(load()).opened() as warehouse:
+        return warehouse.rows(f"select {columns} from {warehouse.name(RUNS)} order by started_at")
+
+
+def gone(process: int) -> bool:
+    """Whether a process has ended; one that nobody has asked about since is a zombie."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True)
+    return state.stdout.strip()[:1] in {"", "Z"}
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def slowly(posthog: Sandbox, seconds: float) -> None:
+    """Make every request wait, so that a run takes some time."""
+    posthog.fault(path=".", kind="latency", seconds=seconds)
+
+
+# -- runs come when they are due
+
+
+def test_runs_come_in_time_and_are_recorded(place: str, begin: Begin) -> None:
+    service = begin(all=6)
+    service.until("Group all: exit 0", 3)
+    assert service.stop() == 0
+    (planned,) = re.findall(r"next at ([\d-]+ [\d:.]+\+00:00)", service.said)
+    runs = recorded("trigger, status, started_at")
+    assert [run[:2] for run in runs] == [("schedule", "ok")] * len(runs)
+    first = datetime.fromisoformat(planned)
+    late_by = [(run[2] - first) % timedelta(seconds=6) for run in runs[1:3]]  # the very first is to catch up
+    assert max(late_by) < timedelta(seconds=5)
+    assert min(runs[1:3])[2] >= first
+
+
+def test_each_group_takes_its_own_tables(posthog: Sandbox, begin: Begin, tmp_path: Path) -> None:
+    (tmp_path / "hogsync.toml").write_text(
+        '[groups.people]\ntables = ["users"]\n[groups.things]\ntables = ["cohorts"]\n'
+    )
+    service = begin(people=NEVER, things=NEVER)
+    service.until("Group (people|things): exit 0", 2)
+    assert service.stop() == 0
+    with open_warehouse(load()).opened() as warehouse:
+        met = {name for (name,) in warehouse.rows(f"select table_name from {warehouse.name(RUN_TABLES)}")}
+    assert {"users", "cohorts"} <= met
+    assert len(recorded()) == 2
+
+
+# -- catching up
+
+
+def test_what_was_never_synced_is_caught_up_at_the_start(place: str, begin: Begin) -> None:
+    service = begin(all=NEVER)
+    service.until("Group all: exit 0")
+    assert "not all of its tables were ever synced" in service.said
+    assert service.stop() == 0
+    assert recorded() == [("schedule", "ok")]
+
+
+def test_a_fresh_success_leaves_nothing_to_catch_up(posthog: Sandbox, begin: Begin) -> None:
+    by_hand()
+    service = begin(all=NEVER)
+    service.until("nothing to catch up", 2)
+    assert service.stop() == 0
+    assert recorded() == [("manual", "ok")]
+
+
+def test_the_oldest_latest_success_of_the_tables_decides(place: str) -> None:
+    group = Group(tables=("cohorts", "projects"))
+    assert last_success(load(), group) is None
+    by_hand()
+    began = recorded("started_at")[0][0]
+    assert last_success(load(), group) == began
+    for change, expected in {
+        "update {tables} set status = 'failed' where table_name = 'people'": began,
+        "update {tables} set status = 'unavailable' where table_name = 'cohorts'": began,
+        "update {runs} set status = 'partial'": began,
+        "update {tables} set status = 'failed' where table_name = 'cohorts'": None,
+    }.items():
+        change_books(change)
+        assert last_success(load(), group) == expected, change
+    by_hand()
+    later = recorded("started_at")[1][0]
+    assert last_success(load(), group) == later
+    change_books("update {tables} set status = 'failed' where table_name = 'projects'")
+    assert last_success(load(), group) is None
+    assert last_success(load(), Group(tables=("cohorts",))) == later
+
+
+def change_books(sql: str) -> None:
+    with open_warehouse(load()).opened() as warehouse:
+        warehouse.execute(sql.format(runs=warehouse.name(RUNS), tables=warehouse.name(RUN_TABLES)))
+
+
+def test_a_success_of_long_ago_is_caught_up(place: str, begin: Begin) -> None:
+    by_hand()
+    change_books("update {runs} set started_at = started_at - interval '61 minutes'")
+    service = begin(all=NEVER)
+    service.until("is longer ago than its period")
+    service.until("Group all: exit 0")
+    assert service.stop() == 0
+    assert recorded() == [("manual", "ok"), ("schedule", "ok")]
+
+
+def test_looking_for_the_last_success_makes_no_warehouse(posthog: Sandbox, tmp_path: Path) -> None:
+    assert last_success(load(), Group()) is None
+    assert not (tmp_path / "hogsync.duckdb").exists()
+
+
+def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: Begin) -> None:
+    by_hand()
+    with lane(load(), 0, "hogsync test"):
+        service = begin(all=NEVER)
+        service.until("its last success cannot be looked up: .* is held by hogsync test")
+        service.until("is held by hogsync test.*: waiting")
+    service.until("Group all: exit 0")
+    assert service.stop() == 0
+    assert recorded() == [("manual", "ok"), ("schedule", "ok")]
+
+
+def test_a_warehouse_out_of_reach_does_not_end_the_service(
+    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://u:hunter2@127.0.0.1:1/nowhere")
+    service = begin(all=3)
+    service.until("Group all: exit 4, the warehouse was not to be had", 2)
+    assert service.stop() == 0
+    assert "hunter2" not in service.said
+
+
+# -- nothing overlaps, nothing is dropped
+
+
+def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
+    posthog: Sandbox, place: str, begin: Begin
+) -> None:
+    by_hand()
+    slowly(posthog, 0.7)
+    service = begin(all=1)
+    service.until("due while its last run goes on: it runs once more after it")
+    service.until("due again while it waits: it runs once for both")
+    service.until("Group all: exit 0", 3)
+    assert service.stop() == 0
+    times = recorded("started_at, finished_at, trigger")
+    assert len(times) >= 3
+    assert all(before[1] <= after[0] for before, after in pairwise(times))
+    assert "The clock says" not in service.said
+
+
+def test_groups_take_turns(posthog: Sandbox, begin: Begin, tmp_path: Path) -> None:
+    (tmp_path / "hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
+    slowly(posthog, 0.5)
+    service = begin(one=2, two=2)
+    service.until("Group one: exit 0", 2)
+    service.until("Group two: exit 0", 2)
+    assert service.stop() == 0
+    order = re.findall(r"Group (\w+) runs as process", service.said)
+    assert order[:4] == ["one", "two", "one", "two"]
+    times = recorded("started_at, finished_at")
+    assert all(before[1] <= after[0] for before, after in pairwise(times))
+
+
+def test_a_sync_by_hand_and_the_service_take_turns(posthog: Sandbox, place: str, begin: Begin) -> None:
+    slowly(posthog, 0.5)
+    service = begin(all=2)
+    service.until("Group all runs as process")
+    for _ in range(3):
+        by_hand()
+    service.until("Group all: exit 0", 2)
+    assert service.stop() == 0
+    runs = recorded("started_at, finished_at, trigger, status")
+    assert [run[2] for run in runs].count("manual") == 3
+    assert all(before[1] <= after[0] for before, after in pairwise(runs))
+    assert {run[3] for run in runs} <= {"ok", "interrupted"}
+
+
+# -- trouble does not end it
+
+
+def test_a_failing_run_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
+    by_hand()
+    posthog.fault(path="/cohorts/", kind="status", status=400)
+    service = begin(all=3)
+    service.until("Group all: exit 1, not everything could be read", 2)
+    posthog.clear_faults()
+    service.until("Group all: exit 0")
+    assert service.stop() == 0
+    assert {status for _, status in recorded()} <= {"ok", "partial", "failed", "interrupted"}
+
+
+def test_a_refused_key_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
+    key = posthog.new_key("passing")
+    Path(".env").write_text(f"POSTHOG_PERSONAL_API_KEY={key}\n")
+    del os.environ["POSTHOG_PERSONAL_API_KEY"]
+    service = begin(all=3)
+    service.until("Group all: exit 0")
+    posthog.change_key("passing", revoked=True)
+    service.until("Group all: exit 3, PostHog refused the key", 2)
+    Path(".env").write_text(f"POSTHOG_PERSONAL_API_KEY={posthog.key}\n")  # each run reads the settings anew
+    before = service.said.count("Group all: exit 0")
+    service.until("Group all: exit 0", before + 1)
+    assert service.stop() == 0
+    assert key not in service.said
+
+
+def test_a_setting_that_was_spoilt_meanwhile_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
+    service = begin(all=3)
+    service.until("Group all: exit 0")
+    Path(".env").write_text("HOGSYNC_LISTS__PAGE_SIZE=many\n")
+    service.until("Group all: exit 2, a setting is wrong", 2)
+    Path(".env").unlink()
+    before = service.said.count("Group all: exit 0")
+    service.until("Group all: exit 0", before + 1)
+    assert service.stop() == 0
+
+
+def test_a_run_that_is_killed_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
+    slowly(posthog, 1)
+    service = begin(all=3)
+    service.until("Group all runs as process")
+    wait_until(lambda: bool(posthog.requests()), PATIENCE)
+    os.kill(service.runs()[0], signal.SIGKILL)
+    service.until("Group all: killed by SIGKILL")
+    service.until("Group all: exit 0")
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('[groups.all]\ncrontab = "0 0 30 2 *"\n', "never comes"),
+        ('[groups.all]\ncrontab = "*/60 * * * *"\n', "wider than its range"),
+        ('[groups.all]\ntables = ["cohort"]\n', "There is no table 'cohort'; did you mean cohorts?"),
+        ("[groups]\n", "The schedule has no group"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_does_not_begin(
+    begin: Begin, tmp_path: Path, toml: str, words: str
+) -> None:
+    (tmp_path / "hogsync.toml").write_text(toml)
+    service = begin()
+    assert service.process.wait(PATIENCE) == 2
+    assert words in service.said
+    assert len(service.said.splitlines()) == 1
+
+
+# -- its end
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_service_ends_at_once(
+    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    monkeypatch.setenv("HOGSYNC_GROUPS__ALL__CRONTAB", "0 0 1 1 *")
+    service = begin()
+    service.until("Group all: exit 0")
+    assert service.stop(how, within=2) == 0
+    assert "Traceback" not in service.said
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_is_ended_with_the_service_and_recorded(
+    posthog: Sandbox, place: str, begin: Begin, how: signal.Signals
+) -> None:
+    by_hand()
+    posthog.clear_requests()
+    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
+    service = begin(all=2)
+    wait_until(
+        lambda: len(posthog.requests()) > 2, PATIENCE
+    )  # key, organizations, projects: the rest is waited for
+    time.sleep(0.5)
+    assert service.stop(how, within=9) == 0
+    assert "Group all: exit 130, interrupted" in service.said
+    assert all(gone(process) for process in service.runs())
+    assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]
+    assert "Traceback" not in service.said
+
+
+def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, begin: Begin) -> None:
+    with lane(load(), 0, "hogsync test"):
+        service = begin(all=NEVER)
+        service.until("is held by hogsync test.*: waiting")
+        assert service.stop(within=5) == 0
+    assert all(gone(process) for process in service.runs())
+
+
+def test_a_run_that_does_not_listen_is_killed(posthog: Sandbox, begin: Begin) -> None:
+    slowly(posthog, 1)
+    service = begin(all=NEVER)
+    wait_until(lambda: bool(posthog.requests()), PATIENCE)
+    os.kill(service.runs()[0], signal.SIGSTOP)
+    assert service.stop(within=14) == 0
+    assert "Group all: killed by SIGKILL" in service.said
+    assert gone(service.runs()[0])
+
+
+def test_a_second_signal_does_not_wait(posthog: Sandbox, begin: Begin) -> None:
+    slowly(posthog, 1)
+    service = begin(all=NEVER)
+    wait_until(lambda: bool(posthog.requests()), PATIENCE)
+    os.kill(service.runs()[0], signal.SIGSTOP)
+    service.process.send_signal(signal.SIGINT)
+    service.until("is asked to end")
+    assert service.stop(signal.SIGINT, within=2) == 0
+    assert gone(service.runs()[0])
+
+
+def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Begin) -> None:
+    by_hand()
+    posthog.clear_requests()
+    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
+    service = begin(all=2)
+    wait_until(
+        lambda: len(posthog.requests()) > 2, PATIENCE
+    )  # key, organizations, projects: the rest is waited for
+    time.sleep(0.5)
+    service.stop(signal.SIGKILL)
+    wait_until(lambda: all(gone(process) for process in service.runs()), 12)
+    assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]
+    posthog.clear_faults()
+    again = begin(all=NEVER)
+    again.until("Group all: exit")
+    assert again.stop() == 0
+
+
+def test_no_file_is_kept_by_the_service_itself(
+    posthog: Sandbox, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOGSYNC_GROUPS__ALL__CRONTAB", "0 0 1 1 *")
+    by_hand()
+    before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
+    service = begin()
+    service.until("nothing to catch up", 2)
+    assert service.stop() == 0
+    assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == {*before, service.log}
