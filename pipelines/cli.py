@@ -6,19 +6,19 @@ one exit code. Nothing heavy is imported before a job needs it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
-from pipelines.screen import printable, rendered, say, sentence
+from pipelines.ending import ended
+from pipelines.errors import Interrupted, UsageError
+from pipelines.screen import printable, rendered, say, say_json
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -33,71 +33,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Click's complaints about words; by its version, typer brings click along or stands on it.
-Misread: type[Exception] = next(
-    kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
-)
 
 
 def main() -> None:
     """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors say."""
     for stream in (sys.stdout, sys.stderr):
-        getattr(stream, "reconfigure", lambda **_: None)(
-            errors="replace"
-        )  # also a terminal that knows no arrows
-    code = _ended(sys.argv[1:])
+        if isinstance(stream, TextIOWrapper):  # Windows' old terminals know no arrows
+            stream.reconfigure(errors="replace")
+    code = ended(_read, sys.argv[1:])
     if code == Interrupted.exit_code:
         # A thread may still wait for PostHog's next byte, and Python would wait for the thread.
         os._exit(code)
     sys.exit(code)
 
 
-def _ended(words: list[str]) -> int:
-    """Run a command, say what went wrong, and give the exit code."""
-    started = datetime.now(UTC)
-    try:
-        job = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
-        return job() if callable(job) else int(job or 0)
-    except Misread as error:
-        what = sentence(error.format_message())  # type: ignore[attr-defined]
-        return _told(words, started, UsageError(f"{what} See `hogsync --help`."))
-    except HogsyncError as error:
-        return _told(words, started, error)
-    except SystemExit:  # Typer's way out when nobody reads its help any more
-        return 0
-    except (KeyboardInterrupt, typer.Abort):
-        return _told(words, started, Interrupted("Stopped."))
-    except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
-        return _told(words, started, error)
-
-
-def _told(words: list[str], started: datetime, error: Exception) -> int:
-    """Say an error on stderr, and on stdout if JSON was asked for."""
-    from pipelines.logs import redacted, told
-
-    ours = isinstance(error, HogsyncError)
-    bug = f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where, please report it."
-    said = redacted(sentence(str(error))) if ours else bug
-    if "--debug" in words:
-        say(told(error), sys.stderr)
-    say(said, sys.stderr)
-    if "--json" in words:
-        _say_json(_error_object(words, started, said, error))
-    return error.exit_code if isinstance(error, HogsyncError) else 1
-
-
-def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
-    from pipelines.report import nothing_as_json
-
-    if "sync" not in words:
-        return {"error": said}
-    names: dict[type[Exception], str] = {KeyProblem: "refused", Interrupted: "interrupted"}
-    status = names.get(type(error), "failed")
-    return nothing_as_json(said, status, started, getattr(error, "run", None))
-
-
-def _say_json(found: object) -> None:
-    say(json.dumps(found, ensure_ascii=False, allow_nan=False))
+def _read(words: list[str]) -> Job | int:
+    """What the words ask for: a job, or an exit code where Typer has answered already."""
+    asked: Job | int = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
+    return asked
 
 
 @app.callback(invoke_without_command=True)
@@ -166,7 +119,7 @@ def check(as_json: AsJson = False) -> Job:
         marks = {True: "✓", False: "✗", None: "·"}
         report = checked(_ready(logging.WARNING, bare=True))
         if as_json:
-            _say_json(report.as_json())
+            say_json(report.as_json())
         else:
             say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
         return report.exit_code
@@ -183,7 +136,7 @@ def tables(as_json: AsJson = False) -> Job:
 
         rows = overview()
         if as_json:
-            _say_json({"tables": rows})
+            say_json({"tables": rows})
             return 0
         from rich.table import Table
 
@@ -218,7 +171,7 @@ def query(
         settings = _ready(logging.WARNING, bare=True)
         answer = ask(settings.for_sandbox(settings.origin, "") if sandbox else settings, sql)
         if as_json:
-            _say_json(answer.as_json())
+            say_json(answer.as_json())
         else:
             say(answer.shown())
         return 0
@@ -330,7 +283,7 @@ def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, d
     from pipelines import report
 
     if as_json:
-        _say_json(report.as_json(outcome))
+        say_json(report.as_json(outcome))
     elif not quiet:
         say(report.shown(outcome, settings, dry_run=dry_run))
     elif outcome.exit_code:

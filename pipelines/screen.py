@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -33,6 +34,11 @@ def say(text: str, stream: TextIO | None = None) -> None:
         if stream is not sys.stderr:
             message = f"The answer could not be written to standard output: {error.strerror}."
             raise UsageError(message) from error
+
+
+def say_json(found: object) -> None:
+    """Write one JSON value to stdout."""
+    say(json.dumps(found, ensure_ascii=False, allow_nan=False))
 
 
 def _forget(stream: TextIO) -> None:

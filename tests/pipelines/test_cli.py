@@ -608,3 +608,13 @@ def test_with_json_an_error_is_an_object_too(posthog: Sandbox) -> None:
 def test_check_answers_on_the_command_line(posthog: Sandbox) -> None:
     assert hogsync("check", **at(posthog)).code == 0
     assert json.loads(hogsync("check", "--json", **at(posthog)).out)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+@pytest.mark.parametrize("words", [["tables"], ["sync", "cohort", "--json"]])
+def test_an_answer_that_cannot_be_written_is_a_sentence(posthog: Sandbox, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [HOGSYNC, *words], env=environment(at(posthog)), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    Ended(done.returncode, "", done.stderr).refusal(2)

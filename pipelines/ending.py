@@ -1,0 +1,62 @@
+"""How a command ends: whatever happens becomes one sentence and one exit code, and with --json one object too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
+from pipelines.screen import say, say_json, sentence
+
+BUG = 1
+# Click's complaints about words; by its version, typer brings click along or stands on it.
+Misread: type[Exception] = next(
+    kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
+)
+RECORDED: dict[type[Exception], str] = {KeyProblem: "refused", Interrupted: "interrupted"}
+
+
+def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
+    """Read the words into a job (or an exit code), run it, say what went wrong, and give the exit code."""
+    started = datetime.now(UTC)
+    try:
+        job = read(words)
+        return job() if callable(job) else int(job or 0)
+    except Misread as error:
+        what = sentence(error.format_message())  # type: ignore[attr-defined]
+        return _told(words, started, UsageError(f"{what} See `hogsync --help`."))
+    except SystemExit:  # Typer's way out when nobody reads its help any more
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _told(words, started, Interrupted("Stopped."))
+    except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
+        return _told(words, started, error)
+
+
+def _told(words: list[str], started: datetime, error: Exception) -> int:
+    """Say an error on stderr, and on stdout if JSON was asked for."""
+    from pipelines.logs import redacted, told
+
+    code, said = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
+    if isinstance(error, HogsyncError):
+        code, said = error.exit_code, redacted(sentence(str(error)))
+    if "--debug" in words:
+        say(told(error), sys.stderr)
+    say(said, sys.stderr)
+    if "--json" in words:
+        with suppress(UsageError):  # stdout takes nothing any more; the sentence is out
+            say_json(_error_object(words, started, said, error))
+    return code
+
+
+def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
+    from pipelines.report import nothing_as_json
+
+    if "sync" not in words:
+        return {"error": said}
+    return nothing_as_json(said, RECORDED.get(type(error), "failed"), started, getattr(error, "run", None))
