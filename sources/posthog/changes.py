@@ -125,7 +125,7 @@ class Changes:
         known = f"{key}, row_hash varchar, deleted_at timestamptz, sound boolean"
         run(f"create table {self.name('known')} ({known})")
         run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
-        run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz)")
+        run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz, sound boolean)")
         run(f"create table {self.name('staged')} ({declared(self.staged)})")
         for child, columns in self.shape.child_columns.items():
             body = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
@@ -232,15 +232,16 @@ class Changes:
         return int(self.workspace.rows(sql, values)[0][0])
 
     def missing(self, scope: Stamps, below: Sequence[Below] = ()) -> pa.Table:
-        """Stored rows of a scope that no walk of this run has seen: the key, and the key as text `row_key`.
+        """Stored rows of a scope that no walk of this run has seen: the key, as text `row_key`, and `living`.
 
-        Rows that are dead already count only if their load was torn, or if rows below them still live.
+        Of rows that are dead already only those that are torn, or that rows below them outlive.
         """
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         (known, values), (seen, _) = self._within(scope, "k"), self._within(scope, "s")
         return self.workspace.table(
             f"""
-            select {self.key}, to_json([{texts}])::varchar as row_key from {self.name("known")} k
+            select {self.key}, to_json([{texts}])::varchar as row_key, k.deleted_at is null as living
+            from {self.name("known")} k
             where {known} and (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
                 select 1 from {self.name("seen")} s where {seen} and {equal("s", "k", self.shape.key)})
             """,
@@ -264,7 +265,7 @@ class Changes:
             same = self.shape.key
             self.workspace.run(
                 f"""
-                insert into {self.name("dying")} select {columns_of("k", same)}, k.deleted_at
+                insert into {self.name("dying")} select {columns_of("k", same)}, k.deleted_at, k.sound
                 from {self.name("known")} k semi join gone g on {equal("g", "k", same)}
                 anti join {self.name("dying")} d on {equal("d", "k", same)}
                 """,
@@ -313,7 +314,8 @@ class Changes:
             [self.started],
         )
         seen = f"select 1 from {self.name('seen')} s where {equal('s', 'd', key)}"
-        self.workspace.run(f"delete from {self.name('dying')} d where exists ({seen})")
+        dead = "d.deleted_at is not null and d.sound"  # ended before, and only here for the rows below it
+        self.workspace.run(f"delete from {self.name('dying')} d where {dead} or exists ({seen})")
         return self._counts()
 
     def _counts(self) -> Counts:
@@ -323,5 +325,7 @@ class Changes:
                 count(*) filter (ends) from {self.name("changed")}
             """
         )[0]
-        dying = self.workspace.rows(f"select count(*) from {self.name('dying')}")[0][0]
-        return Counts(inserted, updated, ended + dying)
+        ((dying, torn),) = self.workspace.rows(
+            f"select count(*) filter (deleted_at is null), count(deleted_at) from {self.name('dying')}"
+        )
+        return Counts(inserted, updated + torn, ended + dying)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sources.posthog.changes import Below
-from sources.posthog.listing import Listed, Scope
+from sources.posthog.listing import Listed, Position, Scope
 from sources.posthog.walk import Walker
 
 TWICE_AT_ONCE = 50
@@ -24,16 +24,24 @@ FUSE_ROWS, FUSE_SHARE = 20, 0.2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which deaths are held, and why."""
+    """Which deaths are held, why, and whether the next run may believe them if it finds the same."""
 
     held: frozenset[str] = frozenset()
     reason: str = ""
+    passing: bool = False
+
+    @property
+    def detail(self) -> str:
+        """What a person is told."""
+        later = "the next run believes them if it finds the same, " if self.passing else ""
+        return f"{len(self.held)} deletes held: {self.reason}; {later}`hogsync sync --accept-deletes` believes them now"
 
 
 def read_scope(walker: Walker, scope: Scope, below: Sequence[Below] = ()) -> list[Listed]:
     """Read a scope's lists and end the rows that are gone."""
     listed = [walker.read(listing) for listing in scope.listings]
-    if scope.endpoint.mortal and walker.fingerprint is not None and all(one.complete for one in listed):
+    believable = scope.endpoint.mortal and walker.sees(scope.endpoint) is not None
+    if believable and all(one.complete for one in listed):
         _conclude(walker, scope, listed, below)
     for one in listed:
         if one.status == "read":
@@ -52,12 +60,15 @@ def _conclude(walker: Walker, scope: Scope, listed: list[Listed], below: Sequenc
         if not all(one.complete for one in listed):
             return
         missing = changes.missing(scope.stamps, below)
-    keys = missing["row_key"].to_pylist()
-    verdict = _verdict(walker, scope, listed, frozenset(keys))
+    keys, living = missing["row_key"].to_pylist(), missing["living"].to_pylist()
+    verdict = _verdict(
+        walker, scope, listed, frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
+    )
     changes.end(missing.filter(pa.array([key not in verdict.held for key in keys], pa.bool_())))
-    listed[0].held_keys = tuple(sorted(verdict.held))
-    listed[0].held = len(verdict.held)
-    listed[0].detail = verdict.reason or listed[0].detail
+    first = listed[0]
+    first.held = len(verdict.held)
+    first.held_keys = tuple(sorted(verdict.held)) if verdict.passing else ()
+    first.detail = verdict.detail if verdict.held else first.detail
 
 
 def _looked_twice(listed: Sequence[Listed]) -> bool:
@@ -67,27 +78,31 @@ def _looked_twice(listed: Sequence[Listed]) -> bool:
 def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozenset[str]) -> Verdict:
     if not missing or walker.rules.accept_deletes:
         return Verdict()
-    path = listed[0].listing.path
-    known = walker.memory.position(path)
+    known = walker.memory.position(listed[0].listing.path)
     if known and known.fingerprint not in (None, walker.sees(scope.endpoint)):
-        return Verdict(
-            missing,
-            f"{len(missing)} deletes held: the key is not the one that saw these rows, or it may see less now; "
-            "`hogsync sync --accept-deletes` believes them",
-        )
-    fresh = missing - walker.memory.held(path)
+        reason = "the key is not the one that saw these rows, or it may see less now"
+        return Verdict(missing, reason)
+    if any(one.last.gap > 0 and _new_gap(walker.memory.position(one.listing.path)) for one in listed):
+        return Verdict(missing, "PostHog counts more rows than it lists, and these may be among them")
+    fresh = missing - walker.memory.held(listed[0].listing.path)
     reason = _too_sudden(walker, scope, listed, len(fresh))
-    if not fresh or not reason:
-        return Verdict()
-    advice = "the next run believes them if it finds the same, `hogsync sync --accept-deletes` at once"
-    return Verdict(fresh, f"{len(fresh)} deletes held: {reason}; {advice}")
+    return Verdict(fresh, reason, passing=True) if fresh and reason else Verdict()
+
+
+def _new_gap(known: Position | None) -> bool:
+    """Whether rows went missing when the gap came, or are missing since: they may have slipped into it."""
+    return known is None or known.last_complete_at != known.last_walk_at or known.held > 0
 
 
 def _too_sudden(walker: Walker, scope: Scope, listed: list[Listed], fresh: int) -> str:
     """Why deaths that no earlier run has seen are not believed yet; empty if they are."""
-    if not any(one.last.distinct for one in listed):
-        return "the list is empty all at once"
+    if any(_emptied(walker.memory.position(one.listing.path), one) for one in listed):
+        return "a list is empty all at once"
     if fresh > FUSE_ROWS and fresh > FUSE_SHARE * walker.changes[scope.endpoint.table].living(scope.stamps):
         return "so many at once"
     pages = sum(one.last.pages for one in listed)
     return "seen by one walk only" if pages > TWICE_AT_ONCE and not _looked_twice(listed) else ""
+
+
+def _emptied(known: Position | None, one: Listed) -> bool:
+    return not one.last.distinct and (known is None or known.rows > 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,11 +26,11 @@ DEFAULTS: Mapping[str, Mode] = {
     "customer": "drop",
 }
 
-# Names end in the credential word ("api_token", "secretKey"), so that "token_count" or "has_password" stay.
+# Words that make a name a credential's wherever they stand, and words that do so at its end: "token_count" stays.
 _SECRET_NAME = re.compile(
-    r"(token|secret|secrets|password|passwords|passwd|passphrase|credential|credentials|private_?key|api_?key"
-    r"|access_?key|secret_?key|signing_?key|webhook(_?url)?|client_?secret|certificate|x509_?cert|challenge"
-    r"|signature|authorization|bearer|dsn|connection_string)$",
+    r"secret|passw(or)?d|passphrase|credential|private_?key|api_?key|access_?key|signing_?key|webhook|bearer"
+    r"|(token|certificate|x509_?cert|challenge|signature|authorization|dsn|connection_string)s?$"
+    r"|(^|_)(access|api|auth|refresh|bot)_?token",
     re.IGNORECASE,
 )
 _FLAG_NAME = re.compile(r"^(has|is|uses|needs|requires)_", re.IGNORECASE)
@@ -44,6 +44,7 @@ _SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"]*@)?([^/\s\"?#]+)[^\s\"]*", re.IGNORECASE)
 _USER = frozenset({"id", "uuid", "email", "first_name"})
 
 
@@ -86,30 +87,26 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Cleans one JSON field at every depth; users inside it are lifted out, the field keeps their ids."""
+    """Cleans one field's value at every depth; users inside it are lifted out, the field keeps their ids."""
 
     policy: Policy
     field: Field
-    literals: Mode
+    literals: Mode = "keep"
     """What becomes of the values under `field.literals`."""
-    addresses: Mode
-    """What becomes of e-mail addresses in its strings."""
+    addresses: Mode = "keep"
+    """What becomes of e-mail addresses, in strings and in names."""
 
     def clean(self, value: Any, lift: Lift) -> Any:
         """The value as it may be stored; one Python frame a level, so that 900 levels pass."""
         if isinstance(value, str):
-            return self.policy.redact(value.replace("\0", ""), self.addresses)
+            return self._text(value)
         if is_user(value):
             lift(value)
             return {"id": value["id"]}
         if isinstance(value, dict):
             cleaned = {}
-            for name, inner in value.items():
-                if self._stays(name, inner):
-                    hidden = name in self.field.literals and self.literals == "hash"
-                    cleaned[name.replace("\0", "")] = (
-                        self._hashed(inner) if hidden else self.clean(inner, lift)
-                    )
+            for name, inner, literal in self._members(value):
+                cleaned[name] = self._hidden(inner) if literal else self.clean(inner, lift)
             return cleaned
         if isinstance(value, list):
             kept = []
@@ -119,26 +116,63 @@ class Scrubber:
             return kept
         return value
 
-    def _stays(self, name: str, value: Any) -> bool:
-        if name in self.field.noise or is_secret(name, value):
-            return False
-        return not (name in self.field.literals and self.literals == "drop")
+    def _members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+        """The members of an object that stay, each with its clean name and whether it is a literal."""
+        literals = self._literal_names(value)
+        for name, inner in value.items():
+            literal = name in literals
+            if name in self.field.noise or is_secret(name, inner) or (literal and self.literals == "drop"):
+                continue
+            yield self._text(name), inner, literal
 
-    def _hashed(self, value: Any) -> Any:
+    def _text(self, text: str) -> str:
+        """Without NUL and, as the settings say, addresses; where recipients are spoken of, of a URL only its host.
+
+        A webhook's URL is a credential, and errors quote it.
+        """
+        plain = text.replace("\0", "")
+        if self.field.privacy == "recipient" and "://" in plain:
+            plain = _URL.sub(r"\1\2", plain)
+        return self.policy.redact(plain, self.addresses)
+
+    def _literal_names(self, value: dict[str, Any]) -> Collection[str]:
+        """The names in an object under which a customer's own data stands.
+
+        In a filter that is `value`; in a HogQL filter its text, under `key`; in cohorts of old, whose properties are
+        plain objects, everything.
+        """
+        names = self.field.literals
+        if not names:
+            return names
+        if value.get("type") == "hogql":
+            return (*names, "key")
+        old = isinstance(value.get("properties"), dict) and "values" not in value["properties"]
+        return (*names, "properties") if old else names
+
+    def _hidden(self, value: Any) -> Any:
+        """A customer's data, hashed leaf by leaf unless it is kept."""
+        if self.literals == "keep":
+            return self.clean(value, _forget)
         if isinstance(value, list):
-            return [self._hashed(inner) for inner in value]
+            return [self._hidden(inner) for inner in value]
         if isinstance(value, dict):
-            return {name: self._hashed(inner) for name, inner in value.items()}
+            return {name: self._hidden(inner) for name, inner in value.items()}
         return value if value is None or isinstance(value, bool) else self.policy.hash(str(value))
+
+
+def _forget(_person: dict[str, Any]) -> None:
+    """Leave a person behind: what a customer's own data calls a user is no colleague."""
 
 
 def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
     """The addresses in `a@x.com,b@y.com`, a Slack channel, a webhook URL, or PostHog's list of recipient results.
 
-    Each is `{"kind", "domain", "address", …}`; a webhook's URL is a credential, so only its host is left of it.
+    Each is `{"kind", "domain", "address", …}`. A webhook's or Teams' target is a credential, of which only the host is
+    left; only lists of e-mail addresses are split.
     """
     if isinstance(value, str):
-        entries = [{"recipient": part.strip()} for part in value.split(",") if part.strip()]
+        parts = value.split(",") if kind in {None, "email"} and "://" not in value else [value]
+        entries = [{"recipient": part.strip()} for part in parts if part.strip()]
     elif isinstance(value, list):
         entries = [entry if isinstance(entry, dict) else {"recipient": str(entry)} for entry in value]
     else:
@@ -150,9 +184,10 @@ def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
     address = str(entry.get("recipient") or "").replace("\0", "")
     rest = {name: value for name, value in entry.items() if name not in {"recipient", "status"}}
     found = {"status": entry.get("status"), "detail": rest or None}
-    if "://" in address:
-        host = address.split("://", 1)[1].split("/", 1)[0].rpartition("@")[2]
-        return {**found, "kind": kind or "webhook", "domain": host or None, "address": None}
+    if url := _URL.search(address):
+        return {**found, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
+    if kind not in {None, "email", "slack"}:
+        return {**found, "kind": kind, "domain": None, "address": None}
     domain = address.rpartition("@")[2].lower() if "@" in address else None
     return {
         **found,

@@ -123,7 +123,7 @@ class Shape:
             self.columns[f"{declared.name}_id"] = declared.type
             return self._embedded(declared)
         self.columns[declared.name] = declared.type
-        misfits = Scrubber(self.policy, declared, "keep", "keep")
+        misfits = Scrubber(self.policy, declared)
         return self._value(declared.name, self._converter(declared, mode == "hash"), misfits)
 
     def _value(self, name: str, convert: Callable[[Any, Row], Any], scrub: Scrubber) -> Handler:
@@ -146,7 +146,7 @@ class Shape:
 
     def _embedded(self, declared: Field) -> Handler:
         """Keeps the id of an embedded object; a person's object is lifted out."""
-        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared, "keep", "keep")
+        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared)
         store = self._value(f"{declared.name}_id", lambda value, _row: convert(value), scrub)
 
         def lift(value: Any, row: Row) -> None:
@@ -177,7 +177,7 @@ class Shape:
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
-        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared, "keep", "keep")
+        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared)
 
         def split(value: Any, row: Row) -> None:
             found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
