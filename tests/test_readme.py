@@ -9,7 +9,7 @@ import pytest
 
 from destinations.trial import READY_MADE
 from pipelines import errors
-from pipelines.cli import app
+from pipelines.commands import app
 from sources.posthog.tables import overview
 
 ROOT = Path(__file__).parents[1]

@@ -357,6 +357,17 @@ def test_an_interrupted_sync_tells_its_recorded_id_in_json(sandbox: Callable[...
     assert stored("select run_id from posthog._hogsync_runs") == [(told["run_id"],)]
 
 
+@pytest.mark.parametrize("delay", [0.1, 0.2, 0.4, 0.8])
+def test_ctrl_c_is_no_traceback_before_anything_has_begun(posthog: Sandbox, delay: float) -> None:
+    with started("sync", "cohorts", **at(posthog)) as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        err = process.stderr.read()
+    assert "pipelines" not in err  # Python's own start, before our first line, may say what it likes
+    assert process.returncode in {130, -signal.SIGINT}
+
+
 def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
     with holding("hogsync.duckdb"):

@@ -1,0 +1,279 @@
+"""The words of the command line: `hogsync sync`, `check`, `tables`, `query`, `sandbox`, `schedule`.
+
+Typer only reads them; each command answers with a job, which is run where every way out is one sentence and one exit
+code. Nothing heavy is imported before a job needs it.
+"""
+
+# ruff: noqa: FBT002  a flag of the command line is a boolean parameter with a default
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.errors import Interrupted, UsageError
+from pipelines.screen import printable, rendered, say, say_json
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.sync import Outcome, Selection
+
+Job = Callable[[], int]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+app = typer.Typer(
+    name="hogsync",
+    help="Sync PostHog's admin metadata into DuckDB or Postgres.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def read(words: list[str]) -> Job | int:
+    """What the words ask for: a job, or an exit code where Typer has answered already."""
+    asked: Job | int = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
+    if asked == Interrupted.exit_code:  # Typer's word for Ctrl-C while it reads
+        raise KeyboardInterrupt
+    return asked
+
+
+@app.callback(invoke_without_command=True)
+def _hogsync(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  read off the words, which may not even be readable
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        say(f"hogsync {version_of('hogsync')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise UsageError("Name a command, such as `hogsync sync`; `hogsync --help` lists them.")
+
+
+@app.command()
+def sync(  # noqa: PLR0917  Typer reads options off parameters
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
+    project: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
+    accept_deletes: Annotated[
+        bool, typer.Option("--accept-deletes", help="Believe deletes that are held.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare, write nothing.")] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Sync a practice PostHog into sandbox.duckdb.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> Job:
+    """Bring the warehouse up to date with PostHog."""
+
+    def job() -> int:
+        from pipelines.sync import Selection
+
+        display = sys.stderr.isatty() and not (quiet or as_json)
+        level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
+        settings = _ready(level, bare=display)
+        selection = Selection(
+            tables=_selected(settings, tables or [], group),
+            projects=tuple(project or ()),
+            full=full,
+            accept_deletes=accept_deletes,
+            dry_run=dry_run,
+        )
+        with _posthog(settings, sandbox=sandbox) as place:
+            outcome = _synced(place, selection, display=display)
+            _show(outcome, place, as_json=as_json, quiet=quiet, dry_run=dry_run)
+        return outcome.exit_code
+
+    return job
+
+
+@app.command()
+def check(as_json: AsJson = False) -> Job:
+    """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
+
+    def job() -> int:
+        from pipelines.check import check as checked
+
+        marks = {True: "✓", False: "✗", None: "·"}
+        report = checked(_ready(logging.WARNING, bare=True))
+        if as_json:
+            say_json(report.as_json())
+        else:
+            say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
+        return report.exit_code
+
+    return job
+
+
+@app.command()
+def tables(as_json: AsJson = False) -> Job:
+    """List the tables that can be synced."""
+
+    def job() -> int:
+        from sources.posthog.tables import overview
+
+        rows = overview()
+        if as_json:
+            say_json({"tables": rows})
+            return 0
+        from rich.table import Table
+
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for heading, unfolded in (
+            ("table", True),
+            ("key", False),
+            ("plan", True),
+            ("scope", True),
+            ("meaning", False),
+        ):
+            shown.add_column(heading, no_wrap=unfolded)
+        for row in rows:
+            shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
+        say(rendered(shown))
+        return 0
+
+    return job
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="For instance: select * from cohorts")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
+
+    def job() -> int:
+        from pipelines.query import ask
+
+        settings = _ready(logging.WARNING, bare=True)
+        answer = ask(settings.for_sandbox(settings.origin, "") if sandbox else settings, sql)
+        if as_json:
+            say_json(answer.as_json())
+        else:
+            say(answer.shown())
+        return 0
+
+    return job
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
+    size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
+) -> Job:
+    """Run a PostHog to practise on, until Ctrl-C."""
+
+    def job() -> int:
+        from pipelines import stopping
+        from sources.sandbox import start
+
+        stopping.listen()
+        try:
+            running = start(port, seed, size)
+        except RuntimeError:  # its own words are on stderr already
+            return UsageError.exit_code
+        with running:
+            say(_invitation(running.url, running.key))
+            try:
+                return running.process.wait()
+            except KeyboardInterrupt:
+                return 0
+
+    return job
+
+
+def _invitation(url: str, key: str) -> str:
+    return (
+        f"A PostHog to practise on listens at {url} until Ctrl-C; in another terminal:\n\n"
+        f"export POSTHOG_HOST={url}\nexport POSTHOG_PERSONAL_API_KEY={key}\n\n"
+        "Give it a warehouse of its own (WAREHOUSE_URL=duckdb:///practice.duckdb): a dataset holds one PostHog."
+    )
+
+
+@app.command()
+def schedule() -> Job:
+    """Sync the groups of the settings by their crontabs, until SIGTERM or Ctrl-C."""
+
+    def job() -> int:
+        from pipelines import logs, settings
+        from pipelines.schedule import run
+
+        logs.set_up()
+        loaded = settings.load()
+        logs.hide(loaded.secrets)
+        return run(loaded)
+
+    return job
+
+
+def _ready(level: int, *, bare: bool) -> Settings:
+    """The settings, with logs set up, secrets hidden and signals listened to."""
+    from pipelines import logs, settings, stopping
+
+    stopping.listen()
+    logs.set_up(level, bare=bare)
+    loaded = settings.load()
+    logs.hide(loaded.secrets)
+    return loaded
+
+
+@contextmanager
+def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
+    """The settings with a PostHog behind them: the one that is set, or a sandbox for as long as the block runs."""
+    if not sandbox:
+        yield settings
+        return
+    from pipelines.logs import hide
+    from sources.sandbox import start
+
+    with start() as running:
+        hide([running.key])
+        yield settings.for_sandbox(running.url, running.key)
+
+
+def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple[str, ...]:
+    """The tables that were named, or those of a group; empty for the settings' own selection."""
+    if group is None:
+        return tuple(tables)
+    if tables:
+        raise UsageError("Name either tables or --group, not both.")
+    if group not in settings.groups:
+        from pipelines.layers import did_you_mean
+
+        raise UsageError(f"There is no group {group!r} in the settings{did_you_mean(group, settings.groups)}")
+    return settings.groups[group].tables
+
+
+def _synced(settings: Settings, selection: Selection, *, display: bool) -> Outcome:
+    from pipelines import report
+    from pipelines.sync import sync as run
+
+    with report.progress(display=display) as observer:
+        outcome = run(settings, selection, [observer])
+    if not display:
+        report.log_tables(outcome)
+    return outcome
+
+
+def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, dry_run: bool) -> None:
+    from pipelines import report
+
+    if as_json:
+        say_json(report.as_json(outcome))
+    elif not quiet:
+        say(report.shown(outcome, settings, dry_run=dry_run))
+    elif outcome.exit_code:
+        say(report.summary(outcome, dry_run=dry_run), sys.stderr)
