@@ -62,7 +62,6 @@ class DuckDB(Warehouse):
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
-        self._connection.execute("set TimeZone = 'UTC'")
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         new = not self.path.exists()
@@ -71,7 +70,9 @@ class DuckDB(Warehouse):
                 duckdb.connect(
                     str(self.path), config={"storage_compatibility_version": READABLE_SINCE}
                 ).close()
-        return duckdb.connect(str(self.path))
+        connection = duckdb.connect(str(self.path))
+        connection.execute("set TimeZone = 'UTC'")
+        return connection
 
     def _close(self) -> None:
         self._db.close()
@@ -98,7 +99,8 @@ class DuckDB(Warehouse):
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow."""
-        yield from self._db.sql(sql).to_arrow_reader(100_000)
+        with self._told():
+            yield from self._db.sql(sql).to_arrow_reader(100_000)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
         """Rows `t` of a table that agree with one of the keys in the keys' columns."""
@@ -106,7 +108,8 @@ class DuckDB(Warehouse):
         self._db.register("wanted_keys", keys)
         try:
             sql = f"select {select} from {self.name(table)} t semi join wanted_keys on {same}"
-            return self._db.sql(sql).to_arrow_table()
+            with self._told():
+                return self._db.sql(sql).to_arrow_table()
         finally:
             self._db.unregister("wanted_keys")
 
@@ -128,13 +131,14 @@ class DuckDB(Warehouse):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A context in which statements commit together."""
-        self._db.execute("begin")
+        self.execute("begin")
         try:
             yield
         except BaseException:
-            self._db.execute("rollback")
+            with suppress(WarehouseUnavailable):  # a full disk has rolled it back already
+                self.execute("rollback")
             raise
-        self._db.execute("commit")
+        self.execute("commit")
 
 
 def _is_locked(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -37,6 +37,7 @@ class Postgres(Warehouse):
         self._dsn = dsn
         self._connection: Any = None
         self._arrow: Any = None
+        self._indexes: set[str] | None = None
 
     def destination(self) -> Any:
         """The dlt destination on the same database; dlt wants a password even where the server wants none."""
@@ -65,7 +66,7 @@ class Postgres(Warehouse):
         self._connection.close()
         if self._arrow is not None:
             self._arrow.close()
-        self._connection = self._arrow = None
+        self._connection = self._arrow = self._indexes = None
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -138,16 +139,22 @@ class Postgres(Warehouse):
         try:
             yield
         except BaseException:
-            self.execute("rollback")
+            with suppress(WarehouseUnavailable):  # a lost connection has rolled it back already
+                self.execute("rollback")
             raise
         self.execute("commit")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""
-        name = quoted(f"{table}__key"[:63])
-        self.execute(
-            f"create unique index if not exists {name} on {self.name(table)} ({', '.join(map(quoted, key))})"
-        )
+        if self._indexes is None:
+            sql = "select indexname from pg_indexes where schemaname = %s"
+            self._indexes = {name for (name,) in self.rows(sql, [self.dataset])}
+        name = f"{table}__key"[:63]
+        if name not in self._indexes:
+            columns = ", ".join(map(quoted, key))
+            self.execute(
+                f"create unique index if not exists {quoted(name)} on {self.name(table)} ({columns})"
+            )
 
 
 def _credentials(dsn: str) -> Any:

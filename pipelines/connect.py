@@ -9,7 +9,9 @@ from typing import Any
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.layers import did_you_mean
 from pipelines.settings import Settings
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.client import Client, Patience, Rate
 from sources.posthog.privacy import Policy
 
@@ -47,11 +49,29 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 
 def policy(settings: Settings) -> Policy:
-    """What may be stored of which class of data."""
+    """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense."""
     privacy = settings.privacy
     modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
+    for name, mode in privacy.columns.items():
+        _refuse_senseless(name, mode)
     key = settings.hash_key_bytes()
     return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=key)
+
+
+def _refuse_senseless(name: str, mode: str) -> None:
+    """UsageError for a column that there is not, that is part of a key, or that no hash fits into."""
+    table, _, column = name.partition(".")
+    endpoints = {**ENDPOINTS, PEOPLE.table: PEOPLE}
+    where = f"[privacy.columns] {name}"
+    if table not in endpoints:
+        raise UsageError(f"{where}: there is no table {table}{did_you_mean(table, list(endpoints))}")
+    fields = {declared.name: declared for declared in endpoints[table].fields}
+    if column not in fields:
+        raise UsageError(f"{where}: {table} has no column {column}{did_you_mean(column, list(fields))}")
+    if column in endpoints[table].key:
+        raise UsageError(f"{where}: {column} is part of the key of {table} and must be kept.")
+    if mode == "hash" and fields[column].type not in {"text", "json"}:
+        raise UsageError(f"{where}: a {fields[column].type} column cannot hold a hash; keep or drop it.")
 
 
 @contextmanager

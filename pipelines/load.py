@@ -34,8 +34,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     if reading.written:
         _run_dlt(reading, warehouse, folder)
     for outline in outlines:
-        if outline.table not in existing:
-            warehouse.index_key(outline.table, outline.key)
+        warehouse.index_key(outline.table, outline.key)
 
 
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:

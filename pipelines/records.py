@@ -5,6 +5,7 @@ They are written by one plain transaction after the rows they speak of: they may
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,35 +32,40 @@ META, RUNS, RUN_TABLES, PATHS, HELD = (
 )
 
 
-def _columns(**types: str) -> Types:
-    return {name: type_ for type_, names in types.items() for name in names.split()}
+NAMED = "columns of "
+"""Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
+
+
+def _columns(spelled: str) -> Types:
+    return dict(column.split() for column in spelled.split(","))
 
 
 BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
-    META: (("key",), _columns(text="key value")),
+    META: (("key",), _columns("key text, value text")),
     RUNS: (
         ("run_id",),
-        _columns(text="run_id status trigger version error", timestamp="started_at finished_at"),
+        _columns(
+            "run_id text, started_at timestamp, finished_at timestamp, status text, trigger text, version text, "
+            "error text"
+        ),
     ),
     RUN_TABLES: (
         ("run_id", "table_name"),
         _columns(
-            text="run_id table_name status detail",
-            bigint="paths paths_complete paths_unavailable paths_failed requests pages rows_read inserted updated "
-            "deleted deletes_held",
-            bool="complete",
-            timestamp="watermark",
+            "run_id text, table_name text, status text, paths bigint, paths_complete bigint, "
+            "paths_unavailable bigint, paths_failed bigint, requests bigint, pages bigint, rows_read bigint, "
+            "inserted bigint, updated bigint, deleted bigint, deletes_held bigint, complete bool, "
+            "watermark timestamp, detail text"
         ),
     ),
     PATHS: (
         ("path",),
         _columns(
-            text="path table_name fingerprint",
-            timestamp="watermark open_floor last_walk_at last_complete_at",
-            bigint="rows gap held",
+            "path text, table_name text, watermark timestamp, open_floor timestamp, last_walk_at timestamp, "
+            "last_complete_at timestamp, fingerprint text, rows bigint, gap bigint, held bigint"
         ),
     ),
-    HELD: (("path", "row_key"), _columns(text="path row_key")),
+    HELD: (("path", "row_key"), _columns("path text, row_key text")),
 }
 """Each table's key and columns."""
 
@@ -93,6 +99,10 @@ class Memory(Stored):
         names = ", ".join(BOOKS[table][1])
         there = table in self.tables
         return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
+
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+        return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
 
     def position(self, path: str) -> Position | None:
         """The path's position, if it was ever read."""
@@ -145,7 +155,7 @@ def write(warehouse: Warehouse, run: Run, reading: Reading | None) -> None:
     for table, (key, columns) in BOOKS.items():
         warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
     with warehouse.transaction():
-        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version}
+        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         warehouse.upsert(META, ("key",), [{"key": k, "value": v} for k, v in facts.items()])
         warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
         warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
@@ -154,6 +164,12 @@ def write(warehouse: Warehouse, run: Run, reading: Reading | None) -> None:
         _write_held(
             warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None}
         )
+
+
+def _named(reading: Reading | None) -> dict[str, str]:
+    """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
+    shapes = {table: changes.shape for table, changes in reading.changes.items()} if reading else {}
+    return {f"{NAMED}{table}": json.dumps(shape.named) for table, shape in shapes.items() if shape.named}
 
 
 def _path_row(position: Position) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class Known(Protocol):
     def columns(self, table: str) -> Mapping[str, Type]:
         """The columns that earlier loads made."""
 
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns."""
 
@@ -57,6 +60,10 @@ class Nothing:
 
     def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
         """No columns."""
+        return {}
+
+    def named(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
+        """No names."""
         return {}
 
     def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
@@ -114,11 +121,11 @@ class Changes:
         self._take_stock()
         for child in shape.child_columns:
             self._distrust(known.torn(self.child_table(child), shape.key))
-        if not self._intact():
+        self._whole = self._intact()
+        if not self._whole:
             workspace.run(f"update {self.name('known')} set sound = false")
-        unsound = f"select 1 from {self.name('known')} where not sound limit 1"
-        self.sound = self._intact() and not workspace.rows(unsound)
-        """Whether all that is stored can be believed."""
+        self._torn_scopes = self._scopes_with("not sound")
+        self._dead_scopes = self._scopes_with("deleted_at is not null")
 
     def _create(self) -> None:
         key, run = declared(self.shape.key_columns), self.workspace.run
@@ -139,6 +146,24 @@ class Changes:
             run(f"insert into {unsorted} by name select * from stored", stored=batch)
         run(f"insert into {known} from {unsorted} order by {self.key}")
         run(f"drop table {unsorted}")
+
+    def _scopes_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
+        scope = ", ".join(map(quoted, self._scope_columns)) or "0"
+        return frozenset(
+            self.workspace.rows(f"select distinct {scope} from {self.name('known')} where {condition}")
+        )
+
+    @property
+    def _scope_columns(self) -> list[str]:
+        return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
+
+    def doubtful(self, scope: Stamps, *, revived: bool) -> bool:
+        """Whether a scope holds rows that must be written again, wherever in its list they stand.
+
+        With `revived`, dead rows too: those of a list that returned with its parent are alive again.
+        """
+        scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
+        return not self._whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""

@@ -53,7 +53,7 @@ def _conclude(walker: Walker, scope: Scope, listed: list[Listed], below: Sequenc
     changes = walker.changes[scope.endpoint.table]
     missing = changes.missing(scope.stamps, below)
     pages = sum(one.last.pages for one in listed)
-    one_moment = len(listed) == 1 and pages <= 1
+    one_moment = len(listed) == 1 and pages <= 1 and listed[0].last.gap == 0
     if missing.num_rows and not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
         for one in listed:
             walker.look(one)
@@ -72,7 +72,8 @@ def _conclude(walker: Walker, scope: Scope, listed: list[Listed], below: Sequenc
 
 
 def _looked_twice(listed: Sequence[Listed]) -> bool:
-    return all(len(one.walks) > 1 for one in listed)
+    """Whether every list was read again after all had been read; of several, each may have been read twice at once."""
+    return len(listed) == 1 and len(listed[0].walks) > 1
 
 
 def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozenset[str]) -> Verdict:

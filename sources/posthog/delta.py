@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Type
-from sources.posthog.workspace import columns_of, present
+from sources.posthog.workspace import columns_of, declared, present
 
 STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
 """The columns that every table ends with."""
@@ -78,41 +78,48 @@ def _rows(changes: Changes) -> Iterator[pa.Table]:
 
 def _child_rows(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
     """Child rows that differ from the stored ones under every parent that is written, and the ends of others."""
-    with changes.workspace.lock:
-        _line_up(changes, outline)
-        parts = (_changed_children(changes, outline), _ended_children(changes, outline))
-    yield from (part for part in parts if part.num_rows)
+    _line_up(changes, outline)
+    yield from _changed_children(changes, outline)
+    yield from _ended_children(changes, outline)
 
 
 def _line_up(changes: Changes, outline: Outline) -> None:
     """Put side by side the written parents, the children they shall have and those they have."""
-    run, key = changes.workspace.run, changes.key
-    changed, dying = changes.name("changed"), changes.name("dying")
+    run, key, name = changes.workspace.run, changes.key, changes.name
     run(
         f"""
-        create or replace temp table parents as select {key}, deleted_at from {changed}
-        union all select {key}, coalesce(deleted_at, ?) from {dying}
+        create table {name("parents", outline.child)} as select {key}, deleted_at from {name("changed")}
+        union all select {key}, coalesce(deleted_at, ?) from {name("dying")}
         """,
         [changes.started],
     )
     run(
         f"""
-        create or replace temp table wanted as select w.* exclude (_sequence)
-        from {changes.name("staged", outline.child)} w join {changed} using (_sequence)
+        create table {name("wanted", outline.child)} as select w.* exclude (_sequence)
+        from {name("staged", outline.child)} w join {name("changed")} using (_sequence)
         """
     )
-    stored_before = f"select {key} from {changed} where stored union all select {key} from {dying}"
-    stored = changes.known.rows(outline.table, changes.workspace.table(stored_before))
-    existing = present({**outline.columns, "_sound": "bool"}, stored.column_names, "t")
-    run(f"create or replace temp table existing as select {existing} from stored t", stored=stored)
+    columns: dict[str, Type] = {**outline.columns, "_sound": "bool"}
+    run(f"create table {name('existing', outline.child)} ({declared(columns)})")
+    stored_before = (
+        f"select {key} from {name('changed')} where stored union all select {key} from {name('dying')}"
+    )
+    for keys in changes.workspace.batches(stored_before):
+        stored = changes.known.rows(outline.table, keys)
+        there = present(columns, stored.column_names, "t")
+        run(
+            f"insert into {name('existing', outline.child)} by name select {there} from stored t",
+            stored=stored,
+        )
 
 
-def _changed_children(changes: Changes, outline: Outline) -> pa.Table:
-    return changes.workspace.table(
+def _changed_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
+    name = changes.name
+    return changes.workspace.batches(
         f"""
         select {_own(outline, "w")}, ?::timestamptz as _synced_at, p.deleted_at as _deleted_at, w._row_hash
-        from wanted w join parents p using ({changes.key})
-        left join existing e using ({changes.key}, position)
+        from {name("wanted", outline.child)} w join {name("parents", outline.child)} p using ({changes.key})
+        left join {name("existing", outline.child)} e using ({changes.key}, position)
         where not (coalesce(e._sound, false) and e._row_hash = w._row_hash
             and (e._deleted_at is null) = (p.deleted_at is null))
         """,
@@ -120,13 +127,14 @@ def _changed_children(changes: Changes, outline: Outline) -> pa.Table:
     )
 
 
-def _ended_children(changes: Changes, outline: Outline) -> pa.Table:
-    return changes.workspace.table(
+def _ended_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
+    name = changes.name
+    return changes.workspace.batches(
         f"""
         select {_own(outline, "e")}, ?::timestamptz as _synced_at,
             coalesce(e._deleted_at, p.deleted_at, ?::timestamptz) as _deleted_at, e._row_hash
-        from existing e join parents p using ({changes.key})
-        anti join wanted w using ({changes.key}, position)
+        from {name("existing", outline.child)} e join {name("parents", outline.child)} p using ({changes.key})
+        anti join {name("wanted", outline.child)} w using ({changes.key}, position)
         where e._deleted_at is null or not coalesce(e._sound, false)
         """,
         [changes.started, changes.started],

@@ -188,7 +188,8 @@ def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
         return {**found, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
     if kind not in {None, "email", "slack"}:
         return {**found, "kind": kind, "domain": None, "address": None}
-    domain = address.rpartition("@")[2].lower() if "@" in address else None
+    mailbox = _ADDRESS.search(address)  # also inside `Bob <bob@x.org>`
+    domain = mailbox[1].lower() if mailbox else None
     return {
         **found,
         "kind": kind or ("email" if domain else None),

@@ -74,7 +74,8 @@ class Reading:
         self._levels: dict[str, int] = {}
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
-        shape = Shape(endpoint, policy, stamp_types(endpoint), self.known.columns(endpoint.table))
+        known, table = self.known, endpoint.table
+        shape = Shape(endpoint, policy, stamp_types(endpoint), known.columns(table), known.named(table))
         return Changes(self.workspace, shape, self.known, self.rules.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
@@ -284,7 +285,8 @@ class Reading:
         return delta(self.people if outline.parent == PEOPLE.table else self.changes[outline.parent], outline)
 
     def close(self) -> None:
-        """Throw the working data away."""
+        """Give back connections and throw the working data away."""
+        self.client.close()
         self.workspace.close()
         if self._own_folder:
             self._own_folder.cleanup()

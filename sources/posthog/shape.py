@@ -17,6 +17,8 @@ from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user, recipients
 from sources.posthog.values import CONVERT, Values, arrow, canonical, column_name, digest, type_of
 
+OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
+"""Columns that are none of PostHog's."""
 VARIANT = "__v_text"
 """Ends the name of the column that takes values which do not fit their own column."""
 
@@ -53,21 +55,31 @@ class Shape:
     """How one endpoint's rows become one table and its child tables, under a privacy policy."""
 
     def __init__(
-        self, endpoint: Endpoint, policy: Policy, stamps: Mapping[str, Type], stored: Mapping[str, Type]
+        self,
+        endpoint: Endpoint,
+        policy: Policy,
+        stamps: Mapping[str, Type],
+        stored: Mapping[str, Type],
+        named: Mapping[str, str] | None = None,
     ) -> None:
-        """`stamps` are the columns that the path gives, `stored` those that the table has already."""
+        """`stamps` are the columns that the path gives, `stored` those that the table has already.
+
+        `named` are the columns that undeclared fields got in earlier runs; they keep them.
+        """
         self.endpoint = endpoint
         self.policy = policy
         self.key = endpoint.key
         self.columns: dict[str, Type] = dict(stamps)
         self.child_columns: dict[str, dict[str, Type]] = {}
         self._handlers: dict[str, Handler] = {}
-        self._undeclared_names: dict[str, str] = {}
+        self.named: dict[str, str] = dict(named or {})
+        """Undeclared fields and their columns."""
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
         self._declared = frozenset(self.columns)
-        self.columns |= {n: t for n, t in stored.items() if n not in self.columns and n[0] != "_"}
+        known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
+        self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 
     @property
     def key_columns(self) -> dict[str, Type]:
@@ -249,11 +261,13 @@ class Shape:
 
     def _free_column(self, name: str, raw: Mapping[str, Any]) -> str:
         """Where names fall together the declared or plain one keeps the column, others get `__2`, `__3`."""
+        if name in self.named:
+            return self.named[name]
         plain = column_name(name)
-        taken = {column for other, column in self._undeclared_names.items() if other != name} | self._declared
+        taken = set(self.named.values()) | self._declared
         taken |= {plain} if plain in raw and plain != name else set()
         found = next(c for i in range(1, 1000) if (c := plain if i == 1 else f"{plain}__{i}") not in taken)
-        self._undeclared_names[name] = found
+        self.named[name] = found
         return found
 
 

@@ -114,12 +114,12 @@ class Walker:
         endpoint, known = listing.endpoint, self.memory.position(listing.path)
         if endpoint.plan != "stream" or self.rules.full or known is None or known.watermark is None:
             return None
-        if not self.changes[endpoint.table].sound:
-            return None  # what has to be written again may lie below any floor
         due = self.rules.started - self.rules.full_every
         if known.last_complete_at is None or known.last_complete_at <= due:
             return None
         fanned_out = any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
+        if self.changes[endpoint.table].doubtful(listing.stamps, revived=fanned_out):
+            return None
         if known.rows <= SHORT * endpoint.page_size and not fanned_out:
             return None
         return min(known.watermark - endpoint.lookback, known.open_floor or known.watermark)
@@ -149,24 +149,24 @@ class Walker:
     # -- remembering
 
     def position(self, listed: Listed) -> Position:
-        """Where the list stands after this run; a walk that failed leaves it where it stood."""
+        """Where the list stands after this run.
+
+        What a walk proved (rows, gap, deaths held) stands together with the key that proved it: a walk under another
+        key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
+        """
         listing, walk = listed.listing, listed.last
+        sees = self.sees(listing.endpoint)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
         after = replace(before, watermark=newest, open_floor=walk.open_floor, last_walk_at=self.rules.started)
-        if walk.whole:
-            after = replace(after, gap=walk.gap, rows=walk.distinct)
-        if self.fingerprint is None and listing.endpoint.mortal:
+        if not walk.whole or (sees is None and listing.endpoint.mortal):
             return after
-        sees = self.sees(listing.endpoint)
-        other_key = not self.rules.accept_deletes and before.fingerprint not in (None, sees)
-        if listed.complete:
-            after = replace(after, last_complete_at=self.rules.started, held=listed.held)
-        if walk.whole and not (other_key and (listed.held or not listed.complete)):
-            # What another key's walks proved stays the measure until its deletes are accepted.
-            after = replace(after, fingerprint=sees)
-        return after
+        same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
+        if not same_key and (listed.held or not listed.complete):
+            return after
+        after = replace(after, rows=walk.distinct, gap=walk.gap, held=listed.held, fingerprint=sees)
+        return replace(after, last_complete_at=self.rules.started) if listed.complete else after
 
 
 def _stamped(raw: Any, listing: Listing) -> tuple[Any, Stamps]:

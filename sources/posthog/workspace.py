@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from sources.posthog.endpoint import Type
+from sources.posthog.errors import Stopped
 
 SQL_TYPES: Mapping[Type, str] = {
     "bigint": "BIGINT",
@@ -37,6 +38,7 @@ class Workspace:
         }.items():
             self._connection.execute(f"set global {name} = {literal(value)}")
         self.lock = threading.RLock()
+        self._closed = False
 
     def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
         """Execute one statement, Arrow data at hand under the given names."""
@@ -59,13 +61,17 @@ class Workspace:
         return (pa.Table.from_batches([batch]) for batch in reader)
 
     def close(self) -> None:
-        """Forget everything."""
-        self._connection.close()
+        """Forget everything; a thread that is still reading ends by Stopped."""
+        with self.lock:
+            self._closed = True
+            self._connection.close()
 
     @contextmanager
     def _offered(self, tables: Mapping[str, Any]) -> Iterator[None]:
         """Arrow data under its names for one statement; afterwards the names, and the memory, are free again."""
         with self.lock:
+            if self._closed:
+                raise Stopped("The run is being stopped.")
             for name, data in tables.items():
                 self._connection.register(name, data)
             try:

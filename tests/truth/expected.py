@@ -91,6 +91,7 @@ DROPPED_INSIDE = {
     "query": ("value", "values", "query"),
     "content_snapshot": ("query_results",),
 }
+URL = re.compile(r"(https?://[^/\s]+)\S*")
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 
 
@@ -234,6 +235,7 @@ class Hidden:
             return [self.addresses(inner) for inner in value]
         if not isinstance(value, str):
             return value
+        value = URL.sub(r"\1", value)  # a webhook's URL is a credential: only its host is told
         return ADDRESS.sub(lambda found: f"{self.hash(found[0])}@{found[0].partition('@')[2]}", value)
 
     def recipients(self, value: str | list[Row], kind: str) -> list[Row]:
