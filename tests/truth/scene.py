@@ -39,18 +39,19 @@ class Scene:
         **asked: Any,
     ) -> Outcome:
         """One sync, as the command line would run it."""
-        settings = load(
-            {
-                "POSTHOG_HOST": self.posthog.url,
-                "POSTHOG_PERSONAL_API_KEY": key or self.posthog.key,
-                "WAREHOUSE_URL": self.url,
-                "HOGSYNC_HASH_KEY": HASH_KEY,
-                "HOGSYNC_HOME": str(self.home),
-                "HOGSYNC_LISTS": lists or {},
-                "HOGSYNC_PRIVACY": privacy or {},
-            }
-        )
-        return sync(settings, Selection(tables=tables, **asked), observers)
+        given = self.settings(key, HOGSYNC_LISTS=lists or {}, HOGSYNC_PRIVACY=privacy or {})
+        return sync(load(given), Selection(tables=tables, **asked), observers)
+
+    def settings(self, key: str = "", **more: Any) -> dict[str, Any]:
+        """This company and this warehouse, as settings."""
+        return {
+            "POSTHOG_HOST": self.posthog.url,
+            "POSTHOG_PERSONAL_API_KEY": key or self.posthog.key,
+            "WAREHOUSE_URL": self.url,
+            "HOGSYNC_HASH_KEY": HASH_KEY,
+            "HOGSYNC_HOME": str(self.home),
+            **more,
+        }
 
     def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
         """What PostHog shows now, as rows."""

@@ -1,0 +1,105 @@
+"""Syncs that kill themselves: `python -m tests.truth.doomed` takes orders on stdin and answers with exit codes.
+
+An order is one line of JSON: `settings`, `tables`, `projects`, and when to die: just before the `number`th event of a
+`kind`, which is a `request` to PostHog, a change to a `file` of the run's folder, or a `statement` to the warehouse.
+A sync that lives writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork of this
+process, which has imported everything already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+
+from destinations.duckdb import DuckDB
+from destinations.postgres import Postgres
+from pipelines.settings import load
+from pipelines.sync import Selection, sync
+from sources.posthog.client import Client
+
+WRITING = os.O_WRONLY | os.O_RDWR
+FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+OURS = ("execute", "rows", "batches", "matching", "upsert")
+THEIRS = ("execute_query", "begin_transaction", "commit_transaction")
+WATCHED: dict[type, tuple[str, tuple[str, ...]]] = {
+    DuckDB: ("statement", OURS),
+    Postgres: ("statement", OURS),
+    DuckDbSqlClient: ("statement", THEIRS),
+    Psycopg2SqlClient: ("statement", THEIRS),
+    Client: ("request", ("_exchange",)),
+}
+
+
+class Doom:
+    """Counts the events of all threads; the fatal one is the last."""
+
+    def __init__(self, kind: str, number: int) -> None:
+        self.fatal = (kind, number)
+        self.met: Counter[str] = Counter()
+        self.told: list[tuple[str, str]] = []
+        self.lock = threading.RLock()
+
+    def meet(self, kind: str, what: str) -> None:
+        with self.lock:
+            self.met[kind] += 1
+            self.told.append((kind, what))
+            if self.fatal == (kind, self.met[kind]):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Be told of every event from now on."""
+        for owner, (kind, names) in WATCHED.items():
+            for name in names:
+                setattr(owner, name, self._watched(getattr(owner, name), kind))
+        sys.addaudithook(self._audit)
+
+    def _watched(self, function: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        @wraps(function)
+        def watched(*words: Any, **named: Any) -> Any:
+            self.meet(kind, f"{function.__qualname__} {str(words[1:2])[:80]}")
+            return function(*words, **named)
+
+        return watched
+
+    def _audit(self, event: str, words: tuple[Any, ...]) -> None:
+        writes = event == "open" and isinstance(words[2], int) and words[2] & WRITING
+        if (event in FILES or writes) and "/runs/" in str(words[0]):
+            self.meet("file", f"{event} {words[0]}")
+
+
+def run(order: dict[str, Any]) -> None:
+    """One sync, up to its event."""
+    doom = Doom(order["kind"], order["number"])
+    doom.watch()
+    sync(load(order["settings"]), Selection(tables=tuple(order["tables"]), projects=tuple(order["projects"])))
+    Path(order["told"]).write_text(json.dumps(doom.told))
+
+
+def main() -> None:
+    """Take orders until there are no more."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                run(json.loads(line))
+                code = 0
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
