@@ -147,16 +147,19 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str]) -> None:
     warehouse.upsert(META, key, [{"key": name, "value": value} for name, value in meta.items()])
 
 
-def write(warehouse: Warehouse, run: Run, reading: Reading | None) -> None:
-    """Record a run, and where its lists stand; needs the warehouse open and its rows loaded."""
+def write(
+    warehouse: Warehouse, run: Run, reading: Reading | None, facts: Mapping[str, str] | None = None
+) -> None:
+    """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded."""
     results = list(reading.results.values()) if reading else []
     listed = [one for result in results for one in result.listed if one.position]
     existing = warehouse.columns()
     for table, (key, columns) in BOOKS.items():
         warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
     with warehouse.transaction():
-        facts = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
-        warehouse.upsert(META, ("key",), [{"key": k, "value": v} for k, v in facts.items()])
+        own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
+        meta = [{"key": key, "value": value} for key, value in {**own, **(facts or {})}.items()]
+        warehouse.upsert(META, ("key",), meta)
         warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
         warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
         positions = [one.position for one in listed if one.position]

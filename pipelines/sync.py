@@ -66,27 +66,28 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
         started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
+        privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key)
-        rules = Rules(
-            started=started,
-            page_size=settings.lists.page_size,
-            full=selection.full,
-            full_every=settings.lists.full_every,
-            accept_deletes=selection.accept_deletes,
-        )
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
+            known = _remembered(warehouse, meta, selection)
             reading = Reading(
                 client,
                 tables,
-                known=_remembered(warehouse, meta, selection),
+                known=known,
                 policy=policy(settings),
-                rules=rules,
+                rules=Rules(
+                    started=started,
+                    page_size=settings.lists.page_size,
+                    full=selection.full or _privacy_changed(known, privacy),
+                    full_every=settings.lists.full_every,
+                    accept_deletes=selection.accept_deletes,
+                ),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
             )
         reading.walker.observers.extend(observers)
-        work = _Work(reading, warehouse, meta, selection, tables, started, folder)
+        work = _Work(reading, warehouse, meta, privacy, selection, tables, started, folder)
         try:
             return work.run()
         finally:
@@ -100,6 +101,7 @@ class _Work:
     reading: Reading
     warehouse: Warehouse
     meta: dict[str, str]
+    privacy: str
     selection: Selection
     tables: tuple[str, ...]
     started: datetime
@@ -144,7 +146,10 @@ class _Work:
                 records.claim(self.warehouse, self.meta)
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome(None)
-                records.write(self.warehouse, outcome.run, self.reading)
+                whole = outcome.exit_code == 0 and set(self.tables) >= ENDPOINTS.keys()
+                records.write(
+                    self.warehouse, outcome.run, self.reading, {"privacy": self.privacy} if whole else {}
+                )
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed), None)
@@ -219,6 +224,18 @@ def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
         if name not in ENDPOINTS:
             raise UsageError(f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}")
     return tuple(names)
+
+
+def _privacy_changed(known: Memory | Nothing, privacy: str) -> bool:
+    """Whether the settings differ from those under which the rows were stored; then every list is read in full."""
+    before = known.meta.get("privacy", privacy) if isinstance(known, Memory) else privacy
+    if before == privacy:
+        return False
+    log.warning(
+        "The privacy settings have changed: every list is read in full and its rows are stored anew; "
+        "rows that PostHog no longer lists keep what was stored of them."
+    )
+    return True
 
 
 def _to_open(warehouse: Warehouse, selection: Selection) -> bool:

@@ -44,6 +44,8 @@ _SECRET_VALUE = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+# A Slack channel as PostHog keeps it: "C0123456789|#growth".
+_CHANNEL = re.compile(r"\b[CDG][A-Z0-9]{8,}\|#?[\w.-]+")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"]*@)?([^/\s\"?#]+)[^\s\"]*", re.IGNORECASE)
 _USER = frozenset({"id", "uuid", "email", "first_name"})
 
@@ -77,12 +79,15 @@ class Policy:
         return hmac.new(self.hash_key, value.encode(), hashlib.sha256).hexdigest()
 
     def redact(self, value: str, mode: Mode) -> str:
-        """Text without the e-mail addresses in it: each is replaced by its hash, or by `[address]`."""
-        if mode == "keep" or "@" not in value:
+        """Text without the addresses in it, mail or Slack's: each is replaced by its hash, or by `[address]`."""
+        if mode == "keep":
             return value
-        if mode == "drop":
-            return _ADDRESS.sub("[address]", value)
-        return _ADDRESS.sub(lambda match: f"{self.hash(match[0].lower())}@{match[1]}", value)
+        if "@" in value:
+            value = _ADDRESS.sub(lambda met: self._replaced(met[0], f"@{met[1]}", mode), value)
+        return _CHANNEL.sub(lambda met: self._replaced(met[0], "", mode), value) if "|" in value else value
+
+    def _replaced(self, address: str, domain: str, mode: Mode) -> str:
+        return "[address]" if mode == "drop" else f"{self.hash(address.lower())}{domain}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ DROPPED_INSIDE = {
 }
 URL = re.compile(r"(https?://[^/\s]+)\S*")
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+CHANNEL = re.compile(r"C0[0-9A-F]{8}\|#[\w.]+")
+PATH_OF_URL = re.compile(r"(https?://[^/\s]+)\S*")
 
 
 BELOW = {
@@ -228,7 +230,7 @@ class Hidden:
         return hmac.new(self.key, text.lower().encode(), hashlib.sha256).hexdigest()
 
     def addresses(self, value: Any) -> Any:
-        """A value in which every address keeps its domain only."""
+        """A value in which mail addresses keep their domain, Slack's nothing, webhooks' URLs their host."""
         if isinstance(value, dict):
             return {name: self.addresses(inner) for name, inner in value.items()}
         if isinstance(value, list):
@@ -236,6 +238,7 @@ class Hidden:
         if not isinstance(value, str):
             return value
         value = URL.sub(r"\1", value)  # a webhook's URL is a credential: only its host is told
+        value = CHANNEL.sub(lambda found: self.hash(found[0]), PATH_OF_URL.sub(r"\1", value))
         return ADDRESS.sub(lambda found: f"{self.hash(found[0])}@{found[0].partition('@')[2]}", value)
 
     def recipients(self, value: str | list[Row], kind: str) -> list[Row]:
