@@ -1,0 +1,139 @@
+"""Canaries in every secret, person, recipient, text and customer field: each ends where the settings allow it."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import HogsyncError
+from sources.sandbox import Sandbox, start
+from tests.truth.scene import Scene
+from tests.truth.stored import types
+
+SECRET = "canarysecret"
+CLASSES = ("canaryperson", "canaryrecipient", "canarytext", "canarycustomer")
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[Sandbox]:
+    with start(canaries=True) as sandbox:
+        # Secrets where nobody expects them: in fields of no catalogue, by their name or by their look.
+        below = {"project_id": 101}
+        cohort = sandbox.truth()["rows"]["cohorts"][0]["id"]
+        hidden = {
+            "api_token": f"{SECRET}-named",
+            "inside": {"deeper": [{"client_secret": f"{SECRET}-nested"}], "note": f"phx_{SECRET}0123456789"},
+            "hook": f"https://hooks.slack.com/services/T0/B0/{SECRET}",
+        }
+        sandbox.edit("cohorts", where={"id": cohort}, parents=below, set=hidden)
+        yield sandbox
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Everything that any logger says, at every level."""
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root, ours = logging.getLogger(), logging.getLogger("hogsync")
+    levels = root.level, ours.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    ours.setLevel(logging.DEBUG)
+    yield heard
+    root.removeHandler(handler)
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
+def found_in(scene: Scene) -> dict[str, str]:
+    """All that a warehouse holds, as text by table, and by file what lies on the disk."""
+    held = {}
+    for table, columns in types(scene.url).items():
+        names = ", ".join(f'"{name}"::varchar' for name in columns)
+        held[table] = str(scene.ask(f'select {names} from posthog."{table}"'))
+    for folder in (scene.home, scene.home.parent):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                held[str(path.relative_to(scene.home.parent))] = path.read_bytes().decode("latin-1")
+    return held
+
+
+def places(scene: Scene, mark: str) -> set[str]:
+    """Where a mark stands."""
+    return {name for name, text in found_in(scene).items() if mark in text}
+
+
+def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow(
+    scene: Scene, posthog: Sandbox, logged: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outcome = scene.sync()
+    posthog.fault(path="comments", kind="status", status=403)
+    again = scene.sync("comments", "cohorts", projects=(101,))
+    posthog.clear_faults()
+    with pytest.raises(HogsyncError) as caught:
+        scene.sync("cohorts", key="phx_wrongcanarysecret0000")
+    file = {"hogsync.duckdb"} if scene.url.startswith("duckdb") else set()
+    assert places(scene, SECRET) == set()
+    said = [
+        logged.getvalue(),
+        *capfd.readouterr(),
+        str(caught.value),
+        repr(caught.value),
+        repr(scene.settings),
+    ]
+    said += [f"{result.status} {result.detail}" for one in (outcome, again) for result in one.tables]
+    said += [str(outcome.run), str(again.run)]
+    for text in said[:5]:
+        assert SECRET not in text, text[:2000]
+    assert SECRET not in "".join(said[6:])
+    assert places(scene, "canarycustomer") == set()
+    assert places(scene, "canaryrecipient") == set()
+    assert places(scene, "canaryperson") == {"people"} | file
+    assert places(scene, "canarytext") == {"comments"} | file
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept", "gone"),
+    [
+        ({"recipient": "keep"}, {"canaryrecipient": "subscriptions__recipients"}, ()),
+        ({"person": "hash", "text": "hash"}, {}, ("canaryperson", "canarytext")),
+        ({"person": "drop", "text": "drop", "recipient": "drop"}, {}, CLASSES),
+        ({"customer": "keep"}, {"canarycustomer": "cohorts"}, ("canaryrecipient",)),
+        ({"customer": "hash"}, {}, ("canarycustomer",)),
+    ],
+)
+def test_settings_decide_what_is_kept_hashed_or_dropped(
+    file_scene: Scene, settings: dict[str, str], kept: dict[str, str], gone: tuple[str, ...]
+) -> None:
+    tables = ("organization_members", "subscription_deliveries", "cohorts", "comments")
+    file_scene.sync(*tables, projects=(101,), privacy=settings)
+    assert places(file_scene, SECRET) == set()
+    for mark in gone:
+        assert places(file_scene, mark) == set(), mark
+    for mark, table in kept.items():
+        assert table in places(file_scene, mark)
+    made = types(file_scene.url)
+    dropped = "drop" in settings.values()
+    assert ("content" in made["comments"]) != dropped
+    assert ("email" in made["people"]) != dropped
+    assert ("subscriptions__recipients" in made) == (settings.get("recipient") != "drop")
+    assert ("address" in made.get("subscriptions__recipients", ())) == (settings.get("recipient") == "keep")
+
+
+def test_equal_addresses_have_equal_hashes_under_one_key_and_others_under_another(
+    file_scene: Scene, tmp_path: Path
+) -> None:
+    file_scene.sync("subscription_deliveries", projects=(101,))
+    shared = file_scene.ask(
+        "select count(*) from posthog.subscriptions__recipients s "
+        "join posthog.subscription_deliveries__recipients d using (address_hash)"
+    )
+    assert shared[0][0] > 0
+    assert file_scene.ask(
+        "select distinct length(address_hash) from posthog.subscriptions__recipients "
+        "where address_hash is not null"
+    ) == [(64,)]
