@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines import logs, report
+from pipelines import logs, report, stopping
 from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, Interrupted, UsageError
 from pipelines.lane import lane
@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
     asked = parser.parse_args(words)
     logs.set_up()
-    stopping = _end_when_asked()
+    _end_when_asked()
     try:
         return _run(asked.group, catch_up=asked.catch_up)
     except HogsyncError as problem:
@@ -48,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
-        if not stopping.is_set():
+        if not stopping.asked.is_set():
             raise
     log.info("Stopped.")
     return Interrupted.exit_code
@@ -114,19 +114,16 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
     return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
 
 
-def _end_when_asked() -> threading.Event:
-    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service; the event says that it came."""
-    asked = threading.Event()
-
-    def interrupt(*_: object) -> NoReturn:
-        # Once: systemd asks every process and the service asks its run; the second must not hit the run's last words.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        asked.set()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+def _end_when_asked() -> None:
+    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service."""
+    signal.signal(signal.SIGTERM, _interrupt_once)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
-    return asked
+
+
+def _interrupt_once(*_: object) -> NoReturn:
+    # systemd asks every process and the service asks its run; the second must not hit the run's last words.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stopping.interrupt()
 
 
 def _watch() -> None:

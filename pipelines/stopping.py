@@ -13,6 +13,8 @@ from pipelines.errors import Interrupted
 
 GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is busy with."""
+asked = threading.Event()
+"""Whether this process was asked to stop."""
 CURSOR = b"\x1b[?25h"
 """Shows the cursor again, which a progress display had hidden."""
 AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
@@ -29,12 +31,17 @@ def listen() -> None:
     outside.settimeout(0)  # a signal must never wait for its reader
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
-            signal.signal(number, _interrupt)
+            signal.signal(number, interrupt)
     signal.set_wakeup_fd(outside.detach(), warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(inside,), name="hogsync-stopping", daemon=True).start()
 
 
-def _interrupt(*_: object) -> None:
+def interrupt(*_: object) -> NoReturn:
+    """The signals' handler: raises KeyboardInterrupt, and leaves a mark where that is swallowed.
+
+    DuckDB turns an interrupt inside a query into a RuntimeError of its own.
+    """
+    asked.set()
     raise KeyboardInterrupt
 
 

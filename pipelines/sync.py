@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines import records
+from pipelines import records, stopping
 from pipelines.connect import open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
@@ -122,19 +122,19 @@ class _Work:
             self.reading.read()
             self._known_projects()
             return self._load()
-        except KeyboardInterrupt:
-            self._record_or_not("interrupted", "stopped by the user", None)
-            message = "Stopped. What was loaded before is whole; the next sync goes on from there."
-            raise Interrupted(message) from None
         except (KeyRefused, Misdirected) as refused:
             self._record_or_not("refused", str(refused), None)
             raise _as_problem(refused) from refused
         except PostHogError as failed:
             self._record_or_not("failed", str(failed), None)
             raise _Failed(str(failed)) from failed
-        except Exception as bug:
-            if not isinstance(bug, HogsyncError):
-                self._record_or_not("failed", f"{type(bug).__name__}: a bug in hogsync", None)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or stopping.asked.is_set():
+                self._record_or_not("interrupted", "stopped by the user", None)
+                message = "Stopped. What was loaded before is whole; the next sync goes on from there."
+                raise Interrupted(message) from None
+            if not isinstance(error, HogsyncError):
+                self._record_or_not("failed", f"{type(error).__name__}: a bug in hogsync", None)
             raise
 
     def _load(self) -> Outcome:
