@@ -7,7 +7,9 @@ ready, and `results` says what came of each. Trouble with one list never stops t
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
@@ -64,8 +66,7 @@ class Reading:
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
         self.refusal: PostHogError | None = None
-        self._own_folder = tempfile.TemporaryDirectory(prefix="hogsync-") if folder is None else None
-        self.workspace = Workspace(folder or Path(self._own_folder.name if self._own_folder else "."))
+        self.workspace = Workspace(folder or _passing_folder(self))
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
         self.people = self._changes(PEOPLE, policy)
         self.walker = Walker(self._get, self.changes, known, rules)
@@ -288,5 +289,10 @@ class Reading:
         """Give back connections and throw the working data away."""
         self.client.close()
         self.workspace.close()
-        if self._own_folder:
-            self._own_folder.cleanup()
+
+
+def _passing_folder(owner: object) -> Path:
+    """A folder that goes when its owner goes: a plain dlt source has nobody who closes it."""
+    folder = Path(tempfile.mkdtemp(prefix="hogsync-"))
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
