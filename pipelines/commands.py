@@ -4,8 +4,6 @@ Typer only reads them; each command answers with a job, which is run where every
 code. Nothing heavy is imported before a job needs it.
 """
 
-# ruff: noqa: FBT002  a flag of the command line is a boolean parameter with a default
-
 from __future__ import annotations
 
 import logging
@@ -251,7 +249,7 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
     if tables:
         raise UsageError("Name either tables or --group, not both.")
     if group not in settings.groups:
-        from pipelines.layers import did_you_mean
+        from pipelines.settings.layers import did_you_mean
 
         raise UsageError(f"There is no group {group!r} in the settings{did_you_mean(group, settings.groups)}")
     return settings.groups[group].tables

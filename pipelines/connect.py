@@ -9,8 +9,8 @@ from typing import Any
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.layers import did_you_mean
 from pipelines.settings import Settings
+from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.client import Client, Patience, Rate
 from sources.posthog.privacy import Policy

@@ -16,10 +16,10 @@ from pipelines import records, stopping
 from pipelines.connect import open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
-from pipelines.layers import did_you_mean
 from pipelines.load import LoadFailed, load
 from pipelines.records import Memory, Run, RunStatus, Trigger
 from pipelines.settings import Settings
+from pipelines.settings.layers import did_you_mean
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.changes import Nothing

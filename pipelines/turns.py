@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from pipelines.addresses import Warehouse
 from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.settings.addresses import Warehouse
 
 if TYPE_CHECKING:
     import psycopg2

@@ -20,9 +20,9 @@ from destinations.trial import (
     write_and_take_back,
 )
 from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
-from pipelines.findings import Finding, fine, note, wrong
 from pipelines.records import Memory
 from pipelines.settings import Settings
 from pipelines.turns import FileTurn, ServerTurn, Turn

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from pipelines import notation
+from pipelines.settings import notation
 
 Handling = Literal["keep", "hash", "drop"]
 Listed = BeforeValidator(notation.listed)

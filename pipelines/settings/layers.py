@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines import notation
 from pipelines.errors import UsageError
+from pipelines.settings import notation
 
 MUST_BE = {
     "bool_parsing": "true (1) or false (0)",

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from pipelines import notation
-from pipelines.layers import Steps, in_environment, in_toml
-from pipelines.sections import Section
+from pipelines.settings import notation
+from pipelines.settings.layers import Steps, in_environment, in_toml
+from pipelines.settings.sections import Section
 
 
 class Entry(NamedTuple):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from pipelines import notation
+from pipelines.settings import notation
 
 
 @pytest.mark.parametrize(

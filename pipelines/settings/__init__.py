@@ -32,13 +32,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pipelines import addresses, notation
-from pipelines.addresses import Warehouse
-from pipelines.entries import entries
 from pipelines.errors import UsageError
-from pipelines.hash_key import kept_hash_key
-from pipelines.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
-from pipelines.sections import (
+from pipelines.settings import addresses, notation
+from pipelines.settings.addresses import Warehouse
+from pipelines.settings.entries import entries
+from pipelines.settings.hash_key import kept_hash_key
+from pipelines.settings.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
+from pipelines.settings.sections import (
     Group,
     Lists,
     Privacy,

@@ -1,6 +1,6 @@
 """The runs of the schedule: one after another, each in a process of its own, none dropped and none left behind.
 
-A run is `python -m pipelines.scheduled_run GROUP`: it reads the settings anew, its memory ends with it, it can be
+A run is `python -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory ends with it, it can be
 ended from outside. Its standard input is a pipe of which only this process has the other end: the system closes that
 however this process ends, on every platform, and the run then ends itself.
 """
@@ -88,7 +88,7 @@ class Runs:
             catch_up = ["--catch-up"] * self.waiting.pop(group)
             # -P: a folder called pipelines where the service runs must not be taken for ours. A session of its own:
             # Ctrl-C in the terminal is for the service, which then asks the run, once.
-            command = [sys.executable, "-P", "-m", "pipelines.scheduled_run", group, *catch_up]
+            command = [sys.executable, "-P", "-m", "pipelines.schedule.run", group, *catch_up]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             self.running = group
             return self.process

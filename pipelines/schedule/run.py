@@ -1,7 +1,7 @@
-"""One run of the schedule, in a process of its own: `python -m pipelines.scheduled_run GROUP [--catch-up]`.
+"""One run of the schedule, in a process of its own: `python -m pipelines.schedule.run GROUP [--catch-up]`.
 
-Only `pipelines.runs` starts it, and keeps the other end of its standard input: when that closes, the service is
-gone, and the run ends as if it had been asked to.
+Only `pipelines.schedule.runs` starts it, and keeps the other end of its standard input: when that closes, the service
+is gone, and the run ends as if it had been asked to.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, Interrupted, UsageError
 from pipelines.lane import lane
 from pipelines.records import RUN_TABLES, RUNS
-from pipelines.runs import FRESH, GRACE
 from pipelines.schedule import crontab, late
-from pipelines.sections import Group, Turns
+from pipelines.schedule.runs import FRESH, GRACE
 from pipelines.settings import Settings, load
+from pipelines.settings.sections import Group, Turns
 from pipelines.sync import Selection, chosen_tables, sync
 
 log = logging.getLogger("hogsync")
@@ -34,7 +34,7 @@ log = logging.getLogger("hogsync")
 
 def main(words: Sequence[str] | None = None) -> int:
     """Sync a group of the settings as they are now; the exit codes of `hogsync sync`, and FRESH."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.scheduled_run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipelines.schedule.run", description=__doc__)
     parser.add_argument("group")
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
     asked = parser.parse_args(words)

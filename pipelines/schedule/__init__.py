@@ -16,9 +16,9 @@ from itertools import islice, pairwise
 from typing import Any, NoReturn
 
 from pipelines.errors import UsageError
-from pipelines.runs import Runs
-from pipelines.sections import Group
+from pipelines.schedule.runs import Runs
 from pipelines.settings import Settings
+from pipelines.settings.sections import Group
 
 log = logging.getLogger("hogsync")
 

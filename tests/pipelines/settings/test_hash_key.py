@@ -14,7 +14,7 @@ import pytest
 from pipelines.errors import UsageError
 from pipelines.settings import load
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECRET = "a-long-and-random-secret"
 
 

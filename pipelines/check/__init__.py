@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from pipelines.check_posthog import (
+from pipelines.check.findings import Finding, wrong
+from pipelines.check.posthog import (
     about_key,
     about_scopes,
     about_tables,
@@ -21,10 +22,9 @@ from pipelines.check_posthog import (
     reach_of,
     spare_scopes,
 )
-from pipelines.check_warehouse import examine_warehouse
+from pipelines.check.reach import Reach
+from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
-from pipelines.findings import Finding, wrong
-from pipelines.reach import Reach
 from pipelines.settings import Settings
 from pipelines.sync import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents

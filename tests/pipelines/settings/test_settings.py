@@ -15,7 +15,7 @@ import pytest
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.settings import SETTINGS, Settings, load
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEY = "phx_0123456789abcdef"
 SECRET = "a-long-and-random-secret"
 Refusal = Callable[..., str]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from pipelines.check.findings import Finding, fine, note, wrong
+from pipelines.check.reach import Answer, Asked, Reach
 from pipelines.connect import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
-from pipelines.findings import Finding, fine, note, wrong
-from pipelines.reach import Answer, Asked, Reach
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client import Patience
