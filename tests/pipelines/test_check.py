@@ -17,8 +17,8 @@ import pytest
 from destinations.trial import OWN_SCHEMAS, READY_MADE, grants
 from pipelines.check import CheckReport
 from pipelines.check import check as checked
+from pipelines.check.reach import PARENTS_ASKED
 from pipelines.errors import WarehouseProblem
-from pipelines.reach import PARENTS_ASKED
 from pipelines.settings import Settings, load
 from pipelines.sync import Selection, sync
 from sources.posthog.catalogue import ENDPOINTS

@@ -24,9 +24,9 @@ from pipelines.errors import UsageError
 from pipelines.lane import lane
 from pipelines.records import RUN_TABLES, RUNS
 from pipelines.schedule import crontab, late, look_at
-from pipelines.scheduled_run import last_success
-from pipelines.sections import Group
+from pipelines.schedule.run import last_success
 from pipelines.settings import load
+from pipelines.settings.sections import Group
 from pipelines.sync import Selection, sync
 from sources.sandbox import Sandbox
 

@@ -192,7 +192,7 @@ def test_twenty_rows_of_a_short_list_may_die_at_once(file_scene: Scene, posthog:
 
 
 def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
-    here = {"projects": (102,)}
+    here: dict[str, Any] = {"projects": (102,)}
     file_scene.sync("group_types", **here)
     rows = [row for row in posthog.truth()["rows"]["group_types"] if row["_parents"]["project_id"] == 102]
     for believes in (False, True):
@@ -292,7 +292,8 @@ def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, post
 
 
 def test_a_subscription_that_vanished_takes_its_deliveries_along(scene: Scene, posthog: Sandbox) -> None:
-    table, here = "subscription_deliveries", {"projects": (201,)}
+    table = "subscription_deliveries"
+    here: dict[str, Any] = {"projects": (201,)}
     scene.sync(table, **here)
     scene.learn(scene.truth(table, **here))
     ident = min(row["id"] for row in scene.known["subscriptions"].values())

@@ -183,7 +183,8 @@ def test_a_row_without_its_key_is_left_out_counted_and_named(scene: Scene, posth
 def test_fields_that_nobody_knows_become_columns_and_values_that_do_not_fit_become_text(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    here, below = {"projects": (101,)}, {"project_id": 101}
+    here: dict[str, Any] = {"projects": (101,)}
+    below = {"project_id": 101}
     scene.sync("cohorts", **here)
     first, second, third = sorted(scene.rows("cohorts", dead=False))[:3]
     news = {"brandNew": "word", "how_many": 3, "sure": True, "inside": {"b": [1], "a": None}}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.truth.scene import Scene, written
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = ("event_definitions", "cohorts")
-HERE = {"projects": (101,)}
+HERE: dict[str, Any] = {"projects": (101,)}
 BELOW = {"project_id": 101}
 FIRST_SYNC = (("file", 0.5), ("statement", 0.7))
 POINTS = (

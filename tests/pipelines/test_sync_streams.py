@@ -10,7 +10,7 @@ from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
 
 DELIVERIES, PROJECT = "subscription_deliveries", 101
-HERE = {"projects": (PROJECT,)}
+HERE: dict[str, Any] = {"projects": (PROJECT,)}
 LONG = 1100
 """Comments that make a list longer than ten pages."""
 

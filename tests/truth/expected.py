@@ -49,7 +49,7 @@ PERSON += ["role_at_organization"]
 TIME = re.compile(r"_at$|_date$|^date_joined$|^last_login$|^last_calculation$")
 
 IN_ORDER: Callable[[list[Any]], list[Any]] = list
-LISTS = {
+LISTS: dict[str, dict[str, Callable[[list[Any]], list[Any]]]] = {
     "subscriptions": {"byweekday": IN_ORDER, "dashboard_export_insights": IN_ORDER},
     "subscription_deliveries": {"exported_asset_ids": IN_ORDER},
     "cohorts": {"experiment_set": sorted},
@@ -178,7 +178,7 @@ def enter(tables: Tables, table: str, raw: Row, hidden: Hidden) -> None:
 
 def columns(table: str, raw: Row, hidden: Hidden) -> Iterator[tuple[str, Any]]:
     """The row's own columns."""
-    apart = {*NOT_STORED.get(table, ()), *LISTS.get(table, ()), *RECIPIENTS.get(table, ())}
+    apart = {*NOT_STORED.get(table, ()), *LISTS.get(table, {}), *RECIPIENTS.get(table, ())}
     for name, value in raw.items():
         if name.startswith("_") or name in apart or value is None:
             continue
