@@ -22,8 +22,8 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.changes import Nothing
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
+from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult

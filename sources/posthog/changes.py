@@ -10,77 +10,21 @@ A row of an unfinished load is not believed: the load may have stopped between t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from sources.posthog.endpoint import Stamps, Type
+from sources.posthog.known import Known
 from sources.posthog.shape import Row, Shape
 from sources.posthog.values import arrow
 from sources.posthog.workspace import SQL_TYPES, Workspace, columns_of, declared, equal, quoted
 
 MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
 """What a row is known by until it is written."""
-
-
-class Known(Protocol):
-    """What the warehouse holds; a table that does not exist yet is an empty one."""
-
-    def columns(self, table: str) -> Mapping[str, Type]:
-        """The columns that earlier loads made."""
-
-    def named(self, table: str) -> Mapping[str, str]:
-        """The columns that undeclared fields got in earlier runs."""
-
-    def has(self, table: str, columns: Iterable[str]) -> bool:
-        """Whether the table is there with all of these columns."""
-
-    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
-
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
-        """Distinct values of these columns over the rows of unfinished loads."""
-
-    def rows(self, table: str, keys: pa.Table) -> pa.Table:
-        """Whole rows that match one of the keys, with `_sound` added."""
-
-
-class Nothing:
-    """A warehouse that holds and remembers nothing yet: every row counts as new."""
-
-    def position(self, path: str) -> None:
-        """No list was ever read."""
-
-    def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  an empty answer needs no question
-        """No death is held."""
-        return frozenset()
-
-    def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
-        """No columns."""
-        return {}
-
-    def named(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
-        """No names."""
-        return {}
-
-    def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
-        """No table."""
-        return False
-
-    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above
-        """No rows."""
-        return iter(())
-
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
-        """No rows."""
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
-
-    def rows(self, table: str, keys: pa.Table) -> pa.Table:  # noqa: ARG002  as above
-        """No rows."""
-        return keys.slice(0, 0)
 
 
 @dataclass(slots=True)

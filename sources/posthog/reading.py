@@ -19,16 +19,18 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
-from sources.posthog.changes import Below, Changes, Known
+from sources.posthog.changes import Below, Changes
 from sources.posthog.client import Client
 from sources.posthog.conclude import read_scope
 from sources.posthog.delta import Delta, Outline, delta, outlines
-from sources.posthog.endpoint import Endpoint, Stamps, placeholders, query
+from sources.posthog.endpoint import Endpoint, Stamps, placeholders
 from sources.posthog.errors import KeyRefused, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
+from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Rules, Scope
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult
+from sources.posthog.scopes import scopes_of
 from sources.posthog.shape import Row, Shape
 from sources.posthog.walk import Walker
 from sources.posthog.workspace import Workspace
@@ -158,24 +160,11 @@ class Reading:
         """
         for table in self.tables:
             if table != ORGANIZATIONS.table:
-                yield from self._scopes(ENDPOINTS[table], None, {})
+                yield from scopes_of(ENDPOINTS[table], None, {})
         for project in self.key.projects if self.key and PROJECTS.table in self.tables else ():
             if not self.projects or project in self.projects:
                 listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
                 yield Scope(PROJECTS, {}, (listing,))
-
-    def _scopes(self, endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Scope]:
-        """An endpoint's scopes below one parent row: its lists, those of the same rows together."""
-        grouped: dict[tuple[tuple[str, Any], ...], list[Listing]] = {}
-        for path in endpoint.paths:
-            if parent_of(path) is not parent:
-                continue
-            filled = path.format_map(ids)
-            stamps = {name: ids[name] for name in placeholders(path)}
-            stamps |= {n: v for n, v in query(filled).items() if n in endpoint.key and n not in stamps}
-            listing = Listing(endpoint, filled, stamps, endpoint.pages)
-            grouped.setdefault(tuple(stamps.items()), []).append(listing)
-        return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]
 
     def _below(self, scope: Scope, listed: Sequence[Listed]) -> list[Scope]:
         """The scopes below every row that a scope's walks have seen."""
@@ -184,7 +173,7 @@ class Reading:
         if not children:
             return []
         rows = list(self._parent_ids(scope, listed))
-        return [below for ids in rows for child in children for below in self._scopes(child, parent, ids)]
+        return [below for ids in rows for child in children for below in scopes_of(child, parent, ids)]
 
     def _parent_ids(self, scope: Scope, listed: Sequence[Listed]) -> Iterator[Stamps]:
         parent = scope.endpoint

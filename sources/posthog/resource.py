@@ -10,9 +10,9 @@ import dlt
 from dlt.extract import DltResource
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.changes import Nothing
 from sources.posthog.client import Client
 from sources.posthog.delta import Delta
+from sources.posthog.known import Nothing
 from sources.posthog.listing import Rules
 from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading

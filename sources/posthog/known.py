@@ -1,0 +1,67 @@
+"""What a run must know of the warehouse, handed in by whoever owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from sources.posthog.endpoint import Type
+
+
+class Known(Protocol):
+    """What the warehouse holds; a table that does not exist yet is an empty one."""
+
+    def columns(self, table: str) -> Mapping[str, Type]:
+        """The columns that earlier loads made."""
+
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether the table is there with all of these columns."""
+
+    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
+
+    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """Distinct values of these columns over the rows of unfinished loads."""
+
+    def rows(self, table: str, keys: pa.Table) -> pa.Table:
+        """Whole rows that match one of the keys, with `_sound` added."""
+
+
+class Nothing:
+    """A warehouse that holds and remembers nothing yet: every row counts as new."""
+
+    def position(self, path: str) -> None:
+        """No list was ever read."""
+
+    def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  an empty answer needs no question
+        """No death is held."""
+        return frozenset()
+
+    def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
+        """No columns."""
+        return {}
+
+    def named(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
+        """No names."""
+        return {}
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
+        """No table."""
+        return False
+
+    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above
+        """No rows."""
+        return iter(())
+
+    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
+        """No rows."""
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+
+    def rows(self, table: str, keys: pa.Table) -> pa.Table:  # noqa: ARG002  as above
+        """No rows."""
+        return keys.slice(0, 0)
