@@ -88,7 +88,9 @@ def judge(reply: Reply) -> Any:
             "is the region in which it was made (us or eu); a key works in one region only."
         )
     if said and reply.status in {402, 403, 404}:
-        raise Unavailable(f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code)
+        raise Unavailable(
+            f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code, reason=told
+        )
     if reply.status in ASK_AGAIN or reply.status >= 500:
         raise Flaw(f"answered {told}", status=reply.status, code=code, wait=_asked_wait(reply.headers))
     advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG

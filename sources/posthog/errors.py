@@ -20,12 +20,13 @@ class KeyRefused(PostHogError):
 
 
 class Unavailable(PostHogError):
-    """PostHog refuses one list to this key, plan or server (402, 403, 404)."""
+    """PostHog refuses one list to this key, plan or server (402, 403, 404); `reason` is what it said, without where."""
 
-    def __init__(self, sentence: str, *, status: int, code: str) -> None:
+    def __init__(self, sentence: str, *, status: int, code: str, reason: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
+        self.reason = reason or sentence
 
 
 class PageFailed(PostHogError):

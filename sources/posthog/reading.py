@@ -216,7 +216,8 @@ class Reading:
             )
             if troubled and not result.listed:
                 result.blocked = "failed" if troubled[0].status == "failed" else "unavailable"
-                result.note = f"needs {troubled[0].table}: {troubled[0].detail}"
+                how = "could not be read" if result.blocked == "failed" else "is not available"
+                result.note = f"needs {troubled[0].table}, which {how}"
         self.results[PEOPLE.table].parents_complete = all(self.results[t].complete for t in self.tables)
 
     def _gather_people(self) -> None:

@@ -56,7 +56,17 @@ class TableResult:
 
     @property
     def detail(self) -> str:
-        """What a person should know, each thing once."""
-        said = list(dict.fromkeys(filter(None, [self.note, *(one.detail for one in self.listed)])))
-        more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
-        return "; ".join(said[:3]) + more
+        """What a person should know, each thing once, with the first list that it is said of."""
+        said: dict[str, list[str]] = {self.note: []} if self.note else {}
+        for one in self.listed:
+            if one.detail:
+                said.setdefault(one.detail, []).append(one.listing.address)
+        told = [text + _where(paths) for text, paths in said.items()]
+        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+        return "; ".join(told[:3]) + more
+
+
+def _where(paths: list[str]) -> str:
+    """Which lists something is said of."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f" ({paths[0]}{more})" if paths else ""

@@ -58,7 +58,9 @@ class Walker:
         if walk.failure is not None:
             refused = isinstance(walk.failure, Unavailable) and not listed.pages
             listed.status = "unavailable" if refused else "failed"
-            listed.detail = str(walk.failure)
+            listed.detail = (
+                walk.failure.reason if isinstance(walk.failure, Unavailable) else str(walk.failure)
+            )
         listed.complete = listed.status == "read" and self._complete(listed)
 
     def sees(self, endpoint: Endpoint) -> str | None:
