@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import psycopg2
 
 from tests.truth.expected import KEYS, Row, Tables
 
+Ask = Callable[[str], list[tuple[Any, ...]]]
 BOOKKEEPING = {"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id", "_dlt_id"}
 SAME_TYPE = {
     "BIGINT": "bigint",
@@ -24,26 +26,27 @@ SAME_TYPE = {
 """DuckDB's words for types in Postgres' words."""
 
 
-def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of one query."""
+@contextmanager
+def session(url: str) -> Iterator[Ask]:
+    """A connection on which queries are answered with their rows."""
     if url.startswith("duckdb:///"):
         with duckdb.connect(url.removeprefix("duckdb:///"), read_only=True) as file:
             file.execute("set TimeZone = 'UTC'")
-            return file.execute(sql).fetchall()
-    with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
-        cursor.execute(sql)
-        return list(cursor.fetchall())
-
-
-def run(url: str, sql: str) -> None:
-    """One statement, as an analyst or an operator would run it."""
-    if url.startswith("duckdb:///"):
-        with duckdb.connect(url.removeprefix("duckdb:///")) as file:
-            file.execute(sql)
+            yield lambda sql: file.execute(sql).fetchall()
         return
     with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
-        cursor.execute(sql)
-        server.commit()
+
+        def answer(sql: str) -> list[tuple[Any, ...]]:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+        yield answer
+
+
+def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of one query."""
+    with session(url) as answer:
+        return answer(sql)
 
 
 def types(url: str, dataset: str = "posthog") -> dict[str, dict[str, str]]:
@@ -58,27 +61,33 @@ def types(url: str, dataset: str = "posthog") -> dict[str, dict[str, str]]:
     return found
 
 
+def tables(url: str, dataset: str) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
+    """Every table with its children: the key and the whole row of each of its rows."""
+    made = types(url, dataset)
+    with session(url) as answer:
+        for table, columns in made.items():
+            if not table.startswith("_") and "_deleted_at" in columns:
+                parent, _, child = table.partition("__")
+                key = KEYS[parent] + (("position",) if child else ())
+                found = rows(answer, table, columns, dataset)
+                yield table, [(tuple(row[name] for name in key), row) for row in found]
+
+
 def stored(url: str, dataset: str = "posthog") -> Tables:
     """Every table with its children; bookkeeping columns are left out, `dead` says whether `_deleted_at` is set."""
-    tables: Tables = {}
-    for table, columns in types(url, dataset).items():
-        if table.startswith("_") or not columns.keys() >= {"_deleted_at"}:
-            continue
-        parent, _, child = table.partition("__")
-        key = KEYS[parent] + (("position",) if child else ())
-        found = rows(url, table, columns, dataset)
-        tables[table] = {tuple(row[name] for name in key): own(row) for row in found}
-        assert len(tables[table]) == len(found), f"{table} has a key twice"
-    return tables
+    held: Tables = {}
+    for table, found in tables(url, dataset):
+        held[table] = {key: own(row) for key, row in found}
+        assert len(held[table]) == len(found), f"{table} has a key twice"
+    return held
 
 
-def rows(url: str, table: str, columns: dict[str, str], dataset: str = "posthog") -> list[Row]:
+def rows(answer: Ask, table: str, columns: dict[str, str], dataset: str) -> list[Row]:
     """The rows of a table, values as Python's own."""
     names = ", ".join(f'"{name}"' for name in columns)
-    found = ask(url, f'select {names} from "{dataset}"."{table}"')
     return [
         {name: plain(value, type_) for (name, type_), value in zip(columns.items(), row, strict=True)}
-        for row in found
+        for row in answer(f'select {names} from "{dataset}"."{table}"')
     ]
 
 
@@ -95,13 +104,7 @@ def own(row: Row) -> Row:
 
 def stamps(url: str, dataset: str = "posthog") -> dict[str, dict[tuple[Any, ...], tuple[Any, Any]]]:
     """When each row was written and when it died: `(_synced_at, _deleted_at)` by table and key."""
-    found: dict[str, dict[tuple[Any, ...], tuple[Any, Any]]] = {}
-    for table, columns in types(url, dataset).items():
-        if not table.startswith("_") and "_deleted_at" in columns:
-            parent, _, child = table.partition("__")
-            key = KEYS[parent] + (("position",) if child else ())
-            found[table] = {
-                tuple(row[name] for name in key): (row["_synced_at"], row["_deleted_at"])
-                for row in rows(url, table, columns, dataset)
-            }
-    return found
+    return {
+        table: {key: (row["_synced_at"], row["_deleted_at"]) for key, row in found}
+        for table, found in tables(url, dataset)
+    }
