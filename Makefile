@@ -102,8 +102,8 @@ docs: .venv/run.stamp ## Write sources/posthog/TABLES.md anew from the catalogue
 	@touch $@
 
 .PHONY: test-duckdb15
-test-duckdb15: .venv-duckdb15/run.stamp ## The destination tests on DuckDB 1.5, the oldest that is supported
-	.venv-duckdb15/bin/python -m pytest tests/destinations
+test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 1.5, the oldest that is supported
+	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py
 
 .PHONY: bench
 bench: .venv/dev.stamp ## Speed and memory at size

@@ -58,7 +58,7 @@ class DuckDB(Warehouse):
     def _connect(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = patiently(self._open, lambda: _is_locked(self.path), self.wait, self.on_wait)
+            self._connection = patiently(self._open, lambda: is_locked(self.path), self.wait, self.on_wait)
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
@@ -141,7 +141,7 @@ class DuckDB(Warehouse):
         self.execute("commit")
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether another process holds the file, asked of the operating system; where it cannot tell, assume so."""
     try:
         import fcntl

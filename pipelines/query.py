@@ -76,7 +76,7 @@ def _ask_duckdb(settings: Settings, sql: str) -> Answer:
 def _open_duckdb(settings: Settings) -> Any:
     import duckdb
 
-    from destinations.duckdb import _is_locked
+    from destinations.duckdb import is_locked
     from destinations.warehouse import patiently
 
     path, label = settings.warehouse.path, settings.warehouse.label
@@ -85,7 +85,7 @@ def _open_duckdb(settings: Settings) -> Any:
     try:
         return patiently(
             lambda: duckdb.connect(str(path), read_only=True),
-            lambda: _is_locked(path),
+            lambda: is_locked(path),
             settings.wait,
             _waiting,
         )
