@@ -267,12 +267,16 @@ def test_a_gap_is_not_believed_at_first_and_known_the_second_time(events: Events
     assert events.scene.wrong() == ""
 
 
-def test_a_gap_that_opens_where_a_row_was_ends_nothing_at_first(events: Events, posthog: Sandbox) -> None:
+def test_a_row_that_slips_into_a_gap_never_dies(events: Events, posthog: Sandbox) -> None:
     events.read()
     posthog.fault(path=f"{AT}.*offset=20$", kind="drop_row", row=3)
     outcome = of(events.sync(), EVENTS)
     assert (outcome.complete, outcome.counts.deleted) == (False, 0)
-    assert events.dead() == set()
+    for _ in range(3):  # the same gap is known by now, but a row went missing when it came: it may be in it
+        events.sync()
+        assert events.dead() == set()
+    posthog.clear_faults()
+    assert of(events.read(), EVENTS).complete
 
 
 def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, posthog: Sandbox) -> None:
