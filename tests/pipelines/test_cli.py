@@ -151,6 +151,8 @@ def test_a_file_that_is_no_database_is_exit_4_and_stays_as_it_is(posthog: Sandbo
     (tmp_path / "hogsync.duckdb").write_text("my notes " * 1000)
     hogsync("sync", "cohorts", **at(posthog)).refusal(4)
     assert (tmp_path / "hogsync.duckdb").read_text() == "my notes " * 1000
+    (tmp_path / "hogsync.duckdb").rename(tmp_path / "notes.txt")
+    and_then_all_is_right(posthog)
 
 
 def test_a_wrong_postgres_password_is_exit_4_and_is_not_repeated(posthog: Sandbox, postgres_url: str) -> None:
@@ -252,6 +254,7 @@ def test_a_host_where_nobody_listens_is_exit_1_and_names_it(posthog: Sandbox) ->
     said = hogsync("sync", "cohorts", **{**at(posthog), "POSTHOG_HOST": url}).refusal(1)
     assert url in said
     assert "Check POSTHOG_HOST" in said
+    and_then_all_is_right(posthog)
 
 
 def test_a_key_of_another_region_is_exit_3_and_its_host_claims_nothing(
@@ -288,6 +291,7 @@ def test_a_key_of_one_project_brings_that_project(posthog: Sandbox) -> None:
     done = hogsync("sync", "cohorts", **at(posthog, key))
     assert done.code == 0, done
     assert stored("select distinct project_id from posthog.cohorts") == [(project,)]
+    and_then_all_is_right(posthog)
 
 
 def test_a_plan_that_lacks_a_list_is_told_and_the_others_come(sandbox: Callable[..., Sandbox]) -> None:
