@@ -128,18 +128,6 @@ class DuckDB(Warehouse):
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A context in which statements commit together."""
-        self.execute("begin")
-        try:
-            yield
-        except BaseException:
-            with suppress(WarehouseUnavailable):  # a full disk has rolled it back already
-                self.execute("rollback")
-            raise
-        self.execute("commit")
-
 
 def is_locked(path: Path) -> bool:
     """Whether another process holds the file, asked of the operating system; where it cannot tell, assume so."""

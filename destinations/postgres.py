@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -131,18 +131,6 @@ class Postgres(Warehouse):
             psycopg2.extras.execute_values(
                 cursor, sql, [[row[n] for n in names] for row in rows], page_size=1000
             )
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A context in which statements commit together."""
-        self.execute("begin")
-        try:
-            yield
-        except BaseException:
-            with suppress(WarehouseUnavailable):  # a lost connection has rolled it back already
-                self.execute("rollback")
-            raise
-        self.execute("commit")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""

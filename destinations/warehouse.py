@@ -10,7 +10,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -142,9 +142,19 @@ class Warehouse(ABC):
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Guard a table's primary key by an index, where that makes merges quicker."""
 
-    @abstractmethod
-    def transaction(self) -> Any:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """A context in which statements commit together."""
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            with suppress(
+                WarehouseUnavailable
+            ):  # a full disk or a lost connection has rolled it back already
+                self.execute("rollback")
+            raise
+        self.execute("commit")
 
 
 def patiently(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from pipelines.records import Run
+    from pipelines.run import Run
 
 
 class HogsyncError(Exception):

@@ -8,21 +8,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
+from pipelines.run import Run
 from sources.posthog.listing import Position
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 
 SCHEMA_VERSION = 1
-RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
-Trigger = Literal["manual", "schedule", "backfill"]
-
 META, RUNS, RUN_TABLES, PATHS, HELD = (
     "_hogsync_meta",
     "_hogsync_runs",
@@ -68,19 +64,6 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
     HELD: (("path", "row_key"), _columns("path text, row_key text")),
 }
 """Each table's key and columns."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run, as it is recorded."""
-
-    run_id: str
-    started_at: datetime
-    finished_at: datetime
-    status: RunStatus
-    trigger: Trigger
-    version: str
-    error: str | None = None
 
 
 class Memory(Stored):

@@ -15,7 +15,7 @@ from pipelines.screen import printable, rendered
 from sources.posthog.catalogue import ENDPOINTS
 
 if TYPE_CHECKING:
-    from pipelines.records import Run
+    from pipelines.run import Run
     from pipelines.settings import Settings
     from pipelines.sync import Outcome
     from sources.posthog.endpoint import Endpoint

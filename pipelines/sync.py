@@ -17,7 +17,8 @@ from pipelines.connect import open_client, open_warehouse, policy, warehouse_pro
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load
-from pipelines.records import Memory, Run, RunStatus, Trigger
+from pipelines.records import Memory
+from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from pipelines.workroom import workroom

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipelines import report
-from pipelines.records import Run, RunStatus
+from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings, load
 from pipelines.sync import Outcome
 from sources.posthog.catalogue import ENDPOINTS

@@ -1,0 +1,23 @@
+"""One run, as it is recorded and told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
+Trigger = Literal["manual", "schedule", "backfill"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, as it is recorded."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    status: RunStatus
+    trigger: Trigger
+    version: str
+    error: str | None = None
