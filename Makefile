@@ -8,7 +8,6 @@
 HOGSYNC  = .venv/bin/hogsync
 TABLES   = .venv/bin/python -m sources.posthog.tables
 BENCH    = .venv/bin/python -m tests.bench
-SOAK     = .venv/bin/python -m tests.soak
 QUESTION = select p.name as project, s.title as report, count(*) as sent, \
 	count(*) filter (where d.status = 'failed') as failed, \
 	max(d.created_at) filter (where d.status = 'completed') as last_arrived \
@@ -106,12 +105,8 @@ test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 
 	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py
 
 .PHONY: bench
-bench: .venv/dev.stamp ## Speed and memory at size
+bench: .venv/dev.stamp ## What a sync costs, beside import dlt
 	$(BENCH)
-
-.PHONY: soak
-soak: .venv/dev.stamp ## Hours of syncs with faults, on purpose
-	$(SOAK)
 
 # ---------------------------------------------------------------- releasing
 

