@@ -124,36 +124,36 @@ class _Work:
             self._known_projects()
             return self._load()
         except (KeyRefused, Misdirected) as refused:
-            self._record_or_not("refused", str(refused), None)
+            self._record_or_not("refused", str(refused))
             raise _as_problem(refused) from refused
         except PostHogError as failed:
-            self._record_or_not("failed", str(failed), None)
+            self._record_or_not("failed", str(failed))
             raise _Failed(str(failed)) from failed
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or stopping.asked.is_set():
-                self._record_or_not("interrupted", "stopped by the user", None)
+                self._record_or_not("interrupted", "stopped by the user")
                 message = "Stopped. What was loaded before is whole; the next sync goes on from there."
                 raise Interrupted(message) from None
             if not isinstance(error, HogsyncError):
-                self._record_or_not("failed", f"{type(error).__name__}: a bug in hogsync", None)
+                self._record_or_not("failed", f"{type(error).__name__}: a bug in hogsync")
             raise
 
     def _load(self) -> Outcome:
         if self.selection.dry_run:
-            return self._outcome(None)
+            return self._outcome()
         try:
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 records.claim(self.warehouse, self.meta)
                 load(self.reading, self.warehouse, self.folder)
-                outcome = self._outcome(None)
+                outcome = self._outcome()
                 whole = outcome.exit_code == 0 and set(self.tables) >= ENDPOINTS.keys()
                 records.write(
                     self.warehouse, outcome.run, self.reading, {"privacy": self.privacy} if whole else {}
                 )
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
-            self._record_or_not("failed", str(failed), None)
+            self._record_or_not("failed", str(failed))
             raise WarehouseProblem(str(failed)) from failed
 
     def _known_projects(self) -> None:
@@ -171,7 +171,7 @@ class _Work:
     def _project_walks(self, projects: TableResult) -> list[int]:
         return [walk.id for one in projects.listed for walk in one.walks]
 
-    def _record_or_not(self, status: RunStatus, error: str, reading: Reading | None) -> None:
+    def _record_or_not(self, status: RunStatus, error: str) -> None:
         """Record a run that did not load; without a warehouse there is nowhere to record it."""
         if self.selection.dry_run:
             return
@@ -179,7 +179,7 @@ class _Work:
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             run = self._run(status, error)
-            records.write(self.warehouse, run, reading)
+            records.write(self.warehouse, run, None)
             self.recorded = run
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
@@ -193,10 +193,10 @@ class _Work:
             error=error,
         )
 
-    def _outcome(self, error: str | None) -> Outcome:
+    def _outcome(self) -> Outcome:
         results = tuple(self.reading.results.values())
         status, exit_code = judged(results, self.tables, refused=self.reading.refusal is not None)
-        said = error or (str(self.reading.refusal) if self.reading.refusal else None)
+        said = str(self.reading.refusal) if self.reading.refusal else None
         requests = self.reading.client.total
         return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
 

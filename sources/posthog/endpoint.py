@@ -35,8 +35,6 @@ class Field:
     """Keys inside a JSON field that the server derives and changes with its releases: neither stored nor hashed."""
     volatile: bool = False
     """Moves without anybody's edit (counts, last seen): updates the row, makes no version of its history."""
-    columns: tuple[Field, ...] = ()
-    """Of `items` that are objects: the child table's columns; empty means one column `value` of this type."""
     ordered: bool = True
     """Of `items`: whether the order means something; if not, they are sorted."""
 
@@ -85,9 +83,9 @@ def identity(*names: str) -> tuple[Field, ...]:
     return tuple(Field(name=name, role="identity", privacy="person") for name in names)
 
 
-def items(name: str, *columns: Field, type_: Type = "text", ordered: bool = True) -> tuple[Field, ...]:
-    """A list that becomes the child table `<table>__<name>`."""
-    return (Field(name=name, type=type_, role="items", columns=columns, ordered=ordered),)
+def items(name: str, *, type_: Type = "text", ordered: bool = True) -> tuple[Field, ...]:
+    """A list that becomes the child table `<table>__<name>`, with one column `value` of this type."""
+    return (Field(name=name, type=type_, role="items", ordered=ordered),)
 
 
 def recipients(*names: str) -> tuple[Field, ...]:

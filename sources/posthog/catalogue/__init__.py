@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
 from sources.posthog.catalogue.organization import (
     ORGANIZATION_MEMBERS,
@@ -31,6 +33,7 @@ ENDPOINTS: dict[str, Endpoint] = {
 }
 
 
+@cache
 def parent_of(path: str) -> Endpoint | None:
     """The endpoint that a path's last placeholder names; None for a root list; KeyError for a misspelt one."""
     names = placeholders(path)
