@@ -7,6 +7,7 @@
 # What later pieces wire in: one line each.
 HOGSYNC  = .venv/bin/hogsync
 TABLES   = .venv/bin/python -m sources.posthog.tables
+FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench
 QUESTION = select p.name as project, s.title as report, count(*) as sent, \
 	count(*) filter (where d.status = 'failed') as failed, \
@@ -85,10 +86,12 @@ lint: .venv/dev.stamp ## ruff, mypy, import-linter
 .PHONY: docs-check
 docs-check: .venv/dev.stamp
 	$(TABLES) --check
+	$(FAULTS) --check
 
 .PHONY: docs
-docs: .venv/run.stamp ## Write sources/posthog/TABLES.md anew from the catalogue
+docs: .venv/dev.stamp ## Write the generated pages anew: sources/posthog/TABLES.md and tests/FAULTS.md
 	$(TABLES)
+	$(FAULTS)
 
 # DuckDB 1.5 laid over .venv: the first site directory wins, so only this one package differs.
 .venv-duckdb15/run.stamp: .venv/dev.stamp requirements-duckdb15.txt

@@ -248,6 +248,7 @@ def test_a_host_that_is_no_posthog_is_exit_2(posthog: Sandbox, status: int) -> N
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.fault("transport.refused")
 def test_a_host_where_nobody_listens_is_exit_1_and_names_it(posthog: Sandbox) -> None:
     with another_service(200) as url:
         pass
