@@ -26,7 +26,7 @@ def open_client(settings: Settings, key: str, *, patience: Patience | None = Non
             settings.origin,
             key,
             rate=Rate(asked.per_minute, asked.per_hour) if asked.per_minute or asked.per_hour else None,
-            in_flight=settings.lists.in_flight,
+            in_flight=max(settings.lists.in_flight, settings.lists.ahead),
             budget_file=settings.home / "budget.db",
             patience=patience,
             allow_http=settings.insecure_http,

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -67,12 +67,12 @@ def _displayed() -> Iterator[Observer]:
         total = screen.add_task("Syncing", total=None)
         tasks: dict[str, Any] = {}
 
-        def observe(endpoint: Endpoint, rows: Sequence[object]) -> None:
+        def observe(endpoint: Endpoint, batch: Sized) -> None:
             with lock:
                 if endpoint.table not in tasks:
                     tasks[endpoint.table] = screen.add_task(endpoint.table, total=None)
                 for task in (total, tasks[endpoint.table]):
-                    screen.advance(task, len(rows))
+                    screen.advance(task, len(batch))
 
         yield observe
 
@@ -82,10 +82,10 @@ def _logged() -> Observer:
     lock = threading.Lock()
     last = time.monotonic()
 
-    def observe(endpoint: Endpoint, rows: Sequence[object]) -> None:
+    def observe(endpoint: Endpoint, batch: Sized) -> None:
         nonlocal last
         with lock:
-            rows_read[endpoint.table] += len(rows)
+            rows_read[endpoint.table] += len(batch)
             if time.monotonic() >= last + HEARTBEAT:
                 last = time.monotonic()
                 so_far = ", ".join(f"{table} {count:,}" for table, count in rows_read.items())

@@ -86,6 +86,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
+                ahead=settings.lists.ahead,
             )
         reading.walker.observers.extend(observers)
         work = _Work(reading, warehouse, meta, privacy, selection, tables, started, folder)

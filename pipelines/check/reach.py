@@ -13,7 +13,7 @@ from sources.posthog.client import Client
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.key import Key, current_key
-from sources.posthog.paging import PAGERS
+from sources.posthog.paging import PAGERS, one_by_one
 
 PARENTS_ASKED = 20
 """Below so many parents a table is asked for. A project takes a request per table, 7 today, so that even the
@@ -131,7 +131,7 @@ class Reach:
         trouble = None
         try:
             address, size = path.partition("?")[0], 100 if named else 1
-            for page in PAGERS[pages](self.client.get, address, query(path), size):
+            for page in PAGERS[pages](self.client.get, address, query(path), size, one_by_one):
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:
                     break

@@ -96,6 +96,8 @@ class Lists(Section):
     """Rows a page, where PostHog lets the reader choose."""
     in_flight: int = Field(default=8, ge=1, le=32)
     """Lists read at the same time."""
+    ahead: int = Field(default=8, ge=1, le=32)
+    """Pages of one long list asked for at the same time; 1: one after another."""
     full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
 

@@ -3,7 +3,7 @@
 The comparison is done set-wise in a working DuckDB, never row by row. Per table it holds
   known   key, hash, `_deleted_at` of every stored row, and whether the load that wrote it was finished
   seen    key of every row that was read in this run, in reading order, by walk
-  staged  whole rows, only of those that differ from `known`, and their children
+  staged  whole rows, only of those that differ from `known`, their split lists in them
   dying   keys of rows that are concluded to be gone
 A row of an unfinished load is not believed: the load may have stopped between this table and its children.
 """
@@ -17,14 +17,25 @@ from typing import Any
 
 import pyarrow as pa
 
+from sources.posthog.batch import Batch
 from sources.posthog.endpoint import Stamps, Type
 from sources.posthog.known import Known
-from sources.posthog.shape import Row, Shape
-from sources.posthog.values import arrow
-from sources.posthog.workspace import SQL_TYPES, Workspace, columns_of, declared, equal, quoted
+from sources.posthog.shape import Shape
+from sources.posthog.workspace import (
+    SQL_TYPES,
+    Workspace,
+    columns_of,
+    declared,
+    equal,
+    quoted,
+    row_hash,
+    struct_list,
+)
 
 MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
-"""What a row is known by until it is written."""
+"""What a row is known by until it is written; of two rows with one key the one with the higher sequence counts."""
+TOGETHER = 20_000
+"""Rows that are compared at once: each comparison scans all that is known, and page by page would cost its square."""
 
 
 @dataclass(slots=True)
@@ -61,6 +72,7 @@ class Changes:
         self.key = ", ".join(map(quoted, shape.key))
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = 0
+        self._waiting: list[pa.Table] = []
         self._create()
         self._take_stock()
         for child in shape.child_columns:
@@ -77,10 +89,9 @@ class Changes:
         run(f"create table {self.name('known')} ({known})")
         run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
         run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz, sound boolean)")
-        run(f"create table {self.name('staged')} ({declared(self.staged)})")
-        for child, columns in self.shape.child_columns.items():
-            body = {**self.shape.key_columns, **columns, "_sequence": "bigint", "_row_hash": "text"}
-            run(f"create table {self.name('staged', child)} ({declared(body)})")
+        lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
+        split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
+        run(f"create table {self.name('staged')} ({declared(self.staged)}{split})")
 
     def _take_stock(self) -> None:
         """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
@@ -136,58 +147,69 @@ class Changes:
 
     # -- while reading
 
-    def add(self, rows: Sequence[Row], walk: int) -> None:
-        """Take in rows as they were read; those that differ from what is stored are staged, children too."""
-        if not rows:
+    def add(self, batch: Batch, walk: int) -> None:
+        """Take in rows as they were read; those that differ from what is stored are staged, split lists too."""
+        if not len(batch):
             return
+        page = self.shape.table(batch)
+        dead = batch.arrays.get("deleted", pa.nulls(len(batch), pa.bool_())).fill_null(fill_value=False)
         with self.workspace.lock:
-            for row in rows:
-                self._sequence += 1
-                row.sequence = self._sequence
-            page = arrow([{**row.values, **row.marks} for row in rows], {**self.shape.key_columns, **MARKS})
-            insert = f"insert into {self.name('seen')} select {self.key}, _sequence, {walk} from page"
-            self.workspace.run(insert, page=page)
-            self._stage([rows[i] for i in self._differing(page)])
+            first, self._sequence = self._sequence + 1, self._sequence + len(batch)
+            sequence = pa.array(range(first, first + len(batch)), pa.int64())
+            walks = pa.repeat(pa.scalar(walk, pa.int64()), len(batch))
+            for name, array in {"_sequence": sequence, "_dead": dead, "_walk": walks}.items():
+                page = page.append_column(name, array)
+            self._waiting.append(page)
+            if sum(each.num_rows for each in self._waiting) >= TOGETHER:
+                self._take_in()
 
-    def _differing(self, page: pa.Table) -> list[int]:
-        """Positions in the page of rows that are not stored exactly so by a finished load.
+    def _take_in(self) -> None:
+        """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
+        with self.workspace.lock:
+            if not self._waiting:
+                return
+            pages = self._hashed(pa.concat_tables(self._waiting, promote_options="default"))
+            self._waiting.clear()
+            run, key = self.workspace.run, self.shape.key
+            run(
+                f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
+            )
+            self._widen(pages)
+            run(
+                f"""
+                insert into {self.name("staged")} by name select * exclude (_walk) from pages p
+                where not exists (
+                    select 1 from {self.name("known")} k where {equal("k", "p", key)}
+                    and k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead)
+                """,
+                pages=pages,
+            )
 
-        Asked the other way round, which rows are stored so: then the page, and not the table, is what is hashed.
-        """
-        same = self.workspace.rows(
-            f"""
-            select p._sequence from {self.name("known")} k join page p on {equal("k", "p", self.shape.key)}
-            where k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead
-            """,
-            page=page,
-        )
-        first = page["_sequence"][0].as_py()
-        stored = {sequence - first for (sequence,) in same}
-        return [position for position in range(page.num_rows) if position not in stored]
+    def _hashed(self, pages: pa.Table) -> pa.Table:
+        """The rows with their hashes; columns that are null all the way need not be looked at."""
+        filled = {name for name in pages.column_names if pages[name].null_count < pages.num_rows}
+        columns = {name: type_ for name, type_ in self.shape.columns.items() if name in filled}
+        hashes = row_hash(columns, filled.intersection(self.shape.child_columns))
+        found = self.workspace.table(f"select {hashes} as _row_hash from pages", pages=pages)
+        return pages.append_column("_row_hash", found["_row_hash"])
 
-    def _stage(self, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        page = self.shape.table(rows, MARKS)
-        for column in page.column_names:
-            if column not in self.staged:
+    def _widen(self, pages: pa.Table) -> None:
+        """Give the staged rows the columns that the run has found since."""
+        for column in pages.column_names:
+            if column not in self.staged and column in self.shape.columns:
                 self.staged[column] = type_ = self.shape.columns[column]
                 add = f"add column {quoted(column)} {SQL_TYPES[type_]}"
                 self.workspace.run(f"alter table {self.name('staged')} {add}")
-        self.workspace.run(f"insert into {self.name('staged')} by name select * from page", page=page)
-        for child in self.shape.child_columns:
-            page = self.shape.children(child, rows)
-            if page.num_rows:
-                insert = f"insert into {self.name('staged', child)} by name select * from page"
-                self.workspace.run(insert, page=page)
 
     def distinct(self, walk: int) -> int:
         """How many different keys a walk has read."""
+        self._take_in()
         sql = f"select count(*) from (select distinct {self.key} from {self.name('seen')} where walk = ?)"
         return int(self.workspace.rows(sql, [walk])[0][0])
 
     def keys(self, walks: Sequence[int]) -> list[dict[str, Any]]:
         """The different keys that these walks have read."""
+        self._take_in()
         sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk) order by all"
         found: list[dict[str, Any]] = self.workspace.table(sql, [list(walks)]).to_pylist()
         return found
@@ -205,6 +227,7 @@ class Changes:
 
         Of rows that are dead already only those that are torn, or that rows below them outlive.
         """
+        self._take_in()
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         (known, values), (seen, _) = self._within(scope, "k"), self._within(scope, "s")
         return self.workspace.table(
@@ -255,6 +278,7 @@ class Changes:
 
     def unseen(self) -> list[tuple[Any, ...]]:
         """Keys of living stored rows that this run has not met."""
+        self._take_in()
         seen = f"select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)}"
         known = f"{self.name('known')} k where k.deleted_at is null and not exists ({seen})"
         return self.workspace.rows(f"select {self.key} from {known} order by all")
@@ -268,6 +292,7 @@ class Changes:
 
     def settle(self) -> Counts:
         """Fix which rows are written; call once, after the last `add` and `end`."""
+        self._take_in()
         key = self.shape.key
         self.workspace.run(
             f"""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Type
-from sources.posthog.workspace import columns_of, declared, present
+from sources.posthog.workspace import columns_of, declared, present, quoted, row_hash
 
 STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
 """The columns that every table ends with."""
@@ -86,6 +86,7 @@ def _child_rows(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
 def _line_up(changes: Changes, outline: Outline) -> None:
     """Put side by side the written parents, the children they shall have and those they have."""
     run, key, name = changes.workspace.run, changes.key, changes.name
+    items, split = changes.shape.items(outline.child), quoted(outline.child)
     run(
         f"""
         create table {name("parents", outline.child)} as select {key}, deleted_at from {name("changed")}
@@ -95,8 +96,10 @@ def _line_up(changes: Changes, outline: Outline) -> None:
     )
     run(
         f"""
-        create table {name("wanted", outline.child)} as select w.* exclude (_sequence)
-        from {name("staged", outline.child)} w join {name("changed")} using (_sequence)
+        create table {name("wanted", outline.child)} as select *, {row_hash(items)} as _row_hash from (
+            select {columns_of("s", changes.shape.key)}, unnest(s.{split}, recursive := true),
+                generate_subscripts(s.{split}, 1) - 1 as position
+            from {name("staged")} s join {name("changed")} using (_sequence))
         """
     )
     columns: dict[str, Type] = {**outline.columns, "_sound": "bool"}

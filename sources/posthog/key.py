@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sources.posthog.ahead import Get
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
-from sources.posthog.paging import Get
 from sources.posthog.values import digest
 
 CURRENT = "personal_api_keys/@current/"

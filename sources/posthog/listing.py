@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from sources.posthog.batch import Batch
 from sources.posthog.endpoint import Endpoint, Stamps
 from sources.posthog.errors import PostHogError
-from sources.posthog.shape import Row
 
-Observer = Callable[[Endpoint, Sequence[Row]], None]
+Observer = Callable[[Endpoint, Batch], None]
 """Is told of every page's rows."""
 
 

@@ -6,15 +6,20 @@ on until `next` is null; short, long and empty pages are normal (server-side cla
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from sources.posthog.ahead import Coming, Get
 from sources.posthog.errors import PageFailed
 
-Get = Callable[[str, Mapping[str, str | int]], Any]
-Pager = Callable[[Get, str, Mapping[str, str | int], int], Iterator["Page"]]
+Params = Mapping[str, str | int]
+Soon = Callable[[str, Params], Coming | None]
+"""Asks for a page before its turn; None where no more may be on their way."""
+Pager = Callable[[Get, str, Params, int, Soon], Iterator["Page"]]
 
 SMALLEST_PAGE = 25
 EMPTY_PAGES = 50
@@ -30,28 +35,67 @@ class Page:
     last: bool
 
 
-def offset_pages(get: Get, path: str, params: Mapping[str, str | int], size: int) -> Iterator[Page]:
-    """Walk `{count, next, results}` by limit and offset; a server-side time-out halves the page from there on."""
-    asked = dict(params)
+def one_by_one(_path: str, _params: Params) -> None:
+    """Ask for nothing before its turn."""
+
+
+def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = one_by_one) -> Iterator[Page]:
+    """Walk `{count, next, results}` by limit and offset; a server-side time-out makes the pages smaller from there on.
+
+    Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
+    where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
+    """
     offset, empty = 0, 0
-    while True:
-        try:
-            body = _envelope(get(path, {**asked, "limit": size, "offset": offset}), path)
-        except PageFailed as failed:
-            if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
-                raise
-            size = max(SMALLEST_PAGE, size // 4)
-            continue
-        capped = body.get("count_is_capped") or not isinstance(body.get("count"), int)
-        last = body["next"] is None
-        yield Page(body["results"], None if capped else body["count"], last)
-        if last:
-            return
-        empty = 0 if body["results"] else empty + 1
-        offset = _next_offset(body["next"], path, offset, empty)
+    coming: deque[tuple[int, Coming]] = deque()
+    try:
+        while True:
+            try:
+                asked: Params = {**params, "limit": size, "offset": offset}
+                body = _envelope(coming.popleft()[1].take() if coming else get(path, asked), path)
+            except PageFailed as failed:
+                if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
+                    raise
+                _drop(coming)
+                size = max(SMALLEST_PAGE, size // 4)
+                continue
+            counted = body["count"] if isinstance(body.get("count"), int) else None
+            last = body["next"] is None
+            yield Page(body["results"], None if body.get("count_is_capped") else counted, last)
+            if last:
+                return
+            empty = 0 if body["results"] else empty + 1
+            before, offset = offset, _next_offset(body["next"], path, offset, empty)
+            if coming and coming[0][0] != offset:
+                _drop(coming)
+            _foresee(coming, partial(soon, path), asked, offset - before, counted or 0)
+    finally:
+        _drop(coming)
 
 
-def cursor_pages(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
+def _foresee(
+    coming: deque[tuple[int, Coming]],
+    soon: Callable[[Params], Coming | None],
+    asked: Params,
+    step: int,
+    count: int,
+) -> None:
+    """Ask for the full pages behind the one that was `asked` for and those on their way, as many as may be.
+
+    Not for the last page, which may be none: its turn will tell.
+    """
+    foreseen = coming[-1][0] if coming else int(asked["offset"])
+    while foreseen + 2 * step <= count and (page := soon({**asked, "offset": foreseen + step})):
+        foreseen += step
+        coming.append((foreseen, page))
+
+
+def _drop(coming: deque[tuple[int, Coming]]) -> None:
+    """Do without the pages that are on their way."""
+    while coming:
+        coming.popleft()[1].drop()
+
+
+def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
     """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
     asked = dict(params)
     seen: set[str] = set()
@@ -70,7 +114,7 @@ def cursor_pages(get: Get, path: str, params: Mapping[str, str | int], _size: in
         asked = {**params, "cursor": cursor}
 
 
-def array_page(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
+def array_page(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
     """Take a bare JSON array, which has no pages."""
     body = get(path, params)
     if not isinstance(body, list):
@@ -78,7 +122,9 @@ def array_page(get: Get, path: str, params: Mapping[str, str | int], _size: int)
     yield Page(body, len(body), last=True)
 
 
-def single_object(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
+def single_object(
+    get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one
+) -> Iterator[Page]:
     """Take one JSON object as a list of one."""
     body = get(path, params)
     if not isinstance(body, dict) or "id" not in body:

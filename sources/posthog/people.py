@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sources.posthog.values import CONVERT, Values
 
@@ -15,14 +15,13 @@ class People:
         self._met: dict[int, tuple[int, Values]] = {}
         self._lock = threading.Lock()
 
-    def meet(self, person: Values, rank: int) -> None:
-        """Take note of a person; objects without a 64-bit id are nobody."""
-        identifier = CONVERT["bigint"](person.get("id"))
-        if identifier is None:
-            return
+    def meet(self, people: Iterable[Values], rank: int) -> None:
+        """Take note of people; objects without a 64-bit id are nobody."""
         with self._lock:
-            if rank >= self._met.get(identifier, (rank, {}))[0]:
-                self._met[identifier] = (rank, person)
+            for person in people:
+                identifier = CONVERT["bigint"](person.get("id"))
+                if identifier is not None and rank >= self._met.get(identifier, (rank,))[0]:
+                    self._met[identifier] = (rank, person)
 
     def everybody(self) -> Mapping[int, Values]:
         """All people by their ids, in that order."""

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from sources.posthog.ahead import Ahead
+from sources.posthog.batch import Batch
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.changes import Below, Changes
 from sources.posthog.client import Client
@@ -31,7 +33,7 @@ from sources.posthog.listing import Listed, Listing, Memory, Rules, Scope
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult
 from sources.posthog.scopes import scopes_of
-from sources.posthog.shape import Row, Shape
+from sources.posthog.shape import Shape
 from sources.posthog.walk import Walker
 from sources.posthog.workspace import Workspace
 
@@ -58,8 +60,12 @@ class Reading:
         folder: Path | None = None,
         projects: Iterable[int] = (),
         in_flight: int = 8,
+        ahead: int = 8,
     ) -> None:
-        """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids."""
+        """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
+
+        `in_flight` lists are read at the same time, and of one list `ahead` pages.
+        """
         self.client = client
         self.tables = with_parents(tuple(tables))
         self.known = known
@@ -71,7 +77,8 @@ class Reading:
         self.workspace = Workspace(folder or _passing_folder(self))
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
         self.people = self._changes(PEOPLE, policy)
-        self.walker = Walker(self._get, self.changes, known, rules)
+        self.ahead = Ahead(self._get, ahead - 1)
+        self.walker = Walker(self._get, self.changes, known, rules, self.ahead)
         self.walker.observers.append(self._note_sight)
         self.key: Key | None = None
         self._levels: dict[str, int] = {}
@@ -101,7 +108,7 @@ class Reading:
         self._note_parents()
         self._gather_people()
         self._settle()
-        self.client.close()
+        self._hang_up()
 
     def _in_flight(self, scopes: Iterable[Scope]) -> None:
         """Read scopes and whatever turns up below them, as many at a time as allowed."""
@@ -142,13 +149,14 @@ class Reading:
         for one in listed:
             self.results[one.listing.endpoint.table].listed.append(one)
 
-    def _note_sight(self, endpoint: Endpoint, rows: Sequence[Row]) -> None:
+    def _note_sight(self, endpoint: Endpoint, batch: Batch) -> None:
         """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag."""
         if endpoint is ORGANIZATIONS:
-            self._levels |= {row.values["id"]: row.values.get("membership_level", 0) for row in rows}
+            levels = (level or 0 for level in batch.values("membership_level"))
+            self._levels |= dict(zip(batch.values("id"), levels, strict=True))
         elif endpoint.table == "users" and self.key:
-            own = (row for row in rows if row.values.get("id") == self.key.user_id)
-            if any(row.values.get("is_staff") for row in own):
+            flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
+            if any(staff for owner, staff in flags if owner == self.key.user_id):
                 self.walker.sights["users"] = " staff"
 
     # -- which scopes there are
@@ -227,11 +235,11 @@ class Reading:
         lacking = [{"id": i} for i, person in met.items() if not person.keys() >= fields]
         stored = self.known.rows(PEOPLE.table, pa.Table.from_pylist(lacking)).to_pylist() if lacking else []
         before = {row["id"]: row for row in stored}
-        shape = self.people.shape
-        sent = ({name: person[name] for name in fields & person.keys()} for person in met.values())
-        rows = [shape.filled(shape.row(p, {}), before.get(p["id"], {})) for p in sent]
-        self.people.add(rows, walk=0)
-        self.results[PEOPLE.table].rows_read = len(rows)
+        sent = [{name: person[name] for name in fields & person.keys()} for person in met.values()]
+        batch = self.people.shape.page(sent, {})
+        self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])
+        self.people.add(batch, walk=0)
+        self.results[PEOPLE.table].rows_read = len(batch)
 
     def _settle(self) -> None:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:
@@ -275,9 +283,13 @@ class Reading:
             return None
         return delta(self.people if outline.parent == PEOPLE.table else self.changes[outline.parent], outline)
 
+    def _hang_up(self) -> None:
+        self.ahead.close()
+        self.client.close()
+
     def close(self) -> None:
         """Give back connections and throw the working data away."""
-        self.client.close()
+        self._hang_up()
         self.workspace.close()
 
 

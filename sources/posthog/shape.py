@@ -1,54 +1,32 @@
 """How JSON becomes rows: secrets out, people lifted, children split, parents stamped, then Arrow.
 
-A page is shaped in two steps. `Shape.row` cleans one object and hashes what would be stored; whoever knows what is
-stored already then asks `Shape.table` and `Shape.children` for the rows that differ: only those become Arrow.
+A page is shaped column by column: each field has one handler, chosen once, that takes the field's values of all rows.
+Where a column's values fit it as they are, which is nearly always, nobody looks at them one by one.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
+from sources.posthog.batch import Batch
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user, recipients
-from sources.posthog.values import CONVERT, Values, arrow, canonical, column_name, digest, type_of
+from sources.posthog.values import ARROW, CONVERT, Values, canonical, column_name, fitting, type_of
 
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
 VARIANT = "__v_text"
 """Ends the name of the column that takes values which do not fit their own column."""
 
-
-@dataclass(slots=True)
-class Row:
-    """One row as it will be stored: its columns, its split lists, the people it named."""
-
-    raw: Mapping[str, Any]
-    values: Values
-    lists: dict[str, list[Values]] = field(default_factory=dict)
-    people: list[Values] = field(default_factory=list)
-    key: tuple[Any, ...] = ()
-    hash: str = ""
-    sequence: int = 0
-    """When it was read, counted over the table; of two rows with one key the later counts."""
-
-    def digest(self) -> str:
-        """The hash over all that is stored; nulls contribute nothing."""
-        return digest([self.values, self.lists] if self.lists else self.values)
-
-    @property
-    def marks(self) -> Values:
-        """What `changes` knows the row by; dead is what PostHog itself calls deleted."""
-        dead = self.values.get("deleted") is True
-        return {"_sequence": self.sequence, "_dead": dead, "_row_hash": self.hash}
-
-
-Handler = Callable[[Any, Row], None]
-"""Takes one field's value into the row."""
+Handler = Callable[[list[Any], Batch], None]
+"""Takes one field's values, one per row, into the batch."""
+Convert = Callable[[Any, Batch], Any]
+"""A value as its column takes it, None if it does not fit."""
 
 
 class Shape:
@@ -77,6 +55,7 @@ class Shape:
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
+        self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
         self._declared = frozenset(self.columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
@@ -86,40 +65,58 @@ class Shape:
         """The primary key's columns and their types."""
         return {name: self.columns[name] for name in self.key}
 
-    def row(self, raw: Mapping[str, Any], stamps: Stamps) -> Row:
-        """One cleaned row with its hash; raises KeyError, naming the column, if a part of its key is missing."""
-        row = Row(raw, {**self.endpoint.absent, **stamps})
-        for name, value in raw.items():
-            if value is not None:
-                handler = self._handlers.get(name) or self._undeclared(name, value, raw)
-                handler(value, row)
-        row.key = tuple(row.values.get(name) for name in self.key)
-        if None in row.key:
-            raise KeyError(self.key[row.key.index(None)])
-        row.hash = row.digest()
-        return row
+    def items(self, child: str) -> dict[str, Type]:
+        """What a split list's items hold; their position is said by their order."""
+        return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
 
-    def filled(self, row: Row, stored: Mapping[str, Any]) -> Row:
-        """The row with the columns of fields that its source did not send as they are stored."""
-        lacking = (name for name in self.columns if name not in row.raw and stored.get(name) is not None)
-        row.values |= {name: stored[name] for name in lacking}
-        row.hash = row.digest()
-        return row
+    def table(self, batch: Batch) -> pa.Table:
+        """The rows as Arrow: all columns, each split list as one column more."""
+        return batch.table(self.columns, {child: self._list_type(child) for child in self.child_columns})
 
-    def table(self, rows: Sequence[Row], marks: Mapping[str, Type]) -> pa.Table:
-        """The rows as Arrow: all columns, and the marks."""
-        return arrow([{**row.values, **row.marks} for row in rows], {**self.columns, **marks})
+    def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
+        """A page's rows as they will be stored; what has no key, or is no row at all, is left out and counted."""
+        rows = [raw for raw in raws if isinstance(raw, dict)]
+        try:
+            batch = self._shaped(rows, stamps)
+        except RecursionError:  # one that is nested beyond reason must not cost the others
+            rows = [raw for raw in rows if self._shapable(raw, stamps)]
+            batch = self._shaped(rows, stamps)
+        batch.rejected = len(raws) - len(rows)
+        if any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key):
+            batch.keep([None not in key for key in zip(*map(batch.values, self.key), strict=True)])
+        return batch
 
-    def children(self, name: str, rows: Sequence[Row]) -> pa.Table:
-        """One split list of these rows as Arrow: the parent's key, the position, the values, the marks."""
-        columns = {**self.key_columns, **self.child_columns[name], "_sequence": "bigint", "_row_hash": "text"}
-        found: list[Values] = []
-        for row in rows:
-            key = {k: row.values[k] for k in self.key}
-            for position, item in enumerate(row.lists.get(name, ())):
-                marks = {"position": position, "_sequence": row.sequence, "_row_hash": digest(item)}
-                found.append({**key, **item, **marks})
-        return arrow(found, columns)
+    def filled(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
+        """Give columns whose field a row's source did not send what is stored of them; one `stored` per row."""
+        for name, type_ in self.columns.items():
+            kept = [
+                before.get(name) if name not in raw else None
+                for raw, before in zip(batch.raws, stored, strict=True)
+            ]
+            if any(value is not None for value in kept):
+                pairs = zip(kept, batch.values(name), strict=True)
+                batch.arrays[name] = pa.array([n if k is None else k for k, n in pairs], ARROW[type_])
+
+    def _shaped(self, raws: Sequence[Mapping[str, Any]], stamps: Stamps) -> Batch:
+        batch = Batch(raws)
+        for name, value in {**self.endpoint.absent, **stamps}.items():
+            batch.put(name, value, self.columns[name])
+        for name in dict.fromkeys(chain.from_iterable(raws)):
+            values = [raw.get(name) for raw in raws]
+            if values.count(None) < len(values):
+                handler = self._handlers.get(name) or self._undeclared(name, values, raws)
+                handler(values, batch)
+        if self._identity:  # the rows are people themselves
+            names = ("id", "uuid", *self._identity)
+            batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
+        return batch
+
+    def _shapable(self, raw: Mapping[str, Any], stamps: Stamps) -> bool:
+        try:
+            self._shaped([raw], stamps)
+        except RecursionError:
+            return False
+        return True
 
     # -- declared fields: one handler each, chosen once
 
@@ -135,71 +132,100 @@ class Shape:
             self.columns[f"{declared.name}_id"] = declared.type
             return self._embedded(declared)
         self.columns[declared.name] = declared.type
-        misfits = Scrubber(self.policy, declared)
-        return self._value(declared.name, self._converter(declared, mode == "hash"), misfits)
+        converted = self._converter(declared, mode == "hash")
+        if converted:
+            return self._each(declared.name, declared.type, converted, Scrubber(self.policy, declared))
+        return self._whole(declared.name, declared)
 
-    def _value(self, name: str, convert: Callable[[Any, Row], Any], scrub: Scrubber) -> Handler:
-        """Stores a value in its column, or, cleaned and as text, in the column of those that do not fit."""
+    def _whole(self, column: str, declared: Field) -> Handler:
+        """Stores values that fit their column as they are all at once, others one by one."""
+        convert = CONVERT[declared.type]
+        each = self._each(
+            column, declared.type, lambda value, _batch: convert(value), Scrubber(self.policy, declared)
+        )
 
-        def store(value: Any, row: Row) -> None:
-            stored = convert(value, row)
-            if stored is not None:
-                row.values[name] = stored
+        def store(values: list[Any], batch: Batch) -> None:
+            array = fitting(values, declared.type)
+            if array is None:
+                each(values, batch)
             else:
-                self._keep_as_text(name, value, row, scrub)
+                batch.arrays[column] = array
 
         return store
 
-    def _keep_as_text(self, name: str, value: Any, row: Row, scrub: Scrubber) -> None:
-        if not is_secret("", value):
-            cleaned = scrub.clean(value, row.people.append)
-            self.columns.setdefault(f"{name}{VARIANT}", "text")
-            row.values[f"{name}{VARIANT}"] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
+    def _each(self, column: str, type_: Type, convert: Convert, scrub: Scrubber) -> Handler:
+        """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
+
+        def store(values: list[Any], batch: Batch) -> None:
+            kept = [None if value is None else convert(value, batch) for value in values]
+            batch.arrays[column] = pa.array(kept, ARROW[type_])
+            misfits = [v if fit is None else None for v, fit in zip(values, kept, strict=True)]
+            self._keep_as_text(column, misfits, batch, scrub)
+
+        return store
+
+    def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, scrub: Scrubber) -> None:
+        texts: list[str | None] = [None] * len(misfits)
+        for row, value in enumerate(misfits):
+            if value is not None and not is_secret("", value):
+                cleaned = scrub.clean(value, batch.people.append)
+                texts[row] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
+        if any(text is not None for text in texts):
+            self.columns.setdefault(f"{column}{VARIANT}", "text")
+            batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
 
     def _embedded(self, declared: Field) -> Handler:
-        """Keeps the id of an embedded object; a person's object is lifted out."""
-        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared)
-        store = self._value(f"{declared.name}_id", lambda value, _row: convert(value), scrub)
+        """Keeps the ids of embedded objects; a person's object is lifted out."""
+        store = self._whole(f"{declared.name}_id", declared)
 
-        def lift(value: Any, row: Row) -> None:
-            if isinstance(value, dict):
-                if declared.role == "person":
-                    row.people.append(value)
-                value = value.get("id")
-            if value is not None:
-                store(value, row)
+        def lift(values: list[Any], batch: Batch) -> None:
+            if declared.role == "person":
+                batch.people.extend(value for value in values if isinstance(value, dict))
+            store([value.get("id") if isinstance(value, dict) else value for value in values], batch)
 
         return lift
 
-    def _converter(self, declared: Field, hashed: bool) -> Callable[[Any, Row], Any]:  # noqa: FBT001
-        """A column's value from the field's; JSON is cleaned at every depth, hashed columns keep only hashes."""
-        scalar, policy = CONVERT[declared.type], self.policy
+    def _converter(self, declared: Field, hashed: bool) -> Convert | None:  # noqa: FBT001
+        """How a field's value changes before it is stored, None where it stays as it is.
+
+        JSON is cleaned at every depth, hashed columns keep only hashes.
+        """
+        policy = self.policy
         if hashed and declared.privacy != "recipient" and not declared.literals:
             hidden = canonical if declared.type == "json" else str
-            return lambda value, _row: hidden(
+            return lambda value, _batch: hidden(
                 policy.hash(value if isinstance(value, str) else canonical(value))
             )
         if declared.type != "json":
-            return lambda value, _row: scalar(value)
+            return None
         literals = (
             policy.mode(self.endpoint.table, declared.name, "customer") if declared.literals else "keep"
         )
         scrub = Scrubber(policy, declared, literals, "hash" if hashed and not declared.literals else "keep")
-        return lambda value, row: canonical(scrub.clean(value, row.people.append))
+        return lambda value, batch: canonical(scrub.clean(value, batch.people.append))
+
+    # -- lists that become tables of their own
+
+    def _list_type(self, child: str) -> pa.DataType:
+        return pa.list_(pa.struct({name: ARROW[type_] for name, type_ in self.items(child).items()}))
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
         convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared)
+        list_type = self._list_type(declared.name)
 
-        def split(value: Any, row: Row) -> None:
-            found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
-            kept = [fit for item in found if (fit := convert(item)) is not None]
-            if len(kept) < len(found):
-                self._keep_as_text(declared.name, value, row, scrub)
-            if kept:
-                row.lists[declared.name] = [
-                    {"value": v} for v in (kept if declared.ordered else sorted(kept))
-                ]
+        def split(values: list[Any], batch: Batch) -> None:
+            lists: list[list[Values] | None] = [None] * len(values)
+            misfits: list[Any] = [None] * len(values)
+            for row, value in enumerate(values):
+                if value is None or value == []:
+                    continue
+                found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+                kept = [fit for item in found if (fit := convert(item)) is not None]
+                misfits[row] = value if len(kept) < len(found) else None
+                lists[row] = [{"value": v} for v in (kept if declared.ordered else sorted(kept))] or None
+            batch.lists[declared.name] = pa.array(lists, list_type)
+            self._keep_as_text(declared.name, misfits, batch, scrub)
 
         return split
 
@@ -216,6 +242,7 @@ class Shape:
         columns |= {"address": "text"} if mode == "keep" else {}
         columns |= {"status": "text", "detail": "json"} if "recipient_results" in names else {}
         self.child_columns["recipients"] = columns
+        list_type = self._list_type("recipients")
         scrub = Scrubber(self.policy, declared, "keep", mode)
 
         def stored(entry: Values) -> Values:
@@ -225,62 +252,63 @@ class Shape:
             texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
             return {name: texts[name] for name in columns if name in texts}
 
-        def split(_value: Any, row: Row) -> None:
-            found = (recipients(row.raw.get(name), row.raw.get("target_type")) for name in names)
-            if "recipients" not in row.lists and (entries := next(filter(None, found), None)):
-                row.lists["recipients"] = [stored(entry) for entry in entries]
+        def split(_values: list[Any], batch: Batch) -> None:
+            if "recipients" in batch.lists:
+                return
+            lists = []
+            for raw in batch.raws:
+                found = (recipients(raw.get(name), raw.get("target_type")) for name in names)
+                entries = next(filter(None, found), ())
+                lists.append([stored(entry) for entry in entries] or None)
+            batch.lists["recipients"] = pa.array(lists, list_type)
 
         return split
 
     # -- undeclared fields: kept, judged by name and look, typed by their first value
 
-    def _undeclared(self, name: str, value: Any, raw: Mapping[str, Any]) -> Handler:
-        if is_secret(name, value):
+    def _undeclared(self, name: str, values: Sequence[Any], raws: Sequence[Mapping[str, Any]]) -> Handler:
+        harmless = (value for value in values if value is not None and not is_secret(name, value))
+        first = next(harmless, None)
+        if first is None:
             return _ignore
         with self._lock:
             if name not in self._handlers:
-                self._handlers[name] = self._adopt(name, value, raw)
+                self._handlers[name] = self._adopt(name, first, raws)
         return self._handlers[name]
 
-    def _adopt(self, name: str, value: Any, raw: Mapping[str, Any]) -> Handler:
+    def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
         if is_user(value):
-            column = self._free_column(f"{name}_id", raw)
+            column = self._free_column(f"{name}_id", raws)
             self.columns.setdefault(column, "bigint")
             return self._embedded(Field(name=column.removesuffix("_id"), type="bigint", role="person"))
-        column = self._free_column(name, raw)
-        convert = CONVERT[self.columns.setdefault(column, type_of(value))]
+        column = self._free_column(name, raws)
+        type_ = self.columns.setdefault(column, type_of(value))
+        convert = CONVERT[type_]
         addresses = self.policy.mode(self.endpoint.table, column, "person")
         scrub = Scrubber(self.policy, Field(name=column), "keep", addresses)
-        store = self._value(column, lambda value, row: convert(scrub.clean(value, row.people.append)), scrub)
+        store = self._each(
+            column, type_, lambda value, batch: convert(scrub.clean(value, batch.people.append)), scrub
+        )
 
-        def judged(value: Any, row: Row) -> None:
-            if not is_secret(name, value):
-                store(value, row)
+        def judged(values: list[Any], batch: Batch) -> None:
+            store([None if value is None or is_secret(name, value) else value for value in values], batch)
 
         return judged
 
-    def _free_column(self, name: str, raw: Mapping[str, Any]) -> str:
+    def _free_column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
         """Where names fall together the declared or plain one keeps the column, others get `__2`, `__3`."""
         if name in self.named:
             return self.named[name]
         plain = column_name(name)
         taken = set(self.named.values()) | self._declared
-        taken |= {plain} if plain in raw and plain != name else set()
+        taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()
         found = next(c for i in range(1, 1000) if (c := plain if i == 1 else f"{plain}__{i}") not in taken)
         self.named[name] = found
         return found
 
 
-def identity_of(endpoint: Endpoint, raw: Mapping[str, Any]) -> Values | None:
-    """The person that a row of this endpoint itself is, None if its rows are no people."""
-    names = [f.name for f in endpoint.fields if f.role == "identity"]
-    if not names:
-        return None
-    return {"id": raw.get("id"), "uuid": raw.get("uuid"), **{n: raw[n] for n in names if n in raw}}
-
-
-def _ignore(_value: Any, _row: Row) -> None:
-    """Leave the value behind."""
+def _ignore(_values: list[Any], _batch: Batch) -> None:
+    """Leave the values behind."""
 
 
 def _forget(_person: Values) -> None:

@@ -1,4 +1,4 @@
-"""JSON values as column values: what fits which type, the canonical text, the hash, the Arrow table."""
+"""JSON values as column values: what fits which type, the canonical text, the digest, the Arrow array."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from types import NoneType
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sources.posthog.endpoint import Type
 
@@ -28,6 +30,10 @@ ARROW: Mapping[Type, pa.DataType] = {
 }
 
 
+AS_IT_IS: Mapping[Type, type] = {"bigint": int, "text": str, "bool": bool, "timestamp": str, "double": float}
+"""What JSON gives for a column's type where nothing needs to be converted."""
+
+
 def canonical(value: Any) -> str:
     """JSON text that does not depend on the order of an object's keys."""
     try:
@@ -41,10 +47,29 @@ def digest(value: Any) -> str:
     return blake2b(canonical(value).encode(), digest_size=16).hexdigest()
 
 
-def arrow(rows: Sequence[Values], columns: Mapping[str, Type]) -> pa.Table:
-    """Rows as an Arrow table of exactly these columns; what a row lacks is null."""
-    arrays = [pa.array([row.get(name) for row in rows], ARROW[type_]) for name, type_ in columns.items()]
-    return pa.Table.from_arrays(arrays, names=list(columns))
+def fitting(values: Sequence[Any], type_: Type) -> pa.Array | None:
+    """The values as an array, if each is null or fits the type just as it is; else None: then each needs a look.
+
+    This is how nearly every column of nearly every page goes, at a tenth of the time that single looks take.
+    """
+    kinds = set(map(type, values)) - {NoneType}
+    if not kinds:
+        return pa.nulls(len(values), ARROW[type_])
+    if kinds != {AS_IT_IS.get(type_)}:
+        return None
+    try:
+        array = pa.array(values, pa.string() if type_ == "timestamp" else ARROW[type_])
+        if type_ == "timestamp":
+            array = pc.cast(array, ARROW[type_])
+            pc.min(array).as_py()
+        elif type_ == "text" and pc.any(pc.match_substring(array, "\0")).as_py():
+            return None
+    except (
+        pa.ArrowInvalid,
+        OverflowError,
+    ):  # an integer beyond 64 bits, another spelling of a time, the year 0
+        return None
+    return array
 
 
 def column_name(name: str) -> str:

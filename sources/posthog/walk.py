@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sources.posthog.ahead import Get
+from sources.posthog.batch import Batch
 from sources.posthog.catalogue import parent_of
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.listing import Listed, Listing, Memory, Observer, Position, Rules, Walk
-from sources.posthog.paging import PAGERS, Get
+from sources.posthog.paging import PAGERS, Soon, one_by_one
 from sources.posthog.people import People
-from sources.posthog.shape import Row, identity_of
 
 SHORT = 10
 """A list of at most so many pages is walked in full every run: truth is cheap there."""
@@ -26,8 +27,16 @@ COUNTED_HERE = 5000
 class Walker:
     """Reads lists into `Changes`; safe to use from several threads, one list each."""
 
-    def __init__(self, get: Get, changes: Mapping[str, Changes], memory: Memory, rules: Rules) -> None:
+    def __init__(
+        self,
+        get: Get,
+        changes: Mapping[str, Changes],
+        memory: Memory,
+        rules: Rules,
+        soon: Soon = one_by_one,
+    ) -> None:
         self.get = get
+        self.soon = soon
         self.changes = changes
         self.memory = memory
         self.rules = rules
@@ -75,18 +84,19 @@ class Walker:
         size = min(self.rules.page_size, endpoint.page_size)
         changes = self.changes[endpoint.table]
         keys: set[tuple[Any, ...]] = set()
+        pages = PAGERS[listing.pages](self.get, listing.address, query(listing.path), size, self.soon)
         try:
-            for page in PAGERS[listing.pages](self.get, listing.address, query(listing.path), size):
-                rows = self._shaped(page.rows, listing, walk)
-                changes.add(rows, walk.id)
+            for page in pages:
+                batch = self._shaped(page.rows, listing, walk)
+                changes.add(batch, walk.id)
                 if walk.rows <= COUNTED_HERE:
-                    keys.update(row.key for row in rows)
+                    keys.update(zip(*map(batch.values, endpoint.key), strict=True))
                 walk.pages += 1
                 walk.counts.append(page.count)
                 walk.ended = page.last
-                oldest = _note_times(walk, rows, endpoint)
+                oldest = _note_times(walk, batch, endpoint)
                 for observe in self.observers:
-                    observe(endpoint, rows)
+                    observe(endpoint, batch)
                 if floor and oldest and oldest < floor:
                     break
         except (Unavailable, PageFailed, Misdirected) as failure:
@@ -94,22 +104,16 @@ class Walker:
         walk.distinct = len(keys) if walk.rows <= COUNTED_HERE else changes.distinct(walk.id)
         return walk
 
-    def _shaped(self, raws: Iterable[Any], listing: Listing, walk: Walk) -> list[Row]:
-        endpoint, shape = listing.endpoint, self.changes[listing.endpoint.table].shape
-        rows = []
-        for raw in raws:
-            walk.rows += 1
-            try:
-                row = shape.row(*_stamped(raw, listing))
-            except (KeyError, AttributeError, RecursionError):  # no key, no object, or nested beyond reason
-                walk.rejected += 1
-                continue
-            rows.append(row)
-            if person := identity_of(endpoint, raw):
-                row.people.append(person)
-            for person in row.people:
-                self.people.meet(person, endpoint.people_rank)
-        return rows
+    def _shaped(self, raws: Sequence[Any], listing: Listing, walk: Walk) -> Batch:
+        endpoint = listing.endpoint
+        stamps = listing.stamps
+        if listing.pages == "object":
+            raws, stamps = _listed_alone(raws[0], endpoint)
+        batch = self.changes[endpoint.table].shape.page(raws, stamps)
+        walk.rows += len(raws)
+        walk.rejected += batch.rejected
+        self.people.meet(batch.people, endpoint.people_rank)
+        return batch
 
     def _floor(self, listing: Listing) -> datetime | None:
         """How far down a stream must be read; None for all of it."""
@@ -171,23 +175,21 @@ class Walker:
         return replace(after, last_complete_at=self.rules.started) if listed.complete else after
 
 
-def _stamped(raw: Any, listing: Listing) -> tuple[Any, Stamps]:
-    """A row and its stamps; a detail object is cut down to what the list would show and names its parents itself."""
-    if listing.pages != "object":
-        return raw, listing.stamps
-    endpoint = listing.endpoint
+def _listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:
+    """A detail object, cut down to what the list would show, and the parents that it names itself."""
     parents = {name: raw.get(name.removesuffix("_id")) for name in endpoint.placeholders}
-    return {f.name: raw.get(f.name) for f in endpoint.fields}, parents
+    return [{f.name: raw.get(f.name) for f in endpoint.fields}], parents
 
 
-def _note_times(walk: Walk, rows: Sequence[Row], endpoint: Endpoint) -> datetime | None:
+def _note_times(walk: Walk, batch: Batch, endpoint: Endpoint) -> datetime | None:
     """Keep a stream's newest and its oldest open row in mind; returns the page's oldest time."""
     if endpoint.plan != "stream":
         return None
-    times = [at for row in rows if (at := row.values.get("created_at"))]
+    created = batch.values("created_at")
+    times = [at for at in created if at]
     walk.newest = max([*times, *filter(None, [walk.newest])], default=None)
     if endpoint.open_when:
         name, states = endpoint.open_when
-        still = [row.values.get("created_at") for row in rows if row.values.get(name) in states]
+        still = [at for at, state in zip(created, batch.values(name), strict=True) if state in states]
         walk.open_floor = min([at for at in (*still, walk.open_floor) if at], default=None)
     return min(times, default=None)

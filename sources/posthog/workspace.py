@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -96,6 +96,30 @@ def literal(value: str) -> str:
 def declared(columns: Mapping[str, Type]) -> str:
     """Columns with their types, as `create table` lists them."""
     return ", ".join(f"{quoted(name)} {SQL_TYPES[type_]}" for name, type_ in columns.items())
+
+
+def struct_list(columns: Mapping[str, Type]) -> str:
+    """The SQL type of a list of items with these columns."""
+    return f"STRUCT({declared(columns)})[]"
+
+
+def row_hash(columns: Mapping[str, Type], lists: Iterable[str] = ()) -> str:
+    """MD5 over the names and values of all columns and split lists that are not null, in the order of their names.
+
+    A text says its length first, so that no two rows read the same; nothing depends on a time zone.
+    """
+    parts = {name: _labelled(name, type_) for name, type_ in columns.items()}
+    parts |= {name: _labelled(name, "list") for name in lists}
+    return f"md5(concat({', '.join(part for _, part in sorted(parts.items()))}))"
+
+
+def _labelled(name: str, type_: Type | Literal["list"]) -> str:
+    """A value with its name as text; null if it is null, which `concat` leaves out."""
+    column = quoted(name)
+    if type_ in {"text", "json"}:
+        return f"{literal(name)} || strlen({column}) || ':' || {column}"
+    spelled = {"list": f"to_json({column})", "timestamp": f"epoch_us({column})"}.get(type_, column)
+    return f"{literal(f'{name}:')} || {spelled}"
 
 
 def columns_of(alias: str, names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
 
 EVENTS, PROJECT = "event_definitions", 101
-SMALL_PAGES = {"page_size": 20}
+SMALL_PAGES = {"page_size": 20, "ahead": 1}  # what is asked for ahead does not see what an observer does
 HERE = {"project_id": PROJECT}
 NUMBERS = count(1)
 AT = f"projects/{PROJECT}/{EVENTS}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from sources.posthog.ahead import Ahead, Get
 from sources.posthog.errors import PageFailed
 from sources.posthog.paging import (
     EMPTY_PAGES,
-    Get,
     Page,
     array_page,
     cursor_pages,
@@ -171,3 +173,118 @@ def test_one_object_is_a_list_of_one() -> None:
     get, _ = server(lambda _: [])
     with pytest.raises(PageFailed):
         list(single_object(get, "projects/1/things/", {}, 10))
+
+
+# -- reading ahead
+
+
+class Reader:
+    """Asks for pages ahead on threads, as a run does; keeps what was asked for, in the order of asking."""
+
+    def __init__(self, get: Get, most: int) -> None:
+        self.asked: list[int] = []
+        self.busy, self.most = 0, 0
+        self._lock = threading.Lock()
+        self._answer = get
+        self.ahead = Ahead(self.get, most)
+
+    def get(self, path: str, params: Mapping[str, str | int]) -> Any:
+        with self._lock:
+            self.asked.append(int(params["offset"]))
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+        time.sleep(0.005)
+        try:
+            return self._answer(path, params)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def pages(self, size: int = 10) -> Iterator[Page]:
+        return offset_pages(self.get, "projects/1/things/", {}, size, self.ahead)
+
+
+def test_pages_ahead_come_in_their_order_and_each_is_asked_for_once() -> None:
+    for length in (1, 9, 10, 11, 20, 21, 95, 100, 101):
+        reader = Reader(offset_server(list(range(length)))[0], 4)
+        assert walked(reader.pages()) == list(range(length))
+        assert sorted(reader.asked) == list(range(0, max(1, length), 10)), length
+
+
+def test_several_pages_are_on_their_way_at_once_and_never_more_than_allowed() -> None:
+    reader = Reader(offset_server(list(range(400)))[0], 4)
+    assert walked(reader.pages()) == list(range(400))
+    assert 2 <= reader.most <= 5, "four ahead, and the one whose turn it is"
+
+
+def test_lists_that_are_read_at_once_share_the_places() -> None:
+    reader = Reader(offset_server(list(range(200)))[0], 3)
+    one, other = reader.pages(), reader.pages()
+    assert [row for pair in zip(one, other, strict=True) for page in pair for row in page.rows] == [
+        row for tens in range(20) for _ in (one, other) for row in range(10 * tens, 10 * tens + 10)
+    ]
+    assert reader.most <= 5
+
+
+def test_a_next_that_leads_elsewhere_than_foreseen_is_followed() -> None:
+    """The server gives shorter pages from the second on, as if it had been told to."""
+    rows = list(range(100))
+
+    def answer(params: dict[str, Any]) -> Any:
+        offset = int(params["offset"])
+        end = offset + (10 if offset == 0 else 6)
+        return {"count": 100, "next": f"?offset={end}" if end < 100 else None, "results": rows[offset:end]}
+
+    reader = Reader(server(answer)[0], 4)
+    assert walked(reader.pages()) == rows
+
+
+def test_a_list_that_shrinks_while_it_is_read_ahead_ends_where_it_says() -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        offset = int(params["offset"])
+        if offset == 0:
+            return {"count": 95, "next": "?offset=10", "results": list(range(10))}
+        return {
+            "count": 25,
+            "next": "?offset=20" if offset == 10 else None,
+            "results": list(range(offset, min(offset + 10, 25))),
+        }
+
+    reader = Reader(server(answer)[0], 4)
+    pages = list(reader.pages())
+    assert walked(pages) == list(range(25))
+    assert [page.count for page in pages] == [95, 25, 25], "the walk can tell that the list has moved"
+
+
+def test_a_page_ahead_that_fails_fails_the_list_at_its_turn() -> None:
+    good, _ = offset_server(list(range(100)))
+
+    def get(path: str, params: Mapping[str, str | int]) -> Any:
+        if params["offset"] == 30:
+            raise PageFailed("gone", status=500)
+        return good(path, params)
+
+    walk = Reader(get, 4).pages()
+    assert [next(walk).rows[0] for _ in range(3)] == [0, 10, 20]
+    with pytest.raises(PageFailed, match="gone"):
+        next(walk)
+
+
+def test_a_time_out_ahead_makes_the_pages_smaller_from_there() -> None:
+    good, _ = offset_server(list(range(1000)))
+
+    def get(path: str, params: Mapping[str, str | int]) -> Any:
+        if int(params["offset"]) >= 300 and int(params["limit"]) > 25:
+            raise PageFailed("slow", status=503, code="event_definitions_timeout")
+        return good(path, params)
+
+    assert walked(Reader(get, 4).pages(100)) == list(range(1000))
+
+
+def test_a_walk_that_is_left_gives_its_places_back() -> None:
+    reader = Reader(offset_server(list(range(100)))[0], 2)
+    walk = reader.pages()
+    next(walk), next(walk)
+    walk.close()  # type: ignore[attr-defined]
+    free = [reader.ahead("projects/1/things/", {"limit": 1, "offset": 0}) for _ in range(3)]
+    assert [page is not None for page in free] == [True, True, False]

@@ -1,0 +1,51 @@
+"""Reading ahead: pages that are asked for before their turn, several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+Get = Callable[[str, Mapping[str, str | int]], Any]
+"""The decoded answer at a path below `/api/`, for a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A page on its way; it keeps its place among those that may be, until it is taken or dropped."""
+
+    page: Future[Any]
+    leave: Callable[[], None]
+
+    def take(self) -> Any:
+        """Wait for the page; raises what its request raised."""
+        try:
+            return self.page.result()
+        finally:
+            self.leave()
+
+    def drop(self) -> None:
+        """Do without it; a request that has not left yet never does."""
+        self.page.cancel()
+        self.leave()
+
+
+class Ahead:
+    """Sends requests ahead of their turn; all lists of a run share `most` places, so that memory stays bounded."""
+
+    def __init__(self, get: Get, most: int) -> None:
+        self._get = get
+        self._places = threading.Semaphore(most)
+        self._pool = ThreadPoolExecutor(max(1, most), thread_name_prefix="hogsync-ahead")
+
+    def __call__(self, path: str, params: Mapping[str, str | int]) -> Coming | None:
+        """A page on its way; None where no place is free."""
+        if not self._places.acquire(blocking=False):
+            return None
+        return Coming(self._pool.submit(self._get, path, params), self._places.release)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

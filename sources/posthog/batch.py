@@ -1,0 +1,54 @@
+"""The rows of a page on their way to the warehouse, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.endpoint import Type
+from sources.posthog.values import ARROW, Values
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows as they will be stored: an array per column, a list per row and split list, and the people they named."""
+
+    raws: Sequence[Mapping[str, Any]]
+    """The rows as PostHog sent them."""
+    arrays: dict[str, pa.Array] = field(default_factory=dict)
+    """Columns that hold anything; the others are null."""
+    lists: dict[str, pa.Array] = field(default_factory=dict)
+    """Split lists that hold anything: a list of structs per row, null where there is none."""
+    people: list[Values] = field(default_factory=list)
+    rejected: int = 0
+    """Rows that were left out, because they have no key or are no rows at all."""
+
+    def __len__(self) -> int:
+        return len(self.raws)
+
+    def values(self, column: str) -> list[Any]:
+        """A column's values, one per row."""
+        return self.arrays[column].to_pylist() if column in self.arrays else [None] * len(self)
+
+    def put(self, column: str, value: Any, type_: Type) -> None:
+        """Give every row the same value."""
+        self.arrays[column] = pa.repeat(pa.scalar(value, ARROW[type_]), len(self))
+
+    def keep(self, rows: Sequence[bool]) -> None:
+        """Leave out the rows that are not true here."""
+        mask = pa.array(rows, pa.bool_())
+        self.rejected += len(self) - sum(rows)
+        self.raws = [raw for raw, kept in zip(self.raws, rows, strict=True) if kept]
+        for columns in (self.arrays, self.lists):
+            for name, array in columns.items():
+                columns[name] = array.filter(mask)
+
+    def table(self, columns: Mapping[str, Type], lists: Mapping[str, pa.DataType]) -> pa.Table:
+        """The rows as an Arrow table of exactly these columns and split lists."""
+        types = {name: ARROW[type_] for name, type_ in columns.items()} | dict(lists)
+        found = self.arrays | self.lists
+        arrays = [found[n] if n in found else pa.nulls(len(self), t) for n, t in types.items()]
+        return pa.Table.from_arrays(arrays, names=list(types))
