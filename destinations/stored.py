@@ -42,6 +42,13 @@ class Stored:
         columns = self._loaded.get(table, {}).get("columns", {})
         return {name: column["data_type"] for name, column in columns.items() if "data_type" in column}
 
+    def empty(self, table: str) -> bool:
+        """Whether the table holds no row at all, not even one that could not be compared."""
+        if table not in self.tables:
+            return True
+        with self.warehouse.opened():
+            return not self.warehouse.rows(f"select 1 from {self.warehouse.name(table)} limit 1")
+
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
         if not self.has(table, key):

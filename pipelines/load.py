@@ -31,10 +31,9 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     for outline in outlines:
         columns = {**outline.columns, "_dlt_load_id": "text"}
         warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
+        warehouse.index_key(outline.table, outline.key)
     if reading.written:
         _run_dlt(reading, warehouse, folder)
-    for outline in outlines:
-        warehouse.index_key(outline.table, outline.key)
 
 
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:

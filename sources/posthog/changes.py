@@ -73,6 +73,9 @@ class Changes:
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = 0
         self._waiting: list[pa.Table] = []
+        tables = (self.table, *map(self.child_table, shape.child_columns))
+        self.empty = {table: known.empty(table) for table in tables}
+        """By table and child table, whether it holds nothing yet."""
         self._create()
         self._take_stock()
         for child in shape.child_columns:

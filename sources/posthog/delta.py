@@ -27,6 +27,8 @@ class Outline:
     columns: Mapping[str, Type]
     parent: str
     """The table whose result speaks for this one: itself, or a child's parent."""
+    empty: bool
+    """Whether nothing is stored yet, so that nothing can be there twice."""
     child: str = ""
 
 
@@ -40,11 +42,12 @@ class Delta:
 
 def outlines(changes: Changes) -> Iterator[Outline]:
     """A table and its child tables."""
-    table, shape = changes.table, changes.shape
-    yield Outline(table, shape.key, {**shape.columns, **STAMPED}, table)
+    table, shape, empty = changes.table, changes.shape, changes.empty
+    yield Outline(table, shape.key, {**shape.columns, **STAMPED}, table, empty[table])
     for child, own in shape.child_columns.items():
         columns = {**shape.key_columns, **own, **STAMPED}
-        yield Outline(changes.child_table(child), (*shape.key, "position"), columns, table, child)
+        name = changes.child_table(child)
+        yield Outline(name, (*shape.key, "position"), columns, table, empty[name], child)
 
 
 def delta(changes: Changes, outline: Outline) -> Delta:

@@ -22,6 +22,9 @@ class Known(Protocol):
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns."""
 
+    def empty(self, table: str) -> bool:
+        """Whether the table holds no row at all, not even one that could not be compared."""
+
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
 
@@ -52,6 +55,10 @@ class Nothing:
 
     def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
         """No table."""
+        return False
+
+    def empty(self, table: str) -> bool:  # noqa: ARG002  as above
+        """Nobody can tell, so nothing may be taken for granted."""
         return False
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above

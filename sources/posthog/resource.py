@@ -53,13 +53,16 @@ def changed(reading: Reading) -> Iterator[DltResource]:
 
 
 def _resources(reading: Reading, strategy: Strategy) -> Iterator[DltResource]:
-    """One resource per table and child table; the first that dlt pulls from starts the reading."""
+    """One resource per table and child table; the first that dlt pulls from starts the reading.
+
+    Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
+    """
     for outline in reading.outlines():
         yield dlt.resource(
             _items(reading, outline.table),
             name=outline.table,
             primary_key=list(outline.key),
-            write_disposition={"disposition": "merge", "strategy": strategy},
+            write_disposition="append" if outline.empty else {"disposition": "merge", "strategy": strategy},
         )
 
 
