@@ -1,4 +1,4 @@
-"""What a sync costs: `make bench`, or `python -m tests.bench first unchanged --rounds 3 --rows 200000 --databases duckdb`.
+"""What a sync costs: `make bench`, or some sections: `python -m tests.bench first unchanged --rounds 5`.
 
 Fresh processes that take turns on this machine, medians of some rounds. Ratios within one run count; seconds do not.
 """

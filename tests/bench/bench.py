@@ -58,6 +58,11 @@ class Bench:
         pages.prepare("changed", 1000)
         return pages
 
+    @property
+    def rows(self) -> int:
+        """Definitions of all kinds."""
+        return self.pages.company.rows
+
     def new_folder(self) -> Path:
         """An empty folder."""
         folder = self.folder / str(next(self._numbers))
@@ -82,7 +87,7 @@ class Bench:
         folder = self.new_folder()
         ended = run([PYTHON, *words], {"DLT_DATA_DIR": str(folder), **(environment or {})}, folder)
         if ended.code and not may_fail:
-            last = (ended.complaint.strip() or ended.said.strip() or "no word").splitlines()[-1]
+            last = (ended.complaint.strip() or ended.said.strip() or "no word")[-600:]
             raise Failed(f"{' '.join(words[:3])} ended with {ended.code}: {last}")
         return ended
 
@@ -103,6 +108,12 @@ class Bench:
             **{f"HOGSYNC_LISTS__{name.upper()}": str(value) for name, value in settings.items()},
         }
         return self.python("-m", "pipelines.cli", "sync", "--json", *tables, environment=environment)
+
+    def ask(self, warehouse: str, sql: str) -> Any:
+        """The one value that `hogsync query` finds."""
+        environment = {"WAREHOUSE_URL": warehouse, "HOGSYNC_HOME": str(self.new_folder())}
+        told = self.python("-m", "pipelines.cli", "query", "--json", sql, environment=environment).said
+        return json.loads(told)["rows"][0][0]
 
     def rounds(self, contenders: Mapping[str, Contender]) -> dict[str, list[Run]]:
         """Every contender once a round, in turn, so that what disturbs this machine disturbs all of them."""

@@ -64,6 +64,11 @@ class Company:
     events: int = 50_000
     projects: int = 1
 
+    @property
+    def rows(self) -> int:
+        """All definitions."""
+        return self.projects * (self.properties + self.events)
+
     def lists(self) -> Iterator[Listed]:
         """Every list of definitions."""
         events, properties = models()

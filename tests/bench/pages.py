@@ -30,7 +30,7 @@ def asked(raw: str) -> str:
 
 
 def pages(
-    origin: str, path: str, query: Mapping[str, Any], rows: Iterable[Any], length: int, limit: int
+    origin: str, path: str, query: Mapping[str, Any], rows: Iterable[Any], *, length: int, limit: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """A list's pages by limit and offset: each page's target and its content."""
     rest = iter(rows)
@@ -55,9 +55,9 @@ def answers(origin: str, company: Company, version: str, limit: int) -> Iterator
     """Every answer of this company in pages of `limit` rows: each target with its content."""
     yield from company.small()
     for path, found in company.parents():
-        yield from pages(origin, path, {}, found, len(found), limit)
+        yield from pages(origin, path, {}, found, length=len(found), limit=limit)
     for one in company.lists():
-        yield from pages(origin, one.path, one.query, one.rows(version), one.length, limit)
+        yield from pages(origin, one.path, one.query, one.rows(version), length=one.length, limit=limit)
 
 
 def encoded(content: Any) -> bytes:

@@ -125,7 +125,8 @@ class IntoDuckDB:
         with self._lock:
             verb = f"insert into {table}" if table in self._made else f"create table {table} as"
             self._made.add(table)
-            self._connection.execute(f"{verb} select * from rows")
+            self._connection.register("batch", rows)
+            self._connection.execute(f"{verb} select * from batch")
 
     def close(self) -> None:
         """Commit."""
