@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,10 +95,8 @@ class Bench:
         """One of the modules of `tests.bench.contenders`."""
         return self.python("-m", f"tests.bench.contenders.{name}", *words)
 
-    def sync(
-        self, pages: Pages, warehouse: str, tables: Sequence[str] = TABLES, **settings: str | int
-    ) -> Run:
-        """`hogsync sync --json`, its working files beside the DuckDB file or in a new folder."""
+    def sync(self, pages: Pages, warehouse: str, **settings: int) -> Run:
+        """`hogsync sync --json` of the definitions, under these `[lists]` settings, in a new HOGSYNC_HOME."""
         environment = {
             "POSTHOG_HOST": pages.url,
             "POSTHOG_PERSONAL_API_KEY": KEY,
@@ -107,7 +105,12 @@ class Bench:
             "HOGSYNC_HOME": str(self.new_folder()),
             **{f"HOGSYNC_LISTS__{name.upper()}": str(value) for name, value in settings.items()},
         }
-        return self.python("-m", "pipelines.cli", "sync", "--json", *tables, environment=environment)
+        return self.python("-m", "pipelines.cli", "sync", "--json", *TABLES, environment=environment)
+
+    def anew(self, contend: Callable[[str], Run]) -> Run:
+        """A contender on a new DuckDB file."""
+        with self.warehouse("duckdb") as url:
+            return contend(url)
 
     def ask(self, warehouse: str, sql: str) -> Any:
         """The one value that `hogsync query` finds."""

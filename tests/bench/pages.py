@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from tests.bench.company import Company
+from tests.bench.company import Company, Listed
 
 GZIP_LEVEL = 1
 """Quickest to make; every contender asks for gzip, as against PostHog, and pays the same for it."""
@@ -29,35 +29,31 @@ def asked(raw: str) -> str:
     return target(parts.path.removeprefix("/api/"), {**first, **query})
 
 
-def pages(
-    origin: str, path: str, query: Mapping[str, Any], rows: Iterable[Any], *, length: int, limit: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def pages(origin: str, listed: Listed, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """A list's pages by limit and offset: each page's target and its content."""
-    rest = iter(rows)
 
-    def link(offset: int) -> str | None:
-        at = {**query, "limit": limit} | ({"offset": offset} if offset else {})
-        return f"{origin}/api/{target(path, at)}" if -limit < offset < length else None
+    def named(offset: int, *, link: bool = False) -> str:
+        where = {"offset": offset} if offset or not link else {}
+        return target(listed.path, {**listed.query, "limit": limit, **where})
 
-    for offset in range(0, max(length, 1), limit):
+    for offset in range(0, max(listed.length, 1), limit):
+        after, before = offset + limit, max(offset - limit, 0)
         yield (
-            target(path, {**query, "limit": limit, "offset": offset}),
+            named(offset),
             {
-                "count": length,
-                "next": link(offset + limit),
-                "previous": link(max(offset - limit, 0)) if offset else None,
-                "results": list(islice(rest, limit)),
+                "count": listed.length,
+                "next": f"{origin}/api/{named(after)}" if after < listed.length else None,
+                "previous": f"{origin}/api/{named(before, link=True)}" if offset else None,
+                "results": list(islice(listed.rows, limit)),
             },
         )
 
 
 def answers(origin: str, company: Company, version: str, limit: int) -> Iterator[tuple[str, Any]]:
     """Every answer of this company in pages of `limit` rows: each target with its content."""
-    yield from company.small()
-    for path, found in company.parents():
-        yield from pages(origin, path, {}, found, length=len(found), limit=limit)
-    for one in company.lists():
-        yield from pages(origin, one.path, one.query, one.rows(version), length=one.length, limit=limit)
+    yield from company.others()
+    for listed in company.lists(version):
+        yield from pages(origin, listed, limit)
 
 
 def encoded(content: Any) -> bytes:

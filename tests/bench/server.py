@@ -121,7 +121,12 @@ async def serve(company: Company) -> None:
     server = await loop.create_server(lambda: Line(shelf), "127.0.0.1", 0, backlog=256)
     shelf.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     over = asyncio.Event()
-    loop.add_reader(0, lambda: os.read(0, 4096) or over.set())
+
+    def heard() -> None:
+        if not os.read(0, 4096):
+            over.set()
+
+    loop.add_reader(0, heard)
     sys.stdout.write(json.dumps({"url": shelf.origin}) + "\n")
     sys.stdout.flush()
     await over.wait()
@@ -132,7 +137,8 @@ def main() -> None:
     """Serve one company."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.server", description=__doc__)
     for name in ("properties", "events", "projects"):
-        options.add_argument(f"--{name}", type=int, default=getattr(Company(), name))
+        options.add_argument(f"--{name}", type=int, required=True)
+    options.add_argument("--kinds", required=True)
     models()
     asyncio.run(serve(Company(**vars(options.parse_args()))))
 

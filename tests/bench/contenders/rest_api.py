@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.bench.serving import KEY
+
 PAGE = 1000
 TUNED = {
     "EXTRACT__WORKERS": "8",
@@ -27,7 +29,7 @@ RESOURCE = {
 }
 
 
-def lists() -> list[dict[str, Any]]:
+def resources() -> list[dict[str, Any]]:
     """The first project's lists of definitions, one resource each."""
     found = [_resource("event_definitions", "event_definitions", ordering="name")]
     for kind in ("event", "person", "session", "group"):
@@ -47,19 +49,17 @@ def main(url: str, warehouse: str, how: str) -> None:
     import dlt
     from dlt.sources.rest_api import rest_api_source
 
-    source = rest_api_source(
-        {
-            "client": {"base_url": f"{url}/api/", "auth": {"type": "bearer", "token": "phx_bench"}},
-            "resource_defaults": RESOURCE if tuned else {},
-            "resources": lists(),
-        }
-    )
-    kind, place = warehouse.split(":///" if warehouse.startswith("duckdb") else "://", 1)
-    destination = dlt.destinations.duckdb(place) if kind == "duckdb" else dlt.destinations.postgres(warehouse)
-    pipeline = dlt.pipeline(
-        "bench", destination=destination, dataset_name="rest", pipelines_dir=str(Path.cwd() / "dlt")
-    )
-    pipeline.run(source, loader_file_format="parquet" if tuned else None)
+    lists: Any = {
+        "client": {"base_url": f"{url}/api/", "auth": {"type": "bearer", "token": KEY}},
+        "resource_defaults": RESOURCE if tuned else {},
+        "resources": resources(),
+    }
+    place = warehouse.removeprefix("duckdb:///")
+    to = dlt.destinations.postgres(warehouse) if place == warehouse else dlt.destinations.duckdb(place)
+    where = str(Path.cwd() / "dlt")
+    pipeline = dlt.pipeline("bench", destination=to, dataset_name="rest", pipelines_dir=where)
+    how_loaded: Any = {"loader_file_format": "parquet"} if tuned else {}
+    pipeline.run(rest_api_source(lists), **how_loaded)
 
 
 if __name__ == "__main__":

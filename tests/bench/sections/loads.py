@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
 
-from tests.bench.bench import Bench, said, written
+from tests.bench.bench import Bench, Contender, said, written
 from tests.bench.company import Company
 from tests.bench.measuring import Run
 from tests.bench.serving import Pages, serving
@@ -110,11 +111,11 @@ def changed(bench: Bench) -> None:
             for warehouse in (url, other):
                 bench.sync(bench.pages, warehouse)
             versions = cycle(("changed", "base"))
-            _edited(bench, url, next(versions))
+            _edited(bench, url, versions)
             taken = str(bench.new_folder())
             bench.contender("delta", "take", url, taken)
-            contenders = {
-                "hogsync sync, 1 % changed": lambda url=url, of=versions: _edited(bench, url, next(of)),
+            contenders: dict[str, Contender] = {
+                "hogsync sync, 1 % changed": partial(_edited, bench, url, versions),
                 "hogsync sync, nothing changed": partial(bench.sync, bench.pages, url),
                 "dlt alone, the same delta as Arrow": partial(bench.contender, "delta", "load", other, taken),
             }
@@ -126,6 +127,6 @@ def changed(bench: Bench) -> None:
         print(f"  rows written: {', '.join(f'{written(run):,}' for run in edited)}")
 
 
-def _edited(bench: Bench, url: str, version: str) -> Run:
-    bench.pages.show(version=version)
+def _edited(bench: Bench, url: str, versions: Iterator[str]) -> Run:
+    bench.pages.show(version=next(versions))
     return bench.sync(bench.pages, url)
