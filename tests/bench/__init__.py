@@ -1,0 +1,1 @@
+"""What a sync costs, beside what it could cost: `make bench`."""

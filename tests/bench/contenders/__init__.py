@@ -1,0 +1,1 @@
+"""Whoever is measured: each module is a process of its own."""

@@ -1,0 +1,160 @@
+"""The floor: the same pages, as many in flight, the same Arrow, inserted natively. `python -m … URL WAREHOUSE`.
+
+hogsync's own client, pagers and shape build the Arrow, so columns, hashes and child tables are the same. Nothing is
+compared, remembered or proven, dlt is not imported. WAREHOUSE `nothing` ends with the Arrow in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.client import Client
+from sources.posthog.endpoint import Endpoint, query
+from sources.posthog.paging import PAGERS
+from sources.posthog.privacy import Policy
+from sources.posthog.shape import Shape
+from tests.bench.contenders.lists import Part, parts
+from tests.bench.serving import KEY
+
+BATCH = 20
+"""Pages that are inserted at once."""
+STARTED = datetime.now(UTC)
+
+
+class Into(Protocol):
+    """Where the Arrow goes."""
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Take rows."""
+
+    def close(self) -> None:
+        """End."""
+
+
+def shape_of(endpoint: Endpoint) -> Shape:
+    """hogsync's shape of an endpoint; with `arrow` all that is used of it."""
+    return Shape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
+
+
+def arrow(shape: Shape, raws: list[Any], stamps: dict[str, Any]) -> Iterator[tuple[str, pa.Table]]:
+    """A page as the Arrow of its table and of its child tables."""
+    rows = [shape.row(raw, stamps) for raw in raws]
+    yield shape.endpoint.table, stamped(shape.table(rows, {"_row_hash": "text"}))
+    for child in shape.child_columns:
+        found = shape.children(child, rows)
+        yield f"{shape.endpoint.table}__{child}", stamped(found.drop_columns(["_sequence"]))
+
+
+def stamped(table: pa.Table) -> pa.Table:
+    """With the two times that every table has."""
+    moment = pa.timestamp("us", "UTC")
+    written = pa.repeat(pa.scalar(STARTED, moment), table.num_rows)
+    return table.append_column("_synced_at", written).append_column(
+        "_deleted_at", pa.nulls(table.num_rows, moment)
+    )
+
+
+def read(client: Client, part: Part, shape: Shape, limit: int, into: Into) -> None:
+    """One list from its first page to its last."""
+    waiting: dict[str, list[pa.Table]] = defaultdict(list)
+    path = part.path.split("?")[0]
+    for number, page in enumerate(PAGERS["offset"](client.get, path, query(part.path), limit), 1):
+        for table, rows in arrow(shape, page.rows, part.stamps):
+            waiting[table].append(rows)
+        if page.last or number % BATCH == 0:
+            for table, tables in waiting.items():
+                into.insert(table, pa.concat_tables(tables))
+            waiting.clear()
+
+
+def main(url: str, warehouse: str, limit: str = "1000") -> None:
+    """Read all definitions."""
+    into = opened(warehouse)
+    client = Client(url, KEY)
+    shapes = {name: shape_of(ENDPOINTS[name]) for name in ("event_definitions", "property_definitions")}
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(read, client, part, shapes[part.table], int(limit), into)
+            for part in parts(client.get)
+        ]
+        for job in jobs:
+            job.result()
+    client.close()
+    into.close()
+
+
+def opened(warehouse: str) -> Into:
+    """What takes the Arrow."""
+    if warehouse == "nothing":
+        return Nothing()
+    return IntoDuckDB(warehouse) if warehouse.startswith("duckdb:///") else IntoPostgres(warehouse)
+
+
+class Nothing:
+    """Takes Arrow and lets it go."""
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class IntoDuckDB:
+    """`insert … select` from Arrow, committed at the end."""
+
+    def __init__(self, url: str) -> None:
+        import duckdb
+
+        self._made: set[str] = set()
+        self._lock = threading.Lock()
+        self._connection = duckdb.connect(url.removeprefix("duckdb:///"))
+        self._connection.execute("begin")
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Insert, making the table first if need be."""
+        with self._lock:
+            verb = f"insert into {table}" if table in self._made else f"create table {table} as"
+            self._made.add(table)
+            self._connection.register("batch", rows)
+            self._connection.execute(f"{verb} select * from batch")
+
+    def close(self) -> None:
+        """Commit."""
+        self._connection.execute("commit")
+        self._connection.close()
+
+
+class IntoPostgres:
+    """ADBC's ingest, which is COPY, one connection for each thread's turn, committed at the end."""
+
+    def __init__(self, url: str) -> None:
+        from adbc_driver_postgresql import dbapi
+
+        self._made: set[str] = set()
+        self._lock = threading.Lock()
+        self._connection = dbapi.connect(url)
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Append, making the table first if need be."""
+        with self._lock, self._connection.cursor() as cursor:
+            cursor.adbc_ingest(table, rows, mode="append" if table in self._made else "create")
+            self._made.add(table)
+
+    def close(self) -> None:
+        """Commit."""
+        self._connection.commit()
+        self._connection.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,24 @@
+"""The sections of the bench by name, in the order in which they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tests.bench.bench import Bench
+from tests.bench.sections.latency import latency, small_lists
+from tests.bench.sections.loads import ceiling, changed, first, unchanged
+from tests.bench.sections.memory import memory
+from tests.bench.sections.requests import requests
+from tests.bench.sections.startup import startup
+
+SECTIONS: Mapping[str, Callable[[Bench], None]] = {
+    "ceiling": ceiling,
+    "startup": startup,
+    "requests": requests,
+    "first": first,
+    "unchanged": unchanged,
+    "changed": changed,
+    "latency": latency,
+    "small-lists": small_lists,
+    "memory": memory,
+}

@@ -1,0 +1,61 @@
+"""Where every answer takes 60 ms: one long list, then a thousand short ones."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.bench.bench import Bench, Failed
+from tests.bench.company import Company
+from tests.bench.serving import serving
+from tests.bench.table import held, ratio, seconds, show
+
+LATENCY = 0.06
+LONG = Company(properties=20_000, events=0, kinds="one")
+MANY = Company(properties=20, events=5, projects=200)
+IN_FLIGHT = 8
+
+
+def latency(bench: Bench) -> None:
+    """The one list of 20,000 rows in pages of 100."""
+    with serving(LONG) as pages, bench.warehouse("duckdb") as url:
+        pages.prepare("base", 100)
+        pages.show(latency=LATENCY)
+        sync = partial(bench.sync, pages, page_size=100)
+        one = partial(sync, ahead=1)
+        try:
+            one(url)
+        except Failed as failed:
+            print(f"\nReading ahead cannot be measured: {failed}")
+            return
+        runs = bench.rounds(
+            {
+                "hogsync sync, first load, [lists] ahead = 1": partial(bench.anew, one),
+                "hogsync sync, first load, its default": partial(bench.anew, sync),
+                "hogsync sync, nothing changed, [lists] ahead = 1": partial(one, url),
+                "hogsync sync, nothing changed, its default": partial(sync, url),
+            }
+        )
+    show(f"{LATENCY * 1000:.0f} ms per answer, one list of {LONG.rows:,} rows, pages of 100, DuckDB", runs)
+    one_first, first, one_again, again = runs.values()
+    ratio("first load: one page after another ÷ reading ahead", one_first, first, 4, at_least=True)
+    ratio("nothing changed: one page after another ÷ reading ahead", one_again, again, 4, at_least=True)
+
+
+def small_lists(bench: Bench) -> None:
+    """A company of two hundred projects: every list is one page."""
+    with serving(MANY) as pages, bench.warehouse("duckdb") as url:
+        pages.prepare("base", 1000)
+        pages.show(latency=LATENCY)
+        bench.sync(pages, url)
+        requests = pages.seen()["requests"]
+        runs = bench.rounds(
+            {
+                "hogsync sync, first load": partial(bench.anew, partial(bench.sync, pages)),
+                "hogsync sync, nothing changed": partial(bench.sync, pages, url),
+            }
+        )
+    ideal = requests * LATENCY / IN_FLIGHT
+    show(f"{LATENCY * 1000:.0f} ms per answer, {requests:,} lists of one page, DuckDB", runs)
+    print(f"  {requests:,} requests × {LATENCY * 1000:.0f} ms ÷ {IN_FLIGHT} in flight = {ideal:.2f} s")
+    for which, each in runs.items():
+        held(f"{which} ÷ that", seconds(each) / ideal, 1.2)
