@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -63,7 +64,11 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     """
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
-    with lane(settings, settings.wait, "hogsync sync"), workroom(settings.home) as folder:
+    with (
+        lane(settings, settings.wait, "hogsync sync"),
+        workroom(settings.home) as folder,
+        seldom_collecting(),
+    ):
         started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
@@ -94,6 +99,20 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
             return work.run()
         finally:
             reading.close()
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Python's collector of cycles at work less often: pages are many small objects without any.
+
+    By its default it goes through them time and again, 10 to 15 % of a large first sync's CPU.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @dataclass(slots=True)

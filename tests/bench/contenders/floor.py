@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
+from sources.posthog.ahead import Ahead
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.client import Client
 from sources.posthog.endpoint import Endpoint, query
 from sources.posthog.paging import PAGERS
 from sources.posthog.privacy import Policy
 from sources.posthog.shape import Shape
+from sources.posthog.workspace import Workspace, row_hash
 from tests.bench.contenders.lists import Part, parts
 from tests.bench.serving import KEY
 
@@ -41,38 +43,35 @@ class Into(Protocol):
 
 
 def shape_of(endpoint: Endpoint) -> Shape:
-    """hogsync's shape of an endpoint; with `arrow` all that is used of it."""
+    """hogsync's shape of an endpoint."""
     return Shape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
 
 
-def arrow(shape: Shape, raws: list[Any], stamps: dict[str, Any]) -> Iterator[tuple[str, pa.Table]]:
-    """A page as the Arrow of its table and of its child tables."""
-    rows = [shape.row(raw, stamps) for raw in raws]
-    yield shape.endpoint.table, stamped(shape.table(rows, {"_row_hash": "text"}))
+def arrow(workspace: Workspace, shape: Shape, pages: list[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    """Pages as the Arrow of their table and of its child tables, with what every table has besides."""
+    table, key = shape.endpoint.table, ", ".join(shape.key)
+    rows = pa.concat_tables(pages, promote_options="default")
+    columns = {name: type_ for name, type_ in shape.columns.items() if name in rows.column_names}
+    ours = f"timestamptz '{STARTED}' as _synced_at, null::timestamptz as _deleted_at"
+    hashed = f"{ours}, {row_hash(columns, shape.child_columns)} as _row_hash"
+    yield table, workspace.table(f"select {', '.join(columns)}, {hashed} from pages", pages=rows)
     for child in shape.child_columns:
-        found = shape.children(child, rows)
-        yield f"{shape.endpoint.table}__{child}", stamped(found.drop_columns(["_sequence"]))
+        items = f"unnest({child}, recursive := true), generate_subscripts({child}, 1) - 1 as position"
+        hashed = f"{ours}, {row_hash(shape.items(child))} as _row_hash"
+        found = workspace.table(f"select *, {hashed} from (select {key}, {items} from pages)", pages=rows)
+        yield f"{table}__{child}", found
 
 
-def stamped(table: pa.Table) -> pa.Table:
-    """With the two times that every table has."""
-    moment = pa.timestamp("us", "UTC")
-    written = pa.repeat(pa.scalar(STARTED, moment), table.num_rows)
-    return table.append_column("_synced_at", written).append_column(
-        "_deleted_at", pa.nulls(table.num_rows, moment)
-    )
-
-
-def read(client: Client, part: Part, shape: Shape, limit: int, into: Into) -> None:
+def read(client: Client, part: Part, shape: Shape, *, limit: int, ahead: Ahead, into: Into) -> None:
     """One list from its first page to its last."""
-    waiting: dict[str, list[pa.Table]] = defaultdict(list)
-    path = part.path.split("?")[0]
-    for number, page in enumerate(PAGERS["offset"](client.get, path, query(part.path), limit), 1):
-        for table, rows in arrow(shape, page.rows, part.stamps):
-            waiting[table].append(rows)
+    waiting: list[pa.Table] = []
+    path, workspace = part.path.split("?")[0], Workspace(Path())
+    pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
+    for number, page in enumerate(pages, 1):
+        waiting.append(shape.table(shape.page(page.rows, part.stamps)))
         if page.last or number % BATCH == 0:
-            for table, tables in waiting.items():
-                into.insert(table, pa.concat_tables(tables))
+            for table, rows in arrow(workspace, shape, waiting):
+                into.insert(table, rows)
             waiting.clear()
 
 
@@ -80,14 +79,16 @@ def main(url: str, warehouse: str, limit: str = "1000") -> None:
     """Read all definitions."""
     into = opened(warehouse)
     client = Client(url, KEY)
+    ahead = Ahead(client.get, 7)
     shapes = {name: shape_of(ENDPOINTS[name]) for name in ("event_definitions", "property_definitions")}
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(read, client, part, shapes[part.table], int(limit), into)
+            pool.submit(read, client, part, shapes[part.table], limit=int(limit), ahead=ahead, into=into)
             for part in parts(client.get)
         ]
         for job in jobs:
             job.result()
+    ahead.close()
     client.close()
     into.close()
 
