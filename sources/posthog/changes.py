@@ -71,7 +71,7 @@ class Changes:
         self.table = shape.endpoint.table
         self.key = ", ".join(map(quoted, shape.key))
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
-        self._sequence = 0
+        self._sequence = self._taken = 0
         self._waiting: list[pa.Table] = []
         tables = (self.table, *map(self.child_table, shape.child_columns))
         self.empty = {table: known.empty(table) for table in tables}
@@ -163,7 +163,7 @@ class Changes:
             for name, array in {"_sequence": sequence, "_dead": dead, "_walk": walks}.items():
                 page = page.append_column(name, array)
             self._waiting.append(page)
-            if sum(each.num_rows for each in self._waiting) >= TOGETHER:
+            if self._sequence - self._taken >= TOGETHER:
                 self._take_in()
 
     def _take_in(self) -> None:
@@ -173,6 +173,7 @@ class Changes:
                 return
             pages = self._hashed(pa.concat_tables(self._waiting, promote_options="default"))
             self._waiting.clear()
+            self._taken = self._sequence
             run, key = self.workspace.run, self.shape.key
             run(
                 f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
@@ -221,26 +222,30 @@ class Changes:
 
     def living(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
-        where, values = self._within(scope, "k")
-        sql = f"select count(*) from {self.name('known')} k where k.deleted_at is null and {where}"
-        return int(self.workspace.rows(sql, values)[0][0])
+        shared = self._placed(scope)
+        within = "".join(f" and {quoted(name)} = ?" for name in shared)
+        sql = f"select count(*) from {self.name('known')} where deleted_at is null{within}"
+        return int(self.workspace.rows(sql, list(shared.values()))[0][0])
 
-    def missing(self, scope: Stamps, below: Sequence[Below] = ()) -> pa.Table:
-        """Stored rows of a scope that no walk of this run has seen: the key, as text `row_key`, and `living`.
+    def missing(self, scopes: Sequence[Stamps], below: Sequence[Below] = ()) -> pa.Table:
+        """Stored rows of some scopes that no walk of this run has seen.
 
-        Of rows that are dead already only those that are torn, or that rows below them outlive.
+        The key, as text `row_key`, `living`, and the position of the row's `scope`. Of rows that are dead already only
+        those that are torn, or that rows below them outlive.
         """
         self._take_in()
+        named = [self._placed(scope) for scope in scopes]
+        within = pa.Table.from_pylist([{**names, "scope": i} for i, names in enumerate(named)])
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
-        (known, values), (seen, _) = self._within(scope, "k"), self._within(scope, "s")
         return self.workspace.table(
             f"""
-            select {self.key}, to_json([{texts}])::varchar as row_key, k.deleted_at is null as living
-            from {self.name("known")} k
-            where {known} and (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
-                select 1 from {self.name("seen")} s where {seen} and {equal("s", "k", self.shape.key)})
+            select {columns_of("k", self.shape.key)}, to_json([{texts}])::varchar as row_key,
+                k.deleted_at is null as living, w.scope
+            from {self.name("known")} k join within w on {equal("k", "w", named[0]) or "true"}
+            where (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
+                select 1 from {self.name("seen")} s where {equal("s", "k", self.shape.key)})
             """,
-            [*values, *values],
+            within=within,
         )
 
     def _lively(self, below: Sequence[Below]) -> str:
@@ -286,10 +291,10 @@ class Changes:
         known = f"{self.name('known')} k where k.deleted_at is null and not exists ({seen})"
         return self.workspace.rows(f"select {self.key} from {known} order by all")
 
-    def _within(self, scope: Stamps, alias: str) -> tuple[str, list[Any]]:
-        """That a row belongs to a scope, with the parameters."""
-        names = [name for name in scope if name in self.shape.key]
-        return " and ".join(["true", *(f"{alias}.{quoted(n)} = ?" for n in names)]), [scope[n] for n in names]
+    def _placed(self, scope: Stamps) -> dict[str, Any]:
+        """The key columns that all rows of a scope share, with their values."""
+        shared = {**self.shape.endpoint.absent, **scope}
+        return {name: value for name, value in shared.items() if name in self.shape.key}
 
     # -- after reading
 

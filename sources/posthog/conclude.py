@@ -7,13 +7,14 @@ so, and the next run believes what it finds again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sources.posthog.changes import Below
-from sources.posthog.listing import Listed, Position, Scope
+from sources.posthog.listing import Listed, Position, Read, Scope
 from sources.posthog.walk import Walker
 
 TWICE_AT_ONCE = 50
@@ -37,34 +38,46 @@ class Verdict:
         return f"{len(self.held)} deletes held: {self.reason}; {later}`hogsync sync --accept-deletes` believes them now"
 
 
-def read_scope(walker: Walker, scope: Scope, below: Sequence[Below] = ()) -> list[Listed]:
-    """Read a scope's lists and end the rows that are gone."""
-    listed = [walker.read(listing) for listing in scope.listings]
-    believable = scope.endpoint.mortal and walker.sees(scope.endpoint) is not None
-    if believable and all(one.complete for one in listed):
-        _conclude(walker, scope, listed, below)
-    for one in listed:
-        if one.status == "read":
-            one.position = walker.position(one)
-    return listed
+def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> Iterator[Read]:
+    """Those scopes of one endpoint that were read completely and lack stored rows, which they know from now on.
+
+    Asked for all of them at once: one question for each of a thousand short lists takes longer than reading them.
+    """
+    whole = [read for read in reads if _believable(walker, read)]
+    if not whole:
+        return
+    changes = walker.changes[whole[0].scope.endpoint.table]
+    lacking = changes.missing([read.scope.stamps for read in whole], below)
+    for number in lacking["scope"].unique().to_pylist():
+        whole[number].lacking = lacking.filter(pc.equal(lacking["scope"], number))
+        yield whole[number]
 
 
-def _conclude(walker: Walker, scope: Scope, listed: list[Listed], below: Sequence[Below]) -> None:
+def _believable(walker: Walker, read: Read) -> bool:
+    endpoint = read.scope.endpoint
+    told = endpoint.mortal and walker.sees(endpoint) is not None
+    return told and all(one.complete for one in read.listed)
+
+
+def conclude(walker: Walker, read: Read, below: Sequence[Below]) -> None:
+    """End the rows that a doubted scope lacks, or hold them; looks again where one walk is not one moment."""
+    scope, listed, lacking = read.scope, read.listed, read.lacking
+    if lacking is None:
+        return
     changes = walker.changes[scope.endpoint.table]
-    missing = changes.missing(scope.stamps, below)
     pages = sum(one.last.pages for one in listed)
     one_moment = len(listed) == 1 and pages <= 1 and listed[0].last.gap == 0
-    if missing.num_rows and not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
+    if not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
         for one in listed:
             walker.look(one)
         if not all(one.complete for one in listed):
             return
-        missing = changes.missing(scope.stamps, below)
-    keys, living = missing["row_key"].to_pylist(), missing["living"].to_pylist()
+        lacking = changes.missing([scope.stamps], below)
+    keys, living = lacking["row_key"].to_pylist(), lacking["living"].to_pylist()
     verdict = _verdict(
         walker, scope, listed, frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
     )
-    changes.end(missing.filter(pa.array([key not in verdict.held for key in keys], pa.bool_())))
+    changes.end(lacking.filter(pa.array([key not in verdict.held for key in keys], pa.bool_())))
     first = listed[0]
     first.held = len(verdict.held)
     first.held_keys = tuple(sorted(verdict.held)) if verdict.passing else ()

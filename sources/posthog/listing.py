@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+import pyarrow as pa
+
 from sources.posthog.batch import Batch
 from sources.posthog.endpoint import Endpoint, Stamps
 from sources.posthog.errors import PostHogError
@@ -136,3 +138,13 @@ class Listed:
     def rows(self) -> int:
         """Rows read over all walks."""
         return sum(walk.rows for walk in self.walks)
+
+
+@dataclass(slots=True)
+class Read:
+    """A scope and what came of its lists."""
+
+    scope: Scope
+    listed: list[Listed] = field(default_factory=list)
+    lacking: pa.Table | None = None
+    """Stored rows that a complete reading did not meet; None where there are none, or nobody has asked yet."""

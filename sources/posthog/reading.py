@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +23,13 @@ from sources.posthog.batch import Batch
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.changes import Below, Changes
 from sources.posthog.client import Client
-from sources.posthog.conclude import read_scope
+from sources.posthog.conclude import conclude, doubted
 from sources.posthog.delta import Delta, Outline, delta, outlines
 from sources.posthog.endpoint import Endpoint, Stamps, placeholders
 from sources.posthog.errors import KeyRefused, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
-from sources.posthog.listing import Listed, Listing, Memory, Rules, Scope
+from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult
 from sources.posthog.scopes import scopes_of
@@ -82,6 +82,8 @@ class Reading:
         self.walker.observers.append(self._note_sight)
         self.key: Key | None = None
         self._levels: dict[str, int] = {}
+        self._reads: list[Read] = []
+        self._met: set[str] = set()
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
         known, table = self.known, endpoint.table
@@ -99,41 +101,61 @@ class Reading:
             return
         self.key = current_key(self._get)
         organizations = Scope(ORGANIZATIONS, {}, (Listing(ORGANIZATIONS, "organizations/", {}, "offset"),))
-        listed = read_scope(self.walker, organizations)
-        self._note(listed)
-        if all(one.complete or one.status == "unavailable" for one in listed):
+        first = Read(organizations)
+        self._walk(first)
+        if all(one.complete or one.status == "unavailable" for one in first.listed):
             self.walker.fingerprint = self.key.fingerprint(self._levels)
-        self._in_flight([*self._roots(), *self._below(organizations, listed)])
+        reads = self._in_flight(self._walk, [*map(Read, self._roots()), *self._below(first)])
+        self._reads += [first, *reads]
+        while doubts := self._doubts(reads):
+            found = self._in_flight(self._conclude, doubts)
+            reads = [read for read in found if read.lacking is None]  # below rows that only second looks met
+            self._reads += reads
+        self._remember()
         self._end_orphans()
         self._note_parents()
         self._gather_people()
         self._settle()
         self._hang_up()
 
-    def _in_flight(self, scopes: Iterable[Scope]) -> None:
-        """Read scopes and whatever turns up below them, as many at a time as allowed."""
+    def _in_flight(self, task: Callable[[Read], None], reads: Iterable[Read]) -> list[Read]:
+        """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
         pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="hogsync-list")
-        running = {pool.submit(self._read, scope): scope for scope in scopes}
+        running = {pool.submit(task, read): read for read in reads}
+        finished: list[Read] = []
         try:
             while running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    scope = running.pop(future)
-                    listed = self._outcome(future, scope)
-                    self._note(listed)
-                    running |= {pool.submit(self._read, below): below for below in self._below(scope, listed)}
+                    finished.append(read := running.pop(future))
+                    self._bear(future, read)
+                    running |= {pool.submit(self._walk, below): below for below in self._below(read)}
         finally:
             if running:  # a stop, or a bug: whoever waits or reads is told
                 self.client.stop()
             pool.shutdown(wait=False, cancel_futures=True)
+        return finished
 
-    def _read(self, scope: Scope) -> list[Listed]:
-        return read_scope(self.walker, scope, self._children(scope.endpoint))
+    def _walk(self, read: Read) -> None:
+        read.listed = [self.walker.read(listing) for listing in read.scope.listings]
 
-    def _outcome(self, future: Future[list[Listed]], scope: Scope) -> list[Listed]:
-        """A scope's lists; a refusal of the key in mid-run fails the rest of them and is remembered."""
+    def _doubts(self, reads: Sequence[Read]) -> list[Read]:
+        """The scopes that lack stored rows."""
+        tables = [(ENDPOINTS[table], self._children(ENDPOINTS[table])) for table in self.tables]
+        return [
+            doubt
+            for endpoint, below in tables
+            for doubt in doubted(self.walker, (r for r in reads if r.scope.endpoint is endpoint), below)
+        ]
+
+    def _conclude(self, read: Read) -> None:
+        conclude(self.walker, read, self._children(read.scope.endpoint))
+
+    def _bear(self, future: Future[None], read: Read) -> None:
+        """Fail a scope's lists if they could not be read; a refusal of the key in mid-run fails all that follow."""
         try:
-            return future.result()
+            future.result()
+            return
         except KeyRefused as refusal:
             self.refusal = self.refusal or refusal
             self.client.stop()
@@ -141,13 +163,17 @@ class Reading:
         except Stopped:
             said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
         except Exception as bug:
-            log.debug("%s", scope.listings[0].path, exc_info=bug)
-            said = f"{type(bug).__name__} while {scope.listings[0].path} was read: this is a bug in hogsync"
-        return [Listed(listing, status="failed", detail=said) for listing in scope.listings]
+            path = read.scope.listings[0].path
+            log.debug("%s", path, exc_info=bug)
+            said = f"{type(bug).__name__} while {path} was read: this is a bug in hogsync"
+        read.listed = [Listed(listing, status="failed", detail=said) for listing in read.scope.listings]
 
-    def _note(self, listed: Iterable[Listed]) -> None:
-        for one in listed:
+    def _remember(self) -> None:
+        """Note what came of each list, and where it stands from now on."""
+        for one in (one for read in self._reads for one in read.listed):
             self.results[one.listing.endpoint.table].listed.append(one)
+            if one.status == "read":
+                one.position = self.walker.position(one)
 
     def _note_sight(self, endpoint: Endpoint, batch: Batch) -> None:
         """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag."""
@@ -174,23 +200,30 @@ class Reading:
                 listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
                 yield Scope(PROJECTS, {}, (listing,))
 
-    def _below(self, scope: Scope, listed: Sequence[Listed]) -> list[Scope]:
-        """The scopes below every row that a scope's walks have seen."""
-        parent = scope.endpoint
+    def _below(self, read: Read) -> list[Read]:
+        """The scopes below every row that a scope's walks have seen, each once in a run."""
+        parent = read.scope.endpoint
         children = [e for t in self.tables if parent in map(parent_of, (e := ENDPOINTS[t]).paths)]
         if not children:
             return []
-        rows = list(self._parent_ids(scope, listed))
-        return [below for ids in rows for child in children for below in scopes_of(child, parent, ids)]
+        found = [
+            below
+            for ids in self._parent_ids(read)
+            for child in children
+            for below in scopes_of(child, parent, ids)
+            if below.listings[0].path not in self._met
+        ]
+        self._met.update(below.listings[0].path for below in found)
+        return [Read(below) for below in found]
 
-    def _parent_ids(self, scope: Scope, listed: Sequence[Listed]) -> Iterator[Stamps]:
-        parent = scope.endpoint
+    def _parent_ids(self, read: Read) -> Iterator[Stamps]:
+        parent, listed = read.scope.endpoint, read.listed
         if listed and listed[0].listing.pages == "object":
             yield listed[0].listing.stamps  # a project whose own page is refused may still be read
             return
         for key in self.changes[parent.table].keys([walk.id for one in listed for walk in one.walks]):
             if parent is not PROJECTS or not self.projects or key["id"] in self.projects:
-                yield {**scope.stamps, parent.reference: key[parent.key[-1]]}
+                yield {**read.scope.stamps, parent.reference: key[parent.key[-1]]}
 
     def _children(self, parent: Endpoint) -> list[Below]:
         """The tables whose rows die with a row of this one."""
