@@ -18,7 +18,9 @@ Pager = Callable[[Get, str, Mapping[str, str | int], int], Iterator["Page"]]
 
 SMALLEST_PAGE = 25
 EMPTY_PAGES = 50
-"""So many empty pages in a row with a `next` each are a loop."""
+"""So many pages in a row that bring nothing new, with a `next` each, are a loop."""
+TRIES = 3
+"""So often what is no page at all is asked for: the mistake of a proxy or a cache may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ class Page:
 def offset_pages(get: Get, path: str, params: Mapping[str, str | int], size: int) -> Iterator[Page]:
     """Walk `{count, next, results}` by limit and offset; a server-side time-out halves the page from there on."""
     asked = dict(params)
-    offset, empty = 0, 0
+    offset, progress = 0, Progress(path)
     while True:
         try:
-            body = _envelope(get(path, {**asked, "limit": size, "offset": offset}), path)
+            body = _envelope(get, path, {**asked, "limit": size, "offset": offset})
         except PageFailed as failed:
             if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
                 raise
@@ -44,23 +46,27 @@ def offset_pages(get: Get, path: str, params: Mapping[str, str | int], size: int
             continue
         capped = body.get("count_is_capped") or not isinstance(body.get("count"), int)
         last = body["next"] is None
-        yield Page(body["results"], None if capped else body["count"], last)
+        count = None if capped else body["count"]
+        yield Page(body["results"], count, last)
         if last:
+            _check_end(path, body["results"], count, offset, size)
             return
-        empty = 0 if body["results"] else empty + 1
-        offset = _next_offset(body["next"], path, offset, empty)
+        progress.note(body["results"], beyond=count is not None and offset >= count)
+        offset = _next_offset(body["next"], path, offset)
 
 
 def cursor_pages(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
     """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
     asked = dict(params)
     seen: set[str] = set()
+    progress = Progress(path)
     while True:
-        body = _envelope(get(path, asked), path)
+        body = _envelope(get, path, asked)
         last = body["next"] is None
         yield Page(body["results"], None, last)
         if last:
             return
+        progress.note(body["results"])
         cursor = _query(body["next"]).get("cursor", "")
         if not cursor or cursor in seen:
             raise PageFailed(
@@ -72,17 +78,15 @@ def cursor_pages(get: Get, path: str, params: Mapping[str, str | int], _size: in
 
 def array_page(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
     """Take a bare JSON array, which has no pages."""
-    body = get(path, params)
-    if not isinstance(body, list):
-        raise PageFailed(f"{path}: expected a JSON array, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+    body = _sound(get, path, params, "a JSON array", lambda body: isinstance(body, list))
     yield Page(body, len(body), last=True)
 
 
 def single_object(get: Get, path: str, params: Mapping[str, str | int], _size: int) -> Iterator[Page]:
     """Take one JSON object as a list of one."""
-    body = get(path, params)
-    if not isinstance(body, dict) or "id" not in body:
-        raise PageFailed(f"{path}: expected one JSON object with an id, got {_kind(body)}.")
+    body = _sound(
+        get, path, params, "one JSON object with an id", lambda body: isinstance(body, dict) and "id" in body
+    )
     yield Page([body], 1, last=True)
 
 
@@ -94,10 +98,59 @@ PAGERS: Mapping[str, Pager] = {
 }
 
 
-def _envelope(body: Any, path: str) -> dict[str, Any]:
-    if isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body:
-        return body
-    raise PageFailed(f"{path}: expected a page with `results` and `next`, got {_kind(body)}.")
+class Progress:
+    """Whether a walk gets on: pages that bring nothing new are normal for a while, then they are a loop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._firsts: set[str] = set()
+        self._idle = 0
+
+    def note(self, rows: list[Any], *, beyond: bool = False) -> None:
+        """One more page that has a `next`, `beyond` what the list counts; it is new if its first row is.
+
+        Raises PageFailed for a loop.
+        """
+        first = rows[0] if rows else None
+        ident = repr(first.get("id")) if isinstance(first, dict) and "id" in first else ""
+        stale = not rows or beyond or ident in self._firsts
+        self._idle = self._idle + 1 if stale else 0
+        if self._idle >= EMPTY_PAGES:
+            raise PageFailed(
+                f"{self._path}: PostHog's next page leads on and on and brings nothing new; the walk stops."
+            )
+        if ident:
+            self._firsts.add(ident)
+
+
+def _envelope(get: Get, path: str, params: Mapping[str, str | int]) -> dict[str, Any]:
+    page: dict[str, Any] = _sound(get, path, params, "a page with `results` and `next`", _is_page)
+    return page
+
+
+def _is_page(body: Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body
+
+
+def _sound(
+    get: Get, path: str, params: Mapping[str, str | int], what: str, fits: Callable[[Any], bool]
+) -> Any:
+    """An answer of the right shape, asked for a few times."""
+    body = None
+    for _ in range(TRIES):
+        body = get(path, params)
+        if fits(body):
+            return body
+    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+
+
+def _check_end(path: str, rows: list[Any], count: int | None, offset: int, size: int) -> None:
+    """A full page is no list's last one while the list counts more rows."""
+    if count is not None and len(rows) >= size and offset + len(rows) < count:
+        end = offset + len(rows)
+        raise PageFailed(
+            f"{path}: PostHog counts {count} rows and names no page after row {end}; the walk stops."
+        )
 
 
 def _kind(body: Any) -> str:
@@ -110,9 +163,9 @@ def _query(link: Any) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
 
 
-def _next_offset(link: Any, path: str, offset: int, empty: int) -> int:
+def _next_offset(link: Any, path: str, offset: int) -> int:
     found = _query(link).get("offset", "")
-    if not found.isascii() or not found.isdigit() or int(found) <= offset or empty >= EMPTY_PAGES:
+    if not found.isascii() or not found.isdigit() or int(found) <= offset:
         where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
         message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
         raise PageFailed(message)
