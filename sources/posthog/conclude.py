@@ -40,7 +40,7 @@ class Verdict:
 def read_scope(walker: Walker, scope: Scope, below: Sequence[Below] = ()) -> list[Listed]:
     """Read a scope's lists and end the rows that are gone."""
     listed = [walker.read(listing) for listing in scope.listings]
-    believable = scope.endpoint.mortal and walker.sees(scope.endpoint) is not None
+    believable = scope.endpoint.mortal and walker.sees(scope.listings[0]) is not None
     if believable and all(one.complete for one in listed):
         _conclude(walker, scope, listed, below)
     for one in listed:
@@ -80,7 +80,7 @@ def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozen
     if not missing or walker.rules.accept_deletes:
         return Verdict()
     known = walker.memory.position(listed[0].listing.path)
-    if known and known.fingerprint not in (None, walker.sees(scope.endpoint)):
+    if known and known.fingerprint not in (None, walker.sees(scope.listings[0])):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return Verdict(missing, reason)
     if any(one.last.gap > 0 and _new_gap(walker.memory.position(one.listing.path)) for one in listed):

@@ -38,6 +38,8 @@ from sources.posthog.workspace import Workspace
 log = logging.getLogger("hogsync")
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
+ADMIN = 8
+"""The membership level from which an organization hides no member."""
 
 
 class Warehouse(Known, Memory, Protocol):
@@ -143,13 +145,23 @@ class Reading:
             self.results[one.listing.endpoint.table].listed.append(one)
 
     def _note_sight(self, endpoint: Endpoint, rows: Sequence[Row]) -> None:
-        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag."""
+        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag.
+
+        And of an organization's members, whether it shows any but the owner to an owner who is no admin.
+        """
+        sights = self.walker.sights
         if endpoint is ORGANIZATIONS:
             self._levels |= {row.values["id"]: row.values.get("membership_level", 0) for row in rows}
         elif endpoint.table == "users" and self.key:
             own = (row for row in rows if row.values.get("id") == self.key.user_id)
             if any(row.values.get("is_staff") for row in own):
-                self.walker.sights["users"] = " staff"
+                sights[endpoint.paths[0]] = " staff"
+        elif endpoint.table == "organization_members" and rows and self.key:
+            path = endpoint.paths[0].format_map(rows[0].values)
+            if any(row.values.get("user_id") != self.key.user_id for row in rows):
+                sights[path] = ""
+            elif (self._levels.get(rows[0].values["organization_id"]) or 0) < ADMIN:
+                sights.setdefault(path, " alone")
 
     # -- which scopes there are
 
