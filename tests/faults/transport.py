@@ -107,6 +107,11 @@ TRANSPORT = Kind(
             "not waited for: that list fails, or at the very start the run, and PostHog's answer is what is told",
         ),
         Fault(
+            "transport.retry_after_past",
+            "`Retry-After` that is over already, zero or unreadable",
+            "as if there were none: tries stay few and apart",
+        ),
+        Fault(
             "transport.429_without_word",
             "429 without `Retry-After`",
             "pauses that grow, for all threads, and an end; the text of the answer is not read",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -42,6 +44,23 @@ def test_whatever_the_status_nothing_leaves_before_the_second_that_it_names() ->
             refused, *others = (asked.at for asked in server.asked)
             assert len(others) == 2
             assert 1 <= min(others) - refused < 3
+
+
+NOW = datetime(2031, 1, 1, tzinfo=UTC)
+PAST = format_datetime(NOW - timedelta(seconds=5), usegmt=True)
+
+
+@pytest.mark.fault("transport.retry_after_past")
+@pytest.mark.parametrize("word", ["0", "-5", PAST, "soon", "1e9", ""])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_of_nothing_is_none_and_tries_stay_few_and_apart(status: int, word: str) -> None:
+    refusal = http(status, b"", Retry_After=word, Date=format_datetime(NOW, usegmt=True))
+    quick = Patience(tries=3, backoff=0.01, untold=3)
+    with serving(in_turn(refusal)) as server, Client(server.origin, KEY, patience=quick) as client:
+        with pytest.raises(PageFailed, match=f"failed 3 times: answered {status}"):
+            client.get("users/")
+        assert len(server.asked) == 3
+        assert status == 503 or server.asked[-1].at - server.asked[0].at >= 0.08 + 0.16
 
 
 @pytest.mark.fault("transport.no_tls")
