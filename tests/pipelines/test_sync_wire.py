@@ -162,6 +162,21 @@ def test_pages_of_any_length_are_read_until_there_is_no_next(tmp_path: Path) -> 
     assert tables(tmp_path)[EVENTS] == {p: [event(p, n)["name"] for n in range(ROWS)] for p in (1, 2, 3)}
 
 
+@pytest.mark.fault("transport.huge")
+def test_a_page_beyond_the_limit_fails_its_list_and_names_the_setting(tmp_path: Path) -> None:
+    def lists(project: int, _table: str, _query: dict[str, str], _n: int) -> Any:
+        return page([event(project, 1) | {"description": "x" * ((1 << 20) if project == 1 else 1)}])
+
+    with little_posthog(2, lists) as server:
+        outcome = synced(server, tmp_path, EVENTS, HOGSYNC_LISTS={"page_megabytes": 1})
+        assert (outcome.exit_code, of(outcome, EVENTS).count("failed")) == (1, 1)
+        assert "[lists] page_megabytes" in of(outcome, EVENTS).detail
+        assert of(outcome, EVENTS).requests == 2, "it would be as large again"
+        assert tables(tmp_path)[EVENTS] == {2: ["event 001"]}
+        assert synced(server, tmp_path, EVENTS, HOGSYNC_LISTS={"page_megabytes": 2}).exit_code == 0
+        assert tables(tmp_path)[EVENTS] == {1: ["event 001"], 2: ["event 001"]}
+
+
 NOTHING = 10**6
 """A place at which there are no rows."""
 # By project, for the page at a place of its list: where its rows come from, its `next`, what it counts.
