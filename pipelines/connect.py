@@ -27,6 +27,7 @@ def open_client(settings: Settings, key: str, *, patience: Patience | None = Non
             key,
             rate=Rate(asked.per_minute, asked.per_hour) if asked.per_minute or asked.per_hour else None,
             in_flight=max(settings.lists.in_flight, settings.lists.ahead),
+            max_bytes=settings.lists.page_megabytes << 20,
             budget_file=settings.home / "budget.db",
             patience=patience,
             allow_http=settings.insecure_http,

@@ -94,6 +94,8 @@ class Lists(Section):
 
     page_size: int = Field(default=1000, ge=1, le=10_000)
     """Rows a page, where PostHog lets the reader choose."""
+    page_megabytes: int = Field(default=256, ge=1, le=4096)
+    """Megabytes that one page may have; a larger one is refused, whatever it holds."""
     in_flight: int = Field(default=8, ge=1, le=32)
     """Lists read at the same time."""
     ahead: int = Field(default=8, ge=1, le=32)

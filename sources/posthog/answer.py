@@ -166,11 +166,12 @@ def _elsewhere(reply: Reply) -> Misdirected:
 
 
 def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds of Retry-After, as a number or as a date (held against the server's own clock)."""
+    """Seconds of Retry-After, as a number or as a date (held against the server's own clock); None if it is now."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:12])
+        return float(value[:12]) or None
     try:
-        return (parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])).total_seconds()
+        wait = (parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])).total_seconds()
     except (ValueError, TypeError, KeyError):
         return None
+    return wait if wait > 0 else None

@@ -211,7 +211,8 @@ class Client:
         if good and len(body) > limit:
             raise PageFailed(
                 f"GET {url} was answered with more than {limit:,} bytes. Ask for smaller pages "
-                "([lists] page_size), or check that POSTHOG_HOST is a PostHog.",
+                "([lists] page_size), allow larger ones ([lists] page_megabytes), or check that POSTHOG_HOST "
+                "is a PostHog.",
                 status=response.status_code,
             )
         return body

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sources.posthog.ahead import Get
+from sources.posthog.answer import ASK_AGAIN
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.values import digest
 
@@ -42,7 +43,7 @@ def current_key(get: Get) -> Key:
     except Unavailable:
         return Key(None, None, (), ())
     except PageFailed as failed:
-        if 200 <= failed.status < 500:
+        if 200 <= failed.status < 500 and failed.status not in ASK_AGAIN:
             message = f"{failed} Is POSTHOG_HOST the address of a PostHog?"
             raise Misdirected(message) from failed
         raise

@@ -23,7 +23,9 @@ Pager = Callable[[Get, str, Params, int, Soon], Iterator["Page"]]
 
 SMALLEST_PAGE = 25
 EMPTY_PAGES = 50
-"""So many empty pages in a row with a `next` each are a loop."""
+"""So many pages in a row that bring nothing new, with a `next` each, are a loop."""
+TRIES = 3
+"""So often what is no page at all is asked for: the mistake of a proxy or a cache may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,13 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
     Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
     where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
     """
-    offset, empty = 0, 0
+    offset, progress = 0, Progress(path)
     coming: deque[tuple[int, Coming]] = deque()
     try:
         while True:
+            asked: Params = {**params, "limit": size, "offset": offset}
             try:
-                asked: Params = {**params, "limit": size, "offset": offset}
-                body = _envelope(coming.popleft()[1].take() if coming else get(path, asked), path)
+                body = _sound(path, partial(_answer, get, path, asked, coming), *ENVELOPE)
             except PageFailed as failed:
                 if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
                     raise
@@ -59,31 +61,42 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
                 size = max(SMALLEST_PAGE, size // 4)
                 continue
             counted = body["count"] if isinstance(body.get("count"), int) else None
-            last = body["next"] is None
-            yield Page(body["results"], None if body.get("count_is_capped") else counted, last)
-            if last:
+            page = Page(
+                body["results"], None if body.get("count_is_capped") else counted, body["next"] is None
+            )
+            yield page
+            if page.last:
+                _check_end(path, page, offset, size)
                 return
-            empty = 0 if body["results"] else empty + 1
-            before, offset = offset, _next_offset(body["next"], path, offset, empty)
+            progress.note(page.rows, beyond=page.count is not None and offset >= page.count)
+            offset = _next_offset(body["next"], path, offset)
             if coming and coming[0][0] != offset:
                 _drop(coming)
-            _foresee(coming, partial(soon, path), asked, offset - before, counted or 0)
+            _foresee(coming, partial(soon, path), asked, offset, counted or 0)
     finally:
         _drop(coming)
+
+
+def _answer(get: Get, path: str, asked: Params, coming: deque[tuple[int, Coming]]) -> Any:
+    """The page that is asked for, if it is on its way already; else it is fetched."""
+    if coming and coming[0][0] == asked["offset"]:
+        return coming.popleft()[1].take()
+    return get(path, asked)
 
 
 def _foresee(
     coming: deque[tuple[int, Coming]],
     soon: Callable[[Params], Coming | None],
     asked: Params,
-    step: int,
+    following: int,
     count: int,
 ) -> None:
     """Ask for the full pages behind the one that was `asked` for and those on their way, as many as may be.
 
     Not for the last page, which may be none: its turn will tell.
     """
-    foreseen = coming[-1][0] if coming else int(asked["offset"])
+    before = int(asked["offset"])
+    step, foreseen = following - before, coming[-1][0] if coming else before
     while foreseen + 2 * step <= count and (page := soon({**asked, "offset": foreseen + step})):
         foreseen += step
         coming.append((foreseen, page))
@@ -99,12 +112,14 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
     """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
     asked = dict(params)
     seen: set[str] = set()
+    progress = Progress(path)
     while True:
-        body = _envelope(get(path, asked), path)
+        body = _sound(path, partial(get, path, asked), *ENVELOPE)
         last = body["next"] is None
         yield Page(body["results"], None, last)
         if last:
             return
+        progress.note(body["results"])
         cursor = _query(body["next"]).get("cursor", "")
         if not cursor or cursor in seen:
             raise PageFailed(
@@ -116,9 +131,7 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
 
 def array_page(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
     """Take a bare JSON array, which has no pages."""
-    body = get(path, params)
-    if not isinstance(body, list):
-        raise PageFailed(f"{path}: expected a JSON array, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+    body = _sound(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
     yield Page(body, len(body), last=True)
 
 
@@ -126,9 +139,8 @@ def single_object(
     get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one
 ) -> Iterator[Page]:
     """Take one JSON object as a list of one."""
-    body = get(path, params)
-    if not isinstance(body, dict) or "id" not in body:
-        raise PageFailed(f"{path}: expected one JSON object with an id, got {_kind(body)}.")
+    what = "one JSON object with an id"
+    body = _sound(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
     yield Page([body], 1, last=True)
 
 
@@ -140,10 +152,55 @@ PAGERS: Mapping[str, Pager] = {
 }
 
 
-def _envelope(body: Any, path: str) -> dict[str, Any]:
-    if isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body:
-        return body
-    raise PageFailed(f"{path}: expected a page with `results` and `next`, got {_kind(body)}.")
+class Progress:
+    """Whether a walk gets on: pages that bring nothing new are normal for a while, then they are a loop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._firsts: set[str] = set()
+        self._idle = 0
+
+    def note(self, rows: list[Any], *, beyond: bool = False) -> None:
+        """One more page that has a `next`, `beyond` what the list counts; it is new if its first row is.
+
+        Raises PageFailed for a loop.
+        """
+        first = rows[0] if rows else None
+        ident = repr(first.get("id")) if isinstance(first, dict) and "id" in first else ""
+        stale = not rows or beyond or ident in self._firsts
+        self._idle = self._idle + 1 if stale else 0
+        if self._idle >= EMPTY_PAGES:
+            raise PageFailed(
+                f"{self._path}: PostHog's next page leads on and on and brings nothing new; the walk stops."
+            )
+        if ident:
+            self._firsts.add(ident)
+
+
+def _is_page(body: Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body
+
+
+ENVELOPE = ("a page with `results` and `next`", _is_page)
+
+
+def _sound(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
+    """An answer of the right shape, asked for a few times."""
+    body = None
+    for _ in range(TRIES):
+        body = ask()
+        if fits(body):
+            return body
+    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+
+
+def _check_end(path: str, page: Page, offset: int, size: int) -> None:
+    """A full page is no list's last one while the list counts more rows."""
+    end = offset + len(page.rows)
+    if page.count is not None and len(page.rows) >= size and end < page.count:
+        raise PageFailed(
+            f"{path}: PostHog counts {page.count} rows and names no page after row {end}; the walk stops."
+        )
 
 
 def _kind(body: Any) -> str:
@@ -156,9 +213,9 @@ def _query(link: Any) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
 
 
-def _next_offset(link: Any, path: str, offset: int, empty: int) -> int:
+def _next_offset(link: Any, path: str, offset: int) -> int:
     found = _query(link).get("offset", "")
-    if not found.isascii() or not found.isdigit() or int(found) <= offset or empty >= EMPTY_PAGES:
+    if not found.isascii() or not found.isdigit() or int(found) <= offset:
         where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
         message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
         raise PageFailed(message)

@@ -40,6 +40,8 @@ from sources.posthog.workspace import Workspace
 log = logging.getLogger("hogsync")
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
+ADMIN = 8
+"""The membership level from which an organization hides no member."""
 
 
 class Warehouse(Known, Memory, Protocol):
@@ -176,14 +178,25 @@ class Reading:
                 one.position = self.walker.position(one)
 
     def _note_sight(self, endpoint: Endpoint, batch: Batch) -> None:
-        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag."""
+        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag.
+
+        And of an organization's members, whether it shows any but the owner to an owner who is no admin.
+        """
+        sights = self.walker.sights
         if endpoint is ORGANIZATIONS:
             levels = (level or 0 for level in batch.values("membership_level"))
             self._levels |= dict(zip(batch.values("id"), levels, strict=True))
         elif endpoint.table == "users" and self.key:
             flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
             if any(staff for owner, staff in flags if owner == self.key.user_id):
-                self.walker.sights["users"] = " staff"
+                sights[endpoint.paths[0]] = " staff"
+        elif endpoint.table == "organization_members" and len(batch) and self.key:
+            organization = batch.values("organization_id")[0]
+            path = endpoint.paths[0].format(organization_id=organization)
+            if any(member != self.key.user_id for member in batch.values("user_id")):
+                sights[path] = ""
+            elif (self._levels.get(organization) or 0) < ADMIN:
+                sights.setdefault(path, " alone")
 
     # -- which scopes there are
 

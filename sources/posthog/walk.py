@@ -43,7 +43,7 @@ class Walker:
         self.fingerprint: str | None = None
         """What decides which rows the key sees; None, and nothing is concluded, until the organizations are read."""
         self.sights: dict[str, str] = {}
-        """What else decides which rows of one table the key sees, as its rows tell."""
+        """By list path: what else decides which rows the key sees there, as the rows tell."""
         self.people = People()
         self.observers: list[Observer] = []
         self._walk_ids = itertools.count(1)
@@ -72,9 +72,9 @@ class Walker:
             )
         listed.complete = listed.status == "read" and self._complete(listed)
 
-    def sees(self, endpoint: Endpoint) -> str | None:
+    def sees(self, listing: Listing) -> str | None:
         """The fingerprint of what the key sees of a list."""
-        return self.fingerprint and self.fingerprint + self.sights.get(endpoint.table, "")
+        return self.fingerprint and self.fingerprint + self.sights.get(listing.path, "")
 
     # -- reading
 
@@ -149,7 +149,7 @@ class Walker:
     def _explained(self, listed: Listed) -> bool:
         """Whether nothing lacks, or only the same rows that this key could not see last time."""
         known = self.memory.position(listed.listing.path)
-        same_key = known is not None and known.fingerprint == self.sees(listed.listing.endpoint)
+        same_key = known is not None and known.fingerprint == self.sees(listed.listing)
         return listed.last.gap == 0 or (same_key and known is not None and known.gap == listed.last.gap)
 
     # -- remembering
@@ -161,7 +161,7 @@ class Walker:
         key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
         """
         listing, walk = listed.listing, listed.last
-        sees = self.sees(listing.endpoint)
+        sees = self.sees(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)

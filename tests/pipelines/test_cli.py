@@ -240,6 +240,7 @@ def another_service(status: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.fault("transport.no_posthog")
 def test_a_host_that_is_no_posthog_is_exit_2(posthog: Sandbox, status: int) -> None:
     with another_service(status) as url:
         said = hogsync("sync", "cohorts", **{**at(posthog), "POSTHOG_HOST": url}).refusal(2)

@@ -77,6 +77,7 @@ def at_page(page: int, do: Callable[[], None]) -> Sequence[Callable[..., None]]:
     return (observe,)
 
 
+@pytest.mark.fault("lists.delete_behind_insert_ahead")
 def test_a_row_missing_from_a_list_of_many_pages_is_looked_for_twice(events: Events) -> None:
     events.read()
     gone = events.names()[30]
@@ -102,6 +103,7 @@ def test_a_list_of_one_page_is_a_moment_and_read_once(events: Events) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 3])
+@pytest.mark.fault("lists.delete_behind_insert_ahead")
 def test_rows_that_slip_between_two_pages_never_die(events: Events, page: int) -> None:
     events.read()
     names = events.names()
@@ -116,6 +118,7 @@ def test_rows_that_slip_between_two_pages_never_die(events: Events, page: int) -
     assert events.dead() == {names[0]}
 
 
+@pytest.mark.fault("lists.count_moves", "lists.delete_behind", "lists.insert_behind")
 def test_a_list_that_shrinks_or_grows_under_the_reader_is_read_again(events: Events) -> None:
     events.read()
     names = events.names()
@@ -128,6 +131,7 @@ def test_a_list_that_shrinks_or_grows_under_the_reader_is_read_again(events: Eve
     assert events.scene.wrong() == ""
 
 
+@pytest.mark.fault("lists.many_gone")
 def test_many_deaths_at_once_are_held_until_a_second_run_agrees(stored_events: Events) -> None:
     stored_events.read()
     names = stored_events.names()
@@ -191,6 +195,7 @@ def test_twenty_rows_of_a_short_list_may_die_at_once(file_scene: Scene, posthog:
     assert of(file_scene.sync(EVENTS, projects=(103,)), EVENTS).counts.deleted == 20
 
 
+@pytest.mark.fault("lists.emptied")
 def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (102,)}
     file_scene.sync("group_types", **here)
@@ -209,6 +214,7 @@ def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sa
 
 
 @pytest.mark.parametrize("narrowing", ["scopes", "level"])
+@pytest.mark.fault("access.scope_removed", "access.level")
 def test_a_key_that_may_see_less_never_looks_like_deletions(
     events: Events, posthog: Sandbox, narrowing: str
 ) -> None:
@@ -234,6 +240,7 @@ def test_a_key_that_may_see_less_never_looks_like_deletions(
     posthog.edit("organization_members", where={"user": 1}, set={"level": 15})
 
 
+@pytest.mark.fault("access.staff")
 def test_staff_that_is_staff_no_longer_ends_nobody(file_scene: Scene, posthog: Sandbox) -> None:
     key = posthog.new_key(f"staff{next(NUMBERS)}", user="staff")
     file_scene.sync("users", key=key)
@@ -245,6 +252,7 @@ def test_staff_that_is_staff_no_longer_ends_nobody(file_scene: Scene, posthog: S
     posthog.edit("users", where={"id": 3}, set={"is_staff": True})
 
 
+@pytest.mark.fault("lists.gap")
 def test_a_gap_is_not_believed_at_first_and_known_the_second_time(events: Events, posthog: Sandbox) -> None:
     posthog.fault(path=f"{AT}.*offset=20$", kind="drop_row", row=3)
     pages = -(-len(events.names()) // 20)
@@ -267,6 +275,7 @@ def test_a_gap_is_not_believed_at_first_and_known_the_second_time(events: Events
     assert events.scene.wrong() == ""
 
 
+@pytest.mark.fault("lists.gap")
 def test_a_row_that_slips_into_a_gap_never_dies(events: Events, posthog: Sandbox) -> None:
     events.read()
     posthog.fault(path=f"{AT}.*offset=20$", kind="drop_row", row=3)
@@ -279,6 +288,7 @@ def test_a_row_that_slips_into_a_gap_never_dies(events: Events, posthog: Sandbox
     assert of(events.read(), EVENTS).complete
 
 
+@pytest.mark.fault("access.project_unreachable", "access.returns")
 def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, posthog: Sandbox) -> None:
     file_scene.sync(EVENTS)
     file_scene.learn(file_scene.truth(EVENTS))
@@ -295,6 +305,7 @@ def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, post
     assert file_scene.wrong() == ""
 
 
+@pytest.mark.fault("lists.parent_goes")
 def test_a_subscription_that_vanished_takes_its_deliveries_along(scene: Scene, posthog: Sandbox) -> None:
     table = "subscription_deliveries"
     here: dict[str, Any] = {"projects": (201,)}

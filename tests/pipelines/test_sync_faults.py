@@ -34,6 +34,7 @@ def change(posthog: Sandbox) -> None:
         posthog.edit("cohorts", where={"id": ids[1]}, parents=below, delete=True)
 
 
+@pytest.mark.fault("transport.refused_list", "transport.no_envelope")
 def test_one_project_refused_and_one_list_failing_half_way_leave_the_rest_whole(
     scene: Scene, posthog: Sandbox
 ) -> None:
@@ -82,6 +83,7 @@ def unread(table: str, row: Row, read: set[str]) -> bool:
 
 
 @pytest.mark.parametrize("status", [402, 403, 404])
+@pytest.mark.fault("transport.refused_list", "access.plan", "access.role", "access.feature_removed")
 def test_a_list_that_is_not_to_be_had_is_unavailable_and_no_failure(
     file_scene: Scene, posthog: Sandbox, status: int
 ) -> None:
@@ -101,6 +103,7 @@ def test_when_nothing_selected_can_be_read_the_run_says_refused(file_scene: Scen
     assert "cohorts" not in file_scene.stored(), "a list that could not be read has no table"
 
 
+@pytest.mark.fault("transport.401", "access.revoked")
 def test_a_key_that_is_refused_leaves_a_record_and_nothing_else(scene: Scene, posthog: Sandbox) -> None:
     key = posthog.new_key(f"refused{scene.url[:4]}")
     scene.sync("cohorts", projects=(101,), key=key)
@@ -115,6 +118,7 @@ def test_a_key_that_is_refused_leaves_a_record_and_nothing_else(scene: Scene, po
     assert key not in error
 
 
+@pytest.mark.fault("transport.401_in_mid_run", "access.revoked")
 def test_a_key_that_is_revoked_in_mid_run_keeps_what_was_read(file_scene: Scene, posthog: Sandbox) -> None:
     label = "revoked in mid run"
     key = posthog.new_key(label)
@@ -143,6 +147,7 @@ def test_a_key_that_is_revoked_in_mid_run_keeps_what_was_read(file_scene: Scene,
     assert file_scene.wrong() == ""
 
 
+@pytest.mark.fault("transport.next_other_origin")
 def test_a_next_link_to_another_host_is_used_for_its_query_only(file_scene: Scene, posthog: Sandbox) -> None:
     posthog.fault(path="projects/", kind="next_foreign")
     tables = (EVENTS, "comments")
@@ -152,6 +157,7 @@ def test_a_next_link_to_another_host_is_used_for_its_query_only(file_scene: Scen
 
 
 @pytest.mark.parametrize("table", [EVENTS, "comments"])
+@pytest.mark.fault("transport.next_itself")
 def test_a_next_link_that_goes_in_circles_fails_its_list_only(
     file_scene: Scene, posthog: Sandbox, table: str
 ) -> None:

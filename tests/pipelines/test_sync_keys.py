@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
+import pytest
+
 from sources.sandbox import Sandbox
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
@@ -47,6 +49,7 @@ def test_a_key_scoped_to_an_organization_reads_that_organization(scene: Scene, p
     }
 
 
+@pytest.mark.fault("access.narrowed_to_project", "access.narrowed_to_organization", "access.returns")
 def test_a_key_that_is_narrowed_and_widened_again_loses_nothing(file_scene: Scene, posthog: Sandbox) -> None:
     label = f"narrowed{next(NUMBERS)}"
     key = posthog.new_key(label)
@@ -70,6 +73,7 @@ def test_a_key_that_is_narrowed_and_widened_again_loses_nothing(file_scene: Scen
     assert of(outcome, "cohorts").counts.deleted == 1
 
 
+@pytest.mark.fault("access.scope_removed")
 def test_a_scope_that_lacks_is_named_and_its_rows_stay(file_scene: Scene, posthog: Sandbox) -> None:
     label = f"scopes{next(NUMBERS)}"
     key = posthog.new_key(label)

@@ -100,6 +100,7 @@ def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> 
 # -- what proves nothing
 
 
+@pytest.mark.fault("lists.emptied")
 def test_one_list_of_two_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
     settled(file_scene, "subscriptions", **HERE)
     live = r"projects/201/subscriptions/\?(?!.*deleted=true)"
@@ -112,6 +113,7 @@ def test_one_list_of_two_that_is_empty_all_at_once_is_held(file_scene: Scene, po
     assert file_scene.wrong() == ""
 
 
+@pytest.mark.fault("access.other_owner")
 def test_what_another_key_held_is_no_evidence_for_this_one(file_scene: Scene, posthog: Sandbox) -> None:
     settled(file_scene, "cohorts", **THERE)
     other = posthog.new_key(label="another", user="member")
@@ -124,6 +126,7 @@ def test_what_another_key_held_is_no_evidence_for_this_one(file_scene: Scene, po
     assert file_scene.wrong() == ""
 
 
+@pytest.mark.fault("lists.gap")
 def test_a_gap_that_another_key_met_explains_nothing_to_this_one(file_scene: Scene, posthog: Sandbox) -> None:
     settled(file_scene, "cohorts", **THERE)
     other = posthog.new_key(label="a third", user="member")

@@ -89,6 +89,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         per_hour = 1000
         [lists]
         page_size = 500
+        page_megabytes = 64
         in_flight = 4
         ahead = 2
         full_every = "12h"
@@ -111,6 +112,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "RATE__PER_MINUTE": "100",
         "RATE__PER_HOUR": "1000",
         "LISTS__PAGE_SIZE": "500",
+        "LISTS__PAGE_MEGABYTES": "64",
         "LISTS__IN_FLIGHT": "4",
         "LISTS__AHEAD": "2",
         "LISTS__FULL_EVERY": "12h",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import socket
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from sources.posthog.client import Client, Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, PostHogError, Unavailable
+from tests.sources.posthog.broken_answers import BROKEN
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
@@ -35,6 +35,7 @@ def failed(answer: Answer, **options: Any) -> tuple[PostHogError, int]:
 @pytest.mark.parametrize(
     "body", [said(401, "authentication_failed", "Invalid key."), http(401, b"<b>no</b>")]
 )
+@pytest.mark.fault("transport.401")
 def test_401_is_a_refused_key_whoever_says_it(body: bytes) -> None:
     error, requests = failed(in_turn(body))
     assert (type(error), requests) == (KeyRefused, 1)
@@ -44,6 +45,7 @@ def test_401_is_a_refused_key_whoever_says_it(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(402, "payment_required"), (403, "permission_denied"), (404, "not_found")]
 )
+@pytest.mark.fault("transport.wording")
 def test_a_refusal_in_posthogs_words_is_unavailable(status: int, code: str) -> None:
     error, requests = failed(in_turn(said(status, code, "Missing scope 'cohort:read'. Ask jo@example.com")))
     assert isinstance(error, Unavailable)
@@ -62,6 +64,7 @@ def test_a_refusal_in_posthogs_words_is_unavailable(status: int, code: str) -> N
         http(402, {"type": 1, "code": None, "detail": {}}),
     ],
 )
+@pytest.mark.fault("transport.foreign_refusal")
 def test_a_refusal_in_other_words_is_not_believed_to_be_posthogs(body: bytes) -> None:
     error, requests = failed(in_turn(body))
     assert (type(error), requests) == (PageFailed, 1)
@@ -96,6 +99,7 @@ def test_a_wrong_question_is_asked_once(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.fault("transport.redirect")
 def test_a_redirect_is_a_wrong_host(status: int) -> None:
     error, requests = failed(in_turn(http(status, Location="https://us.posthog.com/x")))
     assert (type(error), requests) == (Misdirected, 1)
@@ -103,6 +107,7 @@ def test_a_redirect_is_a_wrong_host(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524])
+@pytest.mark.fault("transport.passing_status")
 def test_a_passing_trouble_is_asked_again_and_then_named(status: int) -> None:
     error, requests = failed(in_turn(http(status, b"<h1>Bad gateway</h1>")))
     assert isinstance(error, PageFailed)
@@ -122,34 +127,16 @@ def test_an_unavailable_database_is_not_mistaken_for_a_heavy_page() -> None:
     assert failed(in_turn(said(503, "database_unavailable", "Wait.")))[1] == 3
 
 
-ZIP = gzip.compress(json.dumps({"results": list(range(5000))}).encode())
-BROKEN = {
-    "nothing at all": b"",
-    "half a status": b"HTTP/1.1 20",
-    "not http": b"SSH-2.0-OpenSSH_9.9\r\n",
-    "headers only": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
-    "less than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[1]",
-    "more than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1,2,3]",
-    "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[1]",
-    "chunks without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n",
-    "a damaged chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[1]\r\n0\r\n\r\n",
-    "until close, cut": b"HTTP/1.1 200 OK\r\n\r\n[1, 2, 3",
-    "cut json": http(200, b'{"results": ['),
-    "not gzip": http(200, b"[1]", Content_Encoding="gzip"),
-    "cut gzip": http(200, ZIP[: len(ZIP) // 2], Content_Encoding="gzip"),
-    "damaged gzip": http(200, ZIP[:60] + b"\0" * 40 + ZIP[100:], Content_Encoding="gzip"),
-    "a login page": http(200, b"<html><title>Log in</title></html>"),
-    "an empty page": http(200),
-    "no content": http(200, b"null"),
-    "a number": http(200, b"17"),
-    "a text": http(200, b'"ok"'),
-    "bytes": http(200, b'["\xff\xfe"]'),
-    "depth without end": http(200, b"[" * 200_000),
-    "a strange location": http(302, Location="http://[::1"),
-}
-
-
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.fault(
+    "transport.cut",
+    "transport.length_too_long",
+    "transport.chunks_without_end",
+    "transport.truncated_json",
+    "transport.bad_gzip",
+    "transport.html",
+    "transport.empty_200",
+)
 def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: bytes) -> None:
     def once(conn: socket.socket, asked: Asked, n: int) -> None:
         conn.sendall(broken if n == 0 else http(200, {"results": [1]}))
@@ -162,6 +149,15 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.fault(
+    "transport.cut",
+    "transport.length_too_long",
+    "transport.chunks_without_end",
+    "transport.truncated_json",
+    "transport.bad_gzip",
+    "transport.html",
+    "transport.empty_200",
+)
 def test_an_answer_that_stays_broken_is_a_failed_page(broken: bytes) -> None:
     def each(conn: socket.socket, asked: Asked, n: int) -> None:
         conn.sendall(broken)
@@ -171,10 +167,12 @@ def test_an_answer_that_stays_broken_is_a_failed_page(broken: bytes) -> None:
     assert (type(error), requests) == (PageFailed, 3)
 
 
-def test_a_reset_in_mid_body_is_asked_for_again() -> None:
+@pytest.mark.fault("transport.reset")
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[1"])
+def test_a_reset_before_an_answer_or_in_its_middle_is_asked_for_again(begun: bytes) -> None:
     def once(conn: socket.socket, asked: Asked, n: int) -> None:
         if n == 0:
-            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[1")
+            conn.sendall(begun)
             conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             conn.shutdown(socket.SHUT_RD)
             conn.close()
@@ -185,6 +183,7 @@ def test_a_reset_in_mid_body_is_asked_for_again() -> None:
         assert client.get("users/") == [1]
 
 
+@pytest.mark.fault("transport.dns")
 def test_a_wrong_host_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     with (
@@ -195,12 +194,14 @@ def test_a_wrong_host_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.status == 0
 
 
+@pytest.mark.fault("transport.huge")
 def test_a_page_beyond_the_limit_is_refused_at_once() -> None:
     error, requests = failed(in_turn(http(200, [0] * 5000)), max_bytes=10_000)
     assert (type(error), requests) == (PageFailed, 1)
     assert "10,000 bytes" in str(error)
 
 
+@pytest.mark.fault("transport.bomb")
 def test_a_small_answer_that_unpacks_beyond_the_limit_is_refused() -> None:
     bomb = gzip.compress(b"[" + b" " * (64 << 20) + b"]")
     error, requests = failed(in_turn(http(200, bomb, Content_Encoding="gzip")), max_bytes=1 << 20)

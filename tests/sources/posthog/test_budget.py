@@ -39,6 +39,7 @@ def read(client: Client, pages: int, threads: int = 8) -> None:
 
 
 @pytest.mark.parametrize("header", ["2", " 2 ", "date"])
+@pytest.mark.fault("transport.retry_after")
 def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest.LogCaptureFixture) -> None:
     server_time = datetime(2031, 1, 1, tzinfo=UTC)  # the server's clock is not ours
     headers = {"Retry_After": header, "Date": format_datetime(server_time, usegmt=True)}
@@ -59,6 +60,7 @@ def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest
     assert told[0].startswith("PostHog asks to wait 2 s, until ")
 
 
+@pytest.mark.fault("transport.retry_after")
 def test_a_request_that_still_connects_when_the_pause_begins_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = Path(__file__).parent / "loopback.pem"
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -80,6 +82,7 @@ def test_a_request_that_still_connects_when_the_pause_begins_is_held(monkeypatch
         assert min(gaps(server)) >= 1
 
 
+@pytest.mark.fault("transport.storm")
 def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
     refusal = http(429, b"", Retry_After="1")
     with (
@@ -95,6 +98,7 @@ def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
         assert isinstance(one_more.exception(), Stopped)
 
 
+@pytest.mark.fault("transport.retry_after_long")
 def test_an_hour_is_waited_for_and_said(caplog: pytest.LogCaptureFixture) -> None:
     budget = Budget(HALF, ORIGIN, KEY)
     for seconds in (2202, 2201.5, 5):
@@ -113,6 +117,7 @@ def test_told_waits_do_not_use_up_the_tries() -> None:
         assert client.total == 5
 
 
+@pytest.mark.fault("transport.429_without_word")
 def test_429_without_a_word_backs_off_more_each_time_and_ends() -> None:
     with serving(in_turn(http(429))) as server, Client(server.origin, KEY, patience=QUICK) as client:
         with pytest.raises(PageFailed, match="429") as caught:
@@ -123,6 +128,7 @@ def test_429_without_a_word_backs_off_more_each_time_and_ends() -> None:
     assert both - first >= 0.16
 
 
+@pytest.mark.fault("transport.retry_after_absurd")
 def test_what_asks_for_more_than_a_day_is_not_waited_for() -> None:
     refusal = http(429, b"", Retry_After="9" * 30)
     with serving(in_turn(refusal, ROWS)) as server, Client(server.origin, KEY) as client:
@@ -169,6 +175,7 @@ def test_the_window_slides(tmp_path: Path) -> None:
     budget.close()
 
 
+@pytest.mark.fault("transport.retry_after_long")
 def test_a_later_run_remembers_what_was_sent_and_asked(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "budget"
     first = Budget(Rate(per_minute=3), ORIGIN, KEY, file)

@@ -126,6 +126,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> No
     assert "phx_" not in str(caught.value)
 
 
+@pytest.mark.fault("transport.redirect")
 def test_a_redirect_is_not_followed_and_names_the_right_host() -> None:
     with serving(in_turn(ROWS)) as other:
         moved = http(307, Location=f"{other.origin}/api/users/?token=x")
@@ -156,6 +157,7 @@ def test_cookies_of_the_server_are_not_sent_back() -> None:
     assert "cookie" not in server.asked[1].headers
 
 
+@pytest.mark.fault("transport.certificate")
 def test_an_untrusted_certificate_is_refused_and_a_named_authority_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

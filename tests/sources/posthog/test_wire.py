@@ -6,9 +6,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,30 @@ from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
+ONCE = Patience(tries=1)
 HURRIED = Patience(tries=2, backoff=0.001, page_seconds=0.4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unanswered() -> Iterator[Future[str]]:
+    """What becomes of a request to a host that swallows it; it takes its 10 s while the other tests run."""
+    with ExitStack() as opened, ThreadPoolExecutor(1) as thread:
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # nobody accepts: once the queue is full, the kernel drops what knocks
+            line = opened.enter_context(socket.socket())
+            line.settimeout(0)
+            line.connect_ex(full.getsockname())
+        yield thread.submit(unreachable, f"http://127.0.0.1:{full.getsockname()[1]}")
+
+
+def unreachable(origin: str) -> str:
+    """The sentence about a host to which no request can leave."""
+    with Client(origin, KEY, patience=ONCE) as client, pytest.raises(PageFailed) as caught:
+        client.get("users/")
+    assert client.total == 0
+    return str(caught.value)
 
 
 def trickle(head: bytes) -> Answer:
@@ -44,6 +67,7 @@ TRICKLES = {
 
 
 @pytest.mark.parametrize("head", TRICKLES.values(), ids=TRICKLES.keys())
+@pytest.mark.fault("transport.trickle")
 def test_a_trickle_is_bounded(head: bytes) -> None:
     started = time.monotonic()
     with serving(trickle(head)) as server, Client(server.origin, KEY, patience=HURRIED) as client:
@@ -53,6 +77,35 @@ def test_a_trickle_is_bounded(head: bytes) -> None:
     assert time.monotonic() - started < 3
 
 
+CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+ENDLESS = {
+    "body": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", CHUNK, "more than 1,000,000 bytes"),
+    "error page": (b"HTTP/1.1 500 OK\r\nTransfer-Encoding: chunked\r\n\r\n", CHUNK, "answered 500"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-Header: and so on\r\n" * 99, "the connection broke"),
+    "one header": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a" * 999, "the connection broke"),
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 9, r"took longer than 0\.4 s"),
+}
+
+
+@pytest.mark.fault("transport.endless")
+@pytest.mark.parametrize(("head", "more", "said"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_what_never_ends_at_full_speed_is_bounded(head: bytes, more: bytes, said: str) -> None:
+    def answer(conn: socket.socket, asked: Asked, n: int) -> None:
+        conn.sendall(head)
+        while True:
+            conn.sendall(more)
+
+    started = time.monotonic()
+    with (
+        serving(answer) as server,
+        Client(server.origin, KEY, patience=HURRIED, max_bytes=1_000_000) as client,
+        pytest.raises(PageFailed, match=said),
+    ):
+        client.get("users/")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.fault("transport.trickle")
 def test_a_trickle_does_not_end_the_other_pages() -> None:
     """Headers that trickle on a kept connection: its socket is not known, and still only a try is lost."""
 
@@ -109,6 +162,7 @@ def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> No
         assert client.total == 5
 
 
+@pytest.mark.fault("transport.silence")
 def test_a_silent_server_is_left_after_the_read_timeout() -> None:
     with (
         serving(lambda *_: time.sleep(2)) as server,
@@ -141,6 +195,7 @@ def tls(line: socket.socket) -> socket.socket:
     ],
     ids=["silence", "trickle", "429 with its hour", "429 without", "503 with its hour"],
 )
+@pytest.mark.fault("transport.retry_after_long")
 def test_a_stop_wakes_every_thread(
     answer: Answer, wrap: Callable[[socket.socket], socket.socket] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,3 +222,10 @@ def test_a_closed_client_leaves_no_thread_and_no_connection() -> None:
         while threading.active_count() > before and time.monotonic() < wait_until:
             time.sleep(0.01)
         assert threading.active_count() == before
+
+
+@pytest.mark.fault("transport.connect_timeout")
+def test_an_attempt_to_connect_is_given_up_after_ten_seconds(unanswered: Future[str]) -> None:
+    said = unanswered.result(timeout=30)
+    assert "no connection came within 10 s" in said
+    assert "Check POSTHOG_HOST, firewall and proxy" in said

@@ -1,0 +1,35 @@
+"""Answers that are none: cut, damaged, of another language. Each is followed by the end of its connection."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+from tests.sources.posthog.wire_server import http
+
+ZIP = gzip.compress(json.dumps({"results": list(range(5000))}).encode())
+BROKEN = {
+    "nothing at all": b"",
+    "half a status": b"HTTP/1.1 20",
+    "not http": b"SSH-2.0-OpenSSH_9.9\r\n",
+    "headers only": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
+    "less than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[1]",
+    "more than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1,2,3]",
+    "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[1]",
+    "chunks without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n",
+    "a damaged chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[1]\r\n0\r\n\r\n",
+    "until close, cut": b"HTTP/1.1 200 OK\r\n\r\n[1, 2, 3",
+    "cut json": http(200, b'{"results": ['),
+    "not gzip": http(200, b"[1]", Content_Encoding="gzip"),
+    "cut gzip": http(200, ZIP[: len(ZIP) // 2], Content_Encoding="gzip"),
+    "damaged gzip": http(200, ZIP[:60] + b"\0" * 40 + ZIP[100:], Content_Encoding="gzip"),
+    "an encoding nobody asked for": http(200, b"\x0b\x02\x80[1]\x03", Content_Encoding="br"),
+    "a login page": http(200, b"<html><title>Log in</title></html>"),
+    "an empty page": http(200),
+    "no content": http(200, b"null"),
+    "a number": http(200, b"17"),
+    "a text": http(200, b'"ok"'),
+    "bytes": http(200, b'["\xff\xfe"]'),
+    "depth without end": http(200, b"[" * 200_000),
+    "a strange location": http(302, Location="http://[::1"),
+}
