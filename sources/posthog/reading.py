@@ -28,6 +28,7 @@ from sources.posthog.errors import KeyRefused, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Rules, Scope
+from sources.posthog.oddities import oddities
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult
 from sources.posthog.scopes import scopes_of
@@ -78,7 +79,14 @@ class Reading:
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
         known, table = self.known, endpoint.table
-        shape = Shape(endpoint, policy, stamp_types(endpoint), known.columns(table), known.named(table))
+        shape = Shape(
+            endpoint,
+            policy,
+            stamp_types(endpoint),
+            known.columns(table),
+            known.named(table),
+            new_columns=self.rules.new_columns,
+        )
         return Changes(self.workspace, shape, self.known, self.rules.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
@@ -232,14 +240,16 @@ class Reading:
         rows = [shape.filled(shape.row(p, {}), before.get(p["id"], {})) for p in sent]
         self.people.add(rows, walk=0)
         self.results[PEOPLE.table].rows_read = len(rows)
+        self.results[PEOPLE.table].gathered.update(column for row in rows for column in row.misfits)
 
     def _settle(self) -> None:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:
             result = self.results[table]
             result.counts = changes.settle()
-            result.requests = sum(
-                map(self.client.requests_to, {one.listing.address for one in result.listed})
-            )
+            addresses = {one.listing.address for one in result.listed}
+            result.requests = sum(map(self.client.requests_to, addresses))
+            mended = set().union(*map(self.client.mended_at, addresses))
+            result.oddities = oddities(result.misfits, changes.shape.apart, changes.shape.beyond, mended)
             result.pages = sum(one.pages for one in result.listed)
             result.rows_read += sum(one.rows for one in result.listed)
         for table in (ORGANIZATIONS.table, PROJECTS.table):

@@ -21,6 +21,8 @@ OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
 VARIANT = "__v_text"
 """Ends the name of the column that takes values which do not fit their own column."""
+BEYOND = "_other_fields"
+"""The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,10 @@ class Row:
     hash: str = ""
     sequence: int = 0
     """When it was read, counted over the table; of two rows with one key the later counts."""
+    misfits: list[str] = field(default_factory=list)
+    """Columns whose values did not fit and were kept as text."""
+    beyond: Values = field(default_factory=dict)
+    """Undeclared fields that have no column of their own."""
 
     def digest(self) -> str:
         """The hash over all that is stored; nulls contribute nothing."""
@@ -61,10 +67,13 @@ class Shape:
         stamps: Mapping[str, Type],
         stored: Mapping[str, Type],
         named: Mapping[str, str] | None = None,
+        *,
+        new_columns: int = 100,
     ) -> None:
         """`stamps` are the columns that the path gives, `stored` those that the table has already.
 
-        `named` are the columns that undeclared fields got in earlier runs; they keep them.
+        `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
+        undeclared fields `new_columns` columns at most: Postgres ends at 1600 in a table.
         """
         self.endpoint = endpoint
         self.policy = policy
@@ -74,6 +83,11 @@ class Shape:
         self._handlers: dict[str, Handler] = {}
         self.named: dict[str, str] = dict(named or {})
         """Undeclared fields and their columns."""
+        self.new_columns = new_columns
+        self.apart: set[str] = set()
+        """Columns whose fields' names fall together with another's."""
+        self.beyond: set[str] = set()
+        """Undeclared fields that found no room for a column."""
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
@@ -96,6 +110,8 @@ class Shape:
         row.key = tuple(row.values.get(name) for name in self.key)
         if None in row.key:
             raise KeyError(self.key[row.key.index(None)])
+        if row.beyond:
+            row.values[BEYOND] = canonical(row.beyond)
         row.hash = row.digest()
         return row
 
@@ -154,6 +170,7 @@ class Shape:
         if not is_secret("", value):
             cleaned = scrub.clean(value, row.people.append)
             self.columns.setdefault(f"{name}{VARIANT}", "text")
+            row.misfits.append(name)
             row.values[f"{name}{VARIANT}"] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
 
     def _embedded(self, declared: Field) -> Handler:
@@ -225,7 +242,9 @@ class Shape:
             texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
             return {name: texts[name] for name in columns if name in texts}
 
-        def split(_value: Any, row: Row) -> None:
+        def split(value: Any, row: Row) -> None:
+            if not isinstance(value, str | list):
+                row.misfits.append(declared.name)  # and not kept: nobody could tell an address in it
             found = (recipients(row.raw.get(name), row.raw.get("target_type")) for name in names)
             if "recipients" not in row.lists and (entries := next(filter(None, found), None)):
                 row.lists["recipients"] = [stored(entry) for entry in entries]
@@ -239,8 +258,26 @@ class Shape:
             return _ignore
         with self._lock:
             if name not in self._handlers:
-                self._handlers[name] = self._adopt(name, value, raw)
+                room = self._has_room(f"{name}_id" if is_user(value) else name)
+                self._handlers[name] = self._adopt(name, value, raw) if room else self._put_aside(name)
         return self._handlers[name]
+
+    def _has_room(self, name: str) -> bool:
+        """Whether an undeclared field has a column already or may get one."""
+        own = {c for c in self.columns if c not in self._declared and c != BEYOND and not c.endswith(VARIANT)}
+        return name in self.named or column_name(name) in own or len(own) < self.new_columns
+
+    def _put_aside(self, name: str) -> Handler:
+        """Keeps a field, cleaned, among those that have no column of their own."""
+        self.columns.setdefault(BEYOND, "json")
+        self.beyond.add(name)
+        addresses = self.policy.mode(self.endpoint.table, BEYOND, "person")
+        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", addresses)
+
+        def keep(value: Any, row: Row) -> None:
+            row.beyond |= scrub.clean({name: value}, row.people.append)
+
+        return keep
 
     def _adopt(self, name: str, value: Any, raw: Mapping[str, Any]) -> Handler:
         if is_user(value):
@@ -261,14 +298,19 @@ class Shape:
 
     def _free_column(self, name: str, raw: Mapping[str, Any]) -> str:
         """Where names fall together the declared or plain one keeps the column, others get `__2`, `__3`."""
-        if name in self.named:
-            return self.named[name]
         plain = column_name(name)
+        if name in self.named:
+            return self._noted(self.named[name], plain)
         taken = set(self.named.values()) | self._declared
         taken |= {plain} if plain in raw and plain != name else set()
         found = next(c for i in range(1, 1000) if (c := plain if i == 1 else f"{plain}__{i}") not in taken)
         self.named[name] = found
-        return found
+        return self._noted(found, plain)
+
+    def _noted(self, column: str, plain: str) -> str:
+        """The column; if it is not the plain one, two names fell together, which the run's record tells."""
+        self.apart |= {column} - {plain}
+        return column
 
 
 def identity_of(endpoint: Endpoint, raw: Mapping[str, Any]) -> Values | None:

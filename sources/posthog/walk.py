@@ -105,6 +105,7 @@ class Walker:
                 walk.rejected += 1
                 continue
             rows.append(row)
+            walk.misfits.update(row.misfits)
             if person := identity_of(endpoint, raw):
                 row.people.append(person)
             for person in row.people:

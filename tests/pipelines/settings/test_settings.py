@@ -91,6 +91,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         page_size = 500
         in_flight = 4
         full_every = "12h"
+        new_columns = 20
         [warehouse]
         wait = 5
     """)
@@ -112,6 +113,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__PAGE_SIZE": "500",
         "LISTS__IN_FLIGHT": "4",
         "LISTS__FULL_EVERY": "12h",
+        "LISTS__NEW_COLUMNS": "20",
         "WAREHOUSE__WAIT": "5",
     }
     for name, value in variables.items():

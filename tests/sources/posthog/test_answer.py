@@ -149,6 +149,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.fault("values.no_utf8")
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: bytes) -> None:
     def once(conn: socket.socket, asked: Asked, n: int) -> None:
@@ -161,6 +162,7 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
         assert client.total == 2
 
 
+@pytest.mark.fault("values.no_utf8")
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_an_answer_that_stays_broken_is_a_failed_page(broken: bytes) -> None:
     def each(conn: socket.socket, asked: Asked, n: int) -> None:
@@ -219,12 +221,14 @@ VALUES = [
 ]
 
 
+@pytest.mark.fault("values.half_character", "values.no_number", "values.huge_integer", "values.nul")
 @pytest.mark.parametrize(("raw", "value"), VALUES)
 def test_strange_values_lose_nothing_else_of_their_page(raw: bytes, value: Any) -> None:
     with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, patience=QUICK) as client:
         assert client.get("users/") == value
 
 
+@pytest.mark.fault("values.deep")
 @pytest.mark.parametrize("poison", [b"1", b"NaN", rb'"\ud83d"'])
 def test_four_hundred_levels_are_read(poison: bytes) -> None:
     raw = b'{"a":[' * 200 + poison + b"]}" * 200
