@@ -120,10 +120,11 @@ class Client:
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The decoded object or array at `/api/<path>`.
 
-        Raises the errors of `sources.posthog.errors`, and ValueError for a path that leads elsewhere.
+        Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
+        is never asked for.
         """
         if not PATH.fullmatch(path):
-            raise ValueError(f"Not a path below /api/: {redacted(path)!r}")
+            raise PageFailed(f"Not asked for, because it is no path below /api/: {redacted(path)!r}")
         tries = Tries(self._patience)
         while True:
             try:
