@@ -191,7 +191,8 @@ class Shape:
     def _converter(self, declared: Field, hashed: bool) -> Callable[[Any, Row], Any]:  # noqa: FBT001
         """A column's value from the field's; JSON is cleaned at every depth, hashed columns keep only hashes."""
         scalar, policy = CONVERT[declared.type], self.policy
-        if hashed and declared.privacy != "recipient" and not declared.literals:
+        within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
+        if hashed and not within:
             hidden = canonical if declared.type == "json" else str
             return lambda value, _row: hidden(
                 policy.hash(value if isinstance(value, str) else canonical(value))
@@ -271,8 +272,7 @@ class Shape:
         """Keeps a field, cleaned, among those that have no column of their own."""
         self.columns.setdefault(BEYOND, "json")
         self.beyond.add(name)
-        addresses = self.policy.mode(self.endpoint.table, BEYOND, "person")
-        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", addresses)
+        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", self.policy.of_unknown())
 
         def keep(value: Any, row: Row) -> None:
             row.beyond |= scrub.clean({name: value}, row.people.append)
@@ -286,8 +286,7 @@ class Shape:
             return self._embedded(Field(name=column.removesuffix("_id"), type="bigint", role="person"))
         column = self._free_column(name, raw)
         convert = CONVERT[self.columns.setdefault(column, type_of(value))]
-        addresses = self.policy.mode(self.endpoint.table, column, "person")
-        scrub = Scrubber(self.policy, Field(name=column), "keep", addresses)
+        scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
         store = self._value(column, lambda value, row: convert(scrub.clean(value, row.people.append)), scrub)
 
         def judged(value: Any, row: Row) -> None:
