@@ -143,6 +143,7 @@ def test_a_key_that_is_revoked_in_mid_run_keeps_what_was_read(file_scene: Scene,
     assert file_scene.wrong() == ""
 
 
+@pytest.mark.fault("security.other_host")
 def test_a_next_link_to_another_host_is_used_for_its_query_only(file_scene: Scene, posthog: Sandbox) -> None:
     posthog.fault(path="projects/", kind="next_foreign")
     tables = (EVENTS, "comments")

@@ -224,6 +224,7 @@ def test_fields_that_fall_together_keep_their_columns_whatever_comes_first(
 # -- settings that change
 
 
+@pytest.mark.fault("security.other_privacy")
 def test_another_privacy_setting_reaches_every_row_that_is_listed(
     file_scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

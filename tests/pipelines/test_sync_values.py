@@ -208,6 +208,7 @@ def truth(posthog: Sandbox) -> Tables:
     return tables
 
 
+@pytest.mark.fault("security.hostile_names")
 @pytest.mark.fault(
     "values.nul",
     "values.half_character",
@@ -340,6 +341,7 @@ LOOKALIKES = (
 )
 
 
+@pytest.mark.fault("security.hostile_names")
 @pytest.mark.fault(
     "values.lookalike_keys", "values.key_twice", "values.order_of_lists", "values.order_of_names"
 )
@@ -386,3 +388,19 @@ def test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told(
     )
     assert "somebody" not in str(file_scene.rows("subscriptions"))
     assert (101, ident, 0) not in file_scene.rows("subscriptions__recipients")
+
+
+def test_a_project_that_is_listed_below_two_organizations_is_read_and_stored_once(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    rows = posthog.truth()["rows"]
+    row = next(row for row in rows["projects"] if row["id"] == 101)
+    own = {name: value for name, value in row.items() if name[0] != "_"}
+    other = next(
+        one["id"] for one in rows["organizations"] if one["id"] != row["_parents"]["organization_id"]
+    )
+    posthog.edit("projects", insert=[own], parents={"organization_id": other})
+    outcome = scene.sync(GROUPS, **HERE)
+    posthog.edit("projects", where={"id": 101}, parents={"organization_id": other}, delete=True)
+    assert outcome.exit_code == 0
+    assert sorted(scene.rows(GROUPS)) == sorted(scene.truth(GROUPS, **HERE)[GROUPS])

@@ -167,6 +167,7 @@ def everything_secret(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load()
 
 
+@pytest.mark.fault("security.printed_settings")
 def test_settings_are_safe_to_print_and_to_dump(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = everything_secret(monkeypatch)
     shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
@@ -174,6 +175,7 @@ def test_settings_are_safe_to_print_and_to_dump(monkeypatch: pytest.MonkeyPatch)
     assert not [secret for secret in settings.secrets if secret in shown]
 
 
+@pytest.mark.fault("security.printed_settings")
 @pytest.mark.parametrize("value", [KEY, "postgresql://hog:hunter2@db/wh"])
 def test_a_secret_in_the_wrong_setting_is_not_repeated(refusal: Refusal, value: str) -> None:
     sentence = refusal(HOGSYNC_PRIVACY__TEXT=value)

@@ -67,6 +67,7 @@ def test_a_refusal_in_other_words_is_not_believed_to_be_posthogs(body: bytes) ->
     assert (type(error), requests) == (PageFailed, 1)
 
 
+@pytest.mark.fault("security.logs")
 def test_a_page_of_a_proxy_is_quoted_without_what_it_gives_away() -> None:
     page = f"<p>\x1b[31mDenied</p>\n jo.doe@example.com, key {KEY}, phc_abc, {'x' * 900}".encode()
     error, _ = failed(in_turn(http(403, page)))
