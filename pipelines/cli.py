@@ -14,6 +14,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # Windows' old terminals know no arrows
             stream.reconfigure(errors="replace")
+    os.umask(0o077)  # whatever is written, a database's log and dlt's files included, is its owner's alone
     code = _run(sys.argv[1:])
     if code == Interrupted.exit_code:
         # A thread may still wait for PostHog's next byte, and Python would wait for the thread.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.warehouse import Warehouse
+from pipelines.settings import keep_dlt_quiet
 from sources.posthog.reading import Reading
 
 PIPELINE = "hogsync"
@@ -37,6 +38,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
 
 
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+    keep_dlt_quiet()
     import dlt
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException
@@ -67,7 +69,6 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
 def _configure(dlt: Any) -> None:
     """What hogsync needs of dlt, said where dlt looks first only for what nobody configured otherwise."""
     for name, value in {
-        "runtime.dlthub_telemetry": False,
         "normalize.parquet_normalizer.add_dlt_load_id": True,
         "load.workers": 4,
         "load.truncate_staging_dataset": True,

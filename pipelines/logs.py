@@ -35,8 +35,20 @@ def redacted(text: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """An error's whole traceback, causes included, fit to be shown."""
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    """An error's whole traceback, causes included, fit to be shown.
+
+    Of what an error says only the first line: below it databases quote the rows that they refuse.
+    """
+    chain = [error]
+    while (cause := chain[0].__cause__ or chain[0].__context__) and cause not in chain:
+        chain.insert(0, cause)
+    lines = []
+    for each in chain:
+        lines += [
+            "Traceback (most recent call last):",
+            *"".join(traceback.format_tb(each.__traceback__)).splitlines(),
+        ]
+        lines.append(f"{type(each).__qualname__}: {(str(each).strip().splitlines() or [''])[0]}")
     return redacted("\n".join(_indented(line) for line in lines))
 
 

@@ -145,8 +145,9 @@ def write(
         warehouse.upsert(META, ("key",), meta)
         warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
         warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
-        positions = [one.position for one in listed if one.position]
-        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions])
+        # One each: a project that moved between two organizations is listed, and its lists are read, below both.
+        positions = {one.position.path: one.position for one in listed if one.position}
+        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions.values()])
         _write_held(
             warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None}
         )

@@ -87,6 +87,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                     full=selection.full or _privacy_changed(known, privacy),
                     full_every=settings.lists.full_every,
                     accept_deletes=selection.accept_deletes,
+                    new_columns=settings.lists.new_columns,
                 ),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,

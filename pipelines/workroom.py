@@ -18,7 +18,8 @@ def workroom(home: Path) -> Iterator[Path]:
     """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
     rooms = home / "runs"
     try:
-        rooms.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        rooms.mkdir(exist_ok=True, mode=0o700)
         _sweep(rooms)
         room = rooms / uuid4().hex
         room.mkdir(mode=0o700)

@@ -8,6 +8,7 @@ docs and their test.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -193,6 +194,11 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**merged(layers))
     except ValidationError as error:
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
+
+
+def keep_dlt_quiet() -> None:
+    """No telemetry unless the environment asks for it; to be called before dlt is imported, which is when it begins."""
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 
 def _environment() -> Layer:

@@ -102,6 +102,8 @@ class Lists(Section):
     """Pages of one long list asked for at the same time; 1: one after another."""
     full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
+    new_columns: int = Field(default=100, ge=0, le=700)
+    """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 
 
 class Turns(Section):

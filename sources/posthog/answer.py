@@ -23,6 +23,9 @@ ASK_AGAIN = frozenset({408, 425, 429})
 CREDENTIAL = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\bBearer\s+\S+|\beyJ[\w-]{8,}(?:\.[\w-]+)*|(?<=//)[^/\s@]+@")
 ADDRESS = re.compile(r"[^\s@/:;,<>\"'()\[\]=]+(?:@|%40)[\w.-]+")
 LATER = "Try again later; if it stays, look at the server's own status page or logs."
+NO_NUMBERS = "numbers that are none (NaN, Infinity) came as null"
+HALF_CHARACTERS = "halves of characters came as U+FFFD"
+TOO_MANY_DIGITS = "integers of more than 4,300 digits came as text"
 NOT_POSTHOG = (
     "Check that POSTHOG_HOST is PostHog's own address and that no proxy or login page answers for it."
 )
@@ -51,6 +54,8 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes | bytearray
     secret: str = field(repr=False)
+    mended: set[str] = field(default_factory=set)
+    """What in its rows was no JSON and was read all the same, a sentence for each kind."""
 
     def quote(self, text: str, length: int = 160) -> str:
         """`text` made fit for a message: one line, printable, without credentials or e-mail addresses."""
@@ -99,7 +104,7 @@ def judge(reply: Reply) -> Any:
 
 def _content(reply: Reply) -> Any:
     try:
-        content = decoded(reply.body)
+        content = decoded(reply.body, reply.mended)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict | list):
@@ -109,8 +114,8 @@ def _content(reply: Reply) -> Any:
     return content
 
 
-def decoded(body: bytes | bytearray) -> Any:
-    """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused.
+def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
+    """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
 
     NaN and infinities become None, lone surrogates U+FFFD; integers keep every digit.
     Raises ValueError or RecursionError.
@@ -118,22 +123,41 @@ def decoded(body: bytes | bytearray) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        content = json.loads(body, parse_constant=lambda _: None, parse_float=_finite, parse_int=_integer)
+        said = set[str]() if mended is None else mended
+    mend = _Mending(said)
+    content = json.loads(body, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
     text = json.dumps(content, ensure_ascii=False)
     if text.isascii():
         return content
-    mended = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return content if mended == text else json.loads(mended, parse_int=_integer)
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if whole == text:
+        return content
+    said.add(HALF_CHARACTERS)
+    return json.loads(whole, parse_int=mend.int)
 
 
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
+@dataclass(frozen=True, slots=True)
+class _Mending:
+    """Reads numbers that JSON, or Python, has not."""
 
+    said: set[str]
 
-def _integer(digits: str) -> int | str:
-    """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
-    return int(digits) if len(digits) <= 4300 else digits
+    def constant(self, _name: str) -> None:
+        self.said.add(NO_NUMBERS)
+
+    def float(self, digits: str) -> float | None:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self.constant(digits)
+        return None
+
+    def int(self, digits: str) -> int | str:
+        """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
+        if len(digits) <= 4300:
+            return int(digits)
+        self.said.add(TOO_MANY_DIGITS)
+        return digits
 
 
 def _words_of_posthog(reply: Reply) -> dict[str, str] | None:

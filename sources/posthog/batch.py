@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,16 @@ class Batch:
     lists: dict[str, pa.Array] = field(default_factory=dict)
     """Split lists that hold anything: a list of structs per row, null where there is none."""
     people: list[Values] = field(default_factory=list)
+    misfits: Counter[str] = field(default_factory=Counter)
+    """How many values did not fit, by column; they are kept as text beside it."""
     rejected: int = 0
     """Rows that were left out, because they have no key or are no rows at all."""
+
+    beyond: list[Values] = field(init=False)
+    """Per row the undeclared fields that have no column of their own."""
+
+    def __post_init__(self) -> None:
+        self.beyond = [{} for _ in self.raws]
 
     def __len__(self) -> int:
         return len(self.raws)

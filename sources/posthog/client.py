@@ -86,6 +86,7 @@ class Client:
         self._wire = Wire(self._patience.page_seconds)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
+        self._mended: dict[str, set[str]] = {}
         self._counting = threading.Lock()
         self._http = _http(self.origin, in_flight, read_timeout)
 
@@ -111,13 +112,19 @@ class Client:
         with self._counting:
             return self._sent[path]
 
+    def mended_at(self, path: str) -> set[str]:
+        """What in the answers of this path was no JSON and was read all the same."""
+        with self._counting:
+            return set(self._mended.get(path, ()))
+
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """The decoded object or array at `/api/<path>`.
 
-        Raises the errors of `sources.posthog.errors`, and ValueError for a path that leads elsewhere.
+        Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
+        is never asked for.
         """
         if not PATH.fullmatch(path):
-            raise ValueError(f"Not a path below /api/: {redacted(path)!r}")
+            raise PageFailed(f"Not asked for, because it is no path below /api/: {redacted(path)!r}")
         tries = Tries(self._patience)
         while True:
             try:
@@ -143,7 +150,11 @@ class Client:
         while reply is None:
             self._await_turn()
             reply = self._exchange(path, params)
-        return judge(reply)
+        content = judge(reply)
+        if reply.mended:
+            with self._counting:
+                self._mended.setdefault(path, set()).update(reply.mended)
+        return content
 
     def _await_turn(self) -> None:
         self._check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ class Rules:
     full: bool = False
     full_every: timedelta = timedelta(days=1)
     accept_deletes: bool = False
+    new_columns: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ class Walk:
     rows: int = 0
     distinct: int = 0
     rejected: int = 0
+    misfits: Counter[str] = field(default_factory=Counter)
+    """How many values did not fit, by column."""
     ended: bool = False
     counts: list[int | None] = field(default_factory=list)
     newest: datetime | None = None

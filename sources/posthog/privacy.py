@@ -74,6 +74,11 @@ class Policy:
         """What happens to a column."""
         return self.columns.get(f"{table}.{name}") or self.modes.get(privacy, DEFAULTS[privacy])
 
+    def of_unknown(self) -> Mode:
+        """What happens to addresses where nobody said whose they are: the strictest of what may be theirs."""
+        modes = [self.mode("", "", privacy) for privacy in ("person", "recipient")]
+        return max(modes, key=("keep", "hash", "drop").index)
+
     def hash(self, value: str) -> str:
         """HMAC-SHA256 in hex, 64 characters: equal values stay joinable, none can be guessed back without the key."""
         return hmac.new(self.hash_key, value.encode(), hashlib.sha256).hexdigest()

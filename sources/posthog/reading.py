@@ -30,6 +30,7 @@ from sources.posthog.errors import KeyRefused, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
+from sources.posthog.oddities import oddities
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult
 from sources.posthog.scopes import scopes_of
@@ -89,7 +90,14 @@ class Reading:
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
         known, table = self.known, endpoint.table
-        shape = Shape(endpoint, policy, stamp_types(endpoint), known.columns(table), known.named(table))
+        shape = Shape(
+            endpoint,
+            policy,
+            stamp_types(endpoint),
+            known.columns(table),
+            known.named(table),
+            new_columns=self.rules.new_columns,
+        )
         return Changes(self.workspace, shape, self.known, self.rules.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
@@ -286,14 +294,16 @@ class Reading:
         self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])
         self.people.add(batch, walk=0)
         self.results[PEOPLE.table].rows_read = len(batch)
+        self.results[PEOPLE.table].gathered.update(batch.misfits)
 
     def _settle(self) -> None:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:
             result = self.results[table]
             result.counts = changes.settle()
-            result.requests = sum(
-                map(self.client.requests_to, {one.listing.address for one in result.listed})
-            )
+            addresses = {one.listing.address for one in result.listed}
+            result.requests = sum(map(self.client.requests_to, addresses))
+            mended = set().union(*map(self.client.mended_at, addresses))
+            result.oddities = oddities(result.misfits, changes.shape.apart, changes.shape.beyond, mended)
             result.pages = sum(one.pages for one in result.listed)
             result.rows_read += sum(one.rows for one in result.listed)
         for table in (ORGANIZATIONS.table, PROJECTS.table):

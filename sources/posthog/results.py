@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +26,10 @@ class TableResult:
     blocked: Literal["", "unavailable", "failed"] = ""
     """Set where no list could be asked for, because the parents were not to be had."""
     parents_complete: bool = True
+    gathered: Counter[str] = field(default_factory=Counter)
+    """As `misfits`, of rows that are gathered from other tables' and not listed."""
+    oddities: list[str] = field(default_factory=list)
+    """What else than plain rows came, a sentence for each kind."""
 
     def count(self, status: str) -> int:
         """How many lists ended so."""
@@ -50,6 +55,11 @@ class TableResult:
         return self.parents_complete and not self.blocked and all(one.complete for one in self.listed)
 
     @property
+    def misfits(self) -> Counter[str]:
+        """How many values did not fit, by column; of a list that was walked twice, in its last walk."""
+        return sum((one.last.misfits for one in self.listed if one.walks), self.gathered)
+
+    @property
     def deletes_held(self) -> int:
         """Deaths that are not believed yet."""
         return sum(one.held for one in self.listed)
@@ -62,8 +72,8 @@ class TableResult:
             if one.detail:
                 said.setdefault(one.detail, []).append(one.listing.address)
         told = [text + _where(paths) for text, paths in said.items()]
-        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
-        return "; ".join(told[:3]) + more
+        more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
+        return "; ".join([*told[:3], *more, *self.oddities])
 
 
 def _where(paths: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.endpoint import Endpoint, Stamps, placeholders, query
@@ -15,7 +16,7 @@ def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[
     for path in endpoint.paths:
         if parent_of(path) is not parent:
             continue
-        filled = path.format_map(ids)
+        filled = path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
         stamps = {name: ids[name] for name in placeholders(path)}
         stamps |= {n: v for n, v in query(filled).items() if n in endpoint.key and n not in stamps}
         listing = Listing(endpoint, filled, stamps, endpoint.pages)

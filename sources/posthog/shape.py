@@ -22,6 +22,8 @@ OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
 VARIANT = "__v_text"
 """Ends the name of the column that takes values which do not fit their own column."""
+BEYOND = "_other_fields"
+"""The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
 
 Handler = Callable[[list[Any], Batch], None]
 """Takes one field's values, one per row, into the batch."""
@@ -39,10 +41,13 @@ class Shape:
         stamps: Mapping[str, Type],
         stored: Mapping[str, Type],
         named: Mapping[str, str] | None = None,
+        *,
+        new_columns: int = 100,
     ) -> None:
         """`stamps` are the columns that the path gives, `stored` those that the table has already.
 
-        `named` are the columns that undeclared fields got in earlier runs; they keep them.
+        `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
+        undeclared fields `new_columns` columns at most: Postgres ends at 1600 in a table.
         """
         self.endpoint = endpoint
         self.policy = policy
@@ -52,6 +57,11 @@ class Shape:
         self._handlers: dict[str, Handler] = {}
         self.named: dict[str, str] = dict(named or {})
         """Undeclared fields and their columns."""
+        self.new_columns = new_columns
+        self.apart: set[str] = set()
+        """Columns whose fields' names fall together with another's."""
+        self.beyond: set[str] = set()
+        """Undeclared fields that found no room for a column."""
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
@@ -106,6 +116,9 @@ class Shape:
             if values.count(None) < len(values):
                 handler = self._handlers.get(name) or self._undeclared(name, values, raws)
                 handler(values, batch)
+        if any(batch.beyond):
+            texts = [canonical(fields) if fields else None for fields in batch.beyond]
+            batch.arrays[BEYOND] = pa.array(texts, ARROW["json"])
         if self._identity:  # the rows are people themselves
             names = ("id", "uuid", *self._identity)
             batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
@@ -170,7 +183,9 @@ class Shape:
             if value is not None and not is_secret("", value):
                 cleaned = scrub.clean(value, batch.people.append)
                 texts[row] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
-        if any(text is not None for text in texts):
+        kept = len(texts) - texts.count(None)
+        if kept:
+            batch.misfits[column] += kept
             self.columns.setdefault(f"{column}{VARIANT}", "text")
             batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
 
@@ -191,7 +206,8 @@ class Shape:
         JSON is cleaned at every depth, hashed columns keep only hashes.
         """
         policy = self.policy
-        if hashed and declared.privacy != "recipient" and not declared.literals:
+        within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
+        if hashed and not within:
             hidden = canonical if declared.type == "json" else str
             return lambda value, _batch: hidden(
                 policy.hash(value if isinstance(value, str) else canonical(value))
@@ -252,7 +268,10 @@ class Shape:
             texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
             return {name: texts[name] for name in columns if name in texts}
 
-        def split(_values: list[Any], batch: Batch) -> None:
+        def split(values: list[Any], batch: Batch) -> None:
+            # Such values are not kept: nobody could tell an address in them.
+            odd = sum(not isinstance(value, str | list | None) for value in values)
+            batch.misfits.update({declared.name: odd} if odd else {})
             if "recipients" in batch.lists:
                 return
             lists = []
@@ -273,8 +292,27 @@ class Shape:
             return _ignore
         with self._lock:
             if name not in self._handlers:
-                self._handlers[name] = self._adopt(name, first, raws)
+                room = self._has_room(f"{name}_id" if is_user(first) else name)
+                self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
         return self._handlers[name]
+
+    def _has_room(self, name: str) -> bool:
+        """Whether an undeclared field has a column already or may get one."""
+        own = {c for c in self.columns if c not in self._declared and c != BEYOND and not c.endswith(VARIANT)}
+        return name in self.named or column_name(name) in own or len(own) < self.new_columns
+
+    def _put_aside(self, name: str) -> Handler:
+        """Keeps a field, cleaned, among those that have no column of their own."""
+        self.columns.setdefault(BEYOND, "json")
+        self.beyond.add(name)
+        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", self.policy.of_unknown())
+
+        def keep(values: list[Any], batch: Batch) -> None:
+            for fields, value in zip(batch.beyond, values, strict=True):
+                if value is not None:
+                    fields.update(scrub.clean({name: value}, batch.people.append))
+
+        return keep
 
     def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
         if is_user(value):
@@ -284,8 +322,7 @@ class Shape:
         column = self._free_column(name, raws)
         type_ = self.columns.setdefault(column, type_of(value))
         convert = CONVERT[type_]
-        addresses = self.policy.mode(self.endpoint.table, column, "person")
-        scrub = Scrubber(self.policy, Field(name=column), "keep", addresses)
+        scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
         store = self._each(
             column, type_, lambda value, batch: convert(scrub.clean(value, batch.people.append)), scrub
         )
@@ -297,14 +334,19 @@ class Shape:
 
     def _free_column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
         """Where names fall together the declared or plain one keeps the column, others get `__2`, `__3`."""
-        if name in self.named:
-            return self.named[name]
         plain = column_name(name)
+        if name in self.named:
+            return self._noted(self.named[name], plain)
         taken = set(self.named.values()) | self._declared
         taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()
         found = next(c for i in range(1, 1000) if (c := plain if i == 1 else f"{plain}__{i}") not in taken)
         self.named[name] = found
-        return found
+        return self._noted(found, plain)
+
+    def _noted(self, column: str, plain: str) -> str:
+        """The column; if it is not the plain one, two names fell together, which the run's record tells."""
+        self.apart |= {column} - {plain}
+        return column
 
 
 def _ignore(_values: list[Any], _batch: Batch) -> None:

@@ -112,6 +112,7 @@ class Walker:
         batch = self.changes[endpoint.table].shape.page(raws, stamps)
         walk.rows += len(raws)
         walk.rejected += batch.rejected
+        walk.misfits.update(batch.misfits)
         self.people.meet(batch.people, endpoint.people_rank)
         return batch
 

@@ -7,7 +7,8 @@ Instead of the answer: status (a refusal in PostHog's shape, or `body`), html, e
 reset (the socket is torn down), hang (nothing comes for `seconds`, then the socket goes).
 To the answer: latency (waits), slow (trickles), truncated (the socket closes before the promised length),
 gzip_broken, no_envelope, array, next_foreign (a link to another host), next_same (a link to itself), drop_row
-(the row at position `row` is gone).
+(the row at position `row` is gone), swap (texts of the body give way to bytes that no encoder would write: `body` is
+{text: those bytes, in Latin-1}).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ KINDS = (
     "slow",
     "truncated",
     "gzip_broken",
+    "swap",
     *IN_JSON,
 )
 CODES = {
@@ -148,6 +150,10 @@ def _line(status: int) -> str:
 def spoilt(rule: Rule, answer: Answer, url: str) -> Answer:
     """The true answer with one thing wrong in its JSON."""
     status, headers, body = answer
+    if rule.kind == "swap":
+        for text, raw in rule.body.items():
+            body = body.replace(text.encode(), raw.encode("latin-1"))
+        return status, headers, body
     if rule.kind not in IN_JSON or not status.startswith("200"):
         return answer
     return status, headers, msgspec.json.encode(_wrong(rule, msgspec.json.decode(body), url))

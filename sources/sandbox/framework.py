@@ -27,6 +27,7 @@ def set_up(folder: Path) -> None:
                 },
             }
         },
+        DATA_UPLOAD_MAX_MEMORY_SIZE=None,  # the control interface takes rows of any size
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=["rest_framework"],
         LOGGING_CONFIG=None,

@@ -82,8 +82,8 @@ def derived(row: Row) -> dict[str, Any]:
 def moment(text: object) -> datetime | None:
     """A time as the API writes it, or None for null and for what is no time."""
     try:
-        return _aware(datetime.fromisoformat(text)) if isinstance(text, str) else None
-    except ValueError:
+        return _aware(datetime.fromisoformat(text)).astimezone(UTC) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
         return None
 
 

@@ -87,6 +87,7 @@ def test_a_transaction_commits_as_a_whole_or_not_at_all(warehouse: Warehouse) ->
         assert warehouse.rows(f"select 1 from {warehouse.name('things')}") == []
 
 
+@pytest.mark.fault("security.hostile_names")
 def test_rows_are_found_by_their_keys_whatever_is_in_them(warehouse: Warehouse) -> None:
     keys = pa.table({"project_id": [1, 1, 2], "name": ['b"é', "c'; drop table things", "a"]})
     with warehouse.opened():
@@ -119,6 +120,7 @@ def test_the_outermost_opening_opens_and_closes(warehouse: Warehouse, tmp_path: 
 # -- DuckDB alone
 
 
+@pytest.mark.fault("security.files")
 def test_a_new_file_belongs_to_its_owner_and_opens_with_older_readers(tmp_path: Path) -> None:
     path = tmp_path / "new" / "warehouse.duckdb"
     path.parent.mkdir()
@@ -187,6 +189,7 @@ def test_a_file_that_is_no_database_is_no_reason_to_wait(tmp_path: Path) -> None
 # -- Postgres alone
 
 
+@pytest.mark.fault("security.wrong_password")
 @pytest.mark.parametrize(("change", "word"), [(":hogsync@", "password"), ("/test_", "database")])
 def test_a_refusal_of_the_server_is_one_sentence_without_the_password(
     postgres_url: str, change: str, word: str

@@ -198,6 +198,7 @@ def test_a_missing_scope_is_named_with_the_tables_that_lack_it(
     assert status(report)["comments"] == "readable"
 
 
+@pytest.mark.fault("security.scopes")
 @pytest.mark.parametrize("lacking", EVERY_SCOPE)
 def test_the_minimal_list_is_enough_and_each_of_its_scopes_is_needed(
     check: Callable[..., CheckReport], posthog: Sandbox, lacking: str
@@ -414,6 +415,7 @@ def test_a_sync_at_work_is_no_problem_but_told(
     assert f"hogsync sync, process {holder.pid}" in told(report, "warehouse", ok=None)
 
 
+@pytest.mark.fault("security.hash_key")
 def test_a_dataset_of_another_posthog_or_another_hash_key_is_exit_2(
     check: Callable[..., CheckReport],
     settings: Callable[..., Settings],
@@ -468,6 +470,7 @@ def loader(postgres_server: Server, postgres_url: str) -> Loader:
     return Loader(postgres_server, postgres_url)
 
 
+@pytest.mark.fault("security.grants")
 @pytest.mark.parametrize("statements", [READY_MADE, OWN_SCHEMAS], ids=["ready-made schemas", "own schemas"])
 def test_a_role_with_just_these_grants_can_check_and_sync(
     statements: tuple[str, ...], sandbox: Callable[..., Sandbox], loader: Loader
@@ -491,6 +494,7 @@ def test_a_role_with_just_these_grants_can_check_and_sync(
     assert checked(settings).exit_code == 0
 
 
+@pytest.mark.fault("security.grants")
 @pytest.mark.parametrize("right", ["usage", "create"])
 @pytest.mark.parametrize("schema", ["posthog", "posthog_staging"])
 def test_each_grant_is_needed_and_check_says_how_to_give_it(

@@ -155,6 +155,7 @@ def test_a_file_that_is_no_database_is_exit_4_and_stays_as_it_is(posthog: Sandbo
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.fault("security.wrong_password")
 def test_a_wrong_postgres_password_is_exit_4_and_is_not_repeated(posthog: Sandbox, postgres_url: str) -> None:
     user, _, rest = postgres_url.partition("://")[2].partition("@")
     wrong = f"postgresql://{user.partition(':')[0]}:hunter22@{rest}"
@@ -519,6 +520,7 @@ def test_a_query_finds_tables_without_naming_the_dataset(posthog: Sandbox, fille
     assert filters is None or isinstance(filters, dict)
 
 
+@pytest.mark.fault("security.query_writes")
 @pytest.mark.parametrize(
     "sql",
     [
@@ -537,6 +539,7 @@ def test_a_query_cannot_write_and_its_mistakes_are_one_sentence(
     assert json.loads(rest.out)["rows"] == [[alive(posthog)]]
 
 
+@pytest.mark.fault("security.query_writes")
 @pytest.mark.parametrize(
     "sql", ["copy cohorts to 'out.csv'", "attach 'other.duckdb' as o; create table o.t as select 1"]
 )
@@ -551,6 +554,7 @@ def test_a_query_before_the_first_sync_says_what_to_do(posthog: Sandbox) -> None
     assert "`hogsync sync` makes it" in hogsync("query", "select 1", **at(posthog)).refusal(4)
 
 
+@pytest.mark.fault("security.terminal")
 def test_what_posthog_calls_things_cannot_command_a_terminal(posthog: Sandbox) -> None:
     assert hogsync("sync", "cohorts", "--quiet", **at(posthog)).code == 0
     done = hogsync(
@@ -604,6 +608,7 @@ def test_a_pipe_that_nobody_reads_is_silent(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.fault("security.logs")
 def test_a_bug_is_a_sentence_and_its_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "duckdb.py").write_text("raise ZeroDivisionError('phx_abcdefgh of a@b.de')")

@@ -197,6 +197,7 @@ def test_a_lock_file_left_behind_needs_no_removal(monkeypatch: pytest.MonkeyPatc
     assert Path("a.duckdb.lock").read_bytes() == b""
 
 
+@pytest.mark.fault("security.terminal")
 def test_what_a_stranger_wrote_into_the_lock_file_cannot_steer_the_terminal(
     monkeypatch: pytest.MonkeyPatch, hold: Hold
 ) -> None:
@@ -228,6 +229,7 @@ def test_a_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
     assert "must be allowed to write there" in sentence()
 
 
+@pytest.mark.fault("security.symlink")
 def test_a_lock_file_that_leads_elsewhere_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("precious").write_text("kept", "utf-8")
     Path("a.duckdb.lock").symlink_to("precious")
@@ -305,6 +307,7 @@ def test_a_server_that_died_frees_the_lane(
         pass
 
 
+@pytest.mark.fault("security.wrong_password")
 @pytest.mark.parametrize(
     ("change", "words"),
     [

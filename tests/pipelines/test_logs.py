@@ -44,6 +44,7 @@ def written(*words: str) -> str:
     return done.stderr
 
 
+@pytest.mark.fault("security.logs")
 @pytest.mark.parametrize("words", [(), ("bare",)])
 def test_no_secret_token_password_or_address_reaches_a_log(words: tuple[str, ...]) -> None:
     log = written(*words)

@@ -133,6 +133,7 @@ def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:
     assert "--accept-deletes" in shown
 
 
+@pytest.mark.fault("security.terminal")
 def test_what_posthog_says_cannot_command_a_terminal(settings: Settings) -> None:
     shown = report.shown(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
     assert "\x1b" not in shown

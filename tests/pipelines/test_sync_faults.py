@@ -148,6 +148,7 @@ def test_a_key_that_is_revoked_in_mid_run_keeps_what_was_read(file_scene: Scene,
 
 
 @pytest.mark.fault("transport.next_other_origin")
+@pytest.mark.fault("security.other_host")
 def test_a_next_link_to_another_host_is_used_for_its_query_only(file_scene: Scene, posthog: Sandbox) -> None:
     posthog.fault(path="projects/", kind="next_foreign")
     tables = (EVENTS, "comments")
@@ -169,6 +170,7 @@ def test_a_next_link_that_goes_in_circles_fails_its_list_only(
     assert file_scene.rows(table), "the rows that came are loaded"
 
 
+@pytest.mark.fault("values.null_in_key")
 def test_a_row_without_its_key_is_left_out_counted_and_named(scene: Scene, posthog: Sandbox) -> None:
     scene.sync(EVENTS, projects=(102,))
     names = sorted(name for _, name in scene.rows(EVENTS, dead=False))
@@ -186,6 +188,7 @@ def test_a_row_without_its_key_is_left_out_counted_and_named(scene: Scene, posth
     posthog.edit(EVENTS, where={"name": None}, parents=below, set={"name": names[5]})
 
 
+@pytest.mark.fault("values.other_type", "values.unknown_field")
 def test_fields_that_nobody_knows_become_columns_and_values_that_do_not_fit_become_text(
     scene: Scene, posthog: Sandbox
 ) -> None:

@@ -160,6 +160,7 @@ def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, p
 # -- odd values end nothing
 
 
+@pytest.mark.fault("values.other_type", "values.huge_integer")
 @pytest.mark.parametrize(
     ("change", "column"),
     [
@@ -205,6 +206,7 @@ def test_a_person_met_in_a_poorer_shape_keeps_what_is_known(file_scene: Scene, p
     posthog.edit("cohorts", where={"id": cohort}, unset=["glanced_at_by"])
 
 
+@pytest.mark.fault("values.names_fall_together")
 def test_fields_that_fall_together_keep_their_columns_whatever_comes_first(
     file_scene: Scene, posthog: Sandbox
 ) -> None:
@@ -225,6 +227,7 @@ def test_fields_that_fall_together_keep_their_columns_whatever_comes_first(
 # -- settings that change
 
 
+@pytest.mark.fault("security.other_privacy")
 def test_another_privacy_setting_reaches_every_row_that_is_listed(
     file_scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -67,6 +67,7 @@ def places(scene: Scene, mark: str) -> set[str]:
     return {name for name, text in found_in(scene).items() if mark in text}
 
 
+@pytest.mark.fault("security.classes", "security.secrets_everywhere")
 def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow(
     scene: Scene, posthog: Sandbox, logged: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow
     assert places(scene, "canarytext") == {"comments"} | file
 
 
+@pytest.mark.fault("security.classes")
 @pytest.mark.parametrize(
     ("settings", "kept", "gone"),
     [

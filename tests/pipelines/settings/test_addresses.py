@@ -17,6 +17,7 @@ Refusal = Callable[..., str]
 # --- the key
 
 
+@pytest.mark.fault("security.key_sources")
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -35,6 +36,7 @@ def test_what_cannot_be_a_key_is_refused_and_not_repeated(refusal: Refusal, valu
     assert "0123456789abcdef" not in sentence
 
 
+@pytest.mark.fault("security.key_sources")
 @pytest.mark.parametrize("value", [KEY, f"  {KEY}\r\n", "pha_0123456789", "Legacy-Key_0123456789abcdef"])
 def test_every_kind_of_key_is_taken_without_the_white_space(
     monkeypatch: pytest.MonkeyPatch, value: str
@@ -48,6 +50,7 @@ def test_a_missing_key_matters_only_to_those_who_need_it() -> None:
         load().require_key()
 
 
+@pytest.mark.fault("security.key_sources")
 def test_the_key_can_stand_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("key").write_text(f"{KEY}\n", "utf-8")
     monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY_FILE", "key")
@@ -124,6 +127,7 @@ def test_a_host_becomes_an_origin(monkeypatch: pytest.MonkeyPatch, value: str, o
     assert load().origin == origin
 
 
+@pytest.mark.fault("security.plain_http")
 def test_plain_http_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOGSYNC_INSECURE_HTTP", "1")
     monkeypatch.setenv("POSTHOG_HOST", "http://posthog.example")

@@ -25,6 +25,7 @@ def test_a_hash_key_that_is_set_is_taken_and_none_is_made(monkeypatch: pytest.Mo
     assert not settings.home.exists()
 
 
+@pytest.mark.fault("security.files", "security.hash_key")
 def test_without_one_a_random_key_is_made_once_and_kept_private() -> None:
     settings = load()
     first = settings.hash_key_bytes()
@@ -35,6 +36,7 @@ def test_without_one_a_random_key_is_made_once_and_kept_private() -> None:
     assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
 
 
+@pytest.mark.fault("security.hash_key")
 def test_first_runs_at_the_same_time_agree_on_one_hash_key() -> None:
     program = "from pipelines.settings import load; print(load().hash_key_bytes().hex())"
 
@@ -51,6 +53,7 @@ def test_first_runs_at_the_same_time_agree_on_one_hash_key() -> None:
         assert len(set(threads.map(first_run, range(4)))) == 1
 
 
+@pytest.mark.fault("security.hash_key")
 @pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31])
 def test_a_damaged_hash_key_is_told_and_not_replaced(content: str) -> None:
     home = load().home

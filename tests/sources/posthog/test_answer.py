@@ -70,6 +70,7 @@ def test_a_refusal_in_other_words_is_not_believed_to_be_posthogs(body: bytes) ->
     assert (type(error), requests) == (PageFailed, 1)
 
 
+@pytest.mark.fault("security.logs")
 def test_a_page_of_a_proxy_is_quoted_without_what_it_gives_away() -> None:
     page = f"<p>\x1b[31mDenied</p>\n jo.doe@example.com, key {KEY}, phc_abc, {'x' * 900}".encode()
     error, _ = failed(in_turn(http(403, page)))
@@ -127,6 +128,7 @@ def test_an_unavailable_database_is_not_mistaken_for_a_heavy_page() -> None:
     assert failed(in_turn(said(503, "database_unavailable", "Wait.")))[1] == 3
 
 
+@pytest.mark.fault("values.no_utf8")
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.fault(
     "transport.cut",
@@ -148,6 +150,7 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
         assert client.total == 2
 
 
+@pytest.mark.fault("values.no_utf8")
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.fault(
     "transport.cut",
@@ -220,12 +223,14 @@ VALUES = [
 ]
 
 
+@pytest.mark.fault("values.half_character", "values.no_number", "values.huge_integer", "values.nul")
 @pytest.mark.parametrize(("raw", "value"), VALUES)
 def test_strange_values_lose_nothing_else_of_their_page(raw: bytes, value: Any) -> None:
     with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, patience=QUICK) as client:
         assert client.get("users/") == value
 
 
+@pytest.mark.fault("values.deep")
 @pytest.mark.parametrize("poison", [b"1", b"NaN", rb'"\ud83d"'])
 def test_four_hundred_levels_are_read(poison: bytes) -> None:
     raw = b'{"a":[' * 200 + poison + b"]}" * 200

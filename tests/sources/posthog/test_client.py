@@ -22,6 +22,7 @@ CERTIFICATE = Path(__file__).parent / "loopback.pem"
 ROWS = http(200, {"results": [{"id": 1}]})
 
 
+@pytest.mark.fault("security.other_host")
 def test_a_page_is_asked_for_with_the_key_its_query_and_nothing_else() -> None:
     with serving(in_turn(ROWS)) as server, Client(server.origin, KEY) as client:
         page = client.get("projects/1/cohorts/", {"limit": 1000, "search": "a b&c"})
@@ -41,9 +42,10 @@ def test_a_page_is_asked_for_with_the_key_its_query_and_nothing_else() -> None:
     }
 
 
+@pytest.mark.fault("security.only_get")
 def test_a_client_has_no_way_to_send_anything_but_get() -> None:
     public = {name for name in dir(Client) if not name.startswith("_")}
-    assert public == {"get", "stop", "close", "total", "requests_to"}
+    assert public == {"get", "stop", "close", "total", "requests_to", "mended_at"}
 
 
 def test_connections_are_kept_and_never_more_than_allowed() -> None:
@@ -86,6 +88,7 @@ def test_what_never_left_is_not_counted() -> None:
         assert client.total == 0
 
 
+@pytest.mark.fault("security.path_escape")
 @pytest.mark.parametrize(
     "path",
     [
@@ -106,7 +109,7 @@ def test_what_never_left_is_not_counted() -> None:
     ],
 )
 def test_a_path_cannot_lead_out_of_the_api(path: str) -> None:
-    with Client("http://127.0.0.1:9", KEY) as client, pytest.raises(ValueError, match="Not a path below"):
+    with Client("http://127.0.0.1:9", KEY) as client, pytest.raises(PageFailed, match="no path below /api/"):
         client.get(path)
 
 
@@ -127,6 +130,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> No
 
 
 @pytest.mark.fault("transport.redirect")
+@pytest.mark.fault("security.other_host")
 def test_a_redirect_is_not_followed_and_names_the_right_host() -> None:
     with serving(in_turn(ROWS)) as other:
         moved = http(307, Location=f"{other.origin}/api/users/?token=x")
@@ -149,6 +153,7 @@ def test_a_redirect_to_a_login_page_says_that_this_is_no_posthog() -> None:
     assert "next=" not in str(caught.value)
 
 
+@pytest.mark.fault("security.cookie")
 def test_cookies_of_the_server_are_not_sent_back() -> None:
     page = http(200, [1], Set_Cookie="sessionid=someone; Path=/")
     with serving(in_turn(page)) as server, Client(server.origin, KEY) as client:
@@ -158,6 +163,7 @@ def test_cookies_of_the_server_are_not_sent_back() -> None:
 
 
 @pytest.mark.fault("transport.certificate")
+@pytest.mark.fault("security.certificate")
 def test_an_untrusted_certificate_is_refused_and_a_named_authority_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -175,6 +181,7 @@ def test_an_untrusted_certificate_is_refused_and_a_named_authority_believed(
             assert client.get("users/") == [1]
 
 
+@pytest.mark.fault("security.proxy")
 def test_the_usual_proxy_variable_is_honoured_but_loopback_needs_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -192,6 +199,7 @@ def test_the_usual_proxy_variable_is_honoured_but_loopback_needs_none(
         assert client.total == 1
 
 
+@pytest.mark.fault("security.proxy")
 @pytest.mark.parametrize("name", ["ALL_PROXY", "SSL_CERT_FILE"])
 def test_broken_variables_of_the_environment_are_one_sentence(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -202,6 +210,7 @@ def test_broken_variables_of_the_environment_are_one_sentence(
     assert "secret" not in str(caught.value).replace("[secret]", "")
 
 
+@pytest.mark.fault("security.printed_settings")
 def test_the_key_is_in_no_log_message_or_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = http(500, f"<p>Bearer {KEY} of jo@example.com</p>".encode())

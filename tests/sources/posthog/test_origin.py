@@ -23,6 +23,7 @@ def test_an_origin_is_scheme_host_and_port(typed: str, origin: str) -> None:
     assert origin_of(typed) == origin
 
 
+@pytest.mark.fault("security.other_host", "security.plain_http")
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
@@ -53,5 +54,6 @@ def test_what_is_no_origin_is_one_clear_sentence_without_secrets(typed: str, say
     assert "phx_" not in str(caught.value)
 
 
+@pytest.mark.fault("security.plain_http")
 def test_plain_http_to_another_machine_needs_to_be_wanted() -> None:
     assert origin_of("http://posthog.internal", allow_http=True) == "http://posthog.internal"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.endpoint import Endpoint, Field
 from sources.posthog.privacy import DEFAULTS, Mode, Policy
 from sources.posthog.shape import Shape
 from sources.posthog.workspace import Workspace, row_hash
@@ -282,6 +283,16 @@ def test_recipients_become_rows_of_their_own(mode: Mode) -> None:
     ann = {"kind": "email", "domain": "partner.example", "address_hash": hashed("ann@partner.example")}
     assert row.lists["recipients"][0] == (ann | {"address": "Ann@Partner.example"} if mode == "keep" else ann)
     assert len(row.lists["recipients"]) == 2
+
+
+def test_a_single_address_that_is_a_column_is_hashed_whole() -> None:
+    fields = (Field(name="id", type="text"), Field(name="target_email", type="text", privacy="recipient"))
+    invites = Endpoint(table="invites", paths=(), scope="", doc="", fields=fields)
+    shaped = Shape(invites, Policy(hash_key=KEY), {}, {})
+    for sent in ("Ann@partner.example", {"to": "Ann@partner.example"}):
+        row = row_of(shaped, {"id": "i", "target_email": sent}, {})
+        assert len(row.values["target_email"]) == 64
+        assert "partner" not in repr(row.values)
 
 
 def test_of_a_webhook_only_the_host_is_left_even_where_addresses_are_kept() -> None:

@@ -1,0 +1,166 @@
+"""A canary in every field of the catalogue that has a class: each ends exactly where the settings allow it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from tests.truth.planted import KEY, MARK, NEVER, UNKNOWN, Canary, Garden, planted
+from tests.truth.scene import HASH_KEY
+from tests.truth.stored import ask, types
+
+HOGSYNC = str(Path(sys.executable).with_name("hogsync"))
+ROOT = Path(__file__).parents[2]
+DEFAULTS = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
+STRICT = ("keep", "hash", "drop")
+SETTINGS = {"defaults": DEFAULTS, **{mode: dict.fromkeys(DEFAULTS, mode) for mode in STRICT}}
+
+
+@pytest.fixture(scope="module")
+def garden() -> Iterator[Garden]:
+    with planted() as one:
+        yield one
+
+
+def synced(garden: Garden, url: str, modes: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """A sync as people run it, with all that it can be made to say."""
+    settings = {f"HOGSYNC_PRIVACY__{kind.upper()}": mode for kind, mode in modes.items()}
+    settings |= {"POSTHOG_HOST": garden.origin, "POSTHOG_PERSONAL_API_KEY": KEY, "WAREHOUSE_URL": url}
+    environment = {
+        **os.environ,
+        **settings,
+        "HOGSYNC_HASH_KEY": HASH_KEY,
+        "TMPDIR": str(Path("tmp").absolute()),
+    }
+    Path("tmp").mkdir(exist_ok=True)
+    command = [HOGSYNC, "--debug", "sync", "--json", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+
+
+def tables(url: str) -> dict[str, str]:
+    """Every table of every schema as text."""
+    schemas = "select distinct table_schema from information_schema.tables"
+    held = {}
+    for (schema,) in ask(url, schemas):
+        if schema in {"pg_catalog", "information_schema"}:
+            continue
+        for table, columns in types(url, schema).items():
+            names = ", ".join(f'"{name}"::varchar' for name in columns)
+            held[f"{schema}.{table}"] = str(ask(url, f'select {names} from "{schema}"."{table}"'))
+    return held
+
+
+def files() -> dict[str, str]:
+    """Every file in the test's folder, which holds home, warehouse and temporary files, as bytes."""
+    found = (path for path in Path.cwd().rglob("*") if path.is_file())
+    return {str(path): path.read_bytes().decode("latin-1") for path in found}
+
+
+def mode(canary: Canary, modes: dict[str, str]) -> str:
+    """What the settings say of a canary; who knows no field's class takes the strictest that it may have."""
+    if canary.kind == NEVER:
+        return "drop"
+    kinds = ("person", "recipient") if canary.kind == UNKNOWN else (canary.kind,)
+    return max((modes[kind] for kind in kinds), key=STRICT.index)
+
+
+def hashed(text: str) -> str:
+    return hmac.new(HASH_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.mark.fault(
+    "security.classes",
+    "security.secrets_everywhere",
+    "security.unknown_addresses",
+    "security.shared_temporary_folder",
+)
+@pytest.mark.parametrize(
+    ("warehouse_url", "name"),
+    [*(("duckdb", name) for name in SETTINGS), ("postgres", "defaults"), ("postgres", "keep")],
+    indirect=["warehouse_url"],
+)
+def test_every_canary_ends_exactly_where_the_settings_allow(
+    garden: Garden, warehouse_url: str, name: str
+) -> None:
+    modes = SETTINGS[name]
+    done = synced(garden, warehouse_url, modes)
+    assert done.returncode == 0, done.stderr
+    assert len(garden.canaries) > 500
+    held = {table.removeprefix("posthog."): text for table, text in tables(warehouse_url).items()}
+    places: dict[str, set[str]] = {mark: set() for mark in garden.canaries}
+    for table, text in held.items():
+        for mark in set(MARK.findall(text)):
+            places[mark].add(table)
+    kept = {mark for mark, canary in garden.canaries.items() if mode(canary, modes) == "keep"}
+    wrong = [
+        f"{canary} is in {sorted(places[mark]) or 'no table'}"
+        for mark, canary in garden.canaries.items()
+        if places[mark] != ({canary.table} if mark in kept else set())
+    ]
+    assert wrong == []
+    lost = [
+        canary
+        for canary in garden.canaries.values()
+        if canary.hashed and mode(canary, modes) == "hash" and hashed(canary.hashed) not in held[canary.table]
+    ]
+    assert lost == []
+    everything = {"stdout": done.stdout, "stderr": done.stderr, **files()}
+    assert {where for where, text in everything.items() if set(MARK.findall(text)) - kept} == set()
+    assert {where for where, text in everything.items() if KEY in text or HASH_KEY in text} == set()
+    assert not {where for where in ("stdout", "stderr") if MARK.search(everything[where])}
+    assert list(Path("tmp").iterdir()) == []
+
+
+@pytest.mark.fault("security.leftovers_of_a_kill", "security.shared_temporary_folder")
+def test_what_a_killed_run_leaves_on_the_disk_holds_only_what_the_settings_keep(garden: Garden) -> None:
+    settings = {
+        "POSTHOG_HOST": garden.origin,
+        "POSTHOG_PERSONAL_API_KEY": KEY,
+        "WAREHOUSE_URL": "duckdb:///hogsync.duckdb",
+        "HOGSYNC_HASH_KEY": HASH_KEY,
+        "HOGSYNC_HOME": "home",
+    }
+    order = {"settings": settings, "tables": [], "projects": [], "told": "told"}
+    command = [sys.executable, "-m", "tests.truth.doomed"]
+    Path("tmp").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(Path("tmp").absolute())}
+    with subprocess.Popen(
+        command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+
+        def sync(kind: str, number: int) -> int:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(json.dumps({**order, "kind": kind, "number": number}) + "\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        settings["HOGSYNC_DATASET"] = "elsewhere"
+        assert sync("none", 0) == 0
+        statements = [what for kind, what in json.loads(Path("told").read_text()) if kind == "statement"]
+        commits = [n for n, what in enumerate(statements, 1) if "commit" in what]
+        settings["HOGSYNC_DATASET"] = "posthog"
+        Path("hogsync.duckdb").unlink()
+        assert sync("statement", commits[-1]) == -signal.SIGKILL
+    left = files() | {
+        f"{path} as rows": str(parquet.read_table(path).to_pydict())
+        for path in Path("home").rglob("*.parquet")
+    }
+    assert any(name.endswith(" as rows") for name in left), "dlt's files are there"
+    assert any(name.endswith(".wal") for name in left), "DuckDB's log is there"
+    kept = {mark for mark, canary in garden.canaries.items() if mode(canary, DEFAULTS) == "keep"}
+    found = {where: set(MARK.findall(text)) for where, text in left.items()}
+    assert set().union(*found.values()) & kept, "canaries can be found"
+    assert {where for where, marks in found.items() if marks - kept} == set()
+    assert {where for where, text in left.items() if KEY in text or HASH_KEY in text} == set()
+    assert list(Path("tmp").iterdir()) == []
