@@ -48,9 +48,13 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
         return
     changes = walker.changes[whole[0].scope.endpoint.table]
     lacking = changes.missing([read.scope.stamps for read in whole], below)
-    for number in lacking["scope"].unique().to_pylist():
-        whole[number].lacking = lacking.filter(pc.equal(lacking["scope"], number))
-        yield whole[number]
+    doubts = set(lacking["scope"].to_pylist())
+    for number, read in enumerate(whole):
+        if number in doubts:
+            read.lacking = lacking.filter(pc.equal(lacking["scope"], number))
+            yield read
+        else:
+            read.listed[0].held_keys = ()  # what was held before has come back
 
 
 def _believable(walker: Walker, read: Read) -> bool:
