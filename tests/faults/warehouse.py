@@ -39,7 +39,12 @@ WAREHOUSE = Kind(
         Fault(
             "warehouse.wal_orphaned",
             "DuckDB: the file is deleted and its write-ahead log is not",
-            "one sentence or a right warehouse, never a traceback",
+            "a new file, with everything in it",
+        ),
+        Fault(
+            "warehouse.wal_damaged",
+            "DuckDB: the write-ahead log is garbage",
+            "exit 4 with its name; without it the next run is right",
         ),
         Fault(
             "warehouse.in_memory",
