@@ -305,6 +305,7 @@ def test_a_server_that_died_frees_the_lane(
         pass
 
 
+@pytest.mark.fault("warehouse.refused", "warehouse.wrong_password", "warehouse.no_such_database")
 @pytest.mark.parametrize(
     ("change", "words"),
     [

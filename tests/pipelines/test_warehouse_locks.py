@@ -3,96 +3,26 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from itertools import count
-from typing import Any
 
-import psycopg2
 import pytest
 
 from pipelines.errors import WarehouseProblem
 from sources.sandbox import Sandbox
 from tests.postgres import Server
 from tests.truth.scene import Scene
+from tests.truth.served import EVENTS, HERE, PATIENCE, analyst, change, meanwhile, right, until_waiting
 
-HERE: dict[str, Any] = {"projects": (101,)}
-EVENTS = "event_definitions"
-PATIENCE = 30.0
-WAITS = "select count(*) from pg_locks where not granted and pid <> pg_backend_pid()"
 _numbers = count(1)
-
-
-@pytest.fixture
-def served(posthog: Sandbox, postgres_url: str, tmp_path: Any) -> Scene:
-    """The company beside a Postgres that holds it already."""
-    scene = Scene(posthog, postgres_url, tmp_path / "home")
-    scene.sync(EVENTS, **HERE)
-    return scene
-
-
-@contextmanager
-def analyst(url: str, sql: str, name: str = "psql") -> Iterator[Any]:
-    """A transaction that has run this and stays open; gives its connection."""
-    with closing(psycopg2.connect(url, application_name=name)) as connection:
-        connection.cursor().execute(sql)
-        yield connection
-
-
-@contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    """Something that happens beside the block, and has happened at its end."""
-    failed: list[BaseException] = []
-
-    def tried() -> None:
-        try:
-            act()
-        except BaseException as error:  # noqa: BLE001  told below
-            failed.append(error)
-
-    thread = threading.Thread(target=tried)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(PATIENCE)
-    assert not thread.is_alive()
-    assert not failed, failed
-
-
-def until_waiting(scene: Scene) -> None:
-    """Return as soon as somebody waits for a lock in this database."""
-    deadline = time.monotonic() + PATIENCE
-    with closing(psycopg2.connect(scene.url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        while cursor.execute(WAITS) or cursor.fetchone() == (0,):
-            assert time.monotonic() < deadline, "nobody waits"
-            time.sleep(0.02)
-
-
-def something_new(posthog: Sandbox, field: str) -> None:
-    """A field that no row had, and so a column that the table lacks."""
-    row = next(r for r in posthog.truth()["rows"][EVENTS] if r["_parents"] == {"project_id": 101})
-    posthog.edit(EVENTS, where={"name": row["name"]}, parents={"project_id": 101}, set={field: "new"})
-
-
-def right(scene: Scene, column: str = "") -> None:
-    """One clean sync, after which the warehouse equals PostHog, the odd column aside."""
-    assert scene.sync(EVENTS, **HERE).exit_code == 0
-    scene.learn(scene.truth(EVENTS, **HERE))
-    assert scene.wrong() == ""
-    if column:
-        assert scene.ask(f"select {column} from posthog.{EVENTS} where {column} is not null") == [("new",)]
 
 
 @pytest.mark.fault("warehouse.long_select")
 def test_a_new_column_waits_for_an_analysts_long_select_and_says_for_whom(
-    served: Scene, posthog: Sandbox, caplog: pytest.LogCaptureFixture
+    served: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     field = f"late_{next(_numbers)}"
-    something_new(posthog, field)
+    change(served, **{field: "new"})
     with analyst(served.url, f"select count(*) from posthog.{EVENTS}", "a notebook") as select:
         pid = select.info.backend_pid
 
@@ -107,15 +37,16 @@ def test_a_new_column_waits_for_an_analysts_long_select_and_says_for_whom(
     (said,) = [record.getMessage() for record in caplog.records if "Waiting" in record.getMessage()]
     assert f"a notebook of hogsync, server process {pid}" in said
     assert EVENTS in said
-    right(served, field)
+    right(served)
+    assert served.ask(f"select {field} from posthog.{EVENTS} where {field} is not null") == [("new",)]
 
 
 @pytest.mark.fault("warehouse.long_select")
 def test_a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_kept_waiting(
-    served: Scene, posthog: Sandbox
+    served: Scene,
 ) -> None:
     field = f"late_{next(_numbers)}"
-    something_new(posthog, field)
+    change(served, **{field: "new"})
     waited: list[float] = []
 
     def come_later() -> None:
@@ -131,9 +62,12 @@ def test_a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_
         assert time.monotonic() - begun < PATIENCE
         assert str(select.info.backend_pid) in str(caught.value)
     assert waited[0] < 3
-    ((status, error),) = served.ask("select status, error from posthog._hogsync_runs order by started_at desc limit 1")
+    ((status, error),) = served.ask(
+        "select status, error from posthog._hogsync_runs order by started_at desc limit 1"
+    )
     assert (status, error) == ("failed", str(caught.value))
-    right(served, field)
+    right(served)
+    assert served.ask(f"select {field} from posthog.{EVENTS} where {field} is not null") == [("new",)]
 
 
 @pytest.mark.fault("warehouse.locked")
@@ -146,12 +80,8 @@ def test_a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_
         "update posthog.event_definitions set hidden = hidden",
     ],
 )
-def test_a_lock_that_is_never_given_back_ends_the_sync_in_bounded_time(
-    served: Scene, posthog: Sandbox, lock: str
-) -> None:
-    row = next(r for r in posthog.truth()["rows"][EVENTS] if r["_parents"] == {"project_id": 101})
-    change = {"description": f"changed {next(_numbers)}", "tags": [f"tag {next(_numbers)}"]}
-    posthog.edit(EVENTS, where={"name": row["name"]}, parents={"project_id": 101}, set=change)
+def test_a_lock_that_is_never_given_back_ends_the_sync_in_bounded_time(served: Scene, lock: str) -> None:
+    change(served, description=f"changed {next(_numbers)}")
     with analyst(served.url, lock):
         begun = time.monotonic()
         with pytest.raises(WarehouseProblem, match="lock timeout") as caught:
