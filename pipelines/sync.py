@@ -21,6 +21,7 @@ from pipelines.records import Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
+from pipelines.turns import Turn
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
@@ -63,7 +64,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     """
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
-    with lane(settings, settings.wait, "hogsync sync"), workroom(settings.home) as folder:
+    with lane(settings, settings.wait, "hogsync sync") as turn, workroom(settings.home) as folder:
         started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
@@ -88,7 +89,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 in_flight=settings.lists.in_flight,
             )
         reading.walker.observers.extend(observers)
-        work = _Work(reading, warehouse, meta, privacy, selection, tables, started, folder)
+        work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder)
         try:
             return work.run()
         finally:
@@ -101,6 +102,7 @@ class _Work:
 
     reading: Reading
     warehouse: Warehouse
+    turn: Turn
     meta: dict[str, str]
     privacy: str
     selection: Selection
@@ -142,6 +144,7 @@ class _Work:
         if self.selection.dry_run:
             return self._outcome()
         try:
+            self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 records.claim(self.warehouse, self.meta)

@@ -89,6 +89,11 @@ WAREHOUSE = Kind(
             "the same",
         ),
         Fault(
+            "warehouse.turn_lost",
+            "Postgres: the server ends hogsync's turn while PostHog is read, and another sync has its own",
+            "the first one writes nothing: exit 4",
+        ),
+        Fault(
             "warehouse.deadlock",
             "Postgres: a deadlock with a dependent's transaction",
             "the load is tried again; over the records: exit 4, and the next run is right",

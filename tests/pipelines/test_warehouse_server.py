@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -131,3 +132,24 @@ def test_too_few_connections_for_a_sync_are_told_wherever_they_end(
     assert changed.url == owner
     postgres_server.execute(f"alter role {loader} connection limit -1")
     right(changed)
+
+
+@pytest.mark.fault("warehouse.turn_lost")
+def test_a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others_wrote(
+    changed: Scene, postgres_server: Server
+) -> None:
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name ~ '^hogsync sync, process'"
+    lists: list[str] = []
+
+    def others_take_their_turn(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == EVENTS and not lists:
+            lists.append(EVENTS)
+            postgres_server.execute(end)
+            change(changed, description="newer")
+            right(changed)
+
+    with pytest.raises(WarehouseProblem, match="terminated|terminating|closed"):
+        changed.sync(EVENTS, observers=(others_take_their_turn,), **HERE)
+    assert changed.wrong() == ""
+    assert changed.sync(EVENTS, **HERE).exit_code == 0
+    assert changed.wrong() == ""
