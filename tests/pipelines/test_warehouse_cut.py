@@ -58,7 +58,9 @@ def test_a_connection_that_is_cut_anywhere_leaves_nothing_that_the_next_sync_doe
 @pytest.mark.fault("warehouse.connection_cut")
 @pytest.mark.parametrize("heard", [False, True], ids=["unheard", "heard"])
 def test_a_connection_that_is_cut_at_every_message_leaves_nothing_that_stays(
-    served: Scene, cutting: Wire, heard: bool
+    served: Scene,
+    cutting: Wire,
+    heard: bool,  # noqa: FBT001  pytest names it
 ) -> None:
     for at in range(1, messages(served, cutting) + 1):
         cut(served, cutting, at, heard=heard)

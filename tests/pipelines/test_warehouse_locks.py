@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,22 @@ def test_a_deadlock_over_the_records_is_exit_4_and_the_next_run_is_right(
 def deadlocks(server: Server) -> int:
     """How many the server has told of."""
     return (server.folder / "log").read_text(errors="replace").count("ERROR:  deadlock detected")
+
+
+@pytest.mark.fault("warehouse.locked")
+def test_a_load_that_failed_moves_no_position_so_that_its_rows_are_read_again(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    deliveries, here = "subscription_deliveries", {"projects": (201,)}
+    scene = Scene(posthog, postgres_url, tmp_path / "home")
+    scene.sync(deliveries, **here)
+    scene.learn(scene.truth(deliveries, **here))
+    posthog.advance(10)
+    with (
+        analyst(scene.url, f"lock table posthog.{deliveries} in share mode"),
+        pytest.raises(WarehouseProblem, match="lock timeout"),
+    ):
+        scene.sync(deliveries, wait=1, **here)
+    assert scene.sync(deliveries, **here).exit_code == 0
+    scene.learn(scene.truth(deliveries, **here))
+    assert scene.wrong() == ""

@@ -51,8 +51,8 @@ def loader(changed: Scene, postgres_server: Server) -> str:
     role, name = f"loader_of_{database(changed)}", database(changed)
     postgres_server.execute(f"create role {role} login password 'x'")
     own = [f"alter schema {schema} owner to {role}" for schema in ("posthog", "posthog_staging")]
-    tables = "select format('alter table %I.%I owner to {}', schemaname, tablename) from pg_tables where schemaname ~ 'posthog'"
-    own += [sql for (sql,) in postgres_server.execute(tables.format(role), name)]
+    tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname ~ 'posthog'"
+    own += [f"alter table {table} owner to {role}" for (table,) in postgres_server.execute(tables, name)]
     for statement in own + grants(READY_MADE, role=role, database=name, dataset="posthog"):
         postgres_server.execute(statement, name)
     changed.url = postgres_server.url(name, user=role, password="x")
@@ -148,7 +148,7 @@ def test_a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others
             change(changed, description="newer")
             right(changed)
 
-    with pytest.raises(WarehouseProblem, match="terminated|terminating|closed"):
+    with pytest.raises(WarehouseProblem, match=r"terminat|closed"):
         changed.sync(EVENTS, observers=(others_take_their_turn,), **HERE)
     assert changed.wrong() == ""
     assert changed.sync(EVENTS, **HERE).exit_code == 0
