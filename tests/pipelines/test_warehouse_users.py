@@ -34,8 +34,8 @@ OWN_OF_POSTGRES = (
     "create table posthog.stars (project_id bigint, id bigint)",
     "alter table posthog.stars add foreign key (project_id, id) references posthog.cohorts (project_id, id)",
     "insert into posthog.stars select project_id, id from posthog.cohorts limit 1",
-    "create function posthog.touch() returns trigger as 'begin new.noted_at := now(); return new; end' language plpgsql",
-    "create trigger touch before update on posthog.cohorts for each row execute function posthog.touch()",
+    "create function touch() returns trigger as 'begin new.noted_at = now(); return new; end' language plpgsql",
+    "create trigger touch before update on posthog.cohorts for each row execute function touch()",
 )
 THERE = {
     "by_name": "select count(*) from pg_indexes where indexname = 'by_name'",
