@@ -6,6 +6,7 @@ import logging
 import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,8 @@ def deadlocks(server: Server) -> int:
 def test_a_load_that_failed_moves_no_position_so_that_its_rows_are_read_again(
     posthog: Sandbox, postgres_url: str, tmp_path: Path
 ) -> None:
-    deliveries, here = "subscription_deliveries", {"projects": (201,)}
+    deliveries = "subscription_deliveries"
+    here: dict[str, Any] = {"projects": (201,)}
     scene = Scene(posthog, postgres_url, tmp_path / "home")
     scene.sync(deliveries, **here)
     scene.learn(scene.truth(deliveries, **here))
