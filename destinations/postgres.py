@@ -137,12 +137,22 @@ class Postgres(Warehouse):
             if self._arrow is None:
                 dsn = waiting(self._dsn, self.wait)
                 self._arrow = adbc_driver_postgresql.dbapi.connect(dsn, autocommit=True)
-            with self._arrow.cursor() as cursor:
+            with self._one_transaction(), self._arrow.cursor() as cursor:
                 cursor.execute(sql)
                 yield from cursor.fetch_record_batch()
         except adbc_driver_postgresql.dbapi.Error as error:
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """ADBC prepares a query before it runs it, and a pooler might do the two in two sessions."""
+        connection = self._arrow.adbc_connection
+        connection.set_autocommit(enabled=False)
+        try:
+            yield
+        finally:
+            connection.set_autocommit(enabled=True)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
         """Rows `t` of a table that agree with one of the keys in the keys' columns."""

@@ -11,6 +11,9 @@ import pytest
 
 from destinations.trial import READY_MADE, grants
 from pipelines.errors import WarehouseProblem
+from pipelines.lane import lane
+from pipelines.settings import load
+from tests.pooler import pool
 from tests.postgres import Server
 from tests.truth.scene import Scene
 from tests.truth.served import EVENTS, HERE, analyst, change, meanwhile, right, until_waiting
@@ -153,3 +156,22 @@ def test_a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others
     assert changed.wrong() == ""
     assert changed.sync(EVENTS, **HERE).exit_code == 0
     assert changed.wrong() == ""
+
+
+@pytest.mark.fault("warehouse.transaction_pooler")
+def test_behind_a_pooler_in_transaction_mode_whole_syncs_are_right_and_the_lane_is_one(
+    changed: Scene, postgres_server: Server
+) -> None:
+    direct = changed.url
+    with pool(direct, 8) as pooler:
+        changed.url = direct.replace(f":{postgres_server.port}/", f":{pooler.port}/")
+        change(changed, tags=["pooled"])
+        right(changed)
+        change(changed, **{f"pooled_{next(_numbers)}": "a new column"})
+        right(changed)
+        assert pooler.transactions > 50
+        place = load(changed.settings())
+        with lane(place, 0, "hogsync schedule"), pytest.raises(WarehouseProblem, match="hogsync schedule"):
+            changed.sync(EVENTS, wait=0, **HERE)
+    changed.url = direct
+    right(changed)
