@@ -139,6 +139,14 @@ def test_a_gap_that_another_key_met_explains_nothing_to_this_one(file_scene: Sce
     assert file_scene.wrong() == ""
 
 
+def test_a_gap_that_this_key_knows_is_new_to_another(file_scene: Scene, posthog: Sandbox) -> None:
+    posthog.fault(path="projects/101/cohorts", kind="drop_row", row=3, times=None)
+    complete = [of(file_scene.sync("cohorts", **THERE), "cohorts").complete for _ in range(2)]
+    other = posthog.new_key(label="a fourth", user="member")
+    complete.append(of(file_scene.sync("cohorts", key=other, **THERE), "cohorts").complete)
+    assert complete == [False, True, False]
+
+
 def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, posthog: Sandbox) -> None:
     settled(file_scene, DELIVERIES, **HERE)
     of_sub = "select subscription_id, count(*) from posthog.subscription_deliveries group by 1 order by 2 desc limit 1"
