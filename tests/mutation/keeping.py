@@ -155,7 +155,7 @@ KEEPING_RULES = (
         "load(self.reading, self.warehouse, self.folder)",
         "records.write(self.warehouse, self._outcome().run, self.reading, {}); "
         "load(self.reading, self.warehouse, self.folder)",
-        (f"{LOCKS}a_load_that_failed_moves_no_position_so_that_its_rows_are_read_again",),
+        (f"{LOCKS}a_load_that_failed_moves_no_position",),
     ),
     Mutation(
         "a lost turn is noticed",
@@ -183,7 +183,7 @@ KEEPING_RULES = (
         POSTGRES,
         "self.execute(f\"set local lock_timeout = '{MOMENT}'\")",
         "pass",
-        (f"{LOCKS}a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_kept_waiting",),
+        (f"{LOCKS}a_new_column_waits_for_an_analysts_long_select_and_says_for_whom",),
     ),
     Mutation(
         "records are one transaction",
