@@ -9,6 +9,7 @@ HOGSYNC  = .venv/bin/hogsync
 TABLES   = .venv/bin/python -m sources.posthog.tables
 FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench
+MUTATION = .venv/bin/python -m tests.mutation
 QUESTION = select p.name as project, s.title as report, count(*) as sent, \
 	count(*) filter (where d.status = 'failed') as failed, \
 	max(d.created_at) filter (where d.status = 'completed') as last_arrived \
@@ -110,6 +111,10 @@ test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 
 .PHONY: bench
 bench: .venv/dev.stamp ## What a sync costs, beside import dlt
 	$(BENCH)
+
+.PHONY: mutation
+mutation: .venv/dev.stamp ## Take each safety rule away and see a test fail (part of soak)
+	$(MUTATION)
 
 # ---------------------------------------------------------------- releasing
 

@@ -58,7 +58,7 @@ class DuckDB(Warehouse):
     def _connect(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = patiently(self._open, lambda: is_locked(self.path), self.wait, self.on_wait)
+            self._connection = patiently(self._open, lambda _: is_locked(self.path), self.wait, self.on_wait)
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import adbc_driver_postgresql.dbapi
 import psycopg2
 import psycopg2.extras
 import pyarrow as pa
 
-from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
+from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, patiently, quoted
 
 OLDEST = 15_00_00
+DLT_TRIES = 5
+"""How often dlt tries a statement that had to wait for too long."""
+LONGEST = 2_000_000
+"""Seconds; Postgres counts its time-outs in milliseconds of 32 bits."""
+MOMENT = "2s"
+"""How long others may queue behind a statement of ours that waits itself: autovacuum makes way after 1 s."""
+USERS = """
+select distinct concat(coalesce(nullif(application_name, ''), backend_type), ' of ', usename, ', server process ', pid)
+  from pg_locks join pg_stat_activity using (pid)
+ where relation = to_regclass(%s) and granted and pid <> pg_backend_pid()
+"""
+
+
+class TableInUse(WarehouseUnavailable):
+    """Somebody else's transaction uses the table."""
 
 
 class Postgres(Warehouse):
@@ -43,7 +58,7 @@ class Postgres(Warehouse):
         """The dlt destination on the same database; dlt wants a password even where the server wants none."""
         import dlt
 
-        parts = urlsplit(self._dsn)
+        parts = urlsplit(waiting(self._dsn, self.wait / DLT_TRIES))
         if parts.password is None and parts.username:
             user, _, host = parts.netloc.rpartition("@")
             parts = parts._replace(netloc=f"{user}:none@{host}")
@@ -51,7 +66,8 @@ class Postgres(Warehouse):
 
     def _connect(self) -> None:
         try:
-            self._connection = psycopg2.connect(self._dsn, connect_timeout=10, application_name="hogsync")
+            dsn = waiting(self._dsn, self.wait)
+            self._connection = psycopg2.connect(dsn, connect_timeout=10, application_name="hogsync")
         except psycopg2.Error as error:
             message = f"{self.label} cannot be reached: {_first_line(error)}"
             raise WarehouseUnavailable(message) from None
@@ -82,6 +98,33 @@ class Postgres(Warehouse):
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
 
+    def redefine(self, table: str, sql: str) -> None:
+        """Run one statement that changes what a table is.
+
+        It waits for those who use the table, and whoever comes later queues behind it, readers too. So it waits for
+        a moment only, lets them pass, and tries again.
+        """
+        patiently(
+            lambda: self._redefine(table, sql),
+            lambda error: isinstance(error, TableInUse),
+            self.wait,
+            self.on_wait,
+        )
+
+    def _redefine(self, table: str, sql: str) -> None:
+        try:
+            with self.transaction():
+                self.execute(f"set local lock_timeout = '{MOMENT}'")
+                self.execute(sql)
+        except WarehouseUnavailable as error:
+            if not isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
+                raise
+            users = ", ".join(user for (user,) in self.rows(USERS, [self.name(table)]))
+            message = (
+                f"{self.label} cannot change the table {table} while it is in use by {users or 'somebody'}"
+            )
+            raise TableInUse(message) from error
+
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query and take its rows."""
         with self._cursor() as cursor:
@@ -92,13 +135,24 @@ class Postgres(Warehouse):
         """Run one query and take its rows as Arrow, over ADBC."""
         try:
             if self._arrow is None:
-                self._arrow = adbc_driver_postgresql.dbapi.connect(self._dsn, autocommit=True)
-            with self._arrow.cursor() as cursor:
+                dsn = waiting(self._dsn, self.wait)
+                self._arrow = adbc_driver_postgresql.dbapi.connect(dsn, autocommit=True)
+            with self._one_transaction(), self._arrow.cursor() as cursor:
                 cursor.execute(sql)
                 yield from cursor.fetch_record_batch()
         except adbc_driver_postgresql.dbapi.Error as error:
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """ADBC prepares a query before it runs it, and a pooler might do the two in two sessions."""
+        connection = self._arrow.adbc_connection
+        connection.set_autocommit(enabled=False)
+        try:
+            yield
+        finally:
+            connection.set_autocommit(enabled=True)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
         """Rows `t` of a table that agree with one of the keys in the keys' columns."""
@@ -143,6 +197,17 @@ class Postgres(Warehouse):
             self.execute(
                 f"create unique index if not exists {quoted(name)} on {self.name(table)} ({columns})"
             )
+
+
+def waiting(dsn: str, seconds: float) -> str:
+    """A URL whose sessions give up on a lock after so long, unless its own options say otherwise."""
+    parts = urlsplit(dsn)
+    query = dict(
+        parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    )  # libpq has no + for a blank
+    limit = f"-clock_timeout={min(max(1, seconds), LONGEST):.0f}s"
+    query["options"] = f"{limit} {query.get('options', '')}".strip()
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
 
 
 def _credentials(dsn: str) -> Any:

@@ -89,9 +89,13 @@ class Warehouse(ABC):
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
-                self.execute(
-                    f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}"
+                self.redefine(
+                    table, f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}"
                 )
+
+    def redefine(self, table: str, sql: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
+        """Run one statement that changes what a table is and not what is in it."""
+        self.execute(sql)
 
     def create_dataset(self) -> None:
         """Make the schema if it is not there; a role without the right to make one can be given it ready-made."""
@@ -158,7 +162,7 @@ class Warehouse(ABC):
 
 
 def patiently(
-    attempt: Callable[[], Any], held: Callable[[], bool], wait: float, tell: Callable[[str], None]
+    attempt: Callable[[], Any], held: Callable[[Exception], bool], wait: float, tell: Callable[[str], None]
 ) -> Any:
     """Try until nobody else holds the thing or `wait` seconds have passed; raises the last error."""
     deadline = time.monotonic() + wait
@@ -167,7 +171,7 @@ def patiently(
         try:
             return attempt()
         except Exception as error:
-            if not held() or time.monotonic() >= deadline:
+            if not held(error) or time.monotonic() >= deadline:
                 raise
             if not told:
                 tell(str(error).splitlines()[0])

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def lane(settings: Settings, wait: float, who: str) -> Iterator[None]:
-    """The warehouse's only load lane, for as long as the block runs.
+def lane(settings: Settings, wait: float, who: str) -> Iterator[Turn]:
+    """The warehouse's only load lane, for as long as the block runs or the server of a Postgres does not end it.
 
     `who` is what others read while they wait ("hogsync sync"). WarehouseProblem if the warehouse is out of
     reach, or still held after `wait` seconds (0: no waiting, infinity: as long as it takes).
@@ -36,7 +36,7 @@ def lane(settings: Settings, wait: float, who: str) -> Iterator[None]:
     )
     try:
         _queue(turn, warehouse.label, wait)
-        yield
+        yield turn
     finally:
         turn.leave()
 

@@ -85,7 +85,7 @@ def _open_duckdb(settings: Settings) -> Any:
     try:
         return patiently(
             lambda: duckdb.connect(str(path), read_only=True),
-            lambda: is_locked(path),
+            lambda _: is_locked(path),
             settings.wait,
             _waiting,
         )

@@ -22,6 +22,7 @@ from pipelines.records import Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
+from pipelines.turns import Turn
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
@@ -65,7 +66,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
     with (
-        lane(settings, settings.wait, "hogsync sync"),
+        lane(settings, settings.wait, "hogsync sync") as turn,
         workroom(settings.home) as folder,
         seldom_collecting(),
     ):
@@ -95,7 +96,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 ahead=settings.lists.ahead,
             )
         reading.walker.observers.extend(observers)
-        work = _Work(reading, warehouse, meta, privacy, selection, tables, started, folder)
+        work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder)
         try:
             return work.run()
         finally:
@@ -122,6 +123,7 @@ class _Work:
 
     reading: Reading
     warehouse: Warehouse
+    turn: Turn
     meta: dict[str, str]
     privacy: str
     selection: Selection
@@ -163,6 +165,7 @@ class _Work:
         if self.selection.dry_run:
             return self._outcome()
         try:
+            self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 records.claim(self.warehouse, self.meta)

@@ -36,6 +36,9 @@ class Turn(Protocol):
     def holder(self) -> str:
         """Who has it instead: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
 
+    def keep(self) -> None:
+        """Raise WarehouseProblem if the turn is no longer ours: then others may have written."""
+
     def leave(self) -> None:
         """Let the next one in; harmless without a turn."""
 
@@ -80,6 +83,9 @@ class FileTurn:
         except OSError:
             return ANYONE
         return "".join(letter for letter in said if letter.isprintable()) or ANYONE
+
+    def keep(self) -> None:
+        """Nobody can take away what the system gave."""
 
     def leave(self) -> None:
         """Unlock the file; it stays."""
@@ -142,6 +148,11 @@ class ServerTurn:
             name = self._ask(HOLDER)
             self._connection.rollback()
         return str(name or ANYONE)
+
+    def keep(self) -> None:
+        """Ask over the connection whose transaction has the lock: gone with it is the lock."""
+        with _told(self._warehouse):
+            self._ask("SELECT 1")
 
     def leave(self) -> None:
         """Hang up, which ends the transaction and the lock."""

@@ -78,10 +78,10 @@ class Server:
             connection.close()
 
     @contextmanager
-    def database(self, name: str) -> Iterator[str]:
+    def database(self, name: str, template: str = "template1") -> Iterator[str]:
         """A new database, by its URL; dropped at the end, whoever is still connected."""
         self.start()
-        self.execute(f'CREATE DATABASE "{name}"')
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield self.url(name)
         finally:

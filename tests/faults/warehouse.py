@@ -1,5 +1,157 @@
 """What a database refuses, loses or is held by."""
 
-from tests.faults.fault import Kind
+from tests.faults.fault import Fault, Kind
 
-WAREHOUSE = Kind("warehouse", "The warehouse", ())
+WAREHOUSE = Kind(
+    "warehouse",
+    "The warehouse",
+    (
+        Fault(
+            "warehouse.file_held_by_writer",
+            "DuckDB: another process has the file open for writing",
+            "waited for (`[warehouse] wait`), then exit 4 with the holder's name",
+        ),
+        Fault(
+            "warehouse.file_held_by_reader",
+            "DuckDB: another process reads the file",
+            "the same",
+        ),
+        Fault(
+            "warehouse.no_database_file",
+            "DuckDB: the file is something else",
+            "exit 4 at once, the file is left as it is",
+        ),
+        Fault(
+            "warehouse.newer_file",
+            "DuckDB: the file was written by a version to come",
+            "exit 4 in DuckDB's own words, the file is left as it is",
+        ),
+        Fault(
+            "warehouse.file_deleted",
+            "DuckDB: the file is deleted between two runs",
+            "a new one, with everything in it",
+        ),
+        Fault(
+            "warehouse.wal_left",
+            "DuckDB: a crash left a write-ahead log",
+            "what it holds is there after the next run, and that run is right",
+        ),
+        Fault(
+            "warehouse.wal_orphaned",
+            "DuckDB: the file is deleted and its write-ahead log is not",
+            "a new file, with everything in it",
+        ),
+        Fault(
+            "warehouse.wal_damaged",
+            "DuckDB: the write-ahead log is garbage",
+            "exit 4 with its name; without it the next run is right",
+        ),
+        Fault(
+            "warehouse.in_memory",
+            "DuckDB: a URL without a file",
+            "exit 2, it would be gone after the run",
+        ),
+        Fault(
+            "warehouse.refused",
+            "Postgres: nobody listens, or the host has no address",
+            "exit 4, one sentence without the password",
+        ),
+        Fault("warehouse.wrong_password", "Postgres: wrong password", "exit 4, and it is not repeated"),
+        Fault("warehouse.no_such_database", "Postgres: missing database", "exit 4, its name is told"),
+        Fault(
+            "warehouse.too_many_connections",
+            "Postgres: the role may have no further connection",
+            "exit 4 wherever it happens, the next run is right",
+        ),
+        Fault(
+            "warehouse.no_right",
+            "Postgres: no right to create a schema or a table",
+            "exit 4; `check` says the grant that lacks, and with it all works",
+        ),
+        Fault(
+            "warehouse.read_only",
+            "Postgres: a server or role that only reads, such as a replica",
+            "exit 4, the old rows stay as they are",
+        ),
+        Fault(
+            "warehouse.statement_timeout",
+            "Postgres: `statement_timeout` ends a statement",
+            "exit 4, nothing half; the next run is right",
+        ),
+        Fault(
+            "warehouse.connection_cut",
+            "Postgres: a connection is cut, at any message of a sync",
+            "exit 4 or a load that was tried again; the next run is right",
+        ),
+        Fault(
+            "warehouse.restarted",
+            "Postgres: the server crashes and restarts in the middle of a load",
+            "the same",
+        ),
+        Fault(
+            "warehouse.turn_lost",
+            "Postgres: the server ends hogsync's turn while PostHog is read, and another sync has its own",
+            "the first one writes nothing: exit 4",
+        ),
+        Fault(
+            "warehouse.deadlock",
+            "Postgres: a deadlock with a dependent's transaction",
+            "the load is tried again; over the records: exit 4, and the next run is right",
+        ),
+        Fault(
+            "warehouse.long_select",
+            "Postgres: an analyst's long `select` while a table needs a new column",
+            "waited for with a word that names the session; others queue behind it for seconds only; then exit 4",
+        ),
+        Fault(
+            "warehouse.locked",
+            "Postgres: a lock on a table or on rows that is never given back",
+            "exit 4 in bounded time, the next run is right",
+        ),
+        Fault(
+            "warehouse.users_view",
+            "a user's views depend on our tables and columns",
+            "they stay and answer; nothing is dropped or renamed under them",
+        ),
+        Fault("warehouse.dropped_table", "somebody drops a table", "made again and filled by a full walk"),
+        Fault("warehouse.dropped_column", "somebody drops a column", "made again and filled by a full walk"),
+        Fault(
+            "warehouse.dropped_dataset",
+            "somebody drops the dataset, the staging beside it, or the bookkeeping",
+            "the next run makes it again and is right",
+        ),
+        Fault(
+            "warehouse.row_security",
+            "Postgres: row-level security for those who read our tables",
+            "hogsync, who owns them, writes all rows; the policy stays",
+        ),
+        Fault(
+            "warehouse.row_security_forced",
+            "Postgres: row-level security that hides rows from hogsync, too",
+            "exit 4, no row doubled or lost; without the policy all is right",
+        ),
+        Fault(
+            "warehouse.transaction_pooler",
+            "Postgres: PgBouncer in transaction mode",
+            "whole syncs work, and the lane is one",
+        ),
+        Fault(
+            "warehouse.versions",
+            "Postgres 15, 16, 17 and 18",
+            "everything works on each",
+            unprovoked="The test environment brings 18 and, by HOGSYNC_TEST_PG_MAJOR, 16; "
+            "other versions are taken from HOGSYNC_TEST_PG_BIN.",
+        ),
+        Fault(
+            "warehouse.too_old",
+            "Postgres 14 or older",
+            "exit 4, 15 is named",
+            unprovoked="No such server can be had in the test environment.",
+        ),
+        Fault(
+            "warehouse.users_things",
+            "a user's own columns, tables, indexes, views, comments and grants in the dataset",
+            "they survive every run",
+        ),
+    ),
+)

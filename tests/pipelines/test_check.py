@@ -471,6 +471,7 @@ def loader(postgres_server: Server, postgres_url: str) -> Loader:
 
 
 @pytest.mark.fault("security.grants")
+@pytest.mark.fault("warehouse.no_right")
 @pytest.mark.parametrize("statements", [READY_MADE, OWN_SCHEMAS], ids=["ready-made schemas", "own schemas"])
 def test_a_role_with_just_these_grants_can_check_and_sync(
     statements: tuple[str, ...], sandbox: Callable[..., Sandbox], loader: Loader
@@ -495,6 +496,7 @@ def test_a_role_with_just_these_grants_can_check_and_sync(
 
 
 @pytest.mark.fault("security.grants")
+@pytest.mark.fault("warehouse.no_right")
 @pytest.mark.parametrize("right", ["usage", "create"])
 @pytest.mark.parametrize("schema", ["posthog", "posthog_staging"])
 def test_each_grant_is_needed_and_check_says_how_to_give_it(
@@ -524,6 +526,7 @@ def test_tables_of_another_role_are_told_before_a_sync_stumbles_over_them(
     assert "belong to the role hogsync" in told(report, "warehouse")
 
 
+@pytest.mark.fault("warehouse.read_only")
 def test_a_server_that_only_reads_is_exit_4(check: Callable[..., CheckReport], loader: Loader) -> None:
     loader.grant(READY_MADE)
     loader.execute(f'alter role "{loader.name}" set default_transaction_read_only = on')
@@ -532,6 +535,7 @@ def test_a_server_that_only_reads_is_exit_4(check: Callable[..., CheckReport], l
     assert "read-only" in told(report, "warehouse")
 
 
+@pytest.mark.fault("warehouse.refused", "warehouse.wrong_password", "warehouse.no_such_database")
 @pytest.mark.parametrize("trouble", ["a wrong password", "no such database", "nobody listens"])
 def test_a_server_that_lets_nobody_in_is_exit_4(
     check: Callable[..., CheckReport], postgres_url: str, trouble: str

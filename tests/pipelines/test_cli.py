@@ -147,6 +147,7 @@ def test_an_unwritable_warehouse_is_exit_4(posthog: Sandbox, tmp_path: Path) -> 
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.fault("warehouse.no_database_file")
 def test_a_file_that_is_no_database_is_exit_4_and_stays_as_it_is(posthog: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "hogsync.duckdb").write_text("my notes " * 1000)
     hogsync("sync", "cohorts", **at(posthog)).refusal(4)
@@ -156,6 +157,7 @@ def test_a_file_that_is_no_database_is_exit_4_and_stays_as_it_is(posthog: Sandbo
 
 
 @pytest.mark.fault("security.wrong_password")
+@pytest.mark.fault("warehouse.wrong_password")
 def test_a_wrong_postgres_password_is_exit_4_and_is_not_repeated(posthog: Sandbox, postgres_url: str) -> None:
     user, _, rest = postgres_url.partition("://")[2].partition("@")
     wrong = f"postgresql://{user.partition(':')[0]}:hunter22@{rest}"
@@ -192,6 +194,7 @@ def holding(file: str) -> Iterator[int]:
         process.stdin.close()
 
 
+@pytest.mark.fault("warehouse.file_held_by_writer")
 @pytest.mark.parametrize("words", [("sync", "cohorts"), ("query", "select 1")])
 def test_a_file_that_another_process_holds_is_waited_for_then_exit_4_names_the_holder(
     posthog: Sandbox, words: tuple[str, ...]
@@ -207,6 +210,7 @@ def test_a_file_that_another_process_holds_is_waited_for_then_exit_4_names_the_h
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.fault("warehouse.file_held_by_writer")
 def test_a_file_that_is_given_back_in_time_is_no_trouble(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
     with holding("hogsync.duckdb"):

@@ -308,6 +308,7 @@ def test_a_server_that_died_frees_the_lane(
 
 
 @pytest.mark.fault("security.wrong_password")
+@pytest.mark.fault("warehouse.refused", "warehouse.wrong_password", "warehouse.no_such_database")
 @pytest.mark.parametrize(
     ("change", "words"),
     [

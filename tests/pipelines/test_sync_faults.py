@@ -147,6 +147,20 @@ def test_a_key_that_is_revoked_in_mid_run_keeps_what_was_read(file_scene: Scene,
     assert file_scene.wrong() == ""
 
 
+def test_after_a_401_in_mid_run_nothing_more_is_asked(file_scene: Scene, posthog: Sandbox) -> None:
+    label = "revoked before the rest"
+    key = posthog.new_key(label)
+
+    def revoke(endpoint: Any, _rows: Sequence[Row]) -> None:
+        if endpoint.table == "projects":
+            posthog.change_key(label, revoked=True)
+
+    outcome = file_scene.sync(key=key, lists={"in_flight": 1}, observers=(revoke,))
+    assert (outcome.exit_code, outcome.run.status) == (3, "refused")
+    refused = [answer["status"] for answer in posthog.requests()].count(401)
+    assert 1 <= refused < 6, "of some thirty lists, those that were on their way"
+
+
 @pytest.mark.fault("transport.next_other_origin")
 @pytest.mark.fault("security.other_host")
 def test_a_next_link_to_another_host_is_used_for_its_query_only(file_scene: Scene, posthog: Sandbox) -> None:

@@ -56,6 +56,7 @@ def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: S
     assert written(scene.sync("event_definitions", **HERE)) == 0
 
 
+@pytest.mark.fault("warehouse.dropped_table", "warehouse.dropped_column")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -75,6 +76,7 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
     assert wrong == ""
 
 
+@pytest.mark.fault("warehouse.dropped_column")
 def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, posthog: Sandbox) -> None:
     ident = posthog.truth()["rows"]["cohorts"][0]["id"]
     posthog.edit("cohorts", where={"id": ident}, set={"drift": "once"})
@@ -86,6 +88,7 @@ def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, postho
     assert scene.wrong() == ""
 
 
+@pytest.mark.fault("warehouse.users_view", "warehouse.users_things")
 def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> None:
     settled(scene, "cohorts")
     run(scene.url, "alter table posthog.cohorts add column mine varchar")
@@ -137,6 +140,14 @@ def test_a_gap_that_another_key_met_explains_nothing_to_this_one(file_scene: Sce
     outcome = of(file_scene.sync("cohorts", **THERE), "cohorts")
     assert not outcome.complete
     assert file_scene.wrong() == ""
+
+
+def test_a_gap_that_this_key_knows_is_new_to_another(file_scene: Scene, posthog: Sandbox) -> None:
+    posthog.fault(path="projects/101/cohorts", kind="drop_row", row=3, times=None)
+    complete = [of(file_scene.sync("cohorts", **THERE), "cohorts").complete for _ in range(2)]
+    other = posthog.new_key(label="a fourth", user="member")
+    complete.append(of(file_scene.sync("cohorts", key=other, **THERE), "cohorts").complete)
+    assert complete == [False, True, False]
 
 
 def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, posthog: Sandbox) -> None:

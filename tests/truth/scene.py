@@ -35,11 +35,13 @@ class Scene:
         key: str = "",
         lists: dict[str, Any] | None = None,
         privacy: dict[str, Any] | None = None,
+        wait: float = 60,
         observers: Sequence[Any] = (),
         **asked: Any,
     ) -> Outcome:
         """One sync, as the command line would run it."""
-        given = self.settings(key, HOGSYNC_LISTS=lists or {}, HOGSYNC_PRIVACY=privacy or {})
+        more = {"HOGSYNC_LISTS": lists or {}, "HOGSYNC_PRIVACY": privacy or {}}
+        given = self.settings(key, **more, HOGSYNC_WAREHOUSE={"wait": wait})
         return sync(load(given), Selection(tables=tables, **asked), observers)
 
     def settings(self, key: str = "", **more: Any) -> dict[str, Any]:

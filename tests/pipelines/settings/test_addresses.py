@@ -165,6 +165,7 @@ def test_a_postgres_url_keeps_its_options_and_hides_its_password(
     assert warehouse.secrets == ("p%40ss", "p@ss")
 
 
+@pytest.mark.fault("warehouse.in_memory")
 @pytest.mark.parametrize(
     ("value", "words"),
     [

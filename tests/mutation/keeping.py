@@ -1,0 +1,218 @@
+"""Rules of asking, keeping and writing: what leaves, what is stored, what a warehouse may be told."""
+
+from tests.mutation.mutation import Mutation
+
+CLIENT, ANSWER = "sources/posthog/client.py", "sources/posthog/answer.py"
+PRIVACY, VALUES = "sources/posthog/privacy.py", "sources/posthog/values.py"
+RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
+SHAPES = "sources/posthog/test_shape.py::test_"
+CHECKS = "pipelines/test_check.py::test_"
+SERVER = "pipelines/test_warehouse_server.py::test_"
+LOCKS = "pipelines/test_warehouse_locks.py::test_"
+
+KEEPING_RULES = (
+    Mutation(
+        "redirects are refused",
+        CLIENT,
+        "follow_redirects=False",
+        "follow_redirects=True",
+        ("sources/posthog/test_client.py::test_a_redirect_is_not_followed_and_names_the_right_host",),
+    ),
+    Mutation(
+        "a path stays below /api/",
+        CLIENT,
+        "if not PATH.fullmatch(path):",
+        "if False:",
+        ("sources/posthog/test_client.py::test_a_path_cannot_lead_out_of_the_api",),
+    ),
+    Mutation(
+        "no cookie is sent back",
+        CLIENT,
+        "allowed_domains=[]",
+        "allowed_domains=None",
+        ("sources/posthog/test_client.py::test_cookies_of_the_server_are_not_sent_back",),
+    ),
+    Mutation(
+        "an answer has a largest size",
+        CLIENT,
+        "if good and len(body) > limit:",
+        "if False:",
+        ("sources/posthog/test_answer.py::test_a_page_beyond_the_limit_is_refused_at_once",),
+    ),
+    Mutation(
+        "Retry-After is honoured",
+        ANSWER,
+        "wait=_asked_wait(reply.headers)",
+        "wait=None",
+        ("sources/posthog/test_budget.py::test_a_429_makes_every_thread_wait_to_the_second",),
+    ),
+    Mutation(
+        "a broken answer is asked for again",
+        "sources/posthog/patience.py",
+        'return "broken", self.patience.tries',
+        'return "broken", 1',
+        (
+            "sources/posthog/test_answer.py::test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used",
+        ),
+    ),
+    Mutation(
+        "a refusal is believed in PostHog's words only",
+        ANSWER,
+        "if said and reply.status in {402, 403, 404}:",
+        "if reply.status in {402, 403, 404}:",
+        ("sources/posthog/test_answer.py::test_a_refusal_in_other_words_is_not_believed_to_be_posthogs",),
+    ),
+    Mutation(
+        "no key over plain http",
+        "sources/posthog/origin.py",
+        "not (allow_http or is_loopback(bare))",
+        "False",
+        ("sources/posthog/test_origin.py::test_what_is_no_origin_is_one_clear_sentence_without_secrets",),
+    ),
+    Mutation(
+        "secrets by their name",
+        PRIVACY,
+        "bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))",
+        "bool(_SECRET_VALUE.search(value))",
+        (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
+    ),
+    Mutation(
+        "secrets by their look",
+        PRIVACY,
+        "bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))",
+        "bool(_SECRET_NAME.search(name))",
+        (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
+    ),
+    Mutation(
+        "customers' literals are dropped",
+        PRIVACY,
+        ' or (literal and self.literals == "drop")',
+        "",
+        (f"{SHAPES}of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go",),
+    ),
+    Mutation(
+        "recipients are hashed",
+        "sources/posthog/shape.py",
+        'self.policy.mode(self.endpoint.table, declared.name, "recipient")',
+        '"keep"',
+        (
+            f"{SHAPES}recipients_become_rows_of_their_own",
+            "pipelines/test_sync_privacy.py::test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow",
+        ),
+    ),
+    Mutation(
+        "NUL is stripped from text",
+        VALUES,
+        'return value.replace("\\0", "") if',
+        "return value if",
+        (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
+    ),
+    Mutation(
+        "NUL is stripped inside JSON",
+        PRIVACY,
+        'plain = text.replace("\\0", "")',
+        "plain = text",
+        (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
+    ),
+    Mutation(
+        "lone surrogates are replaced",
+        ANSWER,
+        "return content if mended == text else",
+        "return content if True else",
+        ("sources/posthog/test_answer.py::test_strange_values_lose_nothing_else_of_their_page",),
+    ),
+    Mutation(
+        "integers beyond 64 bits are text",
+        VALUES,
+        "-(2**63) <= value < 2**63",
+        "True",
+        (f"{SHAPES}a_value_that_does_not_fit_is_kept_as_text_beside_its_column",),
+    ),
+    Mutation(
+        "a dataset belongs to one PostHog",
+        RECORDS,
+        'if origin != expected["origin"]:',
+        "if False:",
+        (f"{CHECKS}a_dataset_of_another_posthog_or_another_hash_key_is_exit_2[duckdb]",),
+    ),
+    Mutation(
+        "a dataset has one hash key",
+        RECORDS,
+        'if self.meta.get("hash_key", expected["hash_key"]) != expected["hash_key"]:',
+        "if False:",
+        (f"{CHECKS}a_dataset_of_another_posthog_or_another_hash_key_is_exit_2[duckdb]",),
+    ),
+    Mutation(
+        "a dataset of a newer hogsync is left alone",
+        RECORDS,
+        "int(schema) > SCHEMA_VERSION",
+        "False",
+        ("pipelines/test_warehouse_users.py::test_a_dataset_of_a_newer_hogsync_is_left_alone",),
+    ),
+    Mutation(
+        "positions come after rows",
+        SYNC,
+        "load(self.reading, self.warehouse, self.folder)",
+        "records.write(self.warehouse, self._outcome().run, self.reading, {}); "
+        "load(self.reading, self.warehouse, self.folder)",
+        (f"{LOCKS}a_load_that_failed_moves_no_position",),
+    ),
+    Mutation(
+        "a lost turn is noticed",
+        SYNC,
+        "self.turn.keep()",
+        "pass",
+        (f"{SERVER}a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others_wrote",),
+    ),
+    Mutation(
+        "one writer at a time: file",
+        "pipelines/turns.py",
+        "self._lock.acquire(blocking=False)",
+        "pass",
+        ("pipelines/test_lane.py::test_who_waited_long_enough_is_told_who_holds_the_lane[duckdb]",),
+    ),
+    Mutation(
+        "one writer at a time: server",
+        "pipelines/turns.py",
+        "pg_try_advisory_xact_lock(%(key)s)",
+        "true",
+        ("pipelines/test_lane.py::test_who_waited_long_enough_is_told_who_holds_the_lane[postgres]",),
+    ),
+    Mutation(
+        "others queue behind a new column for a moment only",
+        POSTGRES,
+        "self.execute(f\"set local lock_timeout = '{MOMENT}'\")",
+        "pass",
+        (f"{LOCKS}a_new_column_waits_for_an_analysts_long_select_and_says_for_whom",),
+    ),
+    Mutation(
+        "records are one transaction",
+        "destinations/warehouse.py",
+        'self.execute("begin")\n        try',
+        "try",
+        ("destinations/test_warehouse.py::test_a_transaction_commits_as_a_whole_or_not_at_all",),
+    ),
+    Mutation(
+        "a new file belongs to its owner alone",
+        "destinations/duckdb.py",
+        "os.umask(0o077)",
+        "os.umask(0o022)",
+        (
+            "destinations/test_warehouse.py::test_a_new_file_belongs_to_its_owner_and_opens_with_older_readers",
+        ),
+    ),
+    Mutation(
+        "a dry run writes nothing",
+        SYNC,
+        "if self.selection.dry_run:\n            return self._outcome()",
+        "",
+        ("pipelines/test_sync_tables.py::test_a_dry_run_writes_nothing_at_all",),
+    ),
+    Mutation(
+        "a query cannot write",
+        "pipelines/query.py",
+        "read_only=True",
+        "read_only=False",
+        ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_one_sentence",),
+    ),
+)

@@ -1,0 +1,200 @@
+"""Rules of reading and concluding: what may be believed of a list."""
+
+from tests.mutation.mutation import Mutation
+
+DEATHS = "pipelines/test_sync_deaths.py::test_"
+FAULTS = "pipelines/test_sync_faults.py::test_"
+MENDING = "pipelines/test_sync_mending.py::test_"
+STREAMS = "pipelines/test_sync_streams.py::test_"
+PAGING = "sources/posthog/test_paging.py::test_"
+CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
+LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
+READING, PAGERS = "sources/posthog/reading.py", "sources/posthog/paging.py"
+
+READING_RULES = (
+    Mutation(
+        "only complete walks end rows",
+        CONCLUDE,
+        "if believable and all(one.complete for one in listed):",
+        "if believable:",
+        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
+    ),
+    Mutation(
+        "a second look",
+        CONCLUDE,
+        "if missing.num_rows and not one_moment",
+        "if False and not one_moment",
+        (f"{DEATHS}a_row_missing_from_a_list_of_many_pages_is_looked_for_twice",),
+    ),
+    Mutation(
+        "the fuse",
+        CONCLUDE,
+        'return "so many at once"',
+        'return ""',
+        (f"{DEATHS}many_deaths_at_once_are_held_until_a_second_run_agrees[duckdb]",),
+    ),
+    Mutation(
+        "an emptied list is held",
+        CONCLUDE,
+        'return "a list is empty all at once"',
+        'return ""',
+        (f"{DEATHS}a_list_that_is_empty_all_at_once_is_held",),
+    ),
+    Mutation(
+        "the fingerprint of the key",
+        CONCLUDE,
+        "if known and known.fingerprint not in (None, walker.sees(scope.endpoint)):",
+        "if False:",
+        (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
+    ),
+    Mutation(
+        "staff is part of the fingerprint",
+        READING,
+        'self.walker.sights["users"] = " staff"',
+        "pass",
+        (f"{DEATHS}staff_that_is_staff_no_longer_ends_nobody",),
+    ),
+    Mutation(
+        "what a row may have slipped into is held",
+        CONCLUDE,
+        "if any(one.last.gap > 0 and _new_gap",
+        "if any(False and _new_gap",
+        (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
+    ),
+    Mutation(
+        "organizations and projects are never ended",
+        CONCLUDE,
+        "believable = scope.endpoint.mortal and ",
+        "believable = ",
+        (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
+    ),
+    Mutation(
+        "rows agree with the count",
+        WALK,
+        "return listed.last.gap == 0 or ",
+        "return True or ",
+        (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
+    ),
+    Mutation(
+        "another key's gap explains nothing",
+        WALK,
+        "known is not None and known.fingerprint == self.sees(listed.listing.endpoint)",
+        "known is not None",
+        (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
+    ),
+    Mutation(
+        "the count does not move",
+        LISTING,
+        "self.counts[0] == self.counts[-1]",
+        "True",
+        (f"{DEATHS}a_list_that_shrinks_or_grows_under_the_reader_is_read_again",),
+    ),
+    Mutation(
+        "a row without its key makes a walk incomplete",
+        LISTING,
+        "self.ended and not self.rejected and",
+        "self.ended and",
+        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
+    ),
+    Mutation(
+        "a key that nobody may believe is rejected",
+        "sources/posthog/shape.py",
+        "if None in row.key:",
+        "if False:",
+        (
+            f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",
+            "sources/posthog/test_shape.py::test_a_missing_part_of_the_key_is_named",
+        ),
+    ),
+    Mutation(
+        "streams go down to the oldest open row",
+        WALK,
+        "known.open_floor or known.watermark)",
+        "known.watermark)",
+        (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change[duckdb]",),
+    ),
+    Mutation(
+        "a list that returns is read to its end",
+        WALK,
+        "revived=fanned_out",
+        "revived=False",
+        (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
+    ),
+    Mutation(
+        "rows of unfinished loads are unknown",
+        "destinations/stored.py",
+        "where status = 0)",
+        "where true union select 'never finished')",
+        (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
+    ),
+    Mutation(
+        "rows with children of unfinished loads are unknown",
+        CHANGES,
+        "self._distrust(known.torn(",
+        "id(known.torn(",
+        (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
+    ),
+    Mutation(
+        "what somebody dropped is filled anew",
+        CHANGES,
+        "self._whole = self._intact()",
+        "self._whole = True",
+        (f"{MENDING}what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
+    ),
+    Mutation(
+        "one row per key is written",
+        CHANGES,
+        "group by {self.key}) l",
+        "group by {self.key}, _sequence) l",
+        (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
+    ),
+    Mutation(
+        "a parent that vanished takes its rows along",
+        READING,
+        "below.changes.end_below(self.changes[table], below.columns)",
+        "pass",
+        (f"{DEATHS}a_subscription_that_vanished_takes_its_deliveries_along[duckdb]",),
+    ),
+    Mutation(
+        "PostHog's own word for deleted counts",
+        "sources/posthog/shape.py",
+        'self.values.get("deleted") is True',
+        "False",
+        (f"{STREAMS}a_long_list_of_comments_stops_early_until_a_full_walk_is_due",),
+    ),
+    Mutation(
+        "nobody asks on after a 401",
+        READING,
+        "self.client.stop()\n            said = str(refusal)",
+        "said = str(refusal)",
+        (f"{FAULTS}after_a_401_in_mid_run_nothing_more_is_asked",),
+    ),
+    Mutation(
+        "of a next link only the query is used",
+        PAGERS,
+        'offset = _next_offset(body["next"], path, offset, empty)',
+        'offset, path = _next_offset(body["next"], path, offset, empty), body["next"]',
+        (f"{FAULTS}a_next_link_to_another_host_is_used_for_its_query_only",),
+    ),
+    Mutation(
+        "a next link that leads back ends its list",
+        PAGERS,
+        "or int(found) <= offset ",
+        "",
+        (f"{PAGING}a_next_that_leads_back_or_nowhere_fails_the_list",),
+    ),
+    Mutation(
+        "what is no page is no data",
+        PAGERS,
+        ' and isinstance(body.get("results"), list) and "next" in body',
+        "",
+        (f"{PAGING}what_is_no_page_fails_the_list",),
+    ),
+    Mutation(
+        "a capped count is no count",
+        PAGERS,
+        'body.get("count_is_capped") or ',
+        "",
+        (f"{PAGING}a_capped_count_is_no_count",),
+    ),
+)
