@@ -23,6 +23,7 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
 from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules
@@ -56,10 +57,16 @@ class Outcome:
     exit_code: int = 0
 
 
-def sync(settings: Settings, selection: Selection, observers: Sequence[Observer] = ()) -> Outcome:
+def sync(
+    settings: Settings,
+    selection: Selection,
+    observers: Sequence[Observer] = (),
+    *,
+    patience: Patience | None = None,
+) -> Outcome:
     """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
 
-    `observers` are told of every page as it is read.
+    `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
     """
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
@@ -68,7 +75,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         privacy = settings.privacy.model_dump_json()
-        client = open_client(settings, key)
+        client = open_client(settings, key, patience=patience)
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(warehouse, meta, selection)
             reading = Reading(
