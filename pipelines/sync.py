@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from pipelines.workroom import workroom
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
 from sources.posthog.known import Nothing
@@ -32,6 +32,9 @@ from sources.posthog.results import TableResult
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
+
+PRIVACY = "privacy of "
+"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ def sync(
         client = open_client(settings, key, patience=patience)
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(warehouse, meta, selection)
+            stored_under = _stored_under(known, privacy, with_parents(tables))
             reading = Reading(
                 client,
                 tables,
@@ -86,7 +90,7 @@ def sync(
                 rules=Rules(
                     started=started,
                     page_size=settings.lists.page_size,
-                    full=selection.full or _privacy_changed(known, privacy),
+                    full=selection.full or _privacy_changed(stored_under, privacy),
                     full_every=settings.lists.full_every,
                     accept_deletes=selection.accept_deletes,
                 ),
@@ -95,6 +99,8 @@ def sync(
                 in_flight=settings.lists.in_flight,
             )
         reading.walker.observers.extend(observers)
+        # What differs is half this, half that until it has been read to its end.
+        meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
         work = _Work(reading, warehouse, meta, privacy, selection, tables, started, folder)
         try:
             return work.run()
@@ -154,10 +160,8 @@ class _Work:
                 records.claim(self.warehouse, self.meta)
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome()
-                whole = outcome.exit_code == 0 and set(self.tables) >= ENDPOINTS.keys()
-                records.write(
-                    self.warehouse, outcome.run, self.reading, {"privacy": self.privacy} if whole else {}
-                )
+                now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
+                records.write(self.warehouse, outcome.run, self.reading, now)
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
@@ -234,10 +238,15 @@ def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _privacy_changed(known: Memory | Nothing, privacy: str) -> bool:
-    """Whether the settings differ from those under which the rows were stored; then every list is read in full."""
-    before = known.meta.get("privacy", privacy) if isinstance(known, Memory) else privacy
-    if before == privacy:
+def _stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
+    meta = known.meta if isinstance(known, Memory) else {}
+    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
+
+
+def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
+    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
+    if all(mode == privacy for mode in stored_under.values()):
         return False
     log.warning(
         "The privacy settings have changed: every list is read in full and its rows are stored anew; "

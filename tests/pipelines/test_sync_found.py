@@ -61,3 +61,21 @@ def test_a_list_of_a_row_that_a_torn_load_never_wrote_loses_what_the_row_has_los
     tags = {key[1:]: row["dead"] for key, row in scene.rows(f"{EVENTS}__tags").items() if key[1] in names}
     assert tags == {(name, at): (name, at) != (names[0], 0) for name in names for at in range(3)}
     assert written(scene.sync(EVENTS, **HERE)) == 0
+
+
+def test_a_privacy_setting_reaches_every_row_of_a_table_that_is_always_synced_alone(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    oldest = min(
+        (r for r in posthog.truth()["rows"][DELIVERIES] if r["_parents"]["project_id"] == 201),
+        key=lambda row: str(row["created_at"]),
+    )
+    posthog.edit(DELIVERIES, where={"id": oldest["id"]}, set={"change_summary": "words of somebody"})
+    said = f"select change_summary from posthog.{DELIVERIES} where id = '{oldest['id']}'"
+    file_scene.sync(DELIVERIES, **HERE)
+    assert file_scene.ask(said) == [("words of somebody",)]
+    file_scene.sync(DELIVERIES, privacy={"text": "hash"}, **HERE)
+    assert file_scene.ask(said) != [("words of somebody",)]
+    first = of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES)
+    assert file_scene.ask(said) == [("words of somebody",)]
+    assert of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES).requests < first.requests, "once is enough"
