@@ -219,6 +219,18 @@ class Changes:
         sql = f"select count(*) from {self.name('known')} k where k.deleted_at is null and {where}"
         return int(self.workspace.rows(sql, values)[0][0])
 
+    def newcomers(self, scope: Stamps) -> bool:
+        """Whether this run has seen rows of a scope that were not stored and alive."""
+        where, values = self._within(scope, "s")
+        living = f"select 1 from {self.name('known')} k where k.deleted_at is null and k.row_hash is not null"
+        return bool(
+            self.workspace.rows(
+                f"select 1 from {self.name('staged')} s where {where} and not s._dead "
+                f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
+                values,
+            )
+        )
+
     def missing(self, scope: Stamps, below: Sequence[Below] = ()) -> pa.Table:
         """Stored rows of a scope that no walk of this run has seen: the key, as text `row_key`, and `living`.
 

@@ -79,3 +79,22 @@ def test_a_privacy_setting_reaches_every_row_of_a_table_that_is_always_synced_al
     first = of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES)
     assert file_scene.ask(said) == [("words of somebody",)]
     assert of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES).requests < first.requests, "once is enough"
+
+
+def test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    asked: dict[str, Any] = {"lists": {"page_size": 20}, **HERE}
+    posthog.fault(path=rf"projects/201/{EVENTS}.*offset=20$", kind="drop_row", row=3)
+    for _ in range(2):
+        outcome = of(file_scene.sync(EVENTS, **asked), EVENTS)
+    assert outcome.complete, "a row less than PostHog counts, as before: this key may not see it"
+    posthog.edit(EVENTS, insert=[{"name": "$$$ before all others"}], parents=BELOW)
+    for _ in range(2):
+        held = of(file_scene.sync(EVENTS, **asked), EVENTS)
+        assert held.deletes_held == 1
+        assert not file_scene.rows(EVENTS, dead=True)
+    posthog.clear_faults()
+    file_scene.sync(EVENTS, **asked)
+    file_scene.learn(file_scene.truth(EVENTS, **HERE))
+    assert file_scene.wrong() == ""
