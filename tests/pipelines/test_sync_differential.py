@@ -15,17 +15,7 @@ from tests.model.laws import agree
 from tests.truth.naive import Reader
 from tests.truth.scene import HASH_KEY, Scene, of
 
-EVENTS = (
-    "edited",
-    "added",
-    "delivered",
-    "removed",
-    "left",
-    "returned",
-    "softly deleted",
-    "vanished",
-    "founded",
-)
+EVENTS = ("edited", "added", "delivered", "removed", "left", "returned", "softly deleted", "founded")
 SCOPES = ("organization", "project", "subscription", "event_definition", "organization_member", "group")
 Rights = Callable[[Sandbox], dict[str, Any]]
 KINDS: dict[str, Rights] = {
@@ -51,9 +41,11 @@ def assert_same(posthog: Sandbox, url: str, home: Path, kind: str, seed: int) ->
             company.happens(event, dice.randrange(1000))
         outcome = scene.sync(key=key, lists={"page_size": dice.choice((2, 7, 1000))})
         assert outcome.exit_code == 0
+    for table, row in company.rows("event_definitions")[::4]:
+        company.edit(table, row, delete=True)
     scene.sync(key=key, full=True, accept_deletes=True)
     naive, stored = Reader(posthog.url, key).tables(HASH_KEY), scene.stored()
-    assert sum(map(len, naive.values())) > 50, "so little proves nothing"
+    assert sum(map(len, naive.values())) > 40, "so little proves nothing"
     assert list(agree(naive, stored)) == []
     assert any(row["dead"] for rows in stored.values() for row in rows.values())
     idle = scene.sync(key=key)
