@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from pipelines.turns import Turn
 from pipelines.workroom import workroom
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
+from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
 from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules
@@ -33,6 +34,9 @@ from sources.posthog.results import TableResult
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
+
+PRIVACY = "privacy of "
+"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +62,16 @@ class Outcome:
     exit_code: int = 0
 
 
-def sync(settings: Settings, selection: Selection, observers: Sequence[Observer] = ()) -> Outcome:
+def sync(
+    settings: Settings,
+    selection: Selection,
+    observers: Sequence[Observer] = (),
+    *,
+    patience: Patience | None = None,
+) -> Outcome:
     """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
 
-    `observers` are told of every page as it is read.
+    `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
     """
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
@@ -74,9 +84,10 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         privacy = settings.privacy.model_dump_json()
-        client = open_client(settings, key)
+        client = open_client(settings, key, patience=patience)
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(warehouse, meta, selection)
+            stored_under = _stored_under(known, privacy, with_parents(tables))
             reading = Reading(
                 client,
                 tables,
@@ -85,7 +96,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 rules=Rules(
                     started=started,
                     page_size=settings.lists.page_size,
-                    full=selection.full or _privacy_changed(known, privacy),
+                    full=selection.full or _privacy_changed(stored_under, privacy),
                     full_every=settings.lists.full_every,
                     accept_deletes=selection.accept_deletes,
                     new_columns=settings.lists.new_columns,
@@ -96,6 +107,8 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
                 ahead=settings.lists.ahead,
             )
         reading.walker.observers.extend(observers)
+        # What differs is half this, half that until it has been read to its end.
+        meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
         work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder)
         try:
             return work.run()
@@ -171,10 +184,8 @@ class _Work:
                 records.claim(self.warehouse, self.meta)
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome()
-                whole = outcome.exit_code == 0 and set(self.tables) >= ENDPOINTS.keys()
-                records.write(
-                    self.warehouse, outcome.run, self.reading, {"privacy": self.privacy} if whole else {}
-                )
+                now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
+                records.write(self.warehouse, outcome.run, self.reading, now)
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
@@ -251,10 +262,15 @@ def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _privacy_changed(known: Memory | Nothing, privacy: str) -> bool:
-    """Whether the settings differ from those under which the rows were stored; then every list is read in full."""
-    before = known.meta.get("privacy", privacy) if isinstance(known, Memory) else privacy
-    if before == privacy:
+def _stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
+    meta = known.meta if isinstance(known, Memory) else {}
+    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
+
+
+def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
+    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
+    if all(mode == privacy for mode in stored_under.values()):
         return False
     log.warning(
         "The privacy settings have changed: every list is read in full and its rows are stored anew; "

@@ -45,11 +45,13 @@ class Counts:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    supposed: int = 0
+    """Rows that were never stored, of which an unfinished load left children or rows below to be ended."""
 
     @property
     def written(self) -> int:
-        """Rows in all."""
-        return self.inserted + self.updated + self.deleted
+        """Rows in all; 0 if nothing is to be done."""
+        return self.inserted + self.updated + self.deleted + self.supposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,23 @@ class Changes:
                 f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
                 parents=parents,
             )
+            self._suppose("parents", self.shape.key, parents=parents)
+
+    def suppose_above(self, below: Below) -> None:
+        """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash."""
+        absent = below.changes.shape.endpoint.absent.items()
+        hangs = "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in below.columns)
+        self._suppose(f"(from {below.changes.name('known')} where not sound{hangs})", below.columns)
+
+    def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
+        pairs = list(zip(columns, self.shape.key, strict=True))
+        names = ", ".join(f"p.{quoted(theirs)} as {quoted(ours)}" for theirs, ours in pairs)
+        link = " and ".join(f"k.{quoted(ours)} = p.{quoted(theirs)}" for theirs, ours in pairs)
+        self.workspace.run(
+            f"insert into {self.name('known')} by name select distinct {names}, false as sound from {source} p "
+            f"anti join {self.name('known')} k on {link}",
+            **tables,
+        )
 
     def name(self, kind: str, child: str = "") -> str:
         """A working table of this table."""
@@ -227,6 +246,19 @@ class Changes:
         sql = f"select count(*) from {self.name('known')} where deleted_at is null{within}"
         return int(self.workspace.rows(sql, list(shared.values()))[0][0])
 
+    def newcomers(self, scope: Stamps) -> bool:
+        """Whether this run has seen rows of a scope that were not stored and alive."""
+        self._take_in()
+        shared = self._placed(scope)
+        within = "".join(f" and s.{quoted(name)} = ?" for name in shared)
+        living = f"select 1 from {self.name('known')} k where k.deleted_at is null and k.row_hash is not null"
+        found = self.workspace.rows(
+            f"select 1 from {self.name('staged')} s where not s._dead {within} "
+            f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
+            list(shared.values()),
+        )
+        return bool(found)
+
     def missing(self, scopes: Sequence[Stamps], below: Sequence[Below] = ()) -> pa.Table:
         """Stored rows of some scopes that no walk of this run has seen.
 
@@ -306,6 +338,7 @@ class Changes:
             f"""
             create table {self.name("changed")} as
             select s._sequence, {columns_of("s", key)}, k.row_hash is not null as stored,
+                k.sound is not null as met,
                 case when s._dead then coalesce(k.deleted_at, ?) end as deleted_at,
                 s._dead and k.row_hash is not null and k.deleted_at is null as ends
             from {self.name("staged")} s
@@ -327,7 +360,11 @@ class Changes:
                 count(*) filter (ends) from {self.name("changed")}
             """
         )[0]
-        ((dying, torn),) = self.workspace.rows(
-            f"select count(*) filter (deleted_at is null), count(deleted_at) from {self.name('dying')}"
+        ((dying, torn, supposed),) = self.workspace.rows(
+            f"""
+            select count(*) filter (k.row_hash is not null and d.deleted_at is null), count(d.deleted_at),
+                count(*) filter (k.row_hash is null)
+            from {self.name("dying")} d join {self.name("known")} k on {equal("d", "k", self.shape.key)}
+            """
         )
-        return Counts(inserted, updated + torn, ended + dying)
+        return Counts(inserted, updated + torn, ended + dying, supposed)

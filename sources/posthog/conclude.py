@@ -99,7 +99,11 @@ def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozen
     if known and known.fingerprint not in (None, walker.sees(scope.listings[0])):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return Verdict(missing, reason)
-    if any(one.last.gap > 0 and _new_gap(walker.memory.position(one.listing.path)) for one in listed):
+    gaps = [walker.memory.position(one.listing.path) for one in listed if one.last.gap > 0]
+    newcomers = bool(gaps) and walker.changes[scope.endpoint.table].newcomers(scope.stamps)
+    if newcomers or any(
+        map(_new_gap, gaps)
+    ):  # what came out of a gap may have changed places with what lacks
         return Verdict(missing, "PostHog counts more rows than it lists, and these may be among them")
     fresh = missing - walker.memory.held(listed[0].listing.path)
     reason = _too_sudden(walker, scope, listed, len(fresh))

@@ -68,6 +68,8 @@ def _rows(changes: Changes) -> Iterator[pa.Table]:
     )
     for keys in changes.workspace.batches(f"select {changes.key} from {changes.name('dying')}"):
         stored = changes.known.rows(changes.table, keys)
+        if not stored.num_rows:  # rows that were never stored have children to end only
+            continue
         yield changes.workspace.table(
             f"""
             select {present(columns, stored.column_names, "t")}, ?::timestamptz as _synced_at,
@@ -108,7 +110,7 @@ def _line_up(changes: Changes, outline: Outline) -> None:
     columns: dict[str, Type] = {**outline.columns, "_sound": "bool"}
     run(f"create table {name('existing', outline.child)} ({declared(columns)})")
     stored_before = (
-        f"select {key} from {name('changed')} where stored union all select {key} from {name('dying')}"
+        f"select {key} from {name('changed')} where met union all select {key} from {name('dying')}"
     )
     for keys in changes.workspace.batches(stored_before):
         stored = changes.known.rows(outline.table, keys)

@@ -79,6 +79,9 @@ class Reading:
         self.refusal: PostHogError | None = None
         self.workspace = Workspace(folder or _passing_folder(self))
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
+        for table in self.tables:
+            for below in self._children(ENDPOINTS[table]):
+                self.changes[table].suppose_above(below)
         self.people = self._changes(PEOPLE, policy)
         self.ahead = Ahead(self._get, ahead - 1)
         self.walker = Walker(self._get, self.changes, known, rules, self.ahead)

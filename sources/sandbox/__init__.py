@@ -84,6 +84,14 @@ class Sandbox:
         """Behave as at the start."""
         self._control("DELETE", "options/")
 
+    def keep(self) -> None:
+        """Take note of the company, its keys, options and gates as they are now."""
+        self._control("POST", "keep/", {})
+
+    def rewind(self) -> None:
+        """Be again as at the last `keep`, without faults, with an empty log."""
+        self._control("POST", "rewind/", {})
+
     def stop(self) -> int:
         """End the process and give its exit code."""
         if self.process.stdin:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from sources.sandbox.company.marks import written
 from sources.sandbox.edits import edit
 from sources.sandbox.faults import FAULTS, Rule
+from sources.sandbox.rewind import keep, rewind
 from sources.sandbox.time_passes import advance
 from sources.sandbox.truth import truth
 from sources.sandbox.world import WORLD, Gate, Options
@@ -138,7 +139,23 @@ def clear_options(asked: dict[str, Any]) -> Any:
     return {}
 
 
+def keep_company(asked: dict[str, Any]) -> Any:
+    """`POST keep/`."""
+    del asked
+    keep(WORLD)
+    return {}
+
+
+def go_back(asked: dict[str, Any]) -> Any:
+    """`POST rewind/`."""
+    del asked
+    rewind(WORLD)
+    return {}
+
+
 VIEWS = {
+    "keep": answering(POST=keep_company),
+    "rewind": answering(POST=go_back),
     "faults": answering(POST=add_fault, DELETE=clear_faults),
     "advance": answering(POST=let_time_pass),
     "edit": answering(POST=change_rows),

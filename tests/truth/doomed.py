@@ -1,7 +1,8 @@
 """Syncs that kill themselves: `python -m tests.truth.doomed` takes orders on stdin and answers with exit codes.
 
-An order is one line of JSON: `settings`, `tables`, `projects`, and when to die: just before the `number`th event of a
-`kind`, which is a `request` to PostHog, a change to a `file` of the run's folder, or a `statement` to the warehouse.
+An order is one line of JSON: `settings`, `tables`, `projects`, perhaps `asked` (flags of the selection) and `patience`,
+and when to die: just before the `number`th event of a `kind`, which is a `request` to PostHog, a change to a `file` of
+the run's folder, or a `statement` to the warehouse.
 A sync that lives writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork of this
 process, which has imported everything already.
 """
@@ -26,7 +27,7 @@ from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
 from pipelines.settings import load
 from pipelines.sync import Selection, sync
-from sources.posthog.client import Client
+from sources.posthog.client import Client, Patience
 
 WRITING = os.O_WRONLY | os.O_RDWR
 FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
@@ -82,7 +83,11 @@ def run(order: dict[str, Any]) -> None:
     """One sync, up to its event."""
     doom = Doom(order["kind"], order["number"])
     doom.watch()
-    sync(load(order["settings"]), Selection(tables=tuple(order["tables"]), projects=tuple(order["projects"])))
+    chosen = Selection(
+        tables=tuple(order["tables"]), projects=tuple(order["projects"]), **order.get("asked", {})
+    )
+    patience = Patience(**order["patience"]) if "patience" in order else None
+    sync(load(order["settings"]), chosen, patience=patience)
     Path(order["told"]).write_text(json.dumps(doom.told))
 
 

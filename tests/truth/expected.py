@@ -133,12 +133,18 @@ def expected(truth: Row, hash_key: str) -> Tables:
     tables: Tables = {name: {} for name in (*truth["rows"], "people")}
     subscriptions = truth["rows"].get("subscriptions", ())
     there = {(row["_parents"]["project_id"], row["id"]) for row in subscriptions}
+    groups = {
+        (row["_parents"]["project_id"], row["group_type_index"])
+        for row in truth["rows"].get("group_types", ())
+    }
     hidden = Hidden(hash_key)
     for table, rows in truth["rows"].items():
         for raw in rows:
             parents = raw["_parents"]
             below_nothing = "subscription_id" in parents and tuple(parents.values()) not in there
-            if raw["_listed"] and not below_nothing:
+            group = (parents.get("project_id"), parents.get("group_type_index"))
+            of_no_group = "group_type_index" in parents and group not in groups
+            if raw["_listed"] and not below_nothing and not of_no_group:
                 enter(tables, table, raw, hidden)
     return tables
 

@@ -238,3 +238,27 @@ def by_id(rows: list[Row]) -> dict[str, Row]:
 
 def key_of(row: Row) -> tuple[int, str]:
     return row["_parents"]["project_id"], row["name"]
+
+
+def test_a_company_that_was_kept_can_be_gone_back_to(own: Sandbox, ask_own: Asker) -> None:
+    own.new_key("kept")
+    own.keep()
+    before = own.truth()
+    own.advance(2)
+    own.edit("users", where={"id": 2}, set={"first_name": "Renamed"})
+    own.clear("cohorts")
+    own.change_key("kept", revoked=True)
+    own.new_key("later")
+    own.gate("comments", 402)
+    own.fault(path="cohorts", kind="html")
+    own.options(count_cap=5)
+    own.rewind()
+    after = own.truth("kept")
+    for moment in (before, after):
+        moment["rows"].pop("users")  # session fields differ from request to request
+    assert after == before
+    assert own.requests() == []
+    assert ask_own("/api/projects/101/comments/").status == 200
+    assert len(ask_own("/api/projects/101/cohorts/").ids) > 10
+    with pytest.raises(ValueError, match="StopIteration"):
+        own.truth("later")

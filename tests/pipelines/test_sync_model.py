@@ -1,0 +1,58 @@
+"""Lives by chance under the laws of a sync: see `tests/model/`. What they found stands in test_sync_found.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sources.sandbox import Sandbox, start
+from tests.model.company import shrink
+from tests.model.life import Stage
+from tests.model.machine import play
+
+ROOT = Path(__file__).resolve().parents[2]
+CHANCE = {"duckdb": 101, "postgresql": 102}
+"""The same lives every time, and others on each database."""
+CHANCES = range(6)
+
+
+@pytest.fixture(scope="module")
+def small_company() -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """A company of two small projects, and its keys."""
+    with start() as posthog:
+        yield posthog, shrink(posthog)
+
+
+@pytest.fixture(scope="module")
+def doomed() -> Iterator[subprocess.Popen[str]]:
+    """A process that takes orders for syncs that die."""
+    command = [sys.executable, "-m", "tests.truth.doomed"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
+        yield process
+
+
+@pytest.fixture
+def stage(
+    small_company: tuple[Sandbox, dict[str, str]],
+    doomed: subprocess.Popen[str],
+    warehouse_url: str,
+    tmp_path: Path,
+) -> Stage:
+    """The small company beside a warehouse of each kind."""
+    posthog, keys = small_company
+    return Stage(posthog, keys, warehouse_url, tmp_path, doomed)
+
+
+def test_whatever_happens_in_whatever_order_the_laws_hold(stage: Stage) -> None:
+    play(stage, lives=3, steps=7, chance=CHANCE[stage.url.partition(":")[0]])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("chance", CHANCES)
+def test_the_laws_hold_for_many_lives(stage: Stage, chance: int) -> None:
+    play(stage, lives=25, steps=20, chance=chance, shrink=True)
