@@ -76,6 +76,11 @@ run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandb
 test: .venv/dev.stamp lint docs-check ## Everything CI checks: lint, types, imports, docs, tests (a real Postgres included)
 	.venv/bin/python -m pytest
 
+# What hangs is ended after an hour here, not after the five minutes of pyproject.toml.
+.PHONY: soak
+soak: .venv/dev.stamp ## What takes long: a kill at every event of a sync, hundreds of syncs in one process, chance
+	.venv/bin/python -m pytest -m soak -o faulthandler_timeout=3600 $(SOAK_FLAGS)
+
 .PHONY: lint
 lint: .venv/dev.stamp ## ruff, mypy, import-linter
 	.venv/bin/ruff check
