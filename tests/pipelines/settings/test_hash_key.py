@@ -51,6 +51,7 @@ def test_first_runs_at_the_same_time_agree_on_one_hash_key() -> None:
         assert len(set(threads.map(first_run, range(4)))) == 1
 
 
+@pytest.mark.fault("loads.hash_key_damaged")
 @pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31])
 def test_a_damaged_hash_key_is_told_and_not_replaced(content: str) -> None:
     home = load().home
