@@ -18,7 +18,8 @@ def workroom(home: Path) -> Iterator[Path]:
     """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
     rooms = home / "runs"
     try:
-        rooms.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (home, rooms):  # each with its mode: that of a parent made on the way is the umask's
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(rooms)
         room = rooms / uuid4().hex
         room.mkdir(mode=0o700)
