@@ -23,14 +23,15 @@ def workroom(home: Path) -> Iterator[Path]:
         _sweep(rooms)
         room = rooms / uuid4().hex
         room.mkdir(mode=0o700)
+        lock = FileLock(room / "lock")
+        lock.acquire()
     except OSError as error:
         message = f"HOGSYNC_HOME {home} cannot be written: {error.strerror or error}."
         raise UsageError(message) from error
-    lock = FileLock(room / "lock")
     try:
-        with lock:
-            yield room
+        yield room
     finally:
+        lock.release()
         shutil.rmtree(room, ignore_errors=True)
 
 
