@@ -72,7 +72,8 @@ def test_a_sync_that_was_killed_is_made_whole_by_the_next(
     events = dying.events()
     dying.mend()
     for at, (kind, number) in enumerate(numbered(spread, events)):
-        assert dying.fall(kind, number, take_back=bool(at % 2)) == -signal.SIGKILL, (kind, number)
+        odd = bool(at % 2)
+        assert dying.fall(kind, number, take_back=odd, twice=odd) == -signal.SIGKILL, (kind, number)
     assert written(dying.mend()) == 0, "nothing is left to mend"
 
 
@@ -83,7 +84,7 @@ def test_a_sync_that_was_killed_is_made_whole_by_the_next(
 def test_a_sync_that_was_killed_at_any_event_is_made_whole_by_the_next(dying: Doomed, kind: str) -> None:
     fallen = 0
     for number in count(1):
-        if dying.fall(kind, number, take_back=bool(number % 2)) == 0:
+        if dying.fall(kind, number, take_back=bool(number % 2), twice=number % 3 == 0) == 0:
             break
         fallen = number
     assert fallen > 4

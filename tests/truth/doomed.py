@@ -1,8 +1,8 @@
 """Syncs that kill themselves: `python -m tests.truth.doomed` takes orders on stdin and answers with exit codes.
 
 An order is one line of JSON: `settings`, `tables`, `projects`, and when to die: just before the `number`th event of a
-`kind`, which is a `request` to PostHog, a change to a `file` (below `place`, where home and warehouse are), or a
-`statement` to the warehouse. `signals` are what it gets there: SIGKILL, or what a person can send. A sync that lives
+`kind`, which is a `request` to PostHog, a change to a `file` (below `place`, else home), or a `statement` to the
+warehouse. `signals` are what it gets there: SIGKILL, else what a person can send. A sync that lives
 writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork of this process, which has
 imported everything already.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections import Counter
@@ -92,7 +93,8 @@ class Doom:
 
 def run(order: dict[str, Any]) -> None:
     """One sync, up to its event."""
-    doom = Doom(order["kind"], order["number"], order["place"], order["signals"])
+    place = order.get("place", order["settings"]["HOGSYNC_HOME"])
+    doom = Doom(order["kind"], order["number"], place, order.get("signals", [signal.SIGKILL]))
     stopping.listen()
     doom.watch()
     sync(load(order["settings"]), Selection(tables=tuple(order["tables"]), projects=tuple(order["projects"])))

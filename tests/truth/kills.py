@@ -88,13 +88,14 @@ class Doomed:
         signals: Sequence[signal.Signals] = KILL,
         *,
         take_back: bool = False,
+        twice: bool = False,
     ) -> int:
-        """Let a sync die, look at what it left, let a clean one mend it; the exit code of the first."""
+        """Let a sync die, and if need be a second one; look at what is left, mend it. The exit code of the first."""
         undo = self.prepare()
         before = books(self.scene.url)
         code = self.die(kind, number, signals)
         assert code in ({0, -signal.SIGKILL} if signals == KILL else {0, 130}), (kind, number, code)
-        self._look(before, code)
+        self._look(before, self.die(kind, number, signals) if twice else code)
         for edit in undo if take_back else ():  # PostHog has it as before when the next sync looks
             self.scene.posthog.edit(**edit)
         self.mend()
