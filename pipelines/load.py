@@ -61,8 +61,9 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         cause = _cause(failed)
         if isinstance(cause, KeyboardInterrupt):  # dlt wraps Ctrl-C like any failure of a step
             raise KeyboardInterrupt from failed
-        if isinstance(cause, OSError):  # databases have errors of their own: this is the working folder's disk
-            raise LoadFailed(f"The working folder {folder} cannot be written: {cause.strerror}") from failed
+        if isinstance(cause, OSError):  # a database has errors of its own
+            why = cause.strerror or cause
+            raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
         raise LoadFailed(message) from failed
 
