@@ -26,21 +26,24 @@ class Stored:
         self.tables = warehouse.columns()
         self._loaded = self._dlt_columns()
 
-    def _dlt_columns(self) -> Mapping[str, Any]:
-        """The columns that earlier loads made, with our words for their types; a user's own columns are not there."""
+    def _dlt_columns(self) -> Mapping[str, Mapping[str, str]]:
+        """The columns that earlier loads made, with our words for their types; a user's own columns are not there.
+
+        Of every schema that dlt stored, not of the latest: only clocks tell which that is, and one may be wrong.
+        """
         if "_dlt_version" not in self.tables:
             return {}
-        sql = (
-            f"select schema from {self.warehouse.name('_dlt_version')} where schema_name = {self.warehouse.mark} "
-            "order by inserted_at desc limit 1"
-        )
-        found = self.warehouse.rows(sql, [SCHEMA_NAME])
-        return dict(json.loads(found[0][0])["tables"]) if found else {}
+        sql = f"select schema from {self.warehouse.name('_dlt_version')} where schema_name = {self.warehouse.mark}"
+        made: dict[str, dict[str, str]] = {}
+        for (schema,) in self.warehouse.rows(sql, [SCHEMA_NAME]):
+            for name, table in json.loads(schema)["tables"].items():
+                columns = table.get("columns", {}).items()
+                made.setdefault(name, {}).update({n: c["data_type"] for n, c in columns if "data_type" in c})
+        return made
 
     def columns(self, table: str) -> Mapping[str, Any]:
         """The columns that earlier loads made, those too that somebody has dropped: dlt goes on to merge them."""
-        columns = self._loaded.get(table, {}).get("columns", {})
-        return {name: column["data_type"] for name, column in columns.items() if "data_type" in column}
+        return self._loaded.get(table, {})
 
     def empty(self, table: str) -> bool:
         """Whether the table holds no row at all, not even one that could not be compared."""

@@ -46,22 +46,25 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     from sources.posthog import changed
 
     _configure(dlt)
-    pipeline = dlt.pipeline(
-        PIPELINE,
-        destination=warehouse.destination(),
-        dataset_name=warehouse.dataset,
-        pipelines_dir=str(folder / "dlt"),
-    )
     logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
     try:
+        pipeline = dlt.pipeline(
+            PIPELINE,
+            destination=warehouse.destination(),
+            dataset_name=warehouse.dataset,
+            pipelines_dir=str(folder / "dlt"),
+        )
         pipeline.sync_destination()
         pipeline.extract(changed(reading), loader_file_format="parquet")
         pipeline.normalize()
         pipeline.load()
-    except (DltException, LoadClientJobException) as failed:
+    except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
         if isinstance(cause, KeyboardInterrupt):  # dlt wraps Ctrl-C like any failure of a step
             raise KeyboardInterrupt from failed
+        if isinstance(cause, OSError):  # a database has errors of its own
+            why = cause.strerror or cause
+            raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
         raise LoadFailed(message) from failed
 

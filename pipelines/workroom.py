@@ -18,19 +18,20 @@ def workroom(home: Path) -> Iterator[Path]:
     """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
     rooms = home / "runs"
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        rooms.mkdir(exist_ok=True, mode=0o700)
+        for folder in (home, rooms):  # each with its mode: that of a parent made on the way is the umask's
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(rooms)
         room = rooms / uuid4().hex
         room.mkdir(mode=0o700)
+        lock = FileLock(room / "lock")
+        lock.acquire()
     except OSError as error:
         message = f"HOGSYNC_HOME {home} cannot be written: {error.strerror or error}."
         raise UsageError(message) from error
-    lock = FileLock(room / "lock")
     try:
-        with lock:
-            yield room
+        yield room
     finally:
+        lock.release()
         shutil.rmtree(room, ignore_errors=True)
 
 

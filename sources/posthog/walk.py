@@ -122,7 +122,8 @@ class Walker:
         if endpoint.plan != "stream" or self.rules.full or known is None or known.watermark is None:
             return None
         due = self.rules.started - self.rules.full_every
-        if known.last_complete_at is None or known.last_complete_at <= due:
+        last = known.last_complete_at
+        if last is None or not due < last <= self.rules.started:  # the future is a clock that was wrong
             return None
         fanned_out = any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
         if self.changes[endpoint.table].doubtful(listing.stamps, revived=fanned_out):

@@ -335,6 +335,7 @@ def until(fact: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.fault("process.interrupted_reading")
 @pytest.mark.parametrize("kind", ["hang", "slow"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_a_sync_within_10_s_and_it_is_recorded(
@@ -368,6 +369,7 @@ def test_an_interrupted_sync_tells_its_recorded_id_in_json(sandbox: Callable[...
     assert stored("select run_id from posthog._hogsync_runs") == [(told["run_id"],)]
 
 
+@pytest.mark.fault("process.interrupted_early")
 @pytest.mark.parametrize("delay", [0.1, 0.2, 0.4, 0.8])
 def test_ctrl_c_is_no_traceback_before_anything_has_begun(posthog: Sandbox, delay: float) -> None:
     with started("sync", "cohorts", **at(posthog)) as process:
@@ -379,6 +381,7 @@ def test_ctrl_c_is_no_traceback_before_anything_has_begun(posthog: Sandbox, dela
     assert process.returncode in {130, -signal.SIGINT}
 
 
+@pytest.mark.fault("process.interrupted_early")
 def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
     with holding("hogsync.duckdb"):
@@ -408,6 +411,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.fault("process.interrupted_twice")
 @pytest.mark.parametrize(("grace", "signals"), [("1", 1), ("60", 2)])
 def test_what_does_not_listen_is_ended_after_its_grace_or_by_a_second_signal(
     grace: str, signals: int
@@ -637,6 +641,7 @@ def test_check_answers_on_the_command_line(posthog: Sandbox) -> None:
     assert json.loads(hogsync("check", "--json", **at(posthog)).out)
 
 
+@pytest.mark.fault("process.disk_full_output")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
 @pytest.mark.parametrize("words", [["tables"], ["sync", "cohort", "--json"]])
 def test_an_answer_that_cannot_be_written_is_a_sentence(posthog: Sandbox, words: list[str]) -> None:

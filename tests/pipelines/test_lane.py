@@ -116,6 +116,7 @@ def test_who_waits_says_for_whom_and_gets_the_lane_when_it_is_left(
     assert f"hogsync schedule, process {waiter.pid} on " in sentence()
 
 
+@pytest.mark.fault("process.holder_dies")
 def test_kill_9_of_the_holder_frees_the_lane(settings: Settings, hold: Hold) -> None:
     holder = hold()
     assert is_in(holder)
@@ -139,6 +140,7 @@ def test_one_process_cannot_be_in_the_lane_twice(settings: Settings) -> None:
         assert f"hogsync schedule, process {os.getpid()}" in sentence()
 
 
+@pytest.mark.fault("process.two_syncs")
 def test_many_at_once_go_one_after_the_other(settings: Settings, tmp_path: Path) -> None:
     program = """
 import sys, time
@@ -156,6 +158,7 @@ with lane(load(), 60, "hogsync sync"):
     assert [process.wait(60) for process in crowd] == [0] * 5
 
 
+@pytest.mark.fault("process.two_syncs")
 def test_another_home_makes_no_other_lane(settings: Settings, hold: Hold) -> None:
     assert is_in(hold(HOGSYNC_HOME="elsewhere"))
     with refused(), lane(settings, 0, "hogsync sync"):
@@ -176,6 +179,7 @@ def duckdb(monkeypatch: pytest.MonkeyPatch, path: str) -> Settings:
     return load()
 
 
+@pytest.mark.fault("process.symlinked")
 def test_a_symlink_to_the_file_leads_to_the_same_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
     Path("link.duckdb").symlink_to("data/a.duckdb")
@@ -190,6 +194,7 @@ def test_a_path_with_blanks_and_umlauts_has_a_lane(monkeypatch: pytest.MonkeyPat
         assert Path("große daten.duckdb.lock").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.fault("process.holder_dies")
 def test_a_lock_file_left_behind_needs_no_removal(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.duckdb.lock").write_bytes(b"hogsync sync, process 1 on elsewhere\x1b[2J\xff")
     with lane(duckdb(monkeypatch, "a.duckdb"), 0, "hogsync sync"):
@@ -297,6 +302,7 @@ def test_the_lane_neither_times_out_nor_keeps_vacuum_from_its_work(
             pytest.fail("two in one lane")
 
 
+@pytest.mark.fault("process.holder_dies")
 def test_a_server_that_died_frees_the_lane(
     monkeypatch: pytest.MonkeyPatch, postgres_url: str, postgres_server: Server
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_crontab_means_what_cron_means(written: str, zone: str, after: str, ex
     assert fires(written, zone, after, len(expected)) == expected
 
 
+@pytest.mark.fault("process.daylight_saving")
 @pytest.mark.parametrize(
     ("written", "after", "expected"),
     [  # summer time begins on 2026-03-29 at 02:00 and ends on 2026-10-25 at 03:00
@@ -115,6 +116,7 @@ def test_a_success_longer_ago_than_the_period_is_late(
     assert late(trigger, datetime.fromisoformat(last), datetime.fromisoformat(now)) is expected
 
 
+@pytest.mark.fault("process.clock_back")
 def test_a_clock_that_is_set_back_plans_anew() -> None:
     from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -350,6 +352,7 @@ def test_a_warehouse_out_of_reach_does_not_end_the_service(
 # -- nothing overlaps, nothing is dropped
 
 
+@pytest.mark.fault("process.service_and_hand")
 def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
     posthog: Sandbox, place: str, begin: Begin
 ) -> None:
@@ -366,6 +369,7 @@ def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
     assert "The clock says" not in service.said
 
 
+@pytest.mark.fault("process.service_and_hand")
 def test_groups_take_turns(posthog: Sandbox, begin: Begin, tmp_path: Path) -> None:
     (tmp_path / "hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
     slowly(posthog, 0.5)
@@ -379,6 +383,7 @@ def test_groups_take_turns(posthog: Sandbox, begin: Begin, tmp_path: Path) -> No
     assert all(before[1] <= after[0] for before, after in pairwise(times))
 
 
+@pytest.mark.fault("process.service_and_hand")
 def test_a_sync_by_hand_and_the_service_take_turns(posthog: Sandbox, place: str, begin: Begin) -> None:
     slowly(posthog, 0.5)
     service = begin(all=2)
@@ -433,6 +438,7 @@ def test_a_setting_that_was_spoilt_meanwhile_does_not_end_the_service(posthog: S
     assert service.stop() == 0
 
 
+@pytest.mark.fault("process.killed")
 def test_a_run_that_is_killed_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
     slowly(posthog, 1)
     service = begin(all=3)

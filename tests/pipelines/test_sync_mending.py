@@ -43,6 +43,7 @@ def settled(scene: Scene, *tables: str, **asked: Any) -> Scene:
 # -- torn and damaged
 
 
+@pytest.mark.fault("loads.unfinished")
 @pytest.mark.parametrize("torn", ["event_definitions", "event_definitions__tags", "people"])
 def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene, torn: str) -> None:
     settled(scene, "event_definitions", **HERE)

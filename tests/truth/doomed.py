@@ -1,10 +1,10 @@
 """Syncs that kill themselves: `python -m tests.truth.doomed` takes orders on stdin and answers with exit codes.
 
 An order is one line of JSON: `settings`, `tables`, `projects`, perhaps `asked` (flags of the selection) and `patience`,
-and when to die: just before the `number`th event of a `kind`, which is a `request` to PostHog, a change to a `file` of
-the run's folder, or a `statement` to the warehouse.
-A sync that lives writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork of this
-process, which has imported everything already.
+and when to die: just before the `number`th event of a `kind`, which is a `request` to PostHog, a change to a `file`
+(below `place`, else home), or a `statement` to the warehouse. `signals` are what it gets there: SIGKILL, else what a
+person can send. A sync that lives writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork
+of this process, which has imported everything already.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from adbc_driver_manager import dbapi
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
+from pipelines import stopping
+from pipelines.errors import HogsyncError
 from pipelines.settings import load
 from pipelines.sync import Selection, sync
 from sources.posthog.client import Client, Patience
 
 WRITING = os.O_WRONLY | os.O_RDWR
-FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
+FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
 OURS = ("execute", "rows", "batches", "matching", "upsert")
 THEIRS = ("execute_query", "begin_transaction", "commit_transaction")
 WATCHED: dict[type, tuple[str, tuple[str, ...]]] = {
@@ -38,6 +41,8 @@ WATCHED: dict[type, tuple[str, tuple[str, ...]]] = {
     Postgres: ("statement", OURS),
     DuckDbSqlClient: ("statement", THEIRS),
     Psycopg2SqlClient: ("statement", THEIRS),
+    dbapi.Cursor: ("statement", ("adbc_ingest",)),
+    dbapi.Connection: ("statement", ("commit",)),
     Client: ("request", ("_exchange",)),
 }
 
@@ -45,8 +50,8 @@ WATCHED: dict[type, tuple[str, tuple[str, ...]]] = {
 class Doom:
     """Counts the events of all threads; the fatal one is the last."""
 
-    def __init__(self, kind: str, number: int) -> None:
-        self.fatal = (kind, number)
+    def __init__(self, kind: str, number: int, place: str, signals: list[int]) -> None:
+        self.fatal, self.place, self.signals = (kind, number), place, signals
         self.met: Counter[str] = Counter()
         self.told: list[tuple[str, str]] = []
         self.lock = threading.RLock()
@@ -56,7 +61,8 @@ class Doom:
             self.met[kind] += 1
             self.told.append((kind, what))
             if self.fatal == (kind, self.met[kind]):
-                os.kill(os.getpid(), signal.SIGKILL)
+                for number in self.signals:
+                    os.kill(os.getpid(), number)
 
     def watch(self) -> None:
         """Be told of every event from now on."""
@@ -75,13 +81,21 @@ class Doom:
 
     def _audit(self, event: str, words: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(words[2], int) and words[2] & WRITING
-        if (event in FILES or writes) and "/runs/" in str(words[0]):
-            self.meet("file", f"{event} {words[0]}")
+        if event not in FILES and not writes:
+            return
+        path = str(words[0])
+        within = (
+            event in {"os.remove", "os.rmdir"} and words[-1] != -1
+        )  # of an open folder: a tree is removed
+        if within or path.startswith(self.place):
+            self.meet("file", f"{event} {path.removeprefix(self.place)}")
 
 
 def run(order: dict[str, Any]) -> None:
     """One sync, up to its event."""
-    doom = Doom(order["kind"], order["number"])
+    place = order.get("place", order["settings"]["HOGSYNC_HOME"])
+    doom = Doom(order["kind"], order["number"], place, order.get("signals", [signal.SIGKILL]))
+    stopping.listen()
     doom.watch()
     chosen = Selection(
         tables=tuple(order["tables"]), projects=tuple(order["projects"]), **order.get("asked", {})
@@ -100,6 +114,8 @@ def main() -> None:
             try:
                 run(json.loads(line))
                 code = 0
+            except HogsyncError as error:
+                code = error.exit_code
             finally:
                 sys.stderr.flush()
                 os._exit(code)

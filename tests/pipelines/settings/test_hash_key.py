@@ -54,6 +54,7 @@ def test_first_runs_at_the_same_time_agree_on_one_hash_key() -> None:
 
 
 @pytest.mark.fault("security.hash_key")
+@pytest.mark.fault("loads.hash_key_damaged")
 @pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31])
 def test_a_damaged_hash_key_is_told_and_not_replaced(content: str) -> None:
     home = load().home

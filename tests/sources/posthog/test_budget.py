@@ -220,6 +220,7 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     assert sum(int(run.communicate()[0]) for run in runs) == 1000
 
 
+@pytest.mark.fault("loads.budget_damaged")
 @pytest.mark.parametrize(
     "left", [b"not a database, but long enough to look at" * 99, b"SQLite format 3\0" + b"\1" * 999]
 )
@@ -237,6 +238,7 @@ def test_a_damaged_file_starts_afresh_with_a_word(
     again.close()
 
 
+@pytest.mark.fault("loads.budget_damaged")
 def test_a_file_of_another_layout_starts_afresh(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "budget") as db:
         db.execute("CREATE TABLE sent (something INTEGER)")
@@ -266,6 +268,7 @@ def test_a_file_damaged_in_mid_run_does_not_end_the_run(tmp_path: Path) -> None:
     budget.close()
 
 
+@pytest.mark.fault("process.clock_back")
 def test_a_clock_that_was_moved_back_does_not_hold_a_run_up(tmp_path: Path) -> None:
     file = tmp_path / "budget"
     budget = Budget(Rate(per_minute=2), ORIGIN, KEY, file)

@@ -1,0 +1,83 @@
+"""What hogsync has written about its own runs, and whether those tables agree with each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.truth.stored import session, types
+
+Line = tuple[Any, ...]
+STATUSES = {"ok", "partial", "failed", "refused", "interrupted"}
+READ = {
+    "_hogsync_meta": "key, value",
+    "_hogsync_runs": "run_id, started_at, finished_at, status, version",
+    "_hogsync_run_tables": "run_id, table_name, status",
+    "_hogsync_paths": "path, last_walk_at, last_complete_at, watermark, held",
+    "_hogsync_held": "path, row_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The bookkeeping tables of a dataset; empty where there is none yet."""
+
+    meta: dict[str, str]
+    runs: dict[str, Line]
+    run_tables: list[tuple[str, str, str]]
+    paths: dict[str, Line]
+    held: list[tuple[str, str]]
+
+    def positions(self) -> tuple[Any, ...]:
+        """All that a next run takes for known about the lists."""
+        return sorted(self.paths.items()), sorted(self.held)
+
+    def unsound(self) -> list[str]:
+        """What cannot be true of whole records, each as a sentence."""
+        return [*self._of_runs(), *self._of_paths()]
+
+    def _of_runs(self) -> Iterator[str]:
+        tables: dict[str, set[str]] = {run: set() for run in self.runs}
+        for run, table, status in self.run_tables:
+            if run not in tables or status not in {"loaded", "unchanged", "unavailable", "failed"}:
+                yield f"{table} is {status} in {run}, which is half a record"
+            tables.setdefault(run, set()).add(table)
+        whole = max((len(names) for names in tables.values()), default=0)
+        for run, (started, finished, status, version) in self.runs.items():
+            if status not in STATUSES or not version or not started or not finished or started > finished:
+                yield f"run {run} says {status} from {started} to {finished}"
+            if status == "ok" and len(tables[run]) < whole:
+                yield f"run {run} speaks of {sorted(tables[run])} alone"
+
+    def _of_paths(self) -> Iterator[str]:
+        starts = {started for started, *_ in self.runs.values()}
+        held = Counter(path for path, _ in self.held)
+        for path, (walked, complete, _, number) in self.paths.items():
+            if walked not in starts or (complete and complete not in starts):
+                yield f"{path} was walked at {walked}, completely at {complete}, in no recorded run"
+            if number != held.pop(path, 0):
+                yield f"{path} holds {number} rows, named are others"
+        for path in held:
+            yield f"{path} holds rows and has no position"
+        for key in {"schema_version", "origin", "hash_key"} - self.meta.keys() if self.runs else ():
+            yield f"_hogsync_meta lacks {key}"
+
+
+def books(url: str) -> Books:
+    """The bookkeeping tables as they stand; a key that is there twice is an error here already."""
+    file = url.removeprefix("duckdb:///")
+    if file != url and not Path(file).exists():
+        return Books({}, {}, [], {}, [])
+    there = types(url)
+    with session(url) as answer:
+        found = {
+            table: answer(f"select {names} from posthog.{table}") if table in there else []
+            for table, names in READ.items()
+        }
+    meta, runs, run_tables, paths, held = found.values()
+    keyed = [{row[0]: row[1:] for row in rows} for rows in (runs, paths)]
+    assert [len(one) for one in keyed] == [len(runs), len(paths)], "a run or a path is recorded twice"
+    return Books(dict(meta), keyed[0], list(run_tables), keyed[1], list(held))

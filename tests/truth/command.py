@@ -1,0 +1,71 @@
+"""The command line in a scene: a process of its own, with limits if need be, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.truth.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+HOGSYNC = Path(sys.executable).with_name("hogsync")
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A process that came to its end."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """The one sentence on stderr; there is no traceback beside it."""
+        assert "Traceback" not in self.out + self.err, self.err
+        lines = [line for line in self.err.splitlines() if not LOG_LINE.match(line)]
+        assert len(lines) == 1, self.err
+        assert lines[0].endswith((".", "!", "?")), self.err
+        return lines[0]
+
+
+def environment(scene: Scene, **variables: str | None) -> dict[str, str]:
+    """This process's, the scene's settings and these; None takes one away."""
+    given = {**os.environ, "PYTHONPATH": str(ROOT), **scene.settings(), **variables}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def command(*words: str, limits: dict[str, Any] | None = None) -> list[str]:
+    """A command line, confined if there are limits."""
+    plain = [str(HOGSYNC), *words]
+    return [sys.executable, "-m", "tests.truth.confined", json.dumps(limits), *plain] if limits else plain
+
+
+def hogsync(
+    scene: Scene, *words: str, limits: dict[str, Any] | None = None, **variables: str | None
+) -> Ended:
+    """Run a command to its end."""
+    done = subprocess.run(
+        command(*words, limits=limits),
+        env=environment(scene, **variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def started(scene: Scene, *words: str, **variables: str | None) -> subprocess.Popen[str]:
+    """Start a command."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command(*words), env=environment(scene, **variables), stdout=pipe, stderr=pipe, text=True
+    )

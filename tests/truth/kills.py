@@ -1,0 +1,153 @@
+"""Stories that are told while syncs die: what is read, what changes, and the warehouse after each death."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from pipelines.settings import load
+from pipelines.sync import Outcome, Selection, sync
+from sources.sandbox import Sandbox
+from tests.truth.books import Books, books
+from tests.truth.changes import PROJECT, Edit
+from tests.truth.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+Event = tuple[str, str]
+"""Its kind, and what happened."""
+KILL = (signal.SIGKILL,)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Tables, and the change to them that a dying sync is to load; None: all that they hold, into nothing."""
+
+    tables: tuple[str, ...]
+    change: Callable[[Sandbox], list[Edit]] | None
+
+
+class Doomed:
+    """Syncs in a scene that die at an event, and the clean ones that mend what they tore."""
+
+    def __init__(self, scene: Scene, story: Story, process: subprocess.Popen[str]) -> None:
+        self.scene, self.story, self.process = scene, story, process
+        self.told = scene.home.with_name("told")
+
+    def settings(self) -> dict[str, Any]:
+        """A first load finds no hash key either: it is made on the way."""
+        settings = self.scene.settings()
+        if self.story.change is None:
+            del settings["HOGSYNC_HASH_KEY"]
+        return settings
+
+    def die(self, kind: str, number: int, signals: Sequence[signal.Signals] = KILL) -> int:
+        """The exit code of a sync that gets these signals just before this event, 0 if it did not mind or had fewer."""
+        order = {
+            "settings": self.settings(),
+            "tables": self.story.tables,
+            "projects": [PROJECT],
+            "place": f"{self.scene.home.parent}/",
+            "told": str(self.told),
+            "kind": kind,
+            "number": number,
+            "signals": signals,
+        }
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def events(self) -> list[Event]:
+        """What happens in a sync that lives."""
+        self.prepare()
+        assert self.die("none", 0) == 0
+        return [(kind, what) for kind, what in json.loads(self.told.read_text())]
+
+    def prepare(self) -> list[Edit]:
+        """Something to load; gives the edits that take a change back."""
+        if self.story.change:
+            return self.story.change(self.scene.posthog)
+        empty(self.scene)
+        return []
+
+    def fall(
+        self,
+        kind: str,
+        number: int,
+        signals: Sequence[signal.Signals] = KILL,
+        *,
+        take_back: bool = False,
+        twice: bool = False,
+    ) -> int:
+        """Let a sync die, and if need be a second one; look at what is left, mend it. The exit code of the first."""
+        undo = self.prepare()
+        before = books(self.scene.url)
+        code = self.die(kind, number, signals)
+        assert code in ({0, -signal.SIGKILL} if signals == KILL else {0, 130}), (kind, number, code)
+        self._look(before, self.die(kind, number, signals) if twice else code)
+        for edit in undo if take_back else ():  # PostHog has it as before when the next sync looks
+            self.scene.posthog.edit(**edit)
+        self.mend()
+        return code
+
+    def _look(self, before: Books, code: int) -> None:
+        """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process had."""
+        found = books(self.scene.url)
+        assert found.unsound() == []
+        status = {found.runs[run][2] for run in found.runs.keys() - before.runs.keys()}
+        if found.positions() != before.positions() or status == {"ok"}:
+            self.learn()
+            wrong = self.scene.wrong()
+            assert not wrong, f"a run is recorded whose rows are not there: {wrong}"
+        if code >= 0:
+            assert status <= {"ok" if code == 0 else "interrupted"}
+
+    def mend(self) -> Outcome:
+        """One clean sync, after which warehouse and working folder are as if nothing had happened."""
+        selection = Selection(tables=self.story.tables, projects=(PROJECT,))
+        outcome = sync(load(self.settings()), selection)
+        assert outcome.exit_code == 0
+        self.learn()
+        wrong = self.scene.wrong()
+        assert not wrong, wrong
+        assert books(self.scene.url).unsound() == []
+        assert list((self.scene.home / "runs").iterdir()) == []
+        return outcome
+
+    def learn(self) -> None:
+        if self.story.change is None:
+            self.scene.known = {}
+        self.scene.learn(self.scene.truth(*self.story.tables, projects=(PROJECT,)))
+
+
+@contextmanager
+def doomed(scene: Scene, story: Story) -> Iterator[Doomed]:
+    """A process in which syncs die."""
+    command = [sys.executable, "-m", "tests.truth.doomed"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
+        yield Doomed(scene, story, process)
+
+
+def empty(scene: Scene) -> None:
+    """No warehouse and no working folder, as on the first day."""
+    shutil.rmtree(scene.home, ignore_errors=True)
+    if scene.url.startswith("duckdb:///"):
+        file = Path(scene.url.removeprefix("duckdb:///"))
+        for part in file.parent.glob(f"{file.name}*"):
+            part.unlink()
+        return
+    with closing(psycopg2.connect(scene.url)) as server, server.cursor() as cursor:
+        cursor.execute("drop schema if exists posthog, posthog_staging cascade")
+        server.commit()
