@@ -20,8 +20,8 @@ compressed (gzip, level 1, as every one of them asks for) before anything is tim
 a section says otherwise. A process is timed from its start to its end, imports included.
 
   hogsync sync           its defaults: 8 lists in flight; a fresh HOGSYNC_HOME, --json, event and property definitions
-  floor                  hogsync's client, pagers and shape, 8 lists in flight; insert from Arrow (DuckDB) or ADBC's ingest
-                         (Postgres); no dlt, no comparison, no bookkeeping
+  floor                  hogsync's client, pagers and shape, 8 lists in flight; `insert` from Arrow (DuckDB) or
+                         ADBC's ingest (Postgres); no dlt, no comparison, no bookkeeping
   dlt rest_api, default  the lists and limit=1000, nothing else: append, insert_values, child tables
   dlt rest_api, tuned    parquet, merge by upsert, primary key, max_table_nesting=0, parallelized, extract workers 8,
                          files of 25,000 rows, normalize workers 2, load workers 4
