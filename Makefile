@@ -114,7 +114,7 @@ test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 
 	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py
 
 .PHONY: bench
-bench: .venv/dev.stamp ## What a sync costs, beside import dlt
+bench: .venv/dev.stamp ## What a sync costs, beside what it could cost and what dlt's rest_api costs; takes an hour
 	$(BENCH)
 
 .PHONY: mutation

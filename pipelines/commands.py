@@ -76,11 +76,11 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     """Bring the warehouse up to date with PostHog."""
 
     def job() -> int:
-        from pipelines.sync import Selection
-
         display = sys.stderr.isatty() and not (quiet or as_json)
         level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
         settings = _ready(level, bare=display)
+        from pipelines.sync import Selection  # heavy, and a wrong setting is told without it
+
         selection = Selection(
             tables=_selected(settings, tables or [], group),
             projects=tuple(project or ()),
@@ -101,10 +101,11 @@ def check(as_json: AsJson = False) -> Job:
     """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
 
     def job() -> int:
+        settings = _ready(logging.WARNING, bare=True)
         from pipelines.check import check as checked
 
         marks = {True: "✓", False: "✗", None: "·"}
-        report = checked(_ready(logging.WARNING, bare=True))
+        report = checked(settings)
         if as_json:
             say_json(report.as_json())
         else:

@@ -14,6 +14,19 @@ from pathlib import Path
 from tests.bench.bench import Bench, Options
 from tests.bench.sections import SECTIONS
 
+SETTINGS = """
+All read the same pages over HTTP/1.1, kept alive, from a server of its own process that holds them encoded and
+compressed (gzip, level 1, as every one of them asks for) before anything is timed. Pages of 1000, no latency, unless
+a section says otherwise. A process is timed from its start to its end, imports included.
+
+  hogsync sync           its defaults: 8 lists in flight; a fresh HOGSYNC_HOME, --json, event and property definitions
+  floor                  hogsync's client, pagers and shape, 8 lists in flight; `insert` from Arrow (DuckDB) or
+                         ADBC's ingest (Postgres); no dlt, no comparison, no bookkeeping
+  dlt rest_api, default  the lists and limit=1000, nothing else: append, insert_values, child tables
+  dlt rest_api, tuned    parquet, merge by upsert, primary key, max_table_nesting=0, parallelized, extract workers 8,
+                         files of 25,000 rows, normalize workers 2, load workers 4
+  dlt alone              what hogsync wrote, as Arrow in memory: sync_destination, upsert, parquet, load workers 4
+"""
 PACKAGES = (
     "hogsync",
     "dlt",
@@ -40,6 +53,7 @@ def main() -> None:
         asked.error(f"there is no section {', '.join(sorted(strange))}")
     options = Options(words.rounds, words.rows, tuple(words.databases.split(",")))
     print(f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES))
+    print(SETTINGS)
     with tempfile.TemporaryDirectory(prefix="hogsync-bench-") as folder:
         bench = Bench(options, Path(folder))
         with bench.running:

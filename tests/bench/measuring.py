@@ -17,7 +17,11 @@ FOREIGN = ("HOGSYNC_", "POSTHOG_", "WAREHOUSE_URL", "DLT_", "EXTRACT__", "NORMAL
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process from start to end. `peak` is in bytes; began is on the clock that all processes share."""
+    """One process from start to end. `began` is on the clock that all processes share.
+
+    `peak` is in bytes, and never below the bench's own 30 MB, of which a child begins as a copy. `cpu` holds what the
+    process's own children used.
+    """
 
     began: float
     seconds: float

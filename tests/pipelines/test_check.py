@@ -27,7 +27,7 @@ from tests.postgres import PASSWORD, Server
 
 EVERY_SCOPE = sorted({endpoint.scope for endpoint in ENDPOINTS.values()})
 NO_WAIT = {"HOGSYNC_WAREHOUSE": {"wait": 0}}
-COHORTS = Selection(tables=("cohorts",))
+COHORTS = Selection(tables=("cohorts",), projects=(101,))
 ROLE_PASSWORD = "a mouse@forgets+50%/more?"
 
 
@@ -486,9 +486,10 @@ def test_a_role_with_just_these_grants_can_check_and_sync(
     )
     loader.grant(statements)
     assert checked(settings).exit_code == 0
-    first = sync(settings, Selection())
+    first = sync(settings, Selection(projects=(101,)))
     posthog.advance(2)
-    second = sync(settings, Selection(full=True, accept_deletes=True))
+    second = sync(settings, Selection(projects=(101,), full=True, accept_deletes=True))
+    assert {table.status for table in first.tables} == {"loaded"}, "every table was made and written"
     assert [first.exit_code, second.exit_code] == [0, 0]
     assert all(table.complete for table in second.tables)
     assert sum(table.counts.updated + table.counts.deleted for table in second.tables)

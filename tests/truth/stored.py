@@ -53,21 +53,25 @@ def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 def types(url: str, dataset: str = "posthog") -> dict[str, dict[str, str]]:
     """Each table's columns and their types, in Postgres' words."""
+    with session(url) as answer:
+        return _types(answer, dataset)
+
+
+def _types(answer: Ask, dataset: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     sql = "select table_name, column_name, data_type from information_schema.columns"
-    for table, column, type_ in ask(
-        url, f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
+    for table, column, type_ in answer(
+        f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
     ):
-        known = {"jsonb": "json"}.get(type_, type_)
+        known = "json" if type_ == "jsonb" else type_
         found.setdefault(table, {})[column] = SAME_TYPE.get(known, known)
     return found
 
 
 def tables(url: str, dataset: str) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
     """Every table with its children: the key and the whole row of each of its rows."""
-    made = types(url, dataset)
     with session(url) as answer:
-        for table, columns in made.items():
+        for table, columns in _types(answer, dataset).items():
             if not table.startswith("_") and "_deleted_at" in columns:
                 parent, _, child = table.partition("__")
                 key = KEYS[parent] + (("position",) if child else ())
