@@ -49,8 +49,8 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("run_id", "table_name"),
         _columns(
             "run_id text, table_name text, status text, paths bigint, paths_complete bigint, "
-            "paths_unavailable bigint, paths_failed bigint, requests bigint, pages bigint, rows_read bigint, "
-            "inserted bigint, updated bigint, deleted bigint, deletes_held bigint, complete bool, "
+            "paths_unavailable bigint, paths_failed bigint, requests bigint, pages bigint, pages_again bigint, "
+            "rows_read bigint, inserted bigint, updated bigint, deleted bigint, deletes_held bigint, complete bool, "
             "watermark timestamp, detail text"
         ),
     ),
@@ -184,6 +184,7 @@ def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
         "paths_failed": result.count("failed"),
         "requests": result.requests,
         "pages": result.pages,
+        "pages_again": result.pages_again,
         "rows_read": result.rows_read,
         "inserted": result.counts.inserted,
         "updated": result.counts.updated,

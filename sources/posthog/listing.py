@@ -139,6 +139,11 @@ class Listed:
         return sum(walk.pages for walk in self.walks)
 
     @property
+    def pages_again(self) -> int:
+        """Of these, pages of second looks."""
+        return sum(walk.pages for walk in self.walks[1:])
+
+    @property
     def rows(self) -> int:
         """Rows read over all walks."""
         return sum(walk.rows for walk in self.walks)

@@ -308,6 +308,7 @@ class Reading:
             mended = set().union(*map(self.client.mended_at, addresses))
             result.oddities = oddities(result.misfits, changes.shape.apart, changes.shape.beyond, mended)
             result.pages = sum(one.pages for one in result.listed)
+            result.pages_again = sum(one.pages_again for one in result.listed)
             result.rows_read += sum(one.rows for one in result.listed)
         for table in (ORGANIZATIONS.table, PROJECTS.table):
             self._note_unreachable(table)

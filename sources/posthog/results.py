@@ -21,6 +21,8 @@ class TableResult:
     counts: Counts = field(default_factory=Counts)
     requests: int = 0
     pages: int = 0
+    pages_again: int = 0
+    """Of these, pages of second looks."""
     rows_read: int = 0
     note: str = ""
     blocked: Literal["", "unavailable", "failed"] = ""

@@ -17,7 +17,7 @@ BOOKS = {
     "_hogsync_meta": "key value",
     "_hogsync_runs": "run_id started_at finished_at status trigger version error",
     "_hogsync_run_tables": "run_id table_name status paths paths_complete paths_unavailable paths_failed requests "
-    "pages rows_read inserted updated deleted deletes_held complete watermark detail",
+    "pages pages_again rows_read inserted updated deleted deletes_held complete watermark detail",
     "_hogsync_paths": "path table_name watermark open_floor last_walk_at last_complete_at fingerprint rows gap held",
 }
 STAMPS = {
@@ -108,7 +108,7 @@ def test_the_books_have_their_columns_and_agree_with_the_outcome(scene: Scene, p
         ) == [(run.started_at, run.finished_at, run.status, run.trigger, run.version, run.error)]
         assert run.started_at < run.finished_at
         stored = scene.ask(
-            "select table_name, status, requests, pages, rows_read, inserted, updated, deleted, deletes_held, "
+            "select table_name, status, requests, pages, pages_again, rows_read, inserted, updated, deleted, deletes_held, "
             f"complete, coalesce(detail, '') from posthog._hogsync_run_tables where run_id = '{run.run_id}' order by 1"
         )
         assert stored == sorted(
@@ -117,6 +117,7 @@ def test_the_books_have_their_columns_and_agree_with_the_outcome(scene: Scene, p
                 result.status,
                 result.requests,
                 result.pages,
+                result.pages_again,
                 result.rows_read,
                 result.counts.inserted,
                 result.counts.updated,
