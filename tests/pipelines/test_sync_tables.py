@@ -109,7 +109,8 @@ def test_the_books_have_their_columns_and_agree_with_the_outcome(scene: Scene, p
         assert run.started_at < run.finished_at
         stored = scene.ask(
             "select table_name, status, requests, pages, pages_again, rows_read, inserted, updated, deleted, "
-            f"deletes_held, complete, coalesce(detail, '') from posthog._hogsync_run_tables where run_id = '{run.run_id}' order by 1"
+            "deletes_held, complete, coalesce(detail, '') from posthog._hogsync_run_tables "
+            f"where run_id = '{run.run_id}' order by 1"
         )
         assert stored == sorted(
             (
