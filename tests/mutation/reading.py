@@ -87,7 +87,7 @@ READING_RULES = (
         LISTING,
         "self.counts[0] == self.counts[-1]",
         "True",
-        (f"{DEATHS}a_list_that_shrinks_or_grows_under_the_reader_is_read_again",),
+        (f"{DEATHS}rows_that_slip_by_in_a_first_sync_are_there_after_it",),
     ),
     Mutation(
         "a row without its key makes a walk incomplete",

@@ -131,6 +131,14 @@ def test_a_list_that_shrinks_or_grows_under_the_reader_is_read_again(events: Eve
     assert events.scene.wrong() == ""
 
 
+def test_rows_that_slip_by_in_a_first_sync_are_there_after_it(events: Events) -> None:
+    gone = events.names()[1:3]
+    outcome = events.sync(observers=at_page(2, lambda: events.delete(*gone)))
+    assert of(outcome, EVENTS).complete
+    assert {name for _, name in events.scene.rows(EVENTS)} >= set(events.names())
+    events.insert(*gone)
+
+
 @pytest.mark.fault("lists.many_gone")
 def test_many_deaths_at_once_are_held_until_a_second_run_agrees(stored_events: Events) -> None:
     stored_events.read()

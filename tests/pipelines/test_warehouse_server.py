@@ -16,7 +16,7 @@ from pipelines.settings import load
 from tests.pooler import pool
 from tests.postgres import Server
 from tests.truth.scene import Scene
-from tests.truth.served import EVENTS, HERE, analyst, change, meanwhile, right, until_waiting
+from tests.truth.served import EVENTS, HERE, analyst, change, meanwhile, new_field, right, until_waiting
 
 TRIGGER = f"""
 create function posthog.delay() returns trigger language plpgsql as $$ begin perform {{}}; return null; end $$;
@@ -167,8 +167,8 @@ def test_behind_a_pooler_in_transaction_mode_whole_syncs_are_right_and_the_lane_
         changed.url = direct.replace(f":{postgres_server.port}/", f":{pooler.port}/")
         change(changed, tags=["pooled"])
         right(changed)
-        change(changed, **{f"pooled_{next(_numbers)}": "a new column"})
-        right(changed)
+        with new_field(changed):
+            right(changed)
         assert pooler.transactions > 50
         place = load(changed.settings())
         with lane(place, 0, "hogsync schedule"), pytest.raises(WarehouseProblem, match="hogsync schedule"):

@@ -19,7 +19,7 @@ from tests.truth.scene import Scene
 
 HERE: dict[str, Any] = {"projects": (101,)}
 EVENTS = "event_definitions"
-PATIENCE = 30.0
+PATIENCE = 120.0
 _numbers = count(1)
 WAITS = "select count(*) from pg_locks where not granted and pid <> pg_backend_pid()"
 
@@ -45,9 +45,22 @@ def served(original: Scene, posthog: Sandbox, postgres_server: Server, tmp_path:
 
 def change(scene: Scene, **fields: Any) -> None:
     """Something to write in the next sync."""
+    _edit(scene, set=fields)
+
+
+@contextmanager
+def new_field(scene: Scene) -> Iterator[str]:
+    """A field, and so a column, that no row has had; gone after the block, which leaves other tests their tables."""
+    field = f"late_{next(_numbers)}"
+    _edit(scene, set={field: "new"})
+    yield field
+    _edit(scene, unset=[field])
+
+
+def _edit(scene: Scene, **change: Any) -> None:
     rows = scene.posthog.truth()["rows"][EVENTS]
     name = min(row["name"] for row in rows if row["_parents"] == {"project_id": 101})
-    scene.posthog.edit(EVENTS, where={"name": name}, parents={"project_id": 101}, set=fields)
+    scene.posthog.edit(EVENTS, where={"name": name}, parents={"project_id": 101}, **change)
 
 
 def right(scene: Scene) -> None:
