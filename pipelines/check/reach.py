@@ -14,6 +14,7 @@ from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.key import Key, current_key
 from sources.posthog.paging import PAGERS, one_by_one
+from sources.posthog.scopes import filled
 
 PARENTS_ASKED = 20
 """Below so many parents a table is asked for. A project takes a request per table, 7 today, so that even the
@@ -113,7 +114,7 @@ class Reach:
             yield path, endpoint.pages, {}
         else:
             for ids in self._rows(parent):
-                yield path.format_map(ids), endpoint.pages, ids
+                yield filled(path, ids), endpoint.pages, ids
 
     def _rows(self, parent: Endpoint) -> Iterator[Stamps]:
         """The parent rows that were met; a project that may not be looked at may still be read."""
@@ -137,8 +138,6 @@ class Reach:
                     break
         except (Unavailable, PageFailed) as refused:
             trouble = refused
-        except ValueError as odd:  # an id of PostHog's that leads elsewhere
-            trouble = PageFailed(f"{endpoint.table}: {odd}")
         return Answer(ids, rows if named else rows[:1], trouble)
 
 

@@ -16,9 +16,14 @@ def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[
     for path in endpoint.paths:
         if parent_of(path) is not parent:
             continue
-        filled = path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
+        address = filled(path, ids)
         stamps = {name: ids[name] for name in placeholders(path)}
-        stamps |= {n: v for n, v in query(filled).items() if n in endpoint.key and n not in stamps}
-        listing = Listing(endpoint, filled, stamps, endpoint.pages)
+        stamps |= {n: v for n, v in query(address).items() if n in endpoint.key and n not in stamps}
+        listing = Listing(endpoint, address, stamps, endpoint.pages)
         grouped.setdefault(tuple(stamps.items()), []).append(listing)
     return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]
+
+
+def filled(path: str, ids: Stamps) -> str:
+    """A path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
+    return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
