@@ -149,8 +149,8 @@ SHORT, LONG, EMPTY = range(0, ROWS, 7), (0, 20, 40), (0, 20, 20, 40, 60)
 
 @pytest.mark.fault("transport.short_page", "transport.long_page", "transport.empty_page")
 def test_pages_of_any_length_are_read_until_there_is_no_next(tmp_path: Path) -> None:
-    def lists(project: int, _table: str, _query: dict[str, str], n: int) -> Any:
-        starts = (SHORT, LONG, EMPTY)[project - 1]
+    def lists(project: int, _table: str, query: dict[str, str], _n: int) -> Any:
+        starts, n = (SHORT, LONG, EMPTY)[project - 1], int(query["offset"]) // SIZE
         ends = [*starts[1:], ROWS]
         rows = [event(project, number) for number in range(starts[n], ends[n])]
         return page(rows, f"?offset={(n + 1) * SIZE}" if ends[n] < ROWS else None, ROWS)
