@@ -27,7 +27,7 @@ SPREAD: dict[str, dict[str, tuple[float, ...]]] = {
     "definitions": {
         "request": (0.9,),
         "file": (0.3, 0.9),
-        "statement": (0.4, 0.55, 0.7, 0.85, 1.0),
+        "statement": (0.62, 0.67, 0.71, 0.75, 0.79, 1.0),
     },
     "deliveries": {"statement": (0.7,)},
 }
