@@ -19,8 +19,8 @@ All read the same pages over HTTP/1.1, kept alive, from a server of its own proc
 compressed (gzip, level 1, as every one of them asks for) before anything is timed. Pages of 1000, no latency, unless
 a section says otherwise. A process is timed from its start to its end, imports included.
 
-  hogsync sync           its defaults: 8 lists in flight; a fresh HOGSYNC_HOME, --json, event and property definitions
-  floor                  hogsync's client, pagers and shape, 8 lists in flight; `insert` from Arrow (DuckDB) or
+  hogsync sync           its defaults; a fresh HOGSYNC_HOME, --json, event and property definitions
+  floor                  hogsync's client, pagers and shape, as many in flight; `insert` from Arrow (DuckDB) or
                          ADBC's ingest (Postgres); no dlt, no comparison, no bookkeeping
   dlt rest_api, default  the lists and limit=1000, nothing else: append, insert_values, child tables
   dlt rest_api, tuned    parquet, merge by upsert, primary key, max_table_nesting=0, parallelized, extract workers 8,

@@ -35,12 +35,13 @@ class Shelf:
     prepared: set[tuple[str, int]] = field(default_factory=set)
     seen: Counter[str] = field(default_factory=Counter)
     first: float | None = None
+    last: float | None = None
     spelled: dict[bytes, str] = field(default_factory=dict)
 
     def answer(self, raw: bytes) -> bytes:
         """The answer to the target of a request line, which is counted."""
-        if self.first is None:
-            self.first = time.monotonic()
+        self.last = time.monotonic()
+        self.first = self.first or self.last
         name = self.spelled.get(raw)
         if name is None:
             name = self.spelled[raw] = asked(raw.decode())
@@ -66,12 +67,17 @@ class Shelf:
             self.shown = words.get("version", self.shown)
             self.latency = float(words.get("latency", self.latency))
             self.seen.clear()
-            self.first = None
+            self.first = self.last = None
         elif what == "targets":
             mark = f"limit={words['limit']}&"
             return [name for name in self.versions[self.shown] if mark in name]
         distinct = sum(name in self.versions[self.shown] for name in self.seen)
-        return {"requests": self.seen.total(), "distinct": distinct, "first": self.first}
+        return {
+            "requests": self.seen.total(),
+            "distinct": distinct,
+            "first": self.first,
+            "last": self.last,
+        }
 
 
 def plain(body: bytes, status: bytes = b"200 OK") -> bytes:

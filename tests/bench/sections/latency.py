@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from tests.bench.bench import Bench, Failed
+from tests.bench.bench import Bench, Contender, Failed
 from tests.bench.company import Company
-from tests.bench.serving import serving
-from tests.bench.table import held, ratio, seconds, show
+from tests.bench.measuring import Run
+from tests.bench.serving import Pages, serving
+from tests.bench.table import held, median, ratio, seconds, show
 
 LATENCY = 0.06
 LONG = Company(properties=20_000, events=0, kinds="one")
@@ -27,18 +28,37 @@ def latency(bench: Bench) -> None:
         except Failed as failed:
             print(f"\nReading ahead cannot be measured: {failed}")
             return
+        read: dict[str, list[float]] = {"one page after another": [], "reading ahead": []}
         runs = bench.rounds(
             {
                 "hogsync sync, first load, [lists] ahead = 1": partial(bench.anew, one),
                 "hogsync sync, first load, its default": partial(bench.anew, sync),
-                "hogsync sync, nothing changed, [lists] ahead = 1": partial(one, url),
-                "hogsync sync, nothing changed, its default": partial(sync, url),
+                "hogsync sync, nothing changed, [lists] ahead = 1": partial(
+                    _reading, pages, partial(one, url), read["one page after another"]
+                ),
+                "hogsync sync, nothing changed, its default": partial(
+                    _reading, pages, partial(sync, url), read["reading ahead"]
+                ),
             }
         )
     show(f"{LATENCY * 1000:.0f} ms per answer, one list of {LONG.rows:,} rows, pages of 100, DuckDB", runs)
     one_first, first, one_again, again = runs.values()
     ratio("first load: one page after another ÷ reading ahead", one_first, first, 4, at_least=True)
     ratio("nothing changed: one page after another ÷ reading ahead", one_again, again, 4, at_least=True)
+    between = {name: median(spans) for name, spans in read.items()}
+    told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in between.items())
+    print(f"  from the first request to the last, nothing changed: {told}")
+    turns, ahead = between.values()
+    held("the same, without start and end of the process", turns / ahead, 4, at_least=True)
+
+
+def _reading(pages: Pages, contend: Contender, spans: list[float]) -> Run:
+    """A contender; how long it read, as the server saw it, is noted."""
+    pages.show()
+    run = contend()
+    seen = pages.seen()
+    spans.append(seen["last"] - seen["first"])
+    return run
 
 
 def small_lists(bench: Bench) -> None:
