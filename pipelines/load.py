@@ -56,6 +56,7 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         )
         pipeline.sync_destination()
         pipeline.extract(changed(reading), loader_file_format="parquet")
+        reading.workspace.close()  # its memory is the warehouse's now
         pipeline.normalize()
         pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:

@@ -26,7 +26,7 @@ from pipelines.turns import Turn
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
-from sources.posthog.errors import KeyRefused, Misdirected, PostHogError
+from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules
 from sources.posthog.reading import Reading
@@ -162,6 +162,9 @@ class _Work:
         except (KeyRefused, Misdirected) as refused:
             self._record_or_not("refused", str(refused))
             raise _as_problem(refused) from refused
+        except NoRoom as full:
+            self._record_or_not("failed", str(full))
+            raise WarehouseProblem(str(full)) from full
         except PostHogError as failed:
             self._record_or_not("failed", str(failed))
             raise _Failed(str(failed)) from failed

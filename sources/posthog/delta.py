@@ -83,15 +83,38 @@ def _rows(changes: Changes) -> Iterator[pa.Table]:
 
 def _child_rows(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
     """Child rows that differ from the stored ones under every parent that is written, and the ends of others."""
+    if outline.empty:
+        yield from _first_children(changes, outline)
+        return
     _line_up(changes, outline)
     yield from _changed_children(changes, outline)
     yield from _ended_children(changes, outline)
 
 
+def _wanted(changes: Changes, outline: Outline) -> str:
+    """The query for the children that written parents shall have, a row for each item of their lists."""
+    key, split, name = changes.shape.key, quoted(outline.child), changes.name
+    return f"""
+        select *, {row_hash(changes.shape.items(outline.child))} as _row_hash from (
+            select {columns_of("s", key)}, c.deleted_at, unnest(s.{split}, recursive := true),
+                generate_subscripts(s.{split}, 1) - 1 as position
+            from {name("staged")} s join {name("changed")} c using (_sequence))
+        """
+
+
+def _first_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
+    return changes.workspace.batches(
+        f"""
+        select {_own(outline, "w")}, ?::timestamptz as _synced_at, w.deleted_at as _deleted_at, w._row_hash
+        from ({_wanted(changes, outline)}) w
+        """,
+        [changes.started],
+    )
+
+
 def _line_up(changes: Changes, outline: Outline) -> None:
     """Put side by side the written parents, the children they shall have and those they have."""
     run, key, name = changes.workspace.run, changes.key, changes.name
-    items, split = changes.shape.items(outline.child), quoted(outline.child)
     run(
         f"""
         create table {name("parents", outline.child)} as select {key}, deleted_at from {name("changed")}
@@ -99,14 +122,7 @@ def _line_up(changes: Changes, outline: Outline) -> None:
         """,
         [changes.started],
     )
-    run(
-        f"""
-        create table {name("wanted", outline.child)} as select *, {row_hash(items)} as _row_hash from (
-            select {columns_of("s", changes.shape.key)}, unnest(s.{split}, recursive := true),
-                generate_subscripts(s.{split}, 1) - 1 as position
-            from {name("staged")} s join {name("changed")} using (_sequence))
-        """
-    )
+    run(f"create table {name('wanted', outline.child)} as {_wanted(changes, outline)}")
     columns: dict[str, Type] = {**outline.columns, "_sound": "bool"}
     run(f"create table {name('existing', outline.child)} ({declared(columns)})")
     stored_before = (

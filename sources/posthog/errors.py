@@ -5,6 +5,7 @@ PostHogError
  ├─ Unavailable   402, 403, 404 with PostHog's own error body: not for this key, plan or server -> skip the list
  ├─ PageFailed    no usable page after all tries -> this list failed, the others go on
  ├─ Misdirected   a redirect, or what answers is not a PostHog -> stop the run, POSTHOG_HOST is wrong
+ ├─ NoRoom        what was read fits neither into memory nor onto the disk -> stop the run
  └─ Stopped       the run was told to stop while it waited or read
 """
 
@@ -44,3 +45,7 @@ class Misdirected(PostHogError):
 
 class Stopped(PostHogError):
     """The run is being stopped."""
+
+
+class NoRoom(PostHogError):
+    """The working data fits neither into its share of memory nor onto the disk."""

@@ -26,7 +26,7 @@ from sources.posthog.client import Client
 from sources.posthog.conclude import conclude, doubted
 from sources.posthog.delta import Delta, Outline, delta, outlines
 from sources.posthog.endpoint import Endpoint, Stamps, placeholders
-from sources.posthog.errors import KeyRefused, PostHogError, Stopped
+from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
@@ -173,6 +173,8 @@ class Reading:
             self.refusal = self.refusal or refusal
             self.client.stop()
             said = str(refusal)
+        except NoRoom:
+            raise
         except Stopped:
             said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
         except Exception as bug:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from sources.posthog.endpoint import Type
-from sources.posthog.errors import Stopped
+from sources.posthog.errors import NoRoom, Stopped
 
 SQL_TYPES: Mapping[Type, str] = {
     "bigint": "BIGINT",
@@ -29,7 +29,7 @@ BATCH = 20_000
 class Workspace:
     """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
 
-    def __init__(self, folder: Path, memory: str = "512MB") -> None:
+    def __init__(self, folder: Path, memory: str = "192MB") -> None:
         self._connection = duckdb.connect(":memory:")
         for name, value in {
             "memory_limit": memory,
@@ -76,6 +76,10 @@ class Workspace:
                 self._connection.register(name, data)
             try:
                 yield
+            except (duckdb.OutOfMemoryException, duckdb.IOException) as full:
+                raise NoRoom(
+                    f"hogsync's working data has no room: {str(full).splitlines()[0]}. Free space below HOGSYNC_HOME."
+                ) from full
             finally:
                 for name in tables:
                     self._connection.unregister(name)

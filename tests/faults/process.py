@@ -154,5 +154,10 @@ PROCESS = Kind(
             "hundreds of syncs with changes in one process",
             "memory, threads, handles, files and the warehouse's size stay flat",
         ),
+        Fault(
+            "process.spill",
+            "what was read fits neither into its share of memory nor onto the disk",
+            "exit 4, one sentence; nothing is written",
+        ),
     ),
 )

@@ -1,0 +1,29 @@
+"""The working DuckDB of a run: what does not fit into its share of memory goes onto the disk, or is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sources.posthog.errors import NoRoom
+from sources.posthog.workspace import Workspace
+
+MANY = "create table many as select i, repeat(i::varchar, 20) as text from range(2_000_000) numbers(i)"
+
+
+def test_what_does_not_fit_into_memory_goes_onto_the_disk(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, "64MB")
+    workspace.run(MANY)
+    assert workspace.rows("select count(*), max(i) from many") == [(2_000_000, 1_999_999)]
+    assert list((tmp_path / "spill").iterdir())
+    workspace.close()
+
+
+@pytest.mark.fault("process.spill")
+def test_no_room_on_the_disk_either_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "spill").write_text("no folder, so nothing can be put there")
+    workspace = Workspace(tmp_path, "64MB")
+    with pytest.raises(NoRoom, match="Free space below HOGSYNC_HOME"):
+        workspace.run(MANY)
+    workspace.close()
