@@ -109,6 +109,9 @@ class Warehouse(ABC):
         """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
         return True
 
+    def expect_inserts_only(self) -> None:  # noqa: B027  not every database has something to do then
+        """Take note that the load of this opening changes no stored row."""
+
     mark: ClassVar[str]
     """How a parameter is written."""
 

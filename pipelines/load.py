@@ -33,6 +33,8 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         columns = {**outline.columns, "_dlt_load_id": "text"}
         warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
         warehouse.index_key(outline.table, outline.key)
+    if all(outline.empty for outline in outlines):
+        warehouse.expect_inserts_only()
     if reading.written:
         _run_dlt(reading, warehouse, folder)
 
