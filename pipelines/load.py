@@ -7,11 +7,14 @@ then fails. So no package ever outlives its run; schema and state come back from
 from __future__ import annotations
 
 import logging
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from destinations.warehouse import Warehouse
 from pipelines.settings import keep_dlt_quiet
+from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
 
 PIPELINE = "hogsync"
@@ -37,6 +40,13 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         warehouse.expect_inserts_only()
     if reading.written:
         _run_dlt(reading, warehouse, folder)
+
+
+def prepare(reading: Reading) -> None:
+    """Import dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
+    if reading.people.empty[PEOPLE.table]:
+        keep_dlt_quiet()
+        threading.Thread(target=import_module, args=("dlt",), name="hogsync-dlt", daemon=True).start()
 
 
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:

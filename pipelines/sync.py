@@ -17,7 +17,7 @@ from pipelines import records, stopping
 from pipelines.connect import open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
-from pipelines.load import LoadFailed, load
+from pipelines.load import LoadFailed, load, prepare
 from pipelines.records import Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -156,6 +156,8 @@ class _Work:
 
     def _tried(self) -> Outcome:
         try:
+            if not self.selection.dry_run:
+                prepare(self.reading)
             self.reading.read()
             self._known_projects()
             return self._load()
