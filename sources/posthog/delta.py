@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Type
-from sources.posthog.workspace import columns_of, declared, present, quoted, row_hash
+from sources.posthog.workspace import BATCH, columns_of, declared, present, quoted, row_hash
 
 STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
 """The columns that every table ends with."""
@@ -66,7 +66,8 @@ def _rows(changes: Changes) -> Iterator[pa.Table]:
         """,
         [started],
     )
-    for keys in changes.workspace.batches(f"select {changes.key} from {changes.name('dying')}"):
+    dying = f"select {changes.key} from {changes.name('dying')}"
+    for keys in changes.workspace.batches(dying, size=BATCH):
         stored = changes.known.rows(changes.table, keys)
         if not stored.num_rows:  # rows that were never stored have children to end only
             continue
@@ -128,7 +129,7 @@ def _line_up(changes: Changes, outline: Outline) -> None:
     stored_before = (
         f"select {key} from {name('changed')} where met union all select {key} from {name('dying')}"
     )
-    for keys in changes.workspace.batches(stored_before):
+    for keys in changes.workspace.batches(stored_before, size=BATCH):
         stored = changes.known.rows(outline.table, keys)
         there = present(columns, stored.column_names, "t")
         run(

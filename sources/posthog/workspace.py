@@ -23,7 +23,9 @@ SQL_TYPES: Mapping[Type, str] = {
     "json": "VARCHAR",
 }
 BATCH = 20_000
-"""Rows in one Arrow batch on their way to dlt."""
+"""Keys that are asked for at once."""
+LOADED = 60_000
+"""Rows in one Arrow batch on their way to dlt, which looks at the schema of each."""
 
 
 class Workspace:
@@ -55,9 +57,9 @@ class Workspace:
         with self._offered(tables):
             return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
-    def batches(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[pa.Table]:
-        """The answer as Arrow tables of `BATCH` rows, read through a connection of its own."""
-        reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(BATCH)
+    def batches(self, sql: str, parameters: Sequence[Any] = (), *, size: int = LOADED) -> Iterator[pa.Table]:
+        """The answer as Arrow tables of `size` rows, read through a connection of its own."""
+        reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(size)
         return (pa.Table.from_batches([batch]) for batch in reader)
 
     def close(self) -> None:

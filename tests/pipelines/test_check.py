@@ -505,6 +505,9 @@ def test_each_grant_is_needed_and_check_says_how_to_give_it(
 ) -> None:
     place = settings(WAREHOUSE_URL=loader.url)
     loader.grant(READY_MADE)
+    if schema == "posthog_staging":  # a first load merges with nothing, so it does without
+        assert sync(place, COHORTS).exit_code == 0
+        loader.execute("delete from posthog.cohorts where id = (select min(id) from posthog.cohorts)")
     loader.execute(f'revoke {right} on schema {schema} from "{loader.name}"')
     with pytest.raises(WarehouseProblem):
         sync(place, COHORTS)

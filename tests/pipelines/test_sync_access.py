@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 import pytest
 
 from pipelines.errors import KeyProblem
+from sources.posthog.batch import Batch
+from sources.posthog.endpoint import Endpoint
 from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
 
@@ -167,8 +168,8 @@ def test_a_project_that_goes_in_mid_run_keeps_its_rows_and_costs_no_other_list(
     file_scene.learn(file_scene.truth(*tables))
     project = next(row for row in posthog.truth()["rows"]["projects"] if row["id"] == 102)
 
-    def vanish(endpoint: Any, rows: Sequence[Any]) -> None:
-        if endpoint.table == EVENTS and rows[0].values["project_id"] == 102:
+    def vanish(endpoint: Endpoint, batch: Batch) -> None:
+        if endpoint.table == EVENTS and 102 in batch.values("project_id"):
             posthog.edit("projects", where={"id": 102}, delete=True)
 
     outcome = file_scene.sync(*tables, lists=few, observers=(vanish,))
