@@ -201,7 +201,7 @@ class _Work:
         projects = self.reading.results.get("projects")
         if not self.selection.projects or not projects or not projects.complete:
             return
-        met = {key["id"] for key in self.reading.changes["projects"].keys(self._project_walks(projects))}
+        met = {key[-1] for key in self.reading.changes["projects"].keys(self._project_walks(projects))}
         unknown = [str(project) for project in self.selection.projects if project not in met]
         if unknown:
             there = ", ".join(map(str, sorted(met))) or "none"

@@ -10,6 +10,7 @@ A row of an unfinished load is not believed: the load may have stopped between t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,6 +75,7 @@ class Changes:
         self.key = ", ".join(map(quoted, shape.key))
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = self._taken = 0
+        self._lock = threading.Lock()
         self._waiting: list[pa.Table] = []
         tables = (self.table, *map(self.child_table, shape.child_columns))
         self.empty = {table: known.empty(table) for table in tables}
@@ -175,24 +177,25 @@ class Changes:
             return
         page = self.shape.table(batch)
         dead = batch.arrays.get("deleted", pa.nulls(len(batch), pa.bool_())).fill_null(fill_value=False)
-        with self.workspace.lock:
+        with self._lock:
             first, self._sequence = self._sequence + 1, self._sequence + len(batch)
             sequence = pa.array(range(first, first + len(batch)), pa.int64())
             walks = pa.repeat(pa.scalar(walk, pa.int64()), len(batch))
             for name, array in {"_sequence": sequence, "_dead": dead, "_walk": walks}.items():
                 page = page.append_column(name, array)
             self._waiting.append(page)
-            if self._sequence - self._taken >= TOGETHER:
-                self._take_in()
+            enough = self._sequence - self._taken >= TOGETHER
+        if enough:
+            self._take_in()
 
     def _take_in(self) -> None:
         """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
-        with self.workspace.lock:
-            if not self._waiting:
+        with self.workspace.lock:  # whoever asks about rows waits here for those that others are taking in
+            with self._lock:
+                waiting, self._waiting, self._taken = self._waiting, [], self._sequence
+            if not waiting:
                 return
-            pages = self._hashed(pa.concat_tables(self._waiting, promote_options="default"))
-            self._waiting.clear()
-            self._taken = self._sequence
+            pages = self._hashed(pa.concat_tables(waiting, promote_options="default"))
             run, key = self.workspace.run, self.shape.key
             run(
                 f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
@@ -230,12 +233,11 @@ class Changes:
         sql = f"select count(*) from (select distinct {self.key} from {self.name('seen')} where walk = ?)"
         return int(self.workspace.rows(sql, [walk])[0][0])
 
-    def keys(self, walks: Sequence[int]) -> list[dict[str, Any]]:
+    def keys(self, walks: Sequence[int]) -> set[tuple[Any, ...]]:
         """The different keys that these walks have read."""
         self._take_in()
-        sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk) order by all"
-        found: list[dict[str, Any]] = self.workspace.table(sql, [list(walks)]).to_pylist()
-        return found
+        sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk)"
+        return set(self.workspace.rows(sql, [list(walks)]))
 
     # -- concluding
 

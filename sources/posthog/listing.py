@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -88,6 +88,8 @@ class Walk:
     pages: int = 0
     rows: int = 0
     distinct: int = 0
+    keys: set[tuple[Any, ...]] | None = None
+    """The different keys of a short list; those of a long one are in the workspace only."""
     rejected: int = 0
     misfits: Counter[str] = field(default_factory=Counter)
     """How many values did not fit, by column."""

@@ -101,7 +101,8 @@ class Walker:
                     break
         except (Unavailable, PageFailed, Misdirected) as failure:
             walk.failure = failure
-        walk.distinct = len(keys) if walk.rows <= COUNTED_HERE else changes.distinct(walk.id)
+        walk.keys = keys if walk.rows <= COUNTED_HERE else None
+        walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
         return walk
 
     def _shaped(self, raws: Sequence[Any], listing: Listing, walk: Walk) -> Batch:
