@@ -117,8 +117,8 @@ KEEPING_RULES = (
     Mutation(
         "lone surrogates are replaced",
         ANSWER,
-        "return content if mended == text else",
-        "return content if True else",
+        "if whole == text:",
+        "if True:",
         ("sources/posthog/test_answer.py::test_strange_values_lose_nothing_else_of_their_page",),
     ),
     Mutation(

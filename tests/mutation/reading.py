@@ -15,15 +15,15 @@ READING_RULES = (
     Mutation(
         "only complete walks end rows",
         CONCLUDE,
-        "if believable and all(one.complete for one in listed):",
-        "if believable:",
+        "return told and all(one.complete for one in read.listed)",
+        "return told",
         (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
     ),
     Mutation(
         "a second look",
         CONCLUDE,
-        "if missing.num_rows and not one_moment",
-        "if False and not one_moment",
+        "if not one_moment and pages",
+        "if False and pages",
         (f"{DEATHS}a_row_missing_from_a_list_of_many_pages_is_looked_for_twice",),
     ),
     Mutation(
@@ -43,29 +43,36 @@ READING_RULES = (
     Mutation(
         "the fingerprint of the key",
         CONCLUDE,
-        "if known and known.fingerprint not in (None, walker.sees(scope.endpoint)):",
+        "if known and known.fingerprint not in (None, walker.sees(scope.listings[0])):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
     Mutation(
         "staff is part of the fingerprint",
         READING,
-        'self.walker.sights["users"] = " staff"',
+        'sights[endpoint.paths[0]] = " staff"',
         "pass",
         (f"{DEATHS}staff_that_is_staff_no_longer_ends_nobody",),
     ),
     Mutation(
         "what a row may have slipped into is held",
         CONCLUDE,
-        "if any(one.last.gap > 0 and _new_gap",
-        "if any(False and _new_gap",
+        "map(_new_gap, gaps)",
+        "map(_new_gap, [])",
         (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
+    ),
+    Mutation(
+        "what may have changed places with a hidden row is held",
+        CONCLUDE,
+        "if newcomers or any(",
+        "if any(",
+        ("pipelines/test_sync_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",),
     ),
     Mutation(
         "organizations and projects are never ended",
         CONCLUDE,
-        "believable = scope.endpoint.mortal and ",
-        "believable = ",
+        "told = read.scope.endpoint.mortal and ",
+        "told = ",
         (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
     ),
     Mutation(
@@ -78,7 +85,7 @@ READING_RULES = (
     Mutation(
         "another key's gap explains nothing",
         WALK,
-        "known is not None and known.fingerprint == self.sees(listed.listing.endpoint)",
+        "known is not None and known.fingerprint == self.sees(listed.listing)",
         "known is not None",
         (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
     ),
@@ -99,11 +106,11 @@ READING_RULES = (
     Mutation(
         "a key that nobody may believe is rejected",
         "sources/posthog/shape.py",
-        "if None in row.key:",
+        "if any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key):",
         "if False:",
         (
             f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",
-            "sources/posthog/test_shape.py::test_a_missing_part_of_the_key_is_named",
+            "sources/posthog/test_shape.py::test_what_has_no_key_or_is_no_row_is_left_out_and_counted",
         ),
     ),
     Mutation(
@@ -157,9 +164,9 @@ READING_RULES = (
     ),
     Mutation(
         "PostHog's own word for deleted counts",
-        "sources/posthog/shape.py",
-        'self.values.get("deleted") is True',
-        "False",
+        CHANGES,
+        'batch.arrays.get("deleted", ',
+        'batch.arrays.get("", ',
         (f"{STREAMS}a_long_list_of_comments_stops_early_until_a_full_walk_is_due",),
     ),
     Mutation(
@@ -172,14 +179,14 @@ READING_RULES = (
     Mutation(
         "of a next link only the query is used",
         PAGERS,
-        'offset = _next_offset(body["next"], path, offset, empty)',
-        'offset, path = _next_offset(body["next"], path, offset, empty), body["next"]',
+        'offset = _next_offset(body["next"], path, offset)',
+        'offset, path = _next_offset(body["next"], path, offset), body["next"]',
         (f"{FAULTS}a_next_link_to_another_host_is_used_for_its_query_only",),
     ),
     Mutation(
         "a next link that leads back ends its list",
         PAGERS,
-        "or int(found) <= offset ",
+        " or int(found) <= offset",
         "",
         (f"{PAGING}a_next_that_leads_back_or_nowhere_fails_the_list",),
     ),
@@ -193,8 +200,8 @@ READING_RULES = (
     Mutation(
         "a capped count is no count",
         PAGERS,
-        'body.get("count_is_capped") or ',
-        "",
+        'None if body.get("count_is_capped") else counted',
+        "counted",
         (f"{PAGING}a_capped_count_is_no_count",),
     ),
 )
