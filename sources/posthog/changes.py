@@ -145,9 +145,13 @@ class Changes:
 
     def suppose_above(self, below: Below) -> None:
         """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash."""
-        absent = below.changes.shape.endpoint.absent.items()
-        hangs = "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in below.columns)
-        self._suppose(f"(from {below.changes.name('known')} where not sound{hangs})", below.columns)
+        hanging = below.changes.hanging(below.columns)
+        self._suppose(f"(from {below.changes.name('known')} where not sound{hanging})", below.columns)
+
+    def hanging(self, columns: Sequence[str]) -> str:
+        """That a row has the parent whose key these columns hold: not all rows of a table have."""
+        absent = self.shape.endpoint.absent.items()
+        return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
 
     def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
         pairs = list(zip(columns, self.shape.key, strict=True))
@@ -311,7 +315,8 @@ class Changes:
         gone = self.workspace.table(
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("known")} k
-            semi join {parent.name("dying")} d on {link} where k.deleted_at is null or not k.sound
+            semi join {parent.name("dying")} d on {link}
+            where (k.deleted_at is null or not k.sound) {self.hanging(columns)}
             """
         )
         self.end(gone)
