@@ -3,7 +3,7 @@
 from tests.mutation.mutation import Mutation
 
 CLIENT, ANSWER = "sources/posthog/client.py", "sources/posthog/answer.py"
-PRIVACY, VALUES = "sources/posthog/privacy.py", "sources/posthog/values.py"
+SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py", "sources/posthog/values.py"
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
@@ -91,8 +91,45 @@ KEEPING_RULES = (
         (f"{SHAPES}of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go",),
     ),
     Mutation(
+        "addresses in undeclared fields are hashed",
+        SHAPE,
+        'Field(name=column), "keep", self.policy.of_unknown()',
+        'Field(name=column), "keep", "keep"',
+        (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
+    ),
+    Mutation(
+        "addresses in undeclared fields without a column are hashed",
+        SHAPE,
+        'Field(name=BEYOND), "keep", self.policy.of_unknown()',
+        'Field(name=BEYOND), "keep", "keep"',
+        (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
+    ),
+    Mutation(
+        "undeclared fields get so many columns at most",
+        SHAPE,
+        "or len(own) < self.new_columns",
+        "or True",
+        (f"{SHAPES}beyond_so_many_new_columns_undeclared_fields_share_one",),
+    ),
+    Mutation(
+        "values that do not fit are counted",
+        SHAPE,
+        "batch.misfits[column] += kept",
+        "pass",
+        (f"{SHAPES}one_odd_value_leaves_the_others_of_its_column_as_they_are",),
+    ),
+    Mutation(
+        "values that do not fit are told",
+        "sources/posthog/walk.py",
+        "walk.misfits.update(batch.misfits)",
+        "pass",
+        (
+            "pipelines/test_sync_values.py::test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told",
+        ),
+    ),
+    Mutation(
         "recipients are hashed",
-        "sources/posthog/shape.py",
+        SHAPE,
         'self.policy.mode(self.endpoint.table, declared.name, "recipient")',
         '"keep"',
         (
@@ -214,5 +251,14 @@ KEEPING_RULES = (
         "read_only=True",
         "read_only=False",
         ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_one_sentence",),
+    ),
+    Mutation(
+        "rows are appended to empty tables only",
+        "sources/posthog/resource.py",
+        '"append" if outline.empty else',
+        '"append" if True else',
+        (
+            "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
+        ),
     ),
 )
