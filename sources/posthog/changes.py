@@ -336,7 +336,11 @@ class Changes:
     # -- after reading
 
     def settle(self) -> Counts:
-        """Fix which rows are written; call once, after the last `add` and `end`."""
+        """Fix which rows are written; call once, after the last `add` and `end`.
+
+        No row that was seen is dying: a scope's rows are ended after the last walk over its lists, no other scope has
+        rows of their keys, and lists below a row are only read if that was seen.
+        """
         self._take_in()
         key = self.shape.key
         self.workspace.run(
@@ -353,9 +357,8 @@ class Changes:
             """,
             [self.started],
         )
-        seen = f"select 1 from {self.name('seen')} s where {equal('s', 'd', key)}"
-        dead = "d.deleted_at is not null and d.sound"  # ended before, and only here for the rows below it
-        self.workspace.run(f"delete from {self.name('dying')} d where {dead} or exists ({seen})")
+        dead = "deleted_at is not null and sound"  # ended before, and only here for the rows below it
+        self.workspace.run(f"delete from {self.name('dying')} where {dead}")
         return self._counts()
 
     def _counts(self) -> Counts:
