@@ -261,4 +261,20 @@ KEEPING_RULES = (
             "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
         ),
     ),
+    Mutation(
+        "no row can be there twice: before the load",
+        "pipelines/load.py",
+        "warehouse.index_key(outline.table, outline.key)",
+        "pass",
+        (f"{LOCKS}a_table_takes_no_row_twice_from_before_its_first_load_on",),
+    ),
+    Mutation(
+        "rows that lost their key make place",
+        "destinations/warehouse.py",
+        'self.execute(f"delete from {self.name(table)}")',
+        "pass",
+        (
+            "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
+        ),
+    ),
 )
