@@ -66,7 +66,9 @@ READING_RULES = (
         CONCLUDE,
         "if newcomers or any(",
         "if any(",
-        ("pipelines/test_sync_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",),
+        (
+            "pipelines/test_sync_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",
+        ),
     ),
     Mutation(
         "organizations and projects are never ended",
@@ -223,7 +225,9 @@ READING_RULES = (
         READING,
         'sights.setdefault(path, " alone")',
         "pass",
-        ("pipelines/test_sync_access.py::test_members_that_an_organization_hides_from_its_members_do_not_die",),
+        (
+            "pipelines/test_sync_access.py::test_members_that_an_organization_hides_from_its_members_do_not_die",
+        ),
     ),
     Mutation(
         "a list that counts more must name a next page",
