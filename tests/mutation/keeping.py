@@ -145,6 +145,13 @@ KEEPING_RULES = (
         (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
     ),
     Mutation(
+        "NUL is looked for in whole columns",
+        VALUES,
+        'elif type_ == "text" and pc.any(',
+        "elif False and pc.any(",
+        (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
+    ),
+    Mutation(
         "NUL is stripped inside JSON",
         PRIVACY,
         'plain = text.replace("\\0", "")',
@@ -164,6 +171,13 @@ KEEPING_RULES = (
         "-(2**63) <= value < 2**63",
         "True",
         (f"{SHAPES}a_value_that_does_not_fit_is_kept_as_text_beside_its_column",),
+    ),
+    Mutation(
+        "what a poorer source does not send of a person stays",
+        "sources/posthog/reading.py",
+        "self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])",
+        "pass",
+        ("pipelines/test_sync_mending.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
     ),
     Mutation(
         "a dataset belongs to one PostHog",

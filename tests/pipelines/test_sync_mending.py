@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,7 +13,9 @@ import pytest
 
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
+from tests.pipelines.little_posthog import little_posthog, page, synced
 from tests.truth.scene import Scene, of, written
+from tests.truth.stored import stored
 
 DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}
@@ -217,6 +220,19 @@ def test_a_person_met_in_a_poorer_shape_keeps_what_is_known(file_scene: Scene, p
     assert after == before
     assert written(file_scene.sync(**keep)) == 0
     posthog.edit("cohorts", where={"id": cohort}, unset=["glanced_at_by"])
+
+
+def test_what_a_poorer_source_does_not_send_of_a_person_stays(tmp_path: Path) -> None:
+    somebody = {**USER, "last_name": "Dubois", "role_at_organization": "sales"}
+
+    def lists(_project: int, _table: str, _query: dict[str, str], n: int) -> Any:
+        return page([{"id": 1, "created_by": USER if n else somebody}])
+
+    with little_posthog(1, lists) as server:
+        synced(server, tmp_path, "cohorts")
+        assert written(synced(server, tmp_path, "cohorts")) == 0
+    (person,) = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")["people"].values()
+    assert (person["last_name"], person["role_at_organization"]) == ("Dubois", "sales")
 
 
 @pytest.mark.fault("values.names_fall_together")
