@@ -273,4 +273,11 @@ READING_RULES = (
             "sources/posthog/test_people.py::test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met",
         ),
     ),
+    Mutation(
+        "users know more of people than other lists",
+        WALK,
+        "self.people.meet(batch.people, endpoint.people_rank)",
+        "self.people.meet(batch.people, 0)",
+        (f"{MENDING}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
+    ),
 )
