@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.batch import Batch
 from sources.sandbox import Sandbox
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
@@ -19,11 +18,11 @@ def after_page(table: str, number: int, do: Callable[[list[Any]], None]) -> Sequ
     """An observer that acts once, when so many pages of a table have been read; it is told that page's ids."""
     pages: list[int] = []
 
-    def observe(endpoint: Any, page: Batch) -> None:
+    def observe(endpoint: Any, rows: Sequence[Any]) -> None:
         if endpoint.table == table:
             pages.append(1)
             if len(pages) == number:
-                do(page.values("id"))
+                do([row.values["id"] for row in rows])
 
     return (observe,)
 
