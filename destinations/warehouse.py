@@ -80,13 +80,16 @@ class Warehouse(ABC):
     ) -> None:
         """Give a table every one of these columns; `existing` are those that it has, none if there is no table.
 
-        `primary` declares the key as well, for tables that are written by `upsert` and not by dlt.
+        `primary` declares the key as well, for tables that are written by `upsert` and not by dlt. Where somebody has
+        dropped a column of the key, nobody can tell any more which rows these are: they make place for those to come.
         """
         spelled = {name: self.types[type_] for name, type_ in columns.items()}
         if not existing:
             body = [f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items()]
             body += [f"primary key ({', '.join(map(quoted, key))})"] * primary
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
+        elif not existing.keys() >= set(key):
+            self.execute(f"delete from {self.name(table)}")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
                 self.redefine(

@@ -147,9 +147,13 @@ class Changes:
 
     def suppose_above(self, below: Below) -> None:
         """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash."""
-        absent = below.changes.shape.endpoint.absent.items()
-        hangs = "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in below.columns)
-        self._suppose(f"(from {below.changes.name('known')} where not sound{hangs})", below.columns)
+        hanging = below.changes.hanging(below.columns)
+        self._suppose(f"(from {below.changes.name('known')} where not sound{hanging})", below.columns)
+
+    def hanging(self, columns: Sequence[str]) -> str:
+        """That a row has the parent whose key these columns hold: not all rows of a table have."""
+        absent = self.shape.endpoint.absent.items()
+        return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
 
     def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
         pairs = list(zip(columns, self.shape.key, strict=True))
@@ -313,7 +317,8 @@ class Changes:
         gone = self.workspace.table(
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("known")} k
-            semi join {parent.name("dying")} d on {link} where k.deleted_at is null or not k.sound
+            semi join {parent.name("dying")} d on {link}
+            where (k.deleted_at is null or not k.sound) {self.hanging(columns)}
             """
         )
         self.end(gone)
@@ -333,7 +338,11 @@ class Changes:
     # -- after reading
 
     def settle(self) -> Counts:
-        """Fix which rows are written; call once, after the last `add` and `end`."""
+        """Fix which rows are written; call once, after the last `add` and `end`.
+
+        No row that was seen is dying: a scope's rows are ended after the last walk over its lists, no other scope has
+        rows of their keys, and lists below a row are only read if that was seen.
+        """
         self._take_in()
         key = self.shape.key
         self.workspace.run(
@@ -350,9 +359,8 @@ class Changes:
             """,
             [self.started],
         )
-        seen = f"select 1 from {self.name('seen')} s where {equal('s', 'd', key)}"
-        dead = "d.deleted_at is not null and d.sound"  # ended before, and only here for the rows below it
-        self.workspace.run(f"delete from {self.name('dying')} d where {dead} or exists ({seen})")
+        dead = "deleted_at is not null and sound"  # ended before, and only here for the rows below it
+        self.workspace.run(f"delete from {self.name('dying')} where {dead}")
         return self._counts()
 
     def _counts(self) -> Counts:

@@ -3,7 +3,7 @@
 from tests.mutation.mutation import Mutation
 
 CLIENT, ANSWER = "sources/posthog/client.py", "sources/posthog/answer.py"
-PRIVACY, VALUES = "sources/posthog/privacy.py", "sources/posthog/values.py"
+SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py", "sources/posthog/values.py"
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
@@ -91,8 +91,45 @@ KEEPING_RULES = (
         (f"{SHAPES}of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go",),
     ),
     Mutation(
+        "addresses in undeclared fields are hashed",
+        SHAPE,
+        'Field(name=column), "keep", self.policy.of_unknown()',
+        'Field(name=column), "keep", "keep"',
+        (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
+    ),
+    Mutation(
+        "addresses in undeclared fields without a column are hashed",
+        SHAPE,
+        'Field(name=BEYOND), "keep", self.policy.of_unknown()',
+        'Field(name=BEYOND), "keep", "keep"',
+        (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
+    ),
+    Mutation(
+        "undeclared fields get so many columns at most",
+        SHAPE,
+        "or len(own) < self.new_columns",
+        "or True",
+        (f"{SHAPES}beyond_so_many_new_columns_undeclared_fields_share_one",),
+    ),
+    Mutation(
+        "values that do not fit are counted",
+        SHAPE,
+        "batch.misfits[column] += kept",
+        "pass",
+        (f"{SHAPES}one_odd_value_leaves_the_others_of_its_column_as_they_are",),
+    ),
+    Mutation(
+        "values that do not fit are told",
+        "sources/posthog/walk.py",
+        "walk.misfits.update(batch.misfits)",
+        "pass",
+        (
+            "pipelines/test_sync_values.py::test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told",
+        ),
+    ),
+    Mutation(
         "recipients are hashed",
-        "sources/posthog/shape.py",
+        SHAPE,
         'self.policy.mode(self.endpoint.table, declared.name, "recipient")',
         '"keep"',
         (
@@ -108,6 +145,13 @@ KEEPING_RULES = (
         (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
     ),
     Mutation(
+        "NUL is looked for in whole columns",
+        VALUES,
+        'elif type_ == "text" and pc.any(',
+        "elif False and pc.any(",
+        (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
+    ),
+    Mutation(
         "NUL is stripped inside JSON",
         PRIVACY,
         'plain = text.replace("\\0", "")',
@@ -117,8 +161,8 @@ KEEPING_RULES = (
     Mutation(
         "lone surrogates are replaced",
         ANSWER,
-        "return content if mended == text else",
-        "return content if True else",
+        "if whole == text:",
+        "if True:",
         ("sources/posthog/test_answer.py::test_strange_values_lose_nothing_else_of_their_page",),
     ),
     Mutation(
@@ -127,6 +171,13 @@ KEEPING_RULES = (
         "-(2**63) <= value < 2**63",
         "True",
         (f"{SHAPES}a_value_that_does_not_fit_is_kept_as_text_beside_its_column",),
+    ),
+    Mutation(
+        "what a poorer source does not send of a person stays",
+        "sources/posthog/reading.py",
+        "self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])",
+        "pass",
+        ("pipelines/test_sync_mending.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
     ),
     Mutation(
         "a dataset belongs to one PostHog",
@@ -214,5 +265,30 @@ KEEPING_RULES = (
         "read_only=True",
         "read_only=False",
         ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_one_sentence",),
+    ),
+    Mutation(
+        "rows are appended to empty tables only",
+        "sources/posthog/resource.py",
+        '"append" if outline.empty else',
+        '"append" if True else',
+        (
+            "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
+        ),
+    ),
+    Mutation(
+        "no row can be there twice: before the load",
+        "pipelines/load.py",
+        "warehouse.index_key(outline.table, outline.key)",
+        "pass",
+        (f"{LOCKS}a_table_takes_no_row_twice_from_before_its_first_load_on",),
+    ),
+    Mutation(
+        "rows that lost their key make place",
+        "destinations/warehouse.py",
+        'self.execute(f"delete from {self.name(table)}")',
+        "pass",
+        (
+            "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
+        ),
     ),
 )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.sync import Outcome
 from sources.sandbox import Sandbox
+from tests.pipelines.little_posthog import little_posthog, page, synced
+from tests.sources.posthog.wire_server import http
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
+from tests.truth.stored import stored
 
 EVENTS, PROJECT = "event_definitions", 101
 SMALL_PAGES = {"page_size": 20, "ahead": 1}  # what is asked for ahead does not see what an observer does
@@ -328,3 +332,24 @@ def test_a_subscription_that_vanished_takes_its_deliveries_along(scene: Scene, p
     assert died
     assert of(outcome, table).counts.deleted == len(died)
     assert all(key[1] == ident for key in died)
+
+
+def test_a_group_type_that_goes_ends_no_property_that_belongs_to_none(tmp_path: Path) -> None:
+    """PostHog has no group type -1; a row without one is stored as if it had."""
+    gone = False
+
+    def lists(_project: int, table: str, query: dict[str, str], _n: int) -> Any:
+        if table == "groups_types":
+            return [{"group_type_index": index} for index in ((0,) if gone else (0, -1))]
+        rows = [{"name": "$browser"}] if query["type"] == "event" else []
+        return http(400, b"not now") if gone and rows else page(rows)
+
+    with little_posthog(1, lists) as server:
+        synced(server, tmp_path, "property_definitions")
+        gone = True
+        synced(server, tmp_path, "property_definitions")
+    found = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")
+    assert {key: row["dead"] for key, row in found["group_types"].items()} == {(1, 0): False, (1, -1): True}
+    assert {key: row["dead"] for key, row in found["property_definitions"].items()} == {
+        (1, "event", -1, "$browser"): False
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,7 +13,9 @@ import pytest
 
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
+from tests.pipelines.little_posthog import little_posthog, page, synced
 from tests.truth.scene import Scene, of, written
+from tests.truth.stored import stored
 
 DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}
@@ -64,6 +67,7 @@ def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: S
         "drop table posthog.subscription_deliveries",
         "drop table posthog.subscription_deliveries__recipients",
         "alter table posthog.subscription_deliveries drop column status",
+        "alter table posthog.subscription_deliveries drop column id; alter table {recipients} drop column position",
         "delete from posthog.subscription_deliveries",
     ],
 )
@@ -71,7 +75,7 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
     settled(scene, DELIVERIES, **HERE)
     if scene.url.startswith("postgres"):
         run(scene.url, "alter table posthog.subscription_deliveries add column noted_by_hand varchar")
-    run(scene.url, damage)
+    run(scene.url, damage.format(recipients="posthog.subscription_deliveries__recipients"))
     assert scene.sync(DELIVERIES, full="delete" in damage, **HERE).exit_code == 0
     wrong = scene.wrong().replace("noted_by_hand", "")
     assert wrong == ""
@@ -200,22 +204,29 @@ def test_an_odd_id_is_kept_as_text_and_costs_no_other_row(
 
 
 def test_a_person_met_in_a_poorer_shape_keeps_what_is_known(file_scene: Scene, posthog: Sandbox) -> None:
-    keep: dict[str, Any] = {"privacy": {"person": "hash"}}
-    file_scene.sync(**keep)
-    before = file_scene.ask("select * exclude (_synced_at, _dlt_load_id) from posthog.people where id = 4")
-    cohort = posthog.truth()["rows"]["cohorts"][0]["id"]
-    posthog.edit(
-        "cohorts", where={"id": cohort}, set={"glanced_at_by": {**USER, "email": "new@hedgebox.example"}}
-    )
-    poorer = [person for person in posthog.truth()["rows"]["cohorts"] if person["id"] == cohort]
-    assert poorer
-    for _ in range(3):
-        file_scene.sync("organizations", **keep)
-        file_scene.sync(**keep)
-    after = file_scene.ask("select * exclude (_synced_at, _dlt_load_id) from posthog.people where id = 4")
-    assert after == before
-    assert written(file_scene.sync(**keep)) == 0
-    posthog.edit("cohorts", where={"id": cohort}, unset=["glanced_at_by"])
+    """One list at a time, so that the users come first and the poorer shape after them."""
+    asked: dict[str, Any] = {"lists": {"in_flight": 1}, **THERE}
+    file_scene.sync("users", "cohorts", **asked)
+    before = file_scene.rows("people")
+    where = {"id": min(key[-1] for key in file_scene.rows("cohorts", dead=False))}
+    glance = {"glanced_at_by": {**USER, "id": 1}}  # the owner of the key, whom `users` shows
+    posthog.edit("cohorts", where=where, parents={"project_id": 101}, set=glance)
+    assert written(file_scene.sync("users", "cohorts", **asked)) == 1
+    assert file_scene.rows("people") == before
+    posthog.edit("cohorts", where=where, parents={"project_id": 101}, unset=list(glance))
+
+
+def test_what_a_poorer_source_does_not_send_of_a_person_stays(tmp_path: Path) -> None:
+    somebody = {**USER, "last_name": "Dubois", "role_at_organization": "sales"}
+
+    def lists(_project: int, _table: str, _query: dict[str, str], n: int) -> Any:
+        return page([{"id": 1, "created_by": USER if n else somebody}])
+
+    with little_posthog(1, lists) as server:
+        synced(server, tmp_path, "cohorts")
+        assert written(synced(server, tmp_path, "cohorts")) == 0
+    (person,) = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")["people"].values()
+    assert (person["last_name"], person["role_at_organization"]) == ("Dubois", "sales")
 
 
 @pytest.mark.fault("values.names_fall_together")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg2
+import psycopg2.errors
 import pytest
 
 from pipelines.errors import WarehouseProblem
@@ -180,3 +183,23 @@ def test_a_load_that_failed_moves_no_position(posthog: Sandbox, postgres_url: st
     assert scene.sync(deliveries, **here).exit_code == 0
     scene.learn(scene.truth(deliveries, **here))
     assert scene.wrong() == ""
+
+
+def test_a_table_takes_no_row_twice_from_before_its_first_load_on(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    scene = Scene(posthog, postgres_url, tmp_path / "home")
+    scene.sync("projects")
+    with (
+        analyst(scene.url, "lock table posthog._dlt_version in share mode"),
+        pytest.raises(WarehouseProblem, match="lock timeout"),
+    ):
+        scene.sync("group_types", wait=1, projects=(101,))
+    assert scene.rows("group_types") == {}
+    twice = "insert into posthog.group_types (project_id, group_type_index) values (1, 2), (1, 2)"
+    with (
+        closing(psycopg2.connect(scene.url)) as server,
+        server.cursor() as cursor,
+        pytest.raises(psycopg2.errors.UniqueViolation),
+    ):
+        cursor.execute(twice)

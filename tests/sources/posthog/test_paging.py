@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -89,9 +90,20 @@ def test_a_capped_count_is_no_count() -> None:
 )
 def test_a_next_that_leads_back_or_nowhere_fails_the_list(link: Any) -> None:
     get, asked = server(lambda _: {"count": 30, "next": link, "results": [1]})
+    walk = offset_pages(get, "projects/1/things/", {}, 10)
+    assert next(walk).rows == [1]
     with pytest.raises(PageFailed, match="projects/1/things/"):
-        offsets(get)
+        next(walk)
     assert len(asked) == 1
+
+
+def test_a_full_page_without_a_next_is_not_the_end_of_a_list_that_counts_more() -> None:
+    rows = list(range(10))
+    get, _ = server(lambda _: {"count": 11, "next": None, "results": rows})
+    with pytest.raises(PageFailed, match="counts 11 rows and names no page after row 10"):
+        offsets(get)
+    get, _ = server(lambda _: {"count": 11, "next": None, "results": rows[:9]})
+    assert walked(offsets(get)) == rows[:9], "a page that is not full may lack rows that the key does not see"
 
 
 def test_pages_that_stay_empty_for_ever_are_a_loop() -> None:
@@ -236,7 +248,24 @@ def test_a_next_that_leads_elsewhere_than_foreseen_is_followed() -> None:
         return {"count": 100, "next": f"?offset={end}" if end < 100 else None, "results": rows[offset:end]}
 
     reader = Reader(server(answer)[0], 4)
-    assert walked(reader.pages()) == rows
+    pages = reader.pages()
+    begun = walked(next(pages) for _ in range(4))
+    reader.most = 0
+    assert begun + walked(pages) == rows
+    assert reader.most > 1, "what was on its way elsewhere takes no place: pages are asked for ahead again"
+
+
+def test_what_is_asked_for_again_is_not_mixed_up_with_what_is_on_its_way() -> None:
+    good, _ = offset_server(list(range(60)))
+    tries = Counter[Any]()
+
+    def get(path: str, params: Mapping[str, str | int]) -> Any:
+        tries[params["offset"]] += 1
+        return {} if (params["offset"], tries[params["offset"]]) == (20, 1) else good(path, params)
+
+    reader = Reader(get, 4)
+    assert walked(reader.pages()) == list(range(60))
+    assert sorted(reader.asked) == [0, 10, 20, 20, 30, 40, 50]
 
 
 def test_a_list_that_shrinks_while_it_is_read_ahead_ends_where_it_says() -> None:

@@ -24,10 +24,12 @@ PERSON = {"id": 7, "uuid": "u-7", "email": "ada@hedgebox.example", "first_name":
 COHORT = {"id": 1, "name": "Power users", "deleted": False}
 
 
-def shape(table: str = "cohorts", stored: dict[str, Any] | None = None, **modes: Mode) -> Shape:
+def shape(
+    table: str = "cohorts", stored: dict[str, Any] | None = None, *, new_columns: int = 100, **modes: Mode
+) -> Shape:
     endpoint = ENDPOINTS[table]
     policy = Policy(modes={**DEFAULTS, **modes}, hash_key=KEY)
-    return Shape(endpoint, policy, stamp_types(endpoint), stored or {})
+    return Shape(endpoint, policy, stamp_types(endpoint), stored or {}, new_columns=new_columns)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def test_a_row_that_is_nested_beyond_reason_costs_no_other() -> None:
 def test_one_odd_value_leaves_the_others_of_its_column_as_they_are() -> None:
     shaped = shape()
     rows = [{"id": 1, "count": 5}, {"id": 2, "count": "many"}, {"id": 3}, {"id": 4, "count": 2**70}]
-    table = shaped.table(shaped.page(rows, {"project_id": 2}))
+    page = shaped.page(rows, {"project_id": 2})
+    assert page.misfits == {"count": 2}, "which the run's record tells"
+    table = shaped.table(page)
     assert table["count"].to_pylist() == [5, None, None, None]
     assert table["count__v_text"].to_pylist() == [None, "many", None, str(2**70)]
 
@@ -202,6 +206,17 @@ def test_fields_whose_names_fall_together_are_kept_apart() -> None:
     assert (row.values["name"], row.values["name__2"]) == ("Power users", "x")
 
 
+def test_beyond_so_many_new_columns_undeclared_fields_share_one() -> None:
+    shaped = shape(new_columns=2)
+    row = cohort(of=shaped, one=1, two=2, three=3, four={"id": 4}, api_token="x")
+    assert (row.values["one"], row.values["two"]) == (1, 2)
+    assert json.loads(row.values["_other_fields"]) == {"three": 3, "four": {"id": 4}}
+    assert shaped.beyond == {"three", "four"}
+    assert not {"three", "four"} & shaped.columns.keys()
+    row = cohort(of=shaped, three=3, one="another type")
+    assert row.values["one__v_text"] == "another type", "who has a column keeps it"
+
+
 def test_an_object_four_hundred_levels_deep_is_one_json_value() -> None:
     deep: Any = "bottom"
     for _ in range(400):
@@ -245,6 +260,13 @@ def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> 
     assert PERSON in row.people
     row = cohort({column: ["phx_canary12345678", "x"]}, of=shaped)
     assert json.loads(row.values[f"{column}__v_text"]) == ["x"]
+
+
+@pytest.mark.parametrize("new_columns", [100, 0], ids=["a column", "no column"])
+def test_of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left(new_columns: int) -> None:
+    row = cohort(of=shape(new_columns=new_columns), note=["to Ada@partner.example"])
+    kept = json.loads(row.values["note"]) if new_columns else json.loads(row.values["_other_fields"])["note"]
+    assert kept == [f"to {hashed('ada@partner.example')}@partner.example"]
 
 
 def test_flags_about_credentials_are_no_credentials() -> None:
