@@ -56,8 +56,8 @@ def assert_same(posthog: Sandbox, url: str, home: Path, kind: str, seed: int) ->
 @pytest.mark.parametrize(
     ("warehouse_url", "kind", "seed"),
     [
-        ("duckdb", "with all scopes", 31),
-        ("postgres", "with all scopes", 32),
+        ("duckdb", "with all scopes", 43),
+        ("postgres", "with all scopes", 48),
         ("duckdb", "of staff", 33),
         ("postgres", "scoped to a project", 34),
         ("duckdb", "scoped to an organization", 35),

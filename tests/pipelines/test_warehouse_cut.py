@@ -32,14 +32,16 @@ def cut(scene: Scene, cutting: Wire, at: int, *, heard: bool) -> None:
     cutting.expect(at, heard=heard)
     with suppress(WarehouseProblem):
         assert scene.sync(EVENTS, wait=1, **HERE).exit_code == 0
+        cutting.fatal = 0
         scene.learn(scene.truth(EVENTS, **HERE))
         assert scene.wrong() == "", "a sync that says it is fine is"
     cutting.fatal = 0
 
 
 def messages(scene: Scene, cutting: Wire) -> int:
-    """How many a sync has that is not cut."""
-    cut(scene, cutting, 0, heard=True)
+    """How many a sync has that is not cut; the first merge after a first load has more, for dlt's schema."""
+    for _ in range(2):
+        cut(scene, cutting, 0, heard=True)
     return cutting.met
 
 
