@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -83,7 +84,8 @@ class Reading:
             for below in self._children(ENDPOINTS[table]):
                 self.changes[table].suppose_above(below)
         self.people = self._changes(PEOPLE, policy)
-        self.ahead = Ahead(self._get, ahead - 1)
+        self._places = threading.BoundedSemaphore(in_flight)
+        self.ahead = Ahead(client.get, ahead - 1)
         self.walker = Walker(self._get, self.changes, known, rules, self.ahead)
         self.walker.observers.append(self._note_sight)
         self.key: Key | None = None
@@ -104,7 +106,8 @@ class Reading:
         return Changes(self.workspace, shape, self.known, self.rules.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        return self.client.get(path, params)
+        with self._places:
+            return self.client.get(path, params)
 
     # -- reading
 
@@ -133,7 +136,8 @@ class Reading:
 
     def _in_flight(self, task: Callable[[Read], None], reads: Iterable[Read]) -> list[Read]:
         """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
-        pool = ThreadPoolExecutor(self.in_flight, thread_name_prefix="hogsync-list")
+        # A quarter more threads than lists may be on their way: some are busy with what has come.
+        pool = ThreadPoolExecutor(self.in_flight + self.in_flight // 4, thread_name_prefix="hogsync-list")
         running = {pool.submit(task, read): read for read in reads}
         finished: list[Read] = []
         try:
