@@ -201,15 +201,12 @@ class _Work:
         projects = self.reading.results.get("projects")
         if not self.selection.projects or not projects or not projects.complete:
             return
-        met = {key[-1] for key in self.reading.changes["projects"].keys(self._project_walks(projects))}
+        met = {key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.listed)}
         unknown = [str(project) for project in self.selection.projects if project not in met]
         if unknown:
             there = ", ".join(map(str, sorted(met))) or "none"
             message = f"The key reaches no project {', '.join(unknown)}; it reaches {there}."
             raise UsageError(message)
-
-    def _project_walks(self, projects: TableResult) -> list[int]:
-        return [walk.id for one in projects.listed for walk in one.walks]
 
     def _record_or_not(self, status: RunStatus, error: str) -> None:
         """Record a run that did not load; without a warehouse there is nowhere to record it."""

@@ -251,11 +251,11 @@ class Reading:
         if listed and listed[0].listing.pages == "object":
             yield listed[0].listing.stamps  # a project whose own page is refused may still be read
             return
-        for ident in sorted(key[-1] for key in self._keys(parent, listed)):
+        for ident in sorted(key[-1] for key in self.keys(parent, listed)):
             if parent is not PROJECTS or not self.projects or ident in self.projects:
                 yield {**read.scope.stamps, parent.reference: ident}
 
-    def _keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
+    def keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
         """The keys that these lists' walks have read; a short list's need no question to the workspace."""
         walks = [walk for one in listed for walk in one.walks]
         if any(walk.keys is None for walk in walks):

@@ -128,9 +128,8 @@ def test_an_unavailable_database_is_not_mistaken_for_a_heavy_page() -> None:
     assert failed(in_turn(said(503, "database_unavailable", "Wait.")))[1] == 3
 
 
-@pytest.mark.fault("values.no_utf8")
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-@pytest.mark.fault(
+BREAKS = pytest.mark.fault(
+    "values.no_utf8",
     "transport.cut",
     "transport.length_too_long",
     "transport.chunks_without_end",
@@ -139,6 +138,10 @@ def test_an_unavailable_database_is_not_mistaken_for_a_heavy_page() -> None:
     "transport.html",
     "transport.empty_200",
 )
+
+
+@BREAKS
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: bytes) -> None:
     def once(conn: socket.socket, asked: Asked, n: int) -> None:
         conn.sendall(broken if n == 0 else http(200, {"results": [1]}))
@@ -150,17 +153,8 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
         assert client.total == 2
 
 
-@pytest.mark.fault("values.no_utf8")
+@BREAKS
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-@pytest.mark.fault(
-    "transport.cut",
-    "transport.length_too_long",
-    "transport.chunks_without_end",
-    "transport.truncated_json",
-    "transport.bad_gzip",
-    "transport.html",
-    "transport.empty_200",
-)
 def test_an_answer_that_stays_broken_is_a_failed_page(broken: bytes) -> None:
     def each(conn: socket.socket, asked: Asked, n: int) -> None:
         conn.sendall(broken)
