@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -56,6 +57,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Page:
+    """A page that waits to be compared, and the walk that brought it."""
+
+    columns: Mapping[str, pa.Array]
+    rows: int
+    walk: int
+
+
+@dataclass(frozen=True, slots=True)
 class Below:
     """A table whose rows hang on rows of another, and the columns that name them."""
 
@@ -76,7 +86,7 @@ class Changes:
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = self._taken = 0
         self._lock = threading.Lock()
-        self._waiting: list[pa.Table] = []
+        self._waiting: list[_Page] = []
         tables = (self.table, *map(self.child_table, shape.child_columns))
         self.empty = {table: known.empty(table) for table in tables}
         """By table and child table, whether it holds nothing yet."""
@@ -179,15 +189,9 @@ class Changes:
         """Take in rows as they were read; those that differ from what is stored are staged, split lists too."""
         if not len(batch):
             return
-        page = self.shape.table(batch)
-        dead = batch.arrays.get("deleted", pa.nulls(len(batch), pa.bool_())).fill_null(fill_value=False)
         with self._lock:
-            first, self._sequence = self._sequence + 1, self._sequence + len(batch)
-            sequence = pa.array(range(first, first + len(batch)), pa.int64())
-            walks = pa.repeat(pa.scalar(walk, pa.int64()), len(batch))
-            for name, array in {"_sequence": sequence, "_dead": dead, "_walk": walks}.items():
-                page = page.append_column(name, array)
-            self._waiting.append(page)
+            self._sequence += len(batch)
+            self._waiting.append(_Page(batch.columns, len(batch), walk))
             enough = self._sequence - self._taken >= TOGETHER
         if enough:
             self._take_in()
@@ -196,10 +200,11 @@ class Changes:
         """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
         with self.workspace.lock:  # whoever asks about rows waits here for those that others are taking in
             with self._lock:
-                waiting, self._waiting, self._taken = self._waiting, [], self._sequence
+                waiting, self._waiting = self._waiting, []
+                before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
-            pages = self._hashed(pa.concat_tables(waiting, promote_options="default"))
+            pages = self._hashed(self._marked(waiting, before))
             run, key = self.workspace.run, self.shape.key
             run(
                 f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
@@ -214,6 +219,16 @@ class Changes:
                 """,
                 pages=pages,
             )
+
+    def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
+        """The pages' rows with what each is known by; `before` rows were taken in earlier."""
+        rows = self.shape.table([page.columns for page in waiting], [page.rows for page in waiting])
+        own = self.shape.columns.get("deleted") == "bool"
+        dead = rows["deleted"].fill_null(fill_value=False) if own else pa.array([False] * len(rows))
+        walks = chain.from_iterable(repeat(page.walk, page.rows) for page in waiting)
+        sequence = range(before + 1, before + 1 + len(rows))
+        marks = {"_sequence": pa.array(sequence, pa.int64()), "_dead": dead, "_walk": pa.array(walks, pa.int64())}
+        return pa.Table.from_arrays([*rows.columns, *marks.values()], names=[*rows.column_names, *marks])
 
     def _hashed(self, pages: pa.Table) -> pa.Table:
         """The rows with their hashes; columns that are null all the way need not be looked at."""

@@ -12,9 +12,10 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -64,7 +65,7 @@ class Reading:
         folder: Path | None = None,
         projects: Iterable[int] = (),
         in_flight: int = 8,
-        ahead: int = 8,
+        ahead: int = 16,
     ) -> None:
         """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
 
@@ -138,15 +139,22 @@ class Reading:
         """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
         # A quarter more threads than lists may be on their way: some are busy with what has come.
         pool = ThreadPoolExecutor(self.in_flight + self.in_flight // 4, thread_name_prefix="hogsync-list")
-        running = {pool.submit(task, read): read for read in reads}
+        running: dict[Future[None], Read] = {}
+        ended: SimpleQueue[Future[None]] = SimpleQueue()  # `wait` would look at all that run each time one ends
         finished: list[Read] = []
+
+        def start(work: Callable[[Read], None], read: Read) -> None:
+            running[future := pool.submit(work, read)] = read
+            future.add_done_callback(ended.put)
+
         try:
+            for read in reads:
+                start(task, read)
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    finished.append(read := running.pop(future))
-                    self._bear(future, read)
-                    running |= {pool.submit(self._walk, below): below for below in self._below(read)}
+                finished.append(read := running.pop(future := ended.get()))
+                self._bear(future, read)
+                for below in self._below(read):
+                    start(self._walk, below)
         finally:
             if running:  # a stop, or a bug: whoever waits or reads is told
                 self.client.stop()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.posthog.batch import Batch
+from sources.posthog.batch import Batch, joined
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user, recipients
 from sources.posthog.values import ARROW, CONVERT, Values, canonical, column_name, fitting, type_of
@@ -79,9 +79,10 @@ class Shape:
         """What a split list's items hold; their position is said by their order."""
         return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
 
-    def table(self, batch: Batch) -> pa.Table:
-        """The rows as Arrow: all columns, each split list as one column more."""
-        return batch.table(self.columns, {child: self._list_type(child) for child in self.child_columns})
+    def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
+        """Pages' columns, and how many rows each has, as Arrow: all columns, each split list as one column more."""
+        lists = {child: self._list_type(child) for child in self.child_columns}
+        return joined(pages, sizes, {name: ARROW[type_] for name, type_ in self.columns.items()} | lists)
 
     def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
         """A page's rows as they will be stored; what has no key, or is no row at all, is left out and counted."""
