@@ -43,7 +43,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
 
 def prepare(reading: Reading) -> None:
     """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
-    if reading.people.empty[PEOPLE.table]:
+    if reading.people.stock.empty[PEOPLE.table]:
         threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
 
 
