@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
@@ -73,6 +74,17 @@ def _refuse_senseless(name: str, mode: str) -> None:
         raise UsageError(f"{where}: {column} is part of the key of {table} and must be kept.")
     if mode == "hash" and fields[column].type not in {"text", "json"}:
         raise UsageError(f"{where}: a {fields[column].type} column cannot hold a hash; keep or drop it.")
+
+
+def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
+    """How often which tables' lists are walked in full; UsageError for one whose lists are never walked but in full."""
+    spans = settings.lists.full_every_of
+    partly = [endpoint.table for endpoint in ENDPOINTS.values() if endpoint.plan != "snapshot"]
+    for table in spans:
+        if table not in partly:
+            said = f"[lists.full_every_of] {table} is no table that is read in part"
+            raise UsageError(f"{said}{did_you_mean(table, partly)}")
+    return spans
 
 
 @contextmanager

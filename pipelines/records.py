@@ -49,8 +49,9 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("run_id", "table_name"),
         _columns(
             "run_id text, table_name text, status text, paths bigint, paths_complete bigint, "
-            "paths_unavailable bigint, paths_failed bigint, requests bigint, pages bigint, pages_again bigint, "
-            "rows_read bigint, inserted bigint, updated bigint, deleted bigint, deletes_held bigint, complete bool, "
+            "paths_unavailable bigint, paths_failed bigint, paths_spared bigint, requests bigint, pages bigint, "
+            "pages_again bigint, rows_read bigint, inserted bigint, updated bigint, deleted bigint, "
+            "deletes_held bigint, complete bool, "
             "watermark timestamp, detail text"
         ),
     ),
@@ -58,7 +59,7 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("path",),
         _columns(
             "path text, table_name text, watermark timestamp, open_floor timestamp, last_walk_at timestamp, "
-            "last_complete_at timestamp, fingerprint text, rows bigint, gap bigint, held bigint"
+            "last_complete_at timestamp, fingerprint text, rows bigint, gap bigint, held bigint, moved text"
         ),
     ),
     HELD: (("path", "row_key"), _columns("path text, row_key text")),
@@ -79,8 +80,8 @@ class Memory(Stored):
             self._held[path].add(row_key)
 
     def _book(self, table: str) -> list[tuple[Any, ...]]:
-        names = ", ".join(BOOKS[table][1])
-        there = table in self.tables
+        there = self.tables.get(table, {})  # what a newer hogsync has come to remember is not there yet
+        names = ", ".join(name if name in there else f"null as {name}" for name in BOOKS[table][1])
         return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
 
     def named(self, table: str) -> Mapping[str, str]:
@@ -183,6 +184,7 @@ def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
         "paths_complete": sum(one.complete for one in result.listed),
         "paths_unavailable": result.count("unavailable"),
         "paths_failed": result.count("failed"),
+        "paths_spared": result.spared,
         "requests": result.requests,
         "pages": result.pages,
         "pages_again": result.pages_again,

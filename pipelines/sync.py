@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records, stopping
-from pipelines.connect import open_client, open_warehouse, policy, warehouse_problems
+from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
@@ -98,6 +98,8 @@ def sync(
                     page_size=settings.lists.page_size,
                     full=selection.full or _privacy_changed(stored_under, privacy),
                     full_every=settings.lists.full_every,
+                    full_every_of=full_every_of(settings),
+                    sweep_every=settings.lists.sweep_every,
                     accept_deletes=selection.accept_deletes,
                     new_columns=settings.lists.new_columns,
                 ),

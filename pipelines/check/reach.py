@@ -10,11 +10,10 @@ from typing import Any
 from sources.posthog.answer import redacted
 from sources.posthog.catalogue import ENDPOINTS, parent_of, with_parents
 from sources.posthog.client import Client
-from sources.posthog.endpoint import Endpoint, Stamps, query
+from sources.posthog.endpoint import Endpoint, Stamps, filled, query
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.key import Key, current_key
 from sources.posthog.paging import PAGERS, one_by_one
-from sources.posthog.scopes import filled
 
 PARENTS_ASKED = 20
 """Below so many parents a table is asked for. A project takes a request per table, 7 today, so that even the

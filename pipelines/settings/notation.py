@@ -86,7 +86,7 @@ def _number(text: str, column: Column) -> int:
 
 def span(value: object) -> object:
     """`30m`, `12h`, `1d` or `2w` as a timedelta."""
-    found = re.fullmatch(r"([1-9]\d{0,4})\s*([mhdw])", str(value).strip().lower())
+    found = re.fullmatch(r"(\d{1,5})\s*([mhdw])", str(value).strip().lower())
     if isinstance(value, timedelta):
         return value
     if not found:

@@ -102,6 +102,12 @@ class Lists(Section):
     """Pages of one long list asked for at the same time; 1: one after another."""
     full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
+    sweep_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
+    """How often each list below a row is asked at least, even if that row says that nothing is due; 0m: every run."""
+    full_every_of: Annotated[
+        dict[str, Annotated[timedelta, BeforeValidator(notation.span)]], BeforeValidator(notation.paired)
+    ] = Field(default={})
+    """Tables for which that differs, as in comments = "12h"."""
     new_columns: int = Field(default=100, ge=0, le=700)
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 

@@ -183,6 +183,14 @@ class Changes:
         sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk)"
         return set(self.workspace.rows(sql, [list(walks)]))
 
+    def fresh(self, walk: int) -> int:
+        """How many of the keys that a walk has read were not stored before."""
+        self._take_in()
+        stored = f"{self.name('known')} k where k.row_hash is not null and {equal('k', 's', self.shape.key)}"
+        read = f"select distinct {self.key} from {self.name('seen')} s where walk = ?"
+        sql = f"select count(*) from ({read} and not exists (select 1 from {stored}))"
+        return int(self.workspace.rows(sql, [walk])[0][0])
+
     # -- concluding
 
     def living(self, scope: Stamps) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 Type = Literal["bigint", "text", "bool", "timestamp", "double", "json"]
 Privacy = Literal["open", "person", "recipient", "text", "customer"]
@@ -121,11 +121,23 @@ class Endpoint:
     pages: Literal["offset", "cursor", "array"] = "offset"
     page_size: int = 1000
     """The most rows that a page should be asked for."""
-    plan: Literal["snapshot", "stream"] = "snapshot"
+    plan: Literal["snapshot", "stream", "since"] = "snapshot"
+    clock: str = "created_at"
+    """Of a stream or `since` list: the time that its rows are in the order of."""
     lookback: timedelta = timedelta(days=3)
-    """Of a stream: how far behind its newest row a walk still reads, for rows that change after they appear."""
+    """Of these: how far behind the newest row a walk still reads, for rows that change or appear late."""
+    since: tuple[str, str] | None = None
+    """Of a `since` list: the query parameters for the first and for the last time, both inclusive."""
+    full_every: timedelta | None = None
+    """Of a stream or `since` list: how often it is walked in full; None as the settings say."""
     open_when: tuple[str, tuple[str, ...]] | None = None
     """Of a stream: the field and its values by which a row is still going to change."""
+    open_limit: timedelta = timedelta(days=30)
+    """Of a stream: a row that has been open for longer is stuck and waited for no more, but on full walks."""
+    count: str = ""
+    """Of a stream: the path that tells how many rows it lists, with the same filters."""
+    moves_with: str = ""
+    """Of a list below a row: the field of that row without whose change nothing new is due."""
     mortal: bool = True
     """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
     people_rank: int = 0
@@ -161,3 +173,8 @@ def placeholders(path: str) -> tuple[str, ...]:
 def query(path: str) -> dict[str, str]:
     """The query constants of a path."""
     return dict(parse_qsl(urlsplit(path).query))
+
+
+def filled(path: str, ids: Stamps) -> str:
+    """A path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
+    return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from sources.posthog.batch import Batch
-from sources.posthog.endpoint import Endpoint, Stamps
+from sources.posthog.endpoint import Endpoint, Stamps, filled
 from sources.posthog.errors import PostHogError
 
 Observer = Callable[[Endpoint, Batch], None]
@@ -26,6 +26,10 @@ class Rules:
     page_size: int = 1000
     full: bool = False
     full_every: timedelta = timedelta(days=1)
+    full_every_of: Mapping[str, timedelta] = field(default_factory=dict)
+    """By table, where it differs."""
+    sweep_every: timedelta = timedelta(days=1)
+    """How often a list below a row is asked at least: a delivery can be sent by hand."""
     accept_deletes: bool = False
     new_columns: int = 100
 
@@ -44,6 +48,8 @@ class Position:
     rows: int = 0
     gap: int = 0
     held: int = 0
+    moved: str | None = None
+    """What the row above it said when it was last walked (`Endpoint.moves_with`)."""
 
 
 class Memory(Protocol):
@@ -70,6 +76,16 @@ class Listing:
         """The path without its query."""
         return self.path.split("?", 1)[0]
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that is asked to read the list."""
+        return (self.address, self.counted_at.split("?", 1)[0])
+
+    @property
+    def counted_at(self) -> str:
+        """The path that tells how many rows the list has; empty if there is none."""
+        return filled(self.endpoint.count, self.stamps)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -95,14 +111,20 @@ class Walk:
     """How many values did not fit, by column."""
     ended: bool = False
     counts: list[int | None] = field(default_factory=list)
+    filtered: bool = False
+    """Whether PostHog was asked for the rows from some time on only."""
+    fresh: int = 0
+    """Of a walk that is not whole: rows that were not stored yet."""
     newest: datetime | None = None
+    ascending: bool = True
+    """Whether no page had an older row than the pages before it."""
     open_floor: datetime | None = None
     failure: PostHogError | None = None
 
     @property
     def whole(self) -> bool:
         """Every page came and every row had its key."""
-        return self.ended and not self.rejected and not self.failure
+        return self.ended and not self.filtered and not self.rejected and not self.failure
 
     @property
     def gap(self) -> int:

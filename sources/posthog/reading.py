@@ -82,7 +82,6 @@ class Reading:
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Ahead(client.get, ahead - 1)
         self.walker = Walker(self._get, self.changes, known, rules, self.ahead)
-        self.walker.observers.append(self.walker.sights.note)
         self.key: Key | None = None
         self._reads: list[Read] = []
 
@@ -194,7 +193,11 @@ class Reading:
         """Note what came of each list, and where it stands from now on."""
         for one in (one for read in self._reads for one in read.listed):
             self.results[one.listing.endpoint.table].listed.append(one)
-            if one.status == "read":
+            # What a walk in the order of time has met is loaded, wherever it broke off.
+            onward = (
+                one.listing.endpoint.plan == "since" and one.walks and one.last.pages and one.last.ascending
+            )
+            if one.status == "read" or onward:
                 one.position = self.walker.position(one)
 
     # -- which scopes there are
@@ -208,7 +211,11 @@ class Reading:
             idents = [listed[0].listing.stamps[endpoint.reference]]
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, listed))
-        return [Read(below) for below in self.scopes.below(read.scope, idents)]
+        below = self.scopes.below(read.scope, idents)
+        due = [scope for scope in below if not all(map(self.walker.spared, scope.listings))]
+        for scope in below if len(due) < len(below) else ():
+            self.results[scope.endpoint.table].spared += scope not in due
+        return [Read(scope) for scope in due]
 
     def keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
         """The keys that these lists' walks have read; a short list's need no question to the workspace."""
@@ -244,7 +251,7 @@ class Reading:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:
             result = self.results[table]
             result.counts = changes.settle()
-            addresses = {one.listing.address for one in result.listed}
+            addresses = {address for one in result.listed for address in one.listing.addresses}
             result.requests = sum(map(self.client.requests_to, addresses))
             mended = set().union(*map(self.client.mended_at, addresses))
             result.oddities = oddities(

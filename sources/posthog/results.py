@@ -26,6 +26,8 @@ class TableResult:
     pages_again: int = 0
     """Of these, pages of second looks."""
     rows_read: int = 0
+    spared: int = 0
+    """Lists that were not asked, because nothing new could be in them."""
     note: str = ""
     blocked: Literal["", "unavailable", "failed"] = ""
     """Set where no list could be asked for, because the parents were not to be had."""
@@ -56,7 +58,11 @@ class TableResult:
     @property
     def complete(self) -> bool:
         """Whether every list of the table was read completely, proven."""
-        return self.parents_complete and not self.blocked and all(one.complete for one in self.listed)
+        return (
+            self.parents_complete
+            and not (self.blocked or self.spared)
+            and all(one.complete for one in self.listed)
+        )
 
     @property
     def misfits(self) -> Counter[str]:
@@ -71,7 +77,8 @@ class TableResult:
     @property
     def detail(self) -> str:
         """What a person should know, each thing once, with the first list that it is said of."""
-        said: dict[str, list[str]] = {self.note: []} if self.note else {}
+        spared = f"{self.spared:,} lists not asked, nothing was due" if self.spared else ""
+        said: dict[str, list[str]] = {note: [] for note in (self.note, spared) if note}
         for one in self.listed:
             if one.detail:
                 said.setdefault(one.detail, []).append(one.listing.address)
@@ -100,7 +107,7 @@ def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> N
         troubled = sorted(
             (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
         )
-        if troubled and not result.listed:
+        if troubled and not (result.listed or result.spared):
             result.blocked = "failed" if troubled[0].status == "failed" else "unavailable"
             how = "could not be read" if result.blocked == "failed" else "is not available"
             result.note = f"needs {troubled[0].table}, which {how}"

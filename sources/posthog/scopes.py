@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from sources.posthog.catalogue import ENDPOINTS, parent_of
-from sources.posthog.endpoint import Endpoint, Stamps, placeholders, query
+from sources.posthog.endpoint import Endpoint, Stamps, filled, placeholders, query
 from sources.posthog.listing import Listing, Scope
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
@@ -69,8 +68,3 @@ def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[
         listing = Listing(endpoint, address, stamps, endpoint.pages)
         grouped.setdefault(tuple(stamps.items()), []).append(listing)
     return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]
-
-
-def filled(path: str, ids: Stamps) -> str:
-    """A path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
-    return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sources.posthog import plans
 from sources.posthog.ahead import Get
 from sources.posthog.batch import Batch
-from sources.posthog.catalogue import parent_of
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
@@ -19,8 +19,6 @@ from sources.posthog.paging import PAGERS, Soon, one_by_one
 from sources.posthog.people import People
 from sources.posthog.sights import Sights
 
-SHORT = 10
-"""A list of at most so many pages is walked in full every run: truth is cheap there."""
 COUNTED_HERE = 5000
 """Up to so many rows, different keys are counted in Python, quicker than a query; beyond that in the workspace."""
 
@@ -42,22 +40,39 @@ class Walker:
         self.memory = memory
         self.rules = rules
         self.sights = Sights()
+        self.movements = plans.Movements(changes.shape.endpoint for changes in self.changes.values())
         self.people = People()
-        self.observers: list[Observer] = []
+        self.observers: list[Observer] = [self.sights.note, self.movements.note]
         self._walk_ids = itertools.count(1)
 
     def read(self, listing: Listing) -> Listed:
         """Read a list, twice if one walk is no proof; refusals and failures are in the answer."""
         listed = Listed(listing)
-        floor = self._floor(listing)
-        self.look(listed, floor)
-        if listed.status == "read" and floor is None and not self._proven(listed):
-            self.look(listed)
+        known = self.memory.position(listing.path)
+        floor = plans.floor(listing, known, self.rules, self.changes[listing.endpoint.table].stock)
+        count = self._count(listing) if floor is None and known and known.gap else None
+        self.look(listed, floor, count)
+        if listed.status != "read":
+            return listed
+        if floor is None:
+            if not self._proven(listed):
+                self.look(listed, count=count)
+        elif (count := self._drift(listed)) is not None:
+            self.look(listed, count=count)
         return listed
 
-    def look(self, listed: Listed, floor: datetime | None = None) -> None:
-        """Walk the list once, all of it or down to a time, and judge what that proves."""
+    def spared(self, listing: Listing) -> bool:
+        """Whether the list need not be asked in this run."""
+        known, stock = self.memory.position(listing.path), self.changes[listing.endpoint.table].stock
+        return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
+
+    def look(self, listed: Listed, floor: datetime | None = None, count: int | None = None) -> None:
+        """Walk the list once, all of it or down to a time, and judge what that proves.
+
+        `count` is how many rows the list has, where that was asked for beside it.
+        """
         walk = self._walk(listed.listing, floor)
+        walk.counts = walk.counts if count is None else [count]
         listed.walks.append(walk)
         listed.detail = ""
         if walk.rejected:
@@ -73,12 +88,15 @@ class Walker:
     # -- reading
 
     def _walk(self, listing: Listing, floor: datetime | None) -> Walk:
-        walk = Walk(next(self._walk_ids))
         endpoint = listing.endpoint
+        walk = Walk(next(self._walk_ids), filtered=bool(floor and endpoint.since))
         size = min(self.rules.page_size, endpoint.page_size)
         changes = self.changes[endpoint.table]
         keys: set[tuple[Any, ...]] = set()
-        pages = PAGERS[listing.pages](self.get, listing.address, query(listing.path), size, self.soon)
+        asked = query(listing.path)
+        if floor and endpoint.since:
+            asked[endpoint.since[0]] = plans.spelled(floor)
+        pages = PAGERS[listing.pages](self.get, listing.address, asked, size, self.soon)
         try:
             for page in pages:
                 batch = self._shaped(page.rows, listing, walk)
@@ -88,15 +106,16 @@ class Walker:
                 walk.pages += 1
                 walk.counts.append(page.count)
                 walk.ended = page.last
-                oldest = _note_times(walk, batch, endpoint)
+                oldest = plans.note_times(walk, batch, endpoint, self.rules.started)
                 for observe in self.observers:
                     observe(endpoint, batch)
-                if floor and oldest and oldest < floor:
+                if floor and oldest and oldest < floor and not walk.filtered:
                     break
         except (Unavailable, PageFailed, Misdirected) as failure:
             walk.failure = failure
         walk.keys = keys if walk.rows <= COUNTED_HERE else None
         walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
+        walk.fresh = changes.fresh(walk.id) if endpoint.count and not walk.whole else 0
         return walk
 
     def _shaped(self, raws: Sequence[Any], listing: Listing, walk: Walk) -> Batch:
@@ -111,21 +130,22 @@ class Walker:
         self.people.meet(batch.people, endpoint.people_rank)
         return batch
 
-    def _floor(self, listing: Listing) -> datetime | None:
-        """How far down a stream must be read; None for all of it."""
-        endpoint, known = listing.endpoint, self.memory.position(listing.path)
-        if endpoint.plan != "stream" or self.rules.full or known is None or known.watermark is None:
+    def _count(self, listing: Listing) -> int | None:
+        """How many rows the list has, by a question beside it; None where that is not told."""
+        try:
+            told = self.get(listing.counted_at.split("?")[0], query(listing.counted_at))
+        except (Unavailable, PageFailed):
             return None
-        due = self.rules.started - self.rules.full_every
-        last = known.last_complete_at
-        if last is None or not due < last <= self.rules.started:  # the future is a clock that was wrong
+        count = told.get("count") if isinstance(told, dict) else None
+        return count if isinstance(count, int) else None
+
+    def _drift(self, listed: Listed) -> int | None:
+        """The list's count, if rows came or went that a walk down to a time cannot have met."""
+        known = self.memory.position(listed.listing.path)
+        if not listed.listing.endpoint.count or known is None or listed.last.whole:
             return None
-        fanned_out = any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
-        if self.changes[endpoint.table].stock.doubtful(listing.stamps, revived=fanned_out):
-            return None
-        if known.rows <= SHORT * endpoint.page_size and not fanned_out:
-            return None
-        return min(known.watermark - endpoint.lookback, known.open_floor or known.watermark)
+        count = self._count(listed.listing)
+        return None if count == known.rows + listed.last.fresh + known.gap else count
 
     # -- proving
 
@@ -162,7 +182,11 @@ class Walker:
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
-        after = replace(before, watermark=newest, open_floor=walk.open_floor, last_walk_at=self.rules.started)
+        after = replace(before, watermark=newest, rows=before.rows + walk.fresh)
+        if listed.status != "read":
+            return after
+        after = replace(after, open_floor=walk.open_floor, last_walk_at=self.rules.started)
+        after = replace(after, moved=self.movements.of(listing))
         if not walk.whole or (sees is None and listing.endpoint.mortal):
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
@@ -176,17 +200,3 @@ def _listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[
     """A detail object, cut down to what the list would show, and the parents that it names itself."""
     parents = {name: raw.get(name.removesuffix("_id")) for name in endpoint.placeholders}
     return [{f.name: raw.get(f.name) for f in endpoint.fields}], parents
-
-
-def _note_times(walk: Walk, batch: Batch, endpoint: Endpoint) -> datetime | None:
-    """Keep a stream's newest and its oldest open row in mind; returns the page's oldest time."""
-    if endpoint.plan != "stream":
-        return None
-    created = batch.values("created_at")
-    times = [at for at in created if at]
-    walk.newest = max([*times, *filter(None, [walk.newest])], default=None)
-    if endpoint.open_when:
-        name, states = endpoint.open_when
-        still = [at for at, state in zip(created, batch.values(name), strict=True) if state in states]
-        walk.open_floor = min([at for at in (*still, walk.open_floor) if at], default=None)
-    return min(times, default=None)

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from sources.sandbox.company.activity import entry
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
 from sources.sandbox.company.definitions import event_definition, group_type, property_definition
@@ -80,7 +81,7 @@ def add(world: World, table: str, given: Row, parents: Row) -> int:
     """Add one row; what it lacks is drawn."""
     pen = Pen.for_part(world, "edit", world.next_number("edits"))
     columns = place(parents)
-    if table in ("organization_members", "projects"):
+    if table in ("organization_members", "organization_activity_logs", "projects"):
         columns.setdefault("organization", Record.objects.filter(table="organizations").order_by("pk")[0].uid)
     elif table not in ("users", "organizations"):
         columns.setdefault("project", FULL_PROJECTS[0])
@@ -115,6 +116,8 @@ def drawn(table: str, pen: Pen, given: Row, columns: Row) -> Row:  # noqa: C901,
             return user(pen, pen.world.next_number("users"))
         case "organization_members":
             return member(pen, given.get("user") or pen.world.next_number("users"), MEMBER)
+        case "organization_activity_logs":
+            return entry(pen, columns["organization"], AUTHORS, pen.world.now)
         case "projects":
             number = PROJECTS[-1][0] + pen.world.next_number("projects")
             return project(pen, number, columns["organization"], "New project")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Case, F, Q, QuerySet, Value, When
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from sources.sandbox import paging
 from sources.sandbox.answers import bad
 from sources.sandbox.company.comments import HIDDEN_SCOPES
+from sources.sandbox.company.people import ADMIN
+from sources.sandbox.keys import level_of
 from sources.sandbox.reading import Detail, Listing, Reading
-from sources.sandbox.records import Record, Row
+from sources.sandbox.records import Record, Row, moment
 from sources.sandbox.showing import Showing
 
 STATUSES = ("starting", "completed", "failed", "skipped")
@@ -217,6 +221,33 @@ class Comment(Detail):
     """One comment, deleted or not."""
 
     scope, table = "comment", "comments"
+
+
+class ActivityLogs(Listing):
+    """An organization's audit log, for its admins; both ends of a range of time are inclusive."""
+
+    scope, table, pager = "activity_log", "organization_activity_logs", paging.ActivityLogs
+
+    def narrow(self, records: QuerySet[Record]) -> QuerySet[Record]:
+        """By time, scope, activity."""
+        if (level_of(self.key.user, str(self.organization_id)) or 0) < ADMIN:
+            raise PermissionDenied
+        asked = self.request.query_params
+        for name, column in (("start_date", "created_at__gte"), ("end_date", "created_at__lte")):
+            if name in asked:
+                records = records.filter(**{column: _time(name, asked[name])})
+        if asked.getlist("scopes"):
+            records = records.filter(scope__in=asked.getlist("scopes"))
+        return records
+
+
+def _time(name: str, word: str) -> datetime:
+    """A time as PostHog reads it: a raw + arrives as a blank, and that is no time."""
+    found = moment(word) if " " not in word else None
+    if found is None:
+        formats = "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]"
+        raise bad(name, f"Datetime has wrong format. Use one of these formats instead: {formats}.")
+    return found
 
 
 class GroupTypes(Reading):

@@ -83,6 +83,20 @@ class Deliveries(CursorPagination):
     ordering = ("-created_at", "-uid")
 
 
+class ActivityLogs(CursorPagination):
+    """100 rows unless `page_size` says otherwise, 1000 at most; newest first unless `ordering=created_at`."""
+
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1000
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        """The key settles ties."""
+        del queryset, view
+        up = request.query_params.get("ordering") == "created_at"
+        return ("created_at", "uid") if up else ("-created_at", "-uid")
+
+
 class Comments(Deliveries):
     """100 rows."""
 

@@ -24,6 +24,7 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (f"{ORGANIZATION}/projects", discovery.Projects),
     (f"{ORGANIZATION}/projects/(?P<project>[^/]+)", discovery.Project),
     (f"{ORGANIZATION}/members", discovery.Members),
+    (f"{ORGANIZATION}/advanced_activity_logs", lists.ActivityLogs),
     ("api/projects", discovery.AllProjects),
     (PROJECT, discovery.Project),
     (f"{PROJECT}/subscriptions", lists.Subscriptions),

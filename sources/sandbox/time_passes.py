@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from sources.sandbox.company.activity import entry
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
 from sources.sandbox.company.definitions import event_definition, property_definition
@@ -34,6 +35,7 @@ def advance(world: World) -> None:
             for part in PARTS:
                 part(Pen.for_part(world, "day", world.step, project, part.__name__), project)
         staff_changes(Pen.for_part(world, "day", world.step, "staff"))
+        activity(Pen.for_part(world, "day", world.step, "activity"))
 
 
 def rows(table: str, project: int, **only: object) -> QuerySet[Record]:
@@ -192,6 +194,14 @@ def staff_changes(pen: Pen) -> None:
         )
     if pen.world.step % 3 == 0:
         organization.change(name=f"Hedgebox {pen.world.step // 3}", updated_at=written(pen.ago(0.5)))
+
+
+def activity(pen: Pen) -> None:
+    """What was done today, as the audit log has it."""
+    for organization in Record.objects.filter(table="organizations").order_by("pk"):
+        moments = sorted(pen.ago(0.9) for _ in range(3))
+        rows = [entry(pen, str(organization.uid), AUTHORS, at) for at in moments]
+        insert("organization_activity_logs", rows, organization=organization.uid)
 
 
 PARTS: tuple[Callable[[Pen, int], None], ...] = (

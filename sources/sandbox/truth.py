@@ -11,8 +11,9 @@ from typing import Any
 
 from sources.sandbox.company.comments import HIDDEN_SCOPES
 from sources.sandbox.company.marks import written
+from sources.sandbox.company.people import ADMIN
 from sources.sandbox.definition_lists import never_listed, virtual_rows
-from sources.sandbox.keys import organizations_of
+from sources.sandbox.keys import level_of, organizations_of
 from sources.sandbox.records import Record, Row
 from sources.sandbox.showing import Showing
 from sources.sandbox.world import WORLD, Key
@@ -21,6 +22,7 @@ TABLES = (
     "organizations",
     "projects",
     "organization_members",
+    "organization_activity_logs",
     "users",
     "subscriptions",
     "subscription_deliveries",
@@ -58,6 +60,7 @@ class _Sight:
         self.staff = users[key.user]["is_staff"]
         self.active = {number for number, row in users.items() if row["is_active"]}
         self.organizations = set(organizations_of(key.user))
+        self.administered = {o for o in self.organizations if (level_of(key.user, o) or 0) >= ADMIN}
         self.projects = set(
             Record.objects.filter(table="projects", organization__in=self.organizations).values_list(
                 "number", flat=True
@@ -76,6 +79,8 @@ class _Sight:
             return row["id"] in self.organizations
         if record.table == "organization_members":
             return record.organization in self.organizations and row["user"] in self.active
+        if record.table == "organization_activity_logs":
+            return record.organization in self.administered
         if record.table == "projects":
             return record.number in self.projects
         hidden = (
@@ -87,7 +92,7 @@ class _Sight:
 
 
 def _parents(record: Any) -> dict[str, Any]:
-    if record.table in ("projects", "organization_members"):
+    if record.table in ("projects", "organization_members", "organization_activity_logs"):
         return {"organization_id": record.organization}
     if record.project is None:
         return {}

@@ -220,6 +220,7 @@ def reachable(step: Step) -> Iterator[tuple[str, str]]:
         for (organization,) in sees["organizations"]:
             base = f"organizations/{organization}/"
             yield from good("organization_members", f"{base}members/")
+            yield from good("organization_activity_logs", f"{base}advanced_activity_logs/")
             for found in good("projects", f"{base}projects/"):
                 yield found
                 for project in _projects(sees, organization, order.projects):

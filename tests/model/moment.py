@@ -15,6 +15,7 @@ LISTS = {
     "organizations": "organizations/",
     "projects": "organizations/{organization_id}/projects/",
     "organization_members": "organizations/{organization_id}/members/",
+    "organization_activity_logs": "organizations/{organization_id}/advanced_activity_logs/",
     "users": "users/",
     "subscriptions": "projects/{project_id}/subscriptions/",
     "subscription_deliveries": "projects/{project_id}/subscriptions/{subscription_id}/deliveries/",

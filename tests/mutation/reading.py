@@ -9,6 +9,7 @@ STREAMS = "pipelines/test_sync_streams.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
 LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
+PLANS = "sources/posthog/plans.py"
 SIGHTS, STOCK = "sources/posthog/sights.py", "sources/posthog/stock.py"
 READING, PAGERS = "sources/posthog/reading.py", "sources/posthog/paging.py"
 
@@ -102,8 +103,8 @@ READING_RULES = (
     Mutation(
         "a row without its key makes a walk incomplete",
         LISTING,
-        "self.ended and not self.rejected and",
-        "self.ended and",
+        "not self.filtered and not self.rejected and",
+        "not self.filtered and",
         (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
     ),
     Mutation(
@@ -118,14 +119,14 @@ READING_RULES = (
     ),
     Mutation(
         "streams go down to the oldest open row",
-        WALK,
-        "known.open_floor or known.watermark)",
+        PLANS,
+        "_open_since(endpoint, known, rules) or known.watermark)",
         "known.watermark)",
         (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change[duckdb]",),
     ),
     Mutation(
         "a list that returns is read to its end",
-        WALK,
+        PLANS,
         "revived=fanned_out",
         "revived=False",
         (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
@@ -280,5 +281,61 @@ READING_RULES = (
         "self.people.meet(batch.people, endpoint.people_rank)",
         "self.people.meet(batch.people, 0)",
         (f"{MENDING}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
+    ),
+    Mutation(
+        "a list with an open row is asked",
+        PLANS,
+        "and _open_since(endpoint, known, rules) is None",
+        "and True",
+        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries[duckdb]",),
+    ),
+    Mutation(
+        "a list whose parent has moved is asked",
+        PLANS,
+        "and moved == known.moved",
+        "and True",
+        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries[duckdb]",),
+    ),
+    Mutation(
+        "every list is asked once a day",
+        PLANS,
+        "and rules.started - rules.sweep_every < known.last_walk_at <= rules.started",
+        "and True",
+        (f"{STREAMS}a_full_sync_and_the_daily_sweep_ask_every_subscription",),
+    ),
+    Mutation(
+        "a count that disagrees is believed",
+        WALK,
+        "return None if count == known.rows + listed.last.fresh + known.gap else count",
+        "return None",
+        (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once[duckdb]",),
+    ),
+    Mutation(
+        "a row from the future lifts no watermark",
+        PLANS,
+        "past = [at for at in times if at <= now]",
+        "past = times",
+        (f"{STREAMS}a_comment_from_the_future_lifts_no_watermark",),
+    ),
+    Mutation(
+        "only walks in the order of time move the watermark when they break off",
+        PLANS,
+        "walk.ascending = walk.ascending and not",
+        "walk.ascending = True or not",
+        ("sources/posthog/test_plans.py::test_a_server_that_lists_the_newest_first_is_told_by_its_pages",),
+    ),
+    Mutation(
+        "a filtered walk proves nothing about the rest",
+        WALK,
+        "filtered=bool(floor and endpoint.since)",
+        "filtered=False",
+        ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for[duckdb]",),
+    ),
+    Mutation(
+        "a question reaches back an overlap",
+        PLANS,
+        "known.watermark - endpoint.lookback, ",
+        "known.watermark, ",
+        ("pipelines/test_sync_since.py::test_entries_that_are_written_late_are_still_met",),
     ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
+
 from sources.sandbox import Sandbox
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
@@ -23,7 +25,15 @@ def deliveries(posthog: Sandbox) -> list[Row]:
     return sorted(own, key=lambda row: datetime.fromisoformat(row["created_at"]), reverse=True)
 
 
+def ago(**span: float) -> str:
+    """A time before now, as PostHog writes it."""
+    return (datetime.now(UTC) - timedelta(**span)).isoformat().replace("+00:00", "Z")
+
+
 def test_deliveries_are_read_down_to_the_oldest_that_can_still_change(scene: Scene, posthog: Sandbox) -> None:
+    rows = deliveries(posthog)
+    for hours, row in enumerate(rows, 1):  # within the month for which a row may be under way
+        posthog.edit(DELIVERIES, where={"id": row["id"]}, set={"created_at": ago(hours=4 * hours)})
     rows = deliveries(posthog)
     stuck, old = rows[57], rows[-1]
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "starting", "finished_at": None})
@@ -92,3 +102,160 @@ def test_a_long_list_of_comments_stops_early_until_a_full_walk_is_due(
     assert (due.requests >= first.requests, due.complete, due.counts.deleted) == (True, True, 1)
     file_scene.learn(file_scene.truth("comments", **here))
     assert file_scene.wrong() == ""
+
+
+# -- subscriptions whose deliveries are not asked for
+
+SWEPT: dict[str, Any] = {"lists": {"sweep_every": "1d"}}
+
+
+def subscription_of(posthog: Sandbox, row: Row) -> Row:
+    """The subscription that a delivery belongs to."""
+    ident = row["_parents"]["subscription_id"]
+    return next(one for one in posthog.truth()["rows"]["subscriptions"] if one["id"] == ident)
+
+
+def finish_all(posthog: Sandbox) -> None:
+    """No delivery is under way."""
+    for row in posthog.truth()["rows"][DELIVERIES]:
+        if row["status"] == "starting":
+            posthog.edit(DELIVERIES, where={"id": row["id"]}, set={"status": "failed"})
+
+
+def test_only_subscriptions_with_something_due_are_asked_for_deliveries(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    finish_all(posthog)
+    stuck = deliveries(posthog)[0]
+    under_way = {"status": "starting", "finished_at": None, "created_at": ago(days=3)}
+    posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set=under_way)
+    first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    lists = len(first.listed)
+    assert first.spared == 0, "what was never asked is asked"
+    second = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert (second.spared, second.requests) == (lists - 1, 1), "one delivery is still under way"
+    assert f"{lists - 1} lists not asked, nothing was due" in second.detail
+    assert not second.complete
+    recorded = (
+        "select paths, paths_spared from posthog._hogsync_run_tables where table_name = '{}' order by paths"
+    )
+    assert scene.ask(recorded.format(DELIVERIES))[0] == (1, lists - 1)
+
+    posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "failed"})
+    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 1
+    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 0
+
+    sent = subscription_of(posthog, stuck)
+    soon = {"next_delivery_date": f"2027-01-01T00:00:0{len(scene.url) % 10}Z"}  # another for each warehouse
+    posthog.edit("subscriptions", where={"id": sent["id"]}, set=soon)
+    parents = {"project_id": PROJECT, "subscription_id": sent["id"]}
+    posthog.edit(DELIVERIES, insert=[{"status": "completed", "created_at": ago(hours=1)}], parents=parents)
+    due = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert (due.requests, due.counts.inserted) == (1, 1)
+    scene.learn(scene.truth(DELIVERIES, **HERE))
+    assert scene.wrong() == ""
+
+
+def test_a_full_sync_and_the_daily_sweep_ask_every_subscription(file_scene: Scene, posthog: Sandbox) -> None:
+    finish_all(posthog)
+    first = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
+    assert of(file_scene.sync(DELIVERIES, full=True, **HERE, **SWEPT), DELIVERIES).spared == 0
+    age(file_scene, DELIVERIES, last_walk_at="25 hours")
+    swept = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert (swept.spared, len(swept.listed)) == (0, len(first.listed))
+    assert swept.requests < first.requests, "asked, but not read to the end"
+
+
+def test_subscriptions_of_a_failed_list_do_not_make_spared_deliveries_fail(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    finish_all(posthog)
+    both: dict[str, Any] = {"projects": (PROJECT, 102), **SWEPT}
+    file_scene.sync(DELIVERIES, **both)
+    posthog.fault(kind="array", path="projects/102/subscriptions/")
+    outcome = file_scene.sync(DELIVERIES, **both)
+    assert of(outcome, "subscriptions").status == "failed"
+    assert of(outcome, DELIVERIES).status == "unchanged"
+
+
+def test_a_delivery_that_is_stuck_for_months_is_waited_for_no_more(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    finish_all(posthog)
+    stuck = deliveries(posthog)[57]
+    posthog.edit(
+        DELIVERIES,
+        where={"id": stuck["id"]},
+        set={"status": "starting", "created_at": "2026-01-05T00:00:00Z", "finished_at": None},
+    )
+    file_scene.sync(DELIVERIES, **HERE, **SWEPT)
+    assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 0
+    posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "failed"})
+    age(file_scene, DELIVERIES, last_complete_at="8 days")
+    full = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert (full.complete, full.counts.updated) == (True, 1), "the weekly walk finds it"
+
+
+def age(scene: Scene, table: str, **moments: str) -> None:
+    """Make positions older than they are."""
+    changes = ", ".join(f"{column} = {column} - interval '{span}'" for column, span in moments.items())
+    with duckdb.connect(scene.url.removeprefix("duckdb:///")) as file:
+        file.execute(f"update posthog._hogsync_paths set {changes} where table_name = '{table}'")
+
+
+# -- a cheap count beside a long list
+
+
+def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene, posthog: Sandbox) -> None:
+    here: dict[str, Any] = {"projects": (103,)}
+    began = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
+    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+    first = of(scene.sync("comments", **here), "comments")
+    quick = of(scene.sync("comments", **here), "comments")
+    assert quick.requests == quick.pages + 1 < first.requests, "some pages, and the count"
+
+    oldest = posthog.truth()["rows"]["comments"][-LONG]
+    posthog.edit("comments", where={"id": oldest["id"]}, delete=True)
+    posthog.edit("comments", insert=[{"content": f"new for {scene.url}"}], parents={"project_id": 103})
+    posthog.edit("comments", insert=[{"content": f"also for {scene.url}"}], parents={"project_id": 103})
+    drifted = of(scene.sync("comments", **here), "comments")
+    assert (drifted.complete, drifted.counts.inserted, drifted.counts.deleted) == (True, 2, 1)
+    assert of(scene.sync("comments", **here), "comments").pages == quick.pages
+    dead = {key: row for key, row in scene.rows("comments").items() if key[-1] == oldest["id"]}
+    assert [row["dead"] for row in dead.values()] == [True]
+    scene.known = {"comments": dead}
+    scene.learn(scene.truth("comments", **here))
+    assert scene.wrong() == ""
+
+
+def test_a_count_that_differs_for_good_is_learnt_once(file_scene: Scene, posthog: Sandbox) -> None:
+    here: dict[str, Any] = {"projects": (103,)}
+    began = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
+    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+    file_scene.sync("comments", **here)
+    posthog.fault(kind="swap", path="comments/count/", body={'"count":': '"count":9'})
+    odd = of(file_scene.sync("comments", **here), "comments")
+    assert not odd.complete
+    assert "PostHog counts 9" in odd.detail
+    again = of(file_scene.sync("comments", **here), "comments")
+    assert again.requests < odd.requests, "no full walk every hour"
+    due = of(file_scene.sync("comments", full=True, **here), "comments")
+    assert due.complete, "the same gap as last time explains itself"
+
+
+def test_a_comment_from_the_future_lifts_no_watermark(file_scene: Scene, posthog: Sandbox) -> None:
+    here: dict[str, Any] = {"projects": (103,)}
+    began = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
+    posthog.edit(
+        "comments", insert=[*rows, {"created_at": "2031-01-01T00:00:00Z"}], parents={"project_id": 103}
+    )
+    file_scene.sync("comments", **here)
+    posthog.edit("comments", insert=[{"content": "of today"}], parents={"project_id": 103})
+    assert of(file_scene.sync("comments", **here), "comments").counts.inserted == 1
+    marks = "select max(watermark) from posthog._hogsync_paths where path like '%/103/comments%'"
+    ((watermark,),) = file_scene.ask(marks)
+    assert watermark < datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tests.truth.expected import Row, Tables
 from tests.truth.scene import Scene, of, written
 from tests.truth.stored import stamps, types
 
-STREAM_PAGE, LOOKBACK = 50, timedelta(days=3)
+STREAM_PAGE, LOOKBACK, STUCK = 50, timedelta(days=3), timedelta(days=30)
 DAYS = (1, 2)
 """Days that pass before each further sync; what is deleted on the first returns on the third."""
 
@@ -120,6 +120,7 @@ def pages_needed(table: str, truth: dict[str, list[Row]]) -> int:
         "users": 1,
         "projects": organizations,
         "organization_members": organizations,
+        "organization_activity_logs": organizations,
         "subscriptions": 2 * projects,
         "property_definitions": 3 * projects + len(truth["group_types"]),
     }.get(table, projects)
@@ -130,6 +131,7 @@ def stream_pages(subscription: Row, deliveries: list[Row]) -> int:
     rows = [row for row in deliveries if row["_parents"]["subscription_id"] == subscription["id"]]
     times = sorted((datetime.fromisoformat(row["created_at"]) for row in rows), reverse=True)
     still = [datetime.fromisoformat(row["created_at"]) for row in rows if row["status"] == "starting"]
+    still = [at for at in still if at > datetime.now(UTC) - STUCK]
     pages = [times[at : at + STREAM_PAGE] for at in range(0, len(times), STREAM_PAGE)]
     floor = min([times[0] - LOOKBACK, *still]) if times else None
     return next((at for at, page in enumerate(pages, 1) if floor and page[-1] < floor), max(1, len(pages)))

@@ -21,6 +21,7 @@ KEYS = {
     "organizations": ("id",),
     "projects": ("id",),
     "organization_members": ("organization_id", "id"),
+    "organization_activity_logs": ("organization_id", "id"),
     "users": ("uuid",),
     "subscriptions": ("project_id", "id"),
     "subscription_deliveries": ("project_id", "subscription_id", "id"),
@@ -31,7 +32,7 @@ KEYS = {
     "group_types": ("project_id", "group_type_index"),
     "people": ("id",),
 }
-IMMORTAL = ("organizations", "projects", "people")
+IMMORTAL = ("organizations", "projects", "organization_activity_logs", "people")
 """Tables whose rows no walk ends."""
 
 PEOPLE = ("user", "created_by", "updated_by", "verified_by", "owner", "completed_by")
@@ -80,6 +81,7 @@ NOT_STORED = {
         "fresh_reauth_expires_at",
     ),
     "projects": ("api_token", "organization"),
+    "organization_activity_logs": ("unread",),
     "subscription_deliveries": ("subscription", "ai_report", "ai_report_diagnostics", "ai_report_prompt"),
     "event_definitions": ("media_preview_urls", "is_action", "post_to_slack"),
     "property_definitions": ("is_seen_on_filtered_events",),
@@ -100,6 +102,7 @@ PATH_OF_URL = re.compile(r"(https?://[^/\s]+)\S*")
 BELOW = {
     "projects": "organizations",
     "organization_members": "organizations",
+    "organization_activity_logs": "organizations",
     "subscriptions": "projects",
     "subscription_deliveries": "subscriptions",
     "cohorts": "projects",

@@ -52,6 +52,7 @@ class Reader:
             below = {"organization_id": organization["id"]}
             base = f"organizations/{organization['id']}"
             self._list("organization_members", f"{base}/members/?order=joined_at", below)
+            self._list("organization_activity_logs", f"{base}/advanced_activity_logs/", below)
             self._list("projects", f"{base}/projects/", below)
         for project in me["scoped_teams"]:
             if whole := self._get(f"projects/{project}/"):

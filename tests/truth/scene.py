@@ -40,7 +40,8 @@ class Scene:
         **asked: Any,
     ) -> Outcome:
         """One sync, as the command line would run it."""
-        more = {"HOGSYNC_LISTS": lists or {}, "HOGSYNC_PRIVACY": privacy or {}}
+        # Tests edit what they like: whether PostHog's rows would announce it is for the tests of streams.
+        more = {"HOGSYNC_LISTS": {"sweep_every": "0m", **(lists or {})}, "HOGSYNC_PRIVACY": privacy or {}}
         given = self.settings(key, **more, HOGSYNC_WAREHOUSE={"wait": wait})
         return sync(load(given), Selection(tables=tables, **asked), observers)
 

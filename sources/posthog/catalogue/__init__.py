@@ -6,6 +6,7 @@ from functools import cache
 
 from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
 from sources.posthog.catalogue.organization import (
+    ORGANIZATION_ACTIVITY_LOGS,
     ORGANIZATION_MEMBERS,
     ORGANIZATIONS,
     PEOPLE,
@@ -21,6 +22,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         ORGANIZATIONS,
         PROJECTS,
         ORGANIZATION_MEMBERS,
+        ORGANIZATION_ACTIVITY_LOGS,
         USERS,
         SUBSCRIPTIONS,
         SUBSCRIPTION_DELIVERIES,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sources.posthog.endpoint import (
     Endpoint,
     flag,
@@ -85,6 +87,28 @@ ORGANIZATION_MEMBERS = Endpoint(
         *moment("joined_at", "updated_at"),
         *moment("last_login", volatile=True),
         *flag("is_2fa_enabled", "has_social_auth"),
+    ),
+)
+
+ORGANIZATION_ACTIVITY_LOGS = Endpoint(
+    table="organization_activity_logs",
+    paths=("organizations/{organization_id}/advanced_activity_logs/?ordering=created_at&page_size=1000",),
+    scope="activity_log:read",
+    doc="Who changed what in an organization and all its projects, as far back as the plan looks.",
+    gate="admins and owners of the organization; on Cloud a plan with audit logs",
+    pages="cursor",
+    plan="since",
+    since=("start_date", "end_date"),
+    lookback=timedelta(hours=1),
+    mortal=False,
+    fields=(
+        *text("id", "activity", "item_id", "scope", "client"),
+        *text("ip_address", privacy="person"),
+        *person("user"),
+        *moment("created_at"),
+        *flag("was_impersonated", "is_system"),
+        *json("detail", privacy="text"),
+        *omitted("unread", "organization_id"),
     ),
 )
 

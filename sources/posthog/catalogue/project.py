@@ -55,6 +55,8 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
     page_size=50,
     plan="stream",
     open_when=("status", ("starting",)),
+    full_every=timedelta(days=7),  # nothing is deleted there, and what is late the sweeps find
+    moves_with="next_delivery_date",
     fields=(
         *text("id", "temporal_workflow_id", "idempotency_key", "trigger_type", "target_type", "status"),
         *moment("scheduled_at", "created_at", "last_updated_at", "finished_at"),
@@ -99,6 +101,7 @@ COMMENTS = Endpoint(
     page_size=100,
     plan="stream",
     lookback=timedelta(days=30),
+    count="projects/{project_id}/comments/count/?deleted=true",
     fields=(
         *text("id", "item_id", "scope", "source_comment"),
         *text("content", privacy="text"),

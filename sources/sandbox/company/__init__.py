@@ -7,6 +7,7 @@ from math import ceil, sqrt
 
 from django.db import transaction
 
+from sources.sandbox.company.activity import entry
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import thread
 from sources.sandbox.company.definitions import (
@@ -26,7 +27,7 @@ from sources.sandbox.company.words import (
     PERSON_PROPERTIES,
     SESSION_PROPERTIES,
 )
-from sources.sandbox.records import insert
+from sources.sandbox.records import Record, insert
 from sources.sandbox.world import World
 
 # Kind of property, well-known names, prefix of the others, how many at size 1.
@@ -44,6 +45,7 @@ def found(world: World) -> None:
     """Fill the empty table."""
     with transaction.atomic():
         add_people(world)
+        _add_activity(world)
         world.numbers.update(subscriptions=4100, cohorts=7000)
         for number, organization, _ in PROJECTS:
             people = [person for person in MEMBERSHIPS[organization] if person != 1]
@@ -59,6 +61,15 @@ def found(world: World) -> None:
                 )
                 pen = Pen.for_part(world, number, "comments")
                 insert("comments", thread(pen, 150 * size, people), project=number)
+
+
+def _add_activity(world: World) -> None:
+    organizations = Record.objects.filter(table="organizations").order_by("pk").values_list("uid", flat=True)
+    for people, organization in zip(MEMBERSHIPS, organizations, strict=True):
+        pen = Pen.for_part(world, organization, "activity")
+        moments = sorted(pen.ago(60) for _ in range(40 * world.size))
+        rows = [entry(pen, str(organization), people, at) for at in moments]
+        insert("organization_activity_logs", rows, organization=organization)
 
 
 def _add_subscriptions(world: World, project: int, people: list[int], size: int) -> None:

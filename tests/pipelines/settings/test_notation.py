@@ -82,7 +82,7 @@ def test_a_span_of_time_reads_as_it_is_written(given: str, meant: timedelta) -> 
     assert notation.span(notation.written_span(meant)) == meant
 
 
-@pytest.mark.parametrize("given", ["", "1", "d", "0d", "-1d", "1.5h", "1y", "1d 2h"])
+@pytest.mark.parametrize("given", ["", "1", "d", "-1d", "1.5h", "1y", "1d 2h"])
 def test_what_is_no_span_of_time_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="30m, 12h, 1d or 2w"):
         notation.span(given)

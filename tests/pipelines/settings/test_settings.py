@@ -93,6 +93,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         in_flight = 4
         ahead = 2
         full_every = "12h"
+        full_every_of = { comments = "2w" }
+        sweep_every = "6h"
         new_columns = 20
         [warehouse]
         wait = 5
@@ -117,6 +119,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__IN_FLIGHT": "4",
         "LISTS__AHEAD": "2",
         "LISTS__FULL_EVERY": "12h",
+        "LISTS__FULL_EVERY_OF": "comments = 2w",
+        "LISTS__SWEEP_EVERY": "6h",
         "LISTS__NEW_COLUMNS": "20",
         "WAREHOUSE__WAIT": "5",
     }

@@ -51,7 +51,7 @@ def test_no_field_is_declared_twice(endpoint: Endpoint) -> None:
 def test_every_list_says_what_it_is_and_which_scope_it_needs(endpoint: Endpoint) -> None:
     assert endpoint.doc.endswith(".")
     assert re.fullmatch(r"[a-z_]+:read", endpoint.scope)
-    assert all(re.fullmatch(r"[a-z_{}/]+/(\?[a-z_{}=&]+)?", path) for path in endpoint.paths)
+    assert all(re.fullmatch(r"[a-z_{}/]+/(\?[a-z0-9_{}=&]+)?", path) for path in endpoint.paths)
 
 
 @every_endpoint
@@ -75,6 +75,7 @@ def test_the_keys_are_those_that_other_programs_rely_on() -> None:
         "organizations": ("id",),
         "projects": ("id",),
         "organization_members": ("organization_id", "id"),
+        "organization_activity_logs": ("organization_id", "id"),
         "users": ("uuid",),
         "subscriptions": ("project_id", "id"),
         "subscription_deliveries": ("project_id", "subscription_id", "id"),

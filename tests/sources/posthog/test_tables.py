@@ -36,7 +36,9 @@ def test_every_table_has_its_section_with_paths_key_scope_and_columns(endpoint: 
     for word in (*endpoint.paths, *endpoint.key):
         assert word in section
     for field in endpoint.fields:
-        assert (f"| `{field.name}` |" in section) == (field.role == "value"), field.name
+        assert (f"| `{field.name}` |" in section) == (
+            field.role == "value" or field.name in endpoint.placeholders
+        ), field.name
         assert field.role != "items" or f"### {endpoint.table}__{field.name}" in section
 
 

@@ -22,6 +22,8 @@ def all_lists(ask: Asker) -> Iterator[tuple[str, Row, list[Row]]]:
         parents = {"organization_id": one["id"]}
         yield "projects", parents, ask.walk(f"/api/organizations/{one['id']}/projects/")
         yield "organization_members", parents, ask.walk(f"/api/organizations/{one['id']}/members/?limit=3")
+        logs = ask.walk(f"/api/organizations/{one['id']}/advanced_activity_logs/?ordering=created_at")
+        yield "organization_activity_logs", parents, logs
     for project in PROJECTS:
         yield from project_lists(ask, project)
 

@@ -1,0 +1,120 @@
+"""How much of a list a run reads: all of it, what is new since the last walk, or nothing because nothing can be new.
+
+A stream is walked from its newest row down to a floor; a `since` list is asked for what is not older than one. The
+floor lies a look-back below the newest row that was ever seen, and at the oldest row that is still going to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sources.posthog.batch import Batch
+from sources.posthog.catalogue import parent_of
+from sources.posthog.endpoint import Endpoint, placeholders
+from sources.posthog.listing import Listing, Position, Rules, Walk
+from sources.posthog.stock import Stock
+
+SHORT = 10
+"""A list of at most so many pages is walked in full every run: truth is cheap there."""
+
+
+def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) -> datetime | None:
+    """The time from which on a list is read; None for all of it."""
+    endpoint = listing.endpoint
+    if endpoint.plan == "snapshot" or rules.full or known is None or known.watermark is None:
+        return None
+    fanned_out = _fanned_out(endpoint)
+    if _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
+        return None
+    if endpoint.mortal and not fanned_out and known.rows <= SHORT * endpoint.page_size:
+        return None
+    return min(known.watermark - endpoint.lookback, _open_since(endpoint, known, rules) or known.watermark)
+
+
+def spared(listing: Listing, known: Position | None, moved: str | None, rules: Rules, stock: Stock) -> bool:
+    """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
+    endpoint = listing.endpoint
+    if not endpoint.moves_with or rules.full or known is None or known.last_walk_at is None:
+        return False
+    return (
+        moved is not None
+        and moved == known.moved
+        and rules.started - rules.sweep_every < known.last_walk_at <= rules.started
+        and not _due(endpoint, known, rules)
+        and _open_since(endpoint, known, rules) is None
+        and not stock.doubtful(listing.stamps, revived=True)
+    )
+
+
+def _due(endpoint: Endpoint, known: Position, rules: Rules) -> bool:
+    """Whether a list must be walked in full, so that what was deleted or edited late is noticed."""
+    last = known.last_complete_at
+    if not endpoint.mortal:
+        return False
+    every = rules.full_every_of.get(endpoint.table) or endpoint.full_every or rules.full_every
+    return (
+        last is None or not rules.started - every < last <= rules.started
+    )  # the future is a clock that was wrong
+
+
+def _open_since(endpoint: Endpoint, known: Position, rules: Rules) -> datetime | None:
+    """The oldest row that is still going to change; one that has been open for too long is stuck for good."""
+    limit = rules.started - endpoint.open_limit
+    return known.open_floor if known.open_floor and known.open_floor > limit else None
+
+
+def _fanned_out(endpoint: Endpoint) -> bool:
+    return any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
+
+
+def spelled(time: datetime) -> str:
+    """A time for a query, in UTC: the `+` of an offset would arrive as a blank."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> datetime | None:
+    """Keep a list's newest and its oldest open row in mind; returns the page's oldest time.
+
+    A row that is dated in the future is no news of what came before it: the watermark does not follow.
+    """
+    if endpoint.plan == "snapshot":
+        return None
+    dated = batch.values(endpoint.clock)
+    times = [at for at in dated if at]
+    past = [at for at in times if at <= now]
+    walk.ascending = walk.ascending and not (past and walk.newest and min(past) < walk.newest)
+    walk.newest = max([*past, *filter(None, [walk.newest])], default=None)
+    if endpoint.open_when:
+        name, states = endpoint.open_when
+        still = [at for at, state in zip(dated, batch.values(name), strict=True) if state in states]
+        walk.open_floor = min([at for at in (*still, walk.open_floor) if at], default=None)
+    return min(times, default=None)
+
+
+class Movements:
+    """An observer of pages: what rows say of whether something came below them."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._fields: dict[str, str] = {}
+        for endpoint in endpoints:
+            for path in endpoint.paths if endpoint.moves_with else ():
+                if parent := parent_of(path):
+                    self._fields[parent.table] = endpoint.moves_with
+        self._seen: dict[tuple[str, tuple[object, ...]], str] = {}
+
+    def note(self, endpoint: Endpoint, batch: Batch) -> None:
+        """Keep the telling field of each row in mind."""
+        if field := self._fields.get(endpoint.table):
+            keys = zip(*map(batch.values, endpoint.key), strict=True)
+            self._seen |= {
+                (endpoint.table, key): str(value or "")
+                for key, value in zip(keys, batch.values(field), strict=True)
+            }
+
+    def of(self, listing: Listing) -> str | None:
+        """The telling field of the row above a list; None if that row was not met in this run."""
+        path = next((path for path in listing.endpoint.paths if listing.endpoint.moves_with), "")
+        parent = parent_of(path) if path else None
+        key = tuple(listing.stamps[name] for name in placeholders(path))
+        return self._seen.get((parent.table, key)) if parent else None

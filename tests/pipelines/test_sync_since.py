@@ -1,0 +1,102 @@
+"""Lists that PostHog filters by time: only what is new is asked for, and nothing is missed between two questions."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from sources.sandbox import Sandbox
+from tests.truth.expected import Row
+from tests.truth.scene import Scene, of
+
+LOGS = "organization_activity_logs"
+
+
+def entries(posthog: Sandbox) -> list[Row]:
+    """The audit log of the first organization, oldest first."""
+    rows = posthog.truth()["rows"]
+    first = rows["organizations"][0]["id"]
+    own = [row for row in rows[LOGS] if row["_parents"]["organization_id"] == first]
+    return sorted(own, key=lambda row: str(row["created_at"]))
+
+
+def happened(posthog: Sandbox, *times: str) -> None:
+    """More entries in the audit log of the first organization."""
+    parents = entries(posthog)[0]["_parents"]
+    posthog.edit(
+        LOGS, insert=[{"created_at": time, "activity": "updated"} for time in times], parents=parents
+    )
+
+
+def asked(posthog: Sandbox) -> list[dict[str, list[str]]]:
+    """The queries of the audit logs' requests, as they stood on the wire."""
+    return [
+        parse_qs(request["query"])
+        for request in posthog.requests()
+        if request["path"].endswith("/advanced_activity_logs/")
+    ]
+
+
+def test_only_what_happened_since_is_asked_for(scene: Scene, posthog: Sandbox) -> None:
+    first = of(scene.sync(LOGS), LOGS)
+    assert first.complete
+    assert all("start_date" not in query for query in asked(posthog))
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
+
+    newest = entries(posthog)[-1]["created_at"]
+    happened(posthog, newest, "2026-11-20T10:00:00.123456Z", "2026-11-20T10:00:00.123456Z")
+    posthog.clear_requests()
+    second = of(scene.sync(LOGS), LOGS)
+    assert second.counts.inserted == 3, "one of them at the very moment of the newest that was known"
+    assert second.requests == 2, "one for each organization"
+    assert all(query["start_date"][0].endswith("Z") for query in asked(posthog))
+    assert second.rows_read < first.rows_read
+    assert (second.status, second.complete) == ("loaded", False), "a part proves nothing about the rest"
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
+    assert of(scene.sync(LOGS), LOGS).counts.written == 0
+
+
+def test_entries_that_are_written_late_are_still_met(file_scene: Scene, posthog: Sandbox) -> None:
+    happened(posthog, "2026-11-21T10:00:00Z")
+    file_scene.sync(LOGS)
+    happened(posthog, "2026-11-21T09:30:00Z")
+    assert of(file_scene.sync(LOGS), LOGS).counts.inserted == 1
+
+
+def test_what_the_plan_no_longer_shows_lives_on(file_scene: Scene, posthog: Sandbox) -> None:
+    file_scene.sync(LOGS)
+    posthog.edit(LOGS, where={"id": entries(posthog)[0]["id"]}, delete=True)
+    file_scene.sync(LOGS, full=True)
+    file_scene.sync(LOGS, full=True)
+    assert not file_scene.rows(LOGS, dead=True)
+
+
+def test_a_walk_that_breaks_off_goes_on_from_there(file_scene: Scene, posthog: Sandbox) -> None:
+    happened(posthog, *(f"2026-10-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
+    happened(posthog, *(f"2026-09-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
+    posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
+    broken = of(file_scene.sync(LOGS), LOGS)
+    assert broken.status == "failed"
+    assert broken.counts.inserted >= 1000
+    posthog.clear_faults()
+    posthog.clear_requests()
+    whole = of(file_scene.sync(LOGS), LOGS)
+    assert whole.status == "loaded"
+    assert whole.rows_read < 1000, "the first thousand are not asked for again"
+    assert any("start_date" in query for query in asked(posthog))
+    file_scene.learn(file_scene.truth(LOGS))
+    assert file_scene.wrong() == ""
+
+
+def test_an_audit_log_that_is_for_admins_only_is_not_available_to_members(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    file_scene.sync(LOGS)
+    before = file_scene.rows(LOGS)
+    member: Any = posthog.new_key("member of logs", user="member")
+    outcome = file_scene.sync(LOGS, key=member)
+    assert of(outcome, LOGS).status == "unavailable"
+    assert outcome.exit_code == 3, "nothing that was asked for is to be had"
+    assert file_scene.rows(LOGS) == before
