@@ -1,4 +1,4 @@
-"""The words of the command line: `hogsync sync`, `check`, `tables`, `query`, `sandbox`, `schedule`.
+"""The words of the command line: `hogsync sync`, `backfill`, `reset`, `check`, `tables`, `query`, `sandbox` and so on.
 
 Typer only reads them; each command answers with a job, which is run where every way out is one sentence and one exit
 code. Nothing heavy is imported before a job needs it.
@@ -94,6 +94,81 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
         return outcome.exit_code
 
     return job
+
+
+@app.command()
+def backfill(  # noqa: PLR0917  Typer reads options off parameters
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="These tables.")],
+    since: Annotated[
+        str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01 or 2026-11-01T08:00Z.")
+    ],
+    until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
+    project: Annotated[
+        list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will take; ask nothing, write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> Job:
+    """Read a range of time again: nothing is marked deleted, and the next sync goes on from where it was."""
+
+    def job() -> int:
+        display = sys.stderr.isatty() and not (quiet or as_json)
+        level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
+        settings = _ready(level, bare=display)
+        from pipelines import backfill as filling
+        from pipelines.reset import known_tables
+        from pipelines.sync import Selection
+
+        window, chosen = filling.window(since, until), known_tables(tables)
+        estimate = filling.estimate(settings, chosen)
+        if dry_run:
+            say_json(estimate.as_json()) if as_json else say(estimate.told)
+            return 0
+        logging.getLogger("hogsync").info("%s", estimate.told)
+        selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
+        outcome = _synced(settings, selection, display=display)
+        _show(outcome, settings, as_json=as_json, quiet=quiet, dry_run=False)
+        return outcome.exit_code
+
+    return job
+
+
+@app.command()
+def reset(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE...", help="These tables.")] = None,
+    hash_key: Annotated[
+        bool, typer.Option("--hash-key", help="Hash addresses anew, with another HOGSYNC_HASH_KEY.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Job:
+    """Forget how far tables were read, so that the next sync reads them in full; rows stay."""
+
+    def job() -> int:
+        settings = _ready(logging.WARNING, bare=True)
+        from pipelines import reset as forgetting
+
+        chosen = forgetting.known_tables(tables or [])
+        if not chosen and not hash_key:
+            raise UsageError("Name the tables to forget, such as `hogsync reset comments`, or --hash-key.")
+        what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
+        what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
+        if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
+            say("Nothing was forgotten.")
+            return 0
+        say(forgetting.reset(settings, chosen, hash_key=hash_key))
+        return 0
+
+    return job
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person says yes; UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here: add --yes.")
+    return typer.confirm(question)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from destinations.stored import Stored
@@ -28,6 +28,10 @@ META, RUNS, RUN_TABLES, PATHS, HELD = (
 )
 
 
+PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
+"""Of a list's position, what says how far it was read."""
+PRIVACY = "privacy of "
+"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
 NAMED = "columns of "
 """Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
 
@@ -92,6 +96,17 @@ class Memory(Stored):
         """The path's position, if it was ever read."""
         return self._positions.get(path)
 
+    def positions(self) -> Iterable[Position]:
+        """What is remembered of every list."""
+        return self._positions.values()
+
+    def lacks(self, run_id: str | None) -> bool:
+        """Whether a run that was recorded here is recorded no longer: then this is an older state of the dataset."""
+        if run_id is None or RUNS not in self.tables:
+            return False
+        sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.mark}"
+        return not self.warehouse.rows(sql, [run_id])
+
     def held(self, path: str) -> frozenset[str]:
         """Row keys whose death the last complete walk held."""
         return frozenset(self._held.get(path, ()))
@@ -119,6 +134,34 @@ class Memory(Stored):
 def _position(row: tuple[Any, ...]) -> Position:
     found = dict(zip(BOOKS[PATHS][1], row, strict=True))
     return Position(table=found.pop("table_name"), **found)
+
+
+def forget(warehouse: Warehouse, tables: Collection[str]) -> int:
+    """Forget where the lists of some tables stand, so that the next run reads them in full; needs the warehouse open.
+
+    What is known of the key that saw them stays: it keeps rows alive that another key does not see. Gives the number
+    of lists.
+    """
+    existing = warehouse.columns().get(PATHS, {})
+    places = [name for name in PLACES if name in existing]
+    if not places:
+        return 0
+    marks = ", ".join(warehouse.mark for _ in tables)
+    chosen = f"table_name in ({marks})"
+    ((lists,),) = warehouse.rows(f"select count(*) from {warehouse.name(PATHS)} where {chosen}", [*tables])
+    changes = ", ".join(f"{name} = null" for name in places)
+    warehouse.execute(f"update {warehouse.name(PATHS)} set {changes} where {chosen}", [*tables])
+    return int(lists)
+
+
+def forget_hashes(warehouse: Warehouse) -> None:
+    """Let the dataset be hashed anew with the next run's key; needs the warehouse open."""
+    if META not in warehouse.columns():
+        return
+    with warehouse.transaction():
+        warehouse.execute(f"delete from {warehouse.name(META)} where key = 'hash_key'")
+        stored_under = f"key like '{PRIVACY}%'"
+        warehouse.execute(f"update {warehouse.name(META)} set value = '' where {stored_under}")
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str]) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines import records, stopping
+from pipelines import records, stopping, witness
 from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.records import Memory
+from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
@@ -28,15 +28,12 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.known import Nothing
-from sources.posthog.listing import Observer, Rules
+from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
-
-PRIVACY = "privacy of "
-"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +46,8 @@ class Selection:
     full: bool = False
     accept_deletes: bool = False
     dry_run: bool = False
+    window: Window | None = None
+    """Of a backfill: the range of time that is read again."""
     trigger: Trigger = "manual"
 
 
@@ -76,7 +75,7 @@ def sync(
     tables = chosen_tables(settings, selection)
     key = settings.require_key().get_secret_value()
     with (
-        lane(settings, settings.wait, "hogsync sync") as turn,
+        lane(settings, settings.wait, "hogsync backfill" if selection.window else "hogsync sync") as turn,
         workroom(settings.home) as folder,
         seldom_collecting(),
     ):
@@ -96,12 +95,15 @@ def sync(
                 rules=Rules(
                     started=started,
                     page_size=settings.lists.page_size,
-                    full=selection.full or _privacy_changed(stored_under, privacy),
+                    full=selection.full
+                    or _privacy_changed(stored_under, privacy)
+                    or _restored(known, witness.last_run(settings)),
                     full_every=settings.lists.full_every,
                     full_every_of=full_every_of(settings),
                     sweep_every=settings.lists.sweep_every,
                     accept_deletes=selection.accept_deletes,
                     new_columns=settings.lists.new_columns,
+                    window=selection.window,
                 ),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
@@ -113,7 +115,10 @@ def sync(
         meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
         work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder)
         try:
-            return work.run()
+            outcome = work.run()
+            if not selection.dry_run:
+                witness.note(settings, outcome.run.run_id)
+            return outcome
         finally:
             reading.close()
 
@@ -279,6 +284,17 @@ def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
     log.warning(
         "The privacy settings have changed: every list is read in full and its rows are stored anew; "
         "rows that PostHog no longer lists keep what was stored of them."
+    )
+    return True
+
+
+def _restored(known: Memory | Nothing, last_run: str | None) -> bool:
+    """Whether the warehouse is an older state of what this machine left; then every list is read in full."""
+    if not isinstance(known, Memory) or not known.lacks(last_run):
+        return False
+    log.warning(
+        "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
+        "Every list is read in full."
     )
     return True
 

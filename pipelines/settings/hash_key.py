@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
 
 from filelock import FileLock
 
 from pipelines.errors import UsageError
+from pipelines.whole import write_whole
 
 
 def kept_hash_key(home: Path) -> bytes:
@@ -24,7 +23,7 @@ def kept_hash_key(home: Path) -> bytes:
         if not path.exists():
             with FileLock(home / "hash.key.lock", mode=0o600):  # two first runs at once must agree on one key
                 if not path.exists():
-                    _write(path, secrets.token_hex(32))
+                    write_whole(path, secrets.token_hex(32))
         text = path.read_text("ascii", errors="replace").strip()
     except OSError as error:
         raise UsageError(
@@ -37,21 +36,3 @@ def kept_hash_key(home: Path) -> bytes:
             "backup, or delete it to have a new one, with which every hash in the warehouse changes."
         )
     return bytes.fromhex(text)
-
-
-def _write(path: Path, text: str) -> None:
-    """`text` in `path`, whole or not at all, also after a power cut."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".hash.key-")  # made 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)

@@ -58,7 +58,8 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
 
 
 def _believable(walker: Walker, read: Read) -> bool:
-    told = read.scope.endpoint.mortal and walker.sights.of(read.scope.listings[0]) is not None
+    mortal = read.scope.endpoint.mortal and not walker.rules.window
+    told = mortal and walker.sights.of(read.scope.listings[0]) is not None
     return told and all(one.complete for one in read.listed)
 
 

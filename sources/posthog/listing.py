@@ -18,6 +18,14 @@ Observer = Callable[[Endpoint, Batch], None]
 """Is told of every page's rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of time that is read again; both ends belong to it."""
+
+    since: datetime
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What the user asked of a run's reading."""
@@ -32,6 +40,8 @@ class Rules:
     """How often a list below a row is asked at least: a delivery can be sent by hand."""
     accept_deletes: bool = False
     new_columns: int = 100
+    window: Window | None = None
+    """Of a backfill: what is read is loaded, nothing is concluded from what was not met, and no list's place moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

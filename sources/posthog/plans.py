@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sources.posthog.batch import Batch
 from sources.posthog.catalogue import parent_of
 from sources.posthog.endpoint import Endpoint, placeholders
-from sources.posthog.listing import Listing, Position, Rules, Walk
+from sources.posthog.listing import Listing, Position, Rules, Walk, Window
 from sources.posthog.stock import Stock
 
 SHORT = 10
@@ -22,9 +22,13 @@ SHORT = 10
 def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) -> datetime | None:
     """The time from which on a list is read; None for all of it."""
     endpoint = listing.endpoint
+    fanned_out = _fanned_out(endpoint)
+    if rules.window and endpoint.plan != "snapshot":
+        # Rows that want to be written again are not left out for standing outside the window.
+        doubtful = stock.doubtful(listing.stamps, revived=fanned_out) and not stock.empty[endpoint.table]
+        return None if doubtful else rules.window.since
     if endpoint.plan == "snapshot" or rules.full or known is None or known.watermark is None:
         return None
-    fanned_out = _fanned_out(endpoint)
     if _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
         return None
     if endpoint.mortal and not fanned_out and known.rows <= SHORT * endpoint.page_size:
@@ -35,7 +39,7 @@ def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) 
 def spared(listing: Listing, known: Position | None, moved: str | None, rules: Rules, stock: Stock) -> bool:
     """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
     endpoint = listing.endpoint
-    if not endpoint.moves_with or rules.full or known is None or known.last_walk_at is None:
+    if not endpoint.moves_with or rules.full or rules.window or known is None or known.last_walk_at is None:
         return False
     return (
         moved is not None
@@ -66,6 +70,13 @@ def _open_since(endpoint: Endpoint, known: Position, rules: Rules) -> datetime |
 
 def _fanned_out(endpoint: Endpoint) -> bool:
     return any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
+
+
+def asked_for(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
+    """The query for rows from a floor on, of a window up to its end."""
+    since, until = names
+    ends = {until: spelled(window.until)} if window and window.until else {}
+    return {since: spelled(floor), **ends}
 
 
 def spelled(time: datetime) -> str:

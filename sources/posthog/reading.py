@@ -197,7 +197,7 @@ class Reading:
             onward = (
                 one.listing.endpoint.plan == "since" and one.walks and one.last.pages and one.last.ascending
             )
-            if one.status == "read" or onward:
+            if (one.status == "read" or onward) and not self.rules.window:
                 one.position = self.walker.position(one)
 
     # -- which scopes there are

@@ -95,7 +95,7 @@ class Walker:
         keys: set[tuple[Any, ...]] = set()
         asked = query(listing.path)
         if floor and endpoint.since:
-            asked[endpoint.since[0]] = plans.spelled(floor)
+            asked |= plans.asked_for(endpoint.since, floor, self.rules.window)
         pages = PAGERS[listing.pages](self.get, listing.address, asked, size, self.soon)
         try:
             for page in pages:
@@ -142,7 +142,7 @@ class Walker:
     def _drift(self, listed: Listed) -> int | None:
         """The list's count, if rows came or went that a walk down to a time cannot have met."""
         known = self.memory.position(listed.listing.path)
-        if not listed.listing.endpoint.count or known is None or listed.last.whole:
+        if not listed.listing.endpoint.count or known is None or listed.last.whole or self.rules.window:
             return None
         count = self._count(listed.listing)
         return None if count == known.rows + listed.last.fresh + known.gap else count

@@ -338,4 +338,35 @@ READING_RULES = (
         "known.watermark, ",
         ("pipelines/test_sync_since.py::test_entries_that_are_written_late_are_still_met",),
     ),
+    Mutation(
+        "a backfill ends no row",
+        CONCLUDE,
+        "read.scope.endpoint.mortal and not walker.rules.window",
+        "read.scope.endpoint.mortal",
+        ("pipelines/test_sync_backfill.py::test_a_backfill_of_whole_lists_ends_nothing",),
+    ),
+    Mutation(
+        "a backfill moves no list's place",
+        READING,
+        " or onward) and not self.rules.window:",
+        " or onward):",
+        ("pipelines/test_sync_backfill.py::test_late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
+    ),
+    Mutation(
+        "rows to be written again are not left out of a backfill",
+        PLANS,
+        "return None if doubtful else rules.window.since",
+        "return rules.window.since",
+        (
+            "pipelines/test_sync_backfill.py::"
+            "test_a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row[duckdb]",
+        ),
+    ),
+    Mutation(
+        "a restored backup is noticed",
+        "pipelines/sync.py",
+        "or _restored(known, witness.last_run(settings))",
+        "or False",
+        ("pipelines/test_recovery.py::test_a_restored_backup_is_noticed_and_all_is_read_again",),
+    ),
 )

@@ -1,0 +1,35 @@
+"""`hogsync reset`: forget how far lists were read, or with which key addresses were hashed; rows stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines import records
+from pipelines.connect import open_warehouse, warehouse_problems
+from pipelines.errors import UsageError
+from pipelines.lane import lane
+from pipelines.settings import Settings
+from pipelines.settings.layers import did_you_mean
+from sources.posthog.catalogue import ENDPOINTS
+
+
+def known_tables(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, if each is a table with lists of its own; else UsageError."""
+    for name in names:
+        if name not in ENDPOINTS:
+            raise UsageError(f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}")
+    return tuple(dict.fromkeys(names))
+
+
+def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False) -> str:
+    """Forget, and say what was forgotten."""
+    warehouse = open_warehouse(settings)
+    if not warehouse.exists():
+        raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
+    with lane(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
+        lists = records.forget(warehouse, tables) if tables else 0
+        if hash_key:
+            records.forget_hashes(warehouse)
+    said = [f"Forgotten how far {lists:,} list{'s were' if lists != 1 else ' was'} read."] if tables else []
+    said += ["The next sync hashes with the key of now."] if hash_key else []
+    return " ".join([*said, "The next sync reads in full; no row was touched."])

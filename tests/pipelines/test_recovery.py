@@ -1,0 +1,139 @@
+"""A new machine, an older backup, forgotten places: the warehouse says how it goes on."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.backfill import estimate
+from pipelines.reset import reset
+from pipelines.settings import load
+from sources.sandbox import Sandbox
+from tests.truth.command import hogsync
+from tests.truth.scene import Scene, of, written
+
+HERE: dict[str, Any] = {"projects": (103,)}
+LONG = 1100
+
+
+def many_comments(posthog: Sandbox) -> None:
+    began = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
+    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+
+
+def test_a_machine_with_an_empty_home_goes_on_where_the_other_left_off(
+    scene: Scene, posthog: Sandbox, tmp_path: Path
+) -> None:
+    many_comments(posthog)
+    first = of(scene.sync("comments", **HERE), "comments")
+    other = replace(scene, home=tmp_path / "another machine")
+    again = other.sync("comments", **HERE)
+    assert (written(again), of(again, "comments").requests < first.requests) == (0, True)
+
+
+def test_a_restored_backup_is_noticed_and_all_is_read_again(
+    file_scene: Scene, posthog: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    many_comments(posthog)
+    file = Path(file_scene.url.removeprefix("duckdb:///"))
+    first = of(file_scene.sync("comments", **HERE), "comments")
+    shutil.copy(file, file.with_suffix(".backup"))
+    posthog.edit("comments", insert=[{"content": "after the backup"}], parents={"project_id": 103})
+    file_scene.sync("comments", **HERE)
+    shutil.copy(file.with_suffix(".backup"), file)
+
+    with caplog.at_level(logging.WARNING, "hogsync"):
+        restored = of(file_scene.sync("comments", **HERE), "comments")
+    assert "restored from an older state" in caplog.text
+    assert restored.complete
+    assert restored.requests >= first.requests
+    file_scene.learn(file_scene.truth("comments", **HERE))
+    assert file_scene.wrong() == ""
+    caplog.clear()
+    assert of(file_scene.sync("comments", **HERE), "comments").requests < first.requests
+    assert "restored" not in caplog.text, "once is enough"
+
+
+def test_two_warehouses_of_one_home_are_kept_apart(
+    file_scene: Scene, posthog: Sandbox, tmp_path: Path
+) -> None:
+    many_comments(posthog)
+    other = replace(file_scene, url=f"duckdb:///{tmp_path / 'other.duckdb'}")
+    first = of(file_scene.sync("comments", **HERE), "comments")
+    assert of(other.sync("comments", **HERE), "comments").complete, "the one's places are not the other's"
+    for one in (file_scene, other, file_scene):
+        again = of(one.sync("comments", **HERE), "comments")
+        assert (again.counts.written, again.requests < first.requests) == (0, True)
+
+
+def test_a_damaged_memory_of_warehouses_is_begun_anew(file_scene: Scene, posthog: Sandbox) -> None:
+    file_scene.sync("group_types")
+    (file_scene.home / "warehouses.json").write_text("{", "utf-8")
+    assert file_scene.sync("group_types").exit_code == 0
+    assert file_scene.sync("group_types").exit_code == 0
+
+
+def test_forgotten_places_make_the_next_sync_read_in_full_and_keep_what_protects_rows(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    many_comments(posthog)
+    first = of(scene.sync("comments", **HERE), "comments")
+    rows = scene.stored()
+    said = reset(load(scene.settings()), ("comments",))
+    assert said == "Forgotten how far 1 list was read. The next sync reads in full; no row was touched."
+    assert scene.stored() == rows
+    seen_by = "select distinct fingerprint is null from posthog._hogsync_paths where table_name = 'comments'"
+    assert scene.ask(seen_by) == [(False,)]
+    again = of(scene.sync("comments", **HERE), "comments")
+    assert (again.complete, again.requests) == (True, first.requests)
+
+
+def test_a_lost_hash_key_is_replaced_by_a_persons_word(file_scene: Scene, posthog: Sandbox) -> None:
+    file_scene.sync("subscriptions")
+    new: dict[str, Any] = {"HOGSYNC_HASH_KEY": "another hash key of the tests, forty letters"}
+    refused = hogsync(file_scene, "sync", "subscriptions", **new)
+    assert "hashed with another HOGSYNC_HASH_KEY" in refused.refusal(2)
+    assert hogsync(file_scene, "reset", "--hash-key", "--yes", **new).code == 0
+    done = hogsync(file_scene, "sync", "subscriptions", **new)
+    assert done.code == 0, done.err
+    refused = hogsync(file_scene, "sync", "subscriptions")
+    assert "hashed with another HOGSYNC_HASH_KEY" in refused.refusal(2), "now the former key is the other one"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("backfill", "comments", "--from", "yesterday"), "--from 'yesterday' is no time"),
+        (("backfill", "comments", "--from", "2126-01-01"), "is in the future"),
+        (("backfill", "comments", "--from", "2026-01-02", "--to", "2026-01-01"), "is before --from"),
+        (("backfill", "coments", "--from", "2026-01-01"), "did you mean comments?"),
+        (("backfill", "comments"), "--from"),
+        (("backfill", "--from", "2026-01-01"), "TABLE"),
+        (("reset",), "Name the tables to forget"),
+        (("reset", "coments"), "did you mean comments?"),
+        (("reset", "comments"), "add --yes"),
+        (("reset", "comments", "--yes"), "There is no warehouse"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence_and_exit_2(
+    file_scene: Scene, words: tuple[str, ...], said: str
+) -> None:
+    assert said in hogsync(file_scene, *words).refusal(2)
+
+
+def test_a_dry_backfill_says_what_it_will_take_and_asks_nothing(file_scene: Scene, posthog: Sandbox) -> None:
+    unknown = estimate(load(file_scene.settings()), ("comments",))
+    assert "nobody can tell" in unknown.told
+    file_scene.sync("comments")
+    posthog.clear_requests()
+    done = hogsync(file_scene, "backfill", "comments", "--from", "2026-01-01", "--dry-run")
+    assert done.code == 0
+    assert done.out.startswith("At most "), done.out
+    assert not posthog.requests()
