@@ -9,7 +9,7 @@ STREAMS = "pipelines/test_sync_streams.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
 LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
-PLANS = "sources/posthog/plans.py"
+PLANS, BACKFILL = "sources/posthog/plans.py", "pipelines/test_sync_backfill.py::test_"
 SIGHTS, STOCK = "sources/posthog/sights.py", "sources/posthog/stock.py"
 READING, PAGERS = "sources/posthog/reading.py", "sources/posthog/paging.py"
 
@@ -75,8 +75,8 @@ READING_RULES = (
     Mutation(
         "organizations and projects are never ended",
         CONCLUDE,
-        "told = read.scope.endpoint.mortal and ",
-        "told = ",
+        "mortal = read.scope.endpoint.mortal and ",
+        "mortal = ",
         (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
     ),
     Mutation(
@@ -127,8 +127,8 @@ READING_RULES = (
     Mutation(
         "a list that returns is read to its end",
         PLANS,
-        "revived=fanned_out",
-        "revived=False",
+        "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out)",
+        "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=False)",
         (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
     ),
     Mutation(
@@ -343,24 +343,21 @@ READING_RULES = (
         CONCLUDE,
         "read.scope.endpoint.mortal and not walker.rules.window",
         "read.scope.endpoint.mortal",
-        ("pipelines/test_sync_backfill.py::test_a_backfill_of_whole_lists_ends_nothing",),
+        (f"{BACKFILL}a_backfill_of_whole_lists_ends_nothing",),
     ),
     Mutation(
         "a backfill moves no list's place",
         READING,
         " or onward) and not self.rules.window:",
         " or onward):",
-        ("pipelines/test_sync_backfill.py::test_late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
+        (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
     ),
     Mutation(
         "rows to be written again are not left out of a backfill",
         PLANS,
         "return None if doubtful else rules.window.since",
         "return rules.window.since",
-        (
-            "pipelines/test_sync_backfill.py::"
-            "test_a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row[duckdb]",
-        ),
+        (f"{BACKFILL}a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row[duckdb]",),
     ),
     Mutation(
         "a restored backup is noticed",

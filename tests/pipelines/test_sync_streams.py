@@ -222,7 +222,7 @@ def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene
     posthog.edit("comments", insert=[{"content": f"also for {scene.url}"}], parents={"project_id": 103})
     drifted = of(scene.sync("comments", **here), "comments")
     assert (drifted.complete, drifted.counts.inserted, drifted.counts.deleted) == (True, 2, 1)
-    assert of(scene.sync("comments", **here), "comments").pages == quick.pages
+    assert of(scene.sync("comments", **here), "comments").pages <= quick.pages, "no full walk again"
     dead = {key: row for key, row in scene.rows("comments").items() if key[-1] == oldest["id"]}
     assert [row["dead"] for row in dead.values()] == [True]
     scene.known = {"comments": dead}
