@@ -27,6 +27,7 @@ from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
+from sources.posthog.journal import Journal
 from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
@@ -109,6 +110,11 @@ def sync(
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
                 ahead=settings.lists.ahead,
+                journal=Journal(
+                    None if selection.dry_run else settings.home / "walks" / witness.name(settings),
+                    started,
+                    settings.lists.resume_within,
+                ),
             )
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
@@ -117,6 +123,7 @@ def sync(
         try:
             outcome = work.run()
             if not selection.dry_run:
+                reading.walker.journal.settle()
                 witness.note(settings, outcome.run.run_id)
             return outcome
         finally:

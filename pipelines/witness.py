@@ -22,14 +22,14 @@ log = logging.getLogger("hogsync")
 
 def last_run(settings: Settings) -> str | None:
     """The run that this machine recorded last in the warehouse of the settings."""
-    return _noted(settings.home / FILE).get(_name(settings))
+    return _noted(settings.home / FILE).get(name(settings))
 
 
 def note(settings: Settings, run_id: str) -> None:
     """Remember a run that was recorded; a home that cannot be written is the next run's trouble."""
     file = settings.home / FILE
     try:
-        write_whole(file, json.dumps({**_noted(file), _name(settings): run_id}))
+        write_whole(file, json.dumps({**_noted(file), name(settings): run_id}))
     except OSError as error:
         log.debug("%s was not written: %s", file, error.strerror)
 
@@ -45,7 +45,7 @@ def _noted(file: Path) -> dict[str, str]:
     return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
-def _name(settings: Settings) -> str:
+def name(settings: Settings) -> str:
     """One warehouse and dataset; a digest, for a path or an address is nobody else's business."""
     place = settings.warehouse
     where = os.path.realpath(place.path) if place.kind == "duckdb" else place.label

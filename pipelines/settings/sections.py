@@ -108,6 +108,8 @@ class Lists(Section):
         dict[str, Annotated[timedelta, BeforeValidator(notation.span)]], BeforeValidator(notation.paired)
     ] = Field(default={})
     """Tables for which that differs, as in comments = "12h"."""
+    resume_within: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(hours=1)
+    """How old a long list's half-read walk may be that is gone on with after a broken-off run; 0m: none is kept."""
     new_columns: int = Field(default=100, ge=0, le=700)
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 

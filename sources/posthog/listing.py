@@ -112,6 +112,8 @@ class Walk:
 
     id: int
     pages: int = 0
+    kept: int = 0
+    """Of these, pages that an earlier run had read of the same walk."""
     rows: int = 0
     distinct: int = 0
     keys: set[tuple[Any, ...]] | None = None
@@ -170,7 +172,7 @@ class Listed:
     @property
     def pages(self) -> int:
         """Pages read over all walks."""
-        return sum(walk.pages for walk in self.walks)
+        return sum(walk.pages - walk.kept for walk in self.walks)
 
     @property
     def pages_again(self) -> int:

@@ -20,6 +20,7 @@ Params = Mapping[str, str | int]
 Soon = Callable[[str, Params], Coming | None]
 """Asks for a page before its turn; None where no more may be on their way."""
 Pager = Callable[[Get, str, Params, int, Soon], Iterator["Page"]]
+"""Takes the list's path, its query (`offset` or `cursor` in it is where to begin) and the size of pages."""
 
 SMALLEST_PAGE = 25
 EMPTY_PAGES = 50
@@ -35,6 +36,8 @@ class Page:
     rows: list[Any]
     count: int | None
     last: bool
+    at: str = ""
+    """Where it stands in its list: the offset or cursor it was asked for by."""
 
 
 def one_by_one(_path: str, _params: Params) -> None:
@@ -47,7 +50,7 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
     Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
     where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
     """
-    offset, progress = 0, Progress(path)
+    offset, progress = int(params.get("offset", 0)), Progress(path)
     coming: deque[tuple[int, Coming]] = deque()
     try:
         while True:
@@ -62,7 +65,10 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
                 continue
             counted = body["count"] if isinstance(body.get("count"), int) else None
             page = Page(
-                body["results"], None if body.get("count_is_capped") else counted, body["next"] is None
+                body["results"],
+                None if body.get("count_is_capped") else counted,
+                body["next"] is None,
+                str(offset),
             )
             yield page
             if page.last:
@@ -110,13 +116,14 @@ def _drop(coming: deque[tuple[int, Coming]]) -> None:
 
 def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
     """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
-    asked = dict(params)
+    cursor = str(params.get("cursor", ""))
     seen: set[str] = set()
     progress = Progress(path)
     while True:
+        asked = {**params, "cursor": cursor} if cursor else dict(params)
         body = _sound(path, partial(get, path, asked), *ENVELOPE)
         last = body["next"] is None
-        yield Page(body["results"], None, last)
+        yield Page(body["results"], None, last, cursor)
         if last:
             return
         progress.note(body["results"])
@@ -126,7 +133,6 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
                 f"{path}: PostHog's next page leads back to one that was read already; the walk stops."
             )
         seen.add(cursor)
-        asked = {**params, "cursor": cursor}
 
 
 def array_page(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:

@@ -26,6 +26,7 @@ from sources.posthog.conclude import conclude, doubted
 from sources.posthog.delta import Delta, Outline, delta, outlines
 from sources.posthog.endpoint import Endpoint, placeholders
 from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
+from sources.posthog.journal import NO_JOURNAL, Journal
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
@@ -60,10 +61,12 @@ class Reading:
         projects: Iterable[int] = (),
         in_flight: int = 8,
         ahead: int = 16,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
 
-        `in_flight` lists are read at the same time, and of one list `ahead` pages.
+        `in_flight` lists are read at the same time, and of one list `ahead` pages; `journal` keeps what was read of
+        long ones, for the case that this run is ended before its end.
         """
         self.client = client
         self.tables = with_parents(tuple(tables))
@@ -81,7 +84,7 @@ class Reading:
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Ahead(client.get, ahead - 1)
-        self.walker = Walker(self._get, self.changes, known, rules, self.ahead)
+        self.walker = Walker(self._get, self.changes, known, rules, soon=self.ahead, journal=journal)
         self.key: Key | None = None
         self._reads: list[Read] = []
 

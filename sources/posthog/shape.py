@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,7 @@ from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user
 from sources.posthog.split import Recipients, items, list_type
 from sources.posthog.undeclared import BEYOND, VARIANT, Undeclared
-from sources.posthog.values import ARROW, CONVERT, canonical, fitting, type_of
+from sources.posthog.values import ARROW, CONVERT, canonical, digest, fitting, type_of
 
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
@@ -62,6 +63,12 @@ class Shape:
         self.undeclared = Undeclared(self.columns, named or {}, new_columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What decides how rows are shaped, the endpoint and the policy, as a digest."""
+        policy = self.policy
+        return digest([repr(self.endpoint), dict(policy.modes), dict(policy.columns), policy.hash("")])
 
     @property
     def key_columns(self) -> dict[str, Type]:

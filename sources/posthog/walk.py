@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sources.posthog import plans
@@ -14,8 +15,9 @@ from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
+from sources.posthog.journal import NO_JOURNAL, Half, Journal
 from sources.posthog.listing import Listed, Listing, Memory, Observer, Position, Rules, Walk
-from sources.posthog.paging import PAGERS, Soon, one_by_one
+from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
 from sources.posthog.people import People
 from sources.posthog.sights import Sights
 
@@ -32,10 +34,13 @@ class Walker:
         changes: Mapping[str, Changes],
         memory: Memory,
         rules: Rules,
+        *,
         soon: Soon = one_by_one,
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self.get = get
         self.soon = soon
+        self.journal = journal
         self.changes = changes
         self.memory = memory
         self.rules = rules
@@ -71,12 +76,15 @@ class Walker:
 
         `count` is how many rows the list has, where that was asked for beside it.
         """
-        walk = self._walk(listed.listing, floor)
+        # A second look that used what was kept of a first one would be none.
+        walk = self._walk(listed.listing, floor, journaled=not listed.walks)
         walk.counts = walk.counts if count is None else [count]
         listed.walks.append(walk)
         listed.detail = ""
         if walk.rejected:
             listed.detail = f"{walk.rejected} rows without a key, or no rows at all, were left out"
+        if walk.kept:
+            listed.detail = f"{walk.kept} pages had been read by a run that broke off"
         if walk.failure is not None:
             refused = isinstance(walk.failure, Unavailable) and not listed.pages
             listed.status = "unavailable" if refused else "failed"
@@ -87,7 +95,7 @@ class Walker:
 
     # -- reading
 
-    def _walk(self, listing: Listing, floor: datetime | None) -> Walk:
+    def _walk(self, listing: Listing, floor: datetime | None, *, journaled: bool) -> Walk:
         endpoint = listing.endpoint
         walk = Walk(next(self._walk_ids), filtered=bool(floor and endpoint.since))
         size = min(self.rules.page_size, endpoint.page_size)
@@ -96,21 +104,30 @@ class Walker:
         asked = query(listing.path)
         if floor and endpoint.since:
             asked |= plans.asked_for(endpoint.since, floor, self.rules.window)
-        pages = PAGERS[listing.pages](self.get, listing.address, asked, size, self.soon)
+
+        def start(at: str) -> Iterator[Page]:
+            begun = {**asked, listing.pages: at} if at else asked
+            return PAGERS[listing.pages](self.get, listing.address, begun, size, self.soon)
+
+        half = (
+            self.journal.half(listing, changes.shape, asked, self.sights.of(listing)) if journaled else None
+        )
         try:
-            for page in pages:
-                batch = self._shaped(page.rows, listing, walk)
+            for sent, batch in self._pages(listing, start, half, walk):
+                walk.rows += sent
+                walk.rejected += batch.rejected
+                walk.misfits.update(batch.misfits)
+                self.people.meet(batch.people, endpoint.people_rank)
                 changes.add(batch, walk.id)
                 if walk.rows <= COUNTED_HERE:
                     keys.update(zip(*map(batch.values, endpoint.key), strict=True))
-                walk.pages += 1
-                walk.counts.append(page.count)
-                walk.ended = page.last
                 oldest = plans.note_times(walk, batch, endpoint, self.rules.started)
                 for observe in self.observers:
                     observe(endpoint, batch)
                 if floor and oldest and oldest < floor and not walk.filtered:
                     break
+            if half:
+                half.end()
         except (Unavailable, PageFailed, Misdirected) as failure:
             walk.failure = failure
         walk.keys = keys if walk.rows <= COUNTED_HERE else None
@@ -118,17 +135,30 @@ class Walker:
         walk.fresh = changes.fresh(walk.id) if endpoint.count and not walk.whole else 0
         return walk
 
-    def _shaped(self, raws: Sequence[Any], listing: Listing, walk: Walk) -> Batch:
+    def _pages(
+        self, listing: Listing, start: Callable[[str], Iterator[Page]], half: Half | None, walk: Walk
+    ) -> Iterator[tuple[int, Batch]]:
+        """A list's pages, each with how many rows were sent: those of a half-read walk that still holds come first."""
+        begin = half.begin(partial(self._shaped, listing), start) if half else None
+        for leaf in half.leaves() if half and begin else ():
+            walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
+            walk.counts.append(leaf.count)
+            yield leaf.sent, half.batch(leaf) if half else Batch([])
+        for page in begin or start(""):
+            batch = self._shaped(listing, page.rows)
+            walk.pages += 1
+            walk.counts.append(page.count)
+            walk.ended = page.last
+            if half:
+                half.keep(page, batch)
+            yield len(page.rows), batch
+
+    def _shaped(self, listing: Listing, raws: Sequence[Any]) -> Batch:
         endpoint = listing.endpoint
         stamps = listing.stamps
         if listing.pages == "object":
             raws, stamps = _listed_alone(raws[0], endpoint)
-        batch = self.changes[endpoint.table].shape.page(raws, stamps)
-        walk.rows += len(raws)
-        walk.rejected += batch.rejected
-        walk.misfits.update(batch.misfits)
-        self.people.meet(batch.people, endpoint.people_rank)
-        return batch
+        return self.changes[endpoint.table].shape.page(raws, stamps)
 
     def _count(self, listing: Listing) -> int | None:
         """How many rows the list has, by a question beside it; None where that is not told."""

@@ -1,0 +1,145 @@
+"""Long lists of which a run that broke off had read most are not read from the start again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from sources.sandbox import Sandbox
+from tests.truth.command import started
+from tests.truth.scene import Scene, of
+
+EVENTS, COMMENTS = "event_definitions", "comments"
+HERE: dict[str, Any] = {"projects": (103,)}
+MANY = 2_000
+SMALL_PAGES: dict[str, Any] = {"lists": {"page_size": 50, "ahead": 1}}
+
+
+def many_events(posthog: Sandbox) -> None:
+    posthog.clear(EVENTS, 103)
+    rows = [{"name": f"event {n:05}", "tags": ["kept"]} for n in range(MANY)]
+    posthog.edit(EVENTS, insert=rows, parents={"project_id": 103})
+
+
+def many_comments(posthog: Sandbox) -> None:
+    began = datetime(2025, 1, 1, tzinfo=UTC)
+    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(MANY)]
+    posthog.clear(COMMENTS, 103)
+    posthog.edit(COMMENTS, insert=rows, parents={"project_id": 103})
+
+
+def asked(posthog: Sandbox, table: str) -> list[dict[str, list[str]]]:
+    """The queries of a list's requests."""
+    return [parse_qs(r["query"]) for r in posthog.requests() if r["path"].endswith(f"/{table}/")]
+
+
+def kill_in_mid_walk(scene: Scene, posthog: Sandbox, table: str, pages: int) -> None:
+    """A sync of one list, killed after so many of its pages."""
+    posthog.clear_requests()
+    posthog.fault(kind="latency", path=f"{table}/", seconds=30, skip=pages)
+    settings = {"HOGSYNC_LISTS__PAGE_SIZE": "50", "HOGSYNC_LISTS__AHEAD": "1"}
+    process = started(scene, "sync", table, "--project", "103", **settings)
+    deadline = time.monotonic() + 60
+    while len(asked(posthog, table)) < pages and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)  # the last page is kept once it has come
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    posthog.clear_faults()
+    posthog.clear_requests()
+
+
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A long list: how many pages it has, and of how many a run dies."""
+
+    table: str
+    make: Callable[[Sandbox], None]
+    killed_after: int
+    pages: int
+
+
+@pytest.mark.parametrize(
+    "long",
+    [Long(EVENTS, many_events, 32, 40), Long(COMMENTS, many_comments, 16, 20)],
+    ids=lambda one: one.table,
+)
+def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(
+    scene: Scene, posthog: Sandbox, long: Long
+) -> None:
+    table, pages, whole = long.table, long.killed_after, long.pages
+    long.make(posthog)
+    kill_in_mid_walk(scene, posthog, table, pages)
+    outcome = scene.sync(table, **HERE, **SMALL_PAGES)
+    result = of(outcome, table)
+    assert result.requests <= whole - pages + 2, "what was left, and the last page again"
+    assert (result.counts.inserted, result.complete, result.status) == (MANY, True, "loaded")
+    assert "had been read by a run that broke off" in result.detail
+    scene.learn(scene.truth(table, **HERE))
+    assert scene.wrong() == ""
+    again = of(scene.sync(table, full=True, **HERE, **SMALL_PAGES), table)
+    assert (again.requests, again.counts.written) == (whole, 0), "what is loaded is kept no longer"
+
+
+def test_a_list_that_moved_since_is_read_from_its_start(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
+    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (result.counts.inserted, result.requests) == (MANY - 1, 41), "one page to see it, then all of them"
+    file_scene.learn(file_scene.truth(EVENTS, **HERE))
+    assert file_scene.wrong() == ""
+
+
+def test_an_old_half_walk_is_not_trusted(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    off = {"lists": {**SMALL_PAGES["lists"], "resume_within": "0m"}}
+    assert of(file_scene.sync(EVENTS, **HERE, **off), EVENTS).requests == 40
+
+
+def test_another_key_begins_anew(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    other = posthog.new_key("another", user="staff")
+    assert of(file_scene.sync(EVENTS, key=other, **HERE, **SMALL_PAGES), EVENTS).requests == 40
+
+
+def test_a_list_that_failed_goes_on_from_the_page_that_failed(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    posthog.fault(kind="array", path=f"{EVENTS}/.*offset=1500")
+    failed = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (failed.status, failed.counts.inserted) == ("failed", 1500)
+    posthog.clear_faults()
+    rest = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (rest.requests, rest.counts.inserted, rest.complete) == (11, MANY - 1500, True)
+
+
+@pytest.mark.parametrize("cut", [1, 5_000, 10**9])
+def test_what_was_kept_and_got_damaged_costs_no_row(file_scene: Scene, posthog: Sandbox, cut: int) -> None:
+    many_events(posthog)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    (file,) = [path for path in (file_scene.home / "walks").rglob("*") if path.is_file()]
+    os.truncate(file, max(0, file.stat().st_size - cut))
+    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (result.complete, result.counts.inserted) == (True, MANY)
+    file_scene.learn(file_scene.truth(EVENTS, **HERE))
+    assert file_scene.wrong() == ""
+
+
+def test_nobody_else_may_read_what_is_kept(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    for path in (file_scene.home / "walks", *(file_scene.home / "walks").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+    found = subprocess.run(["grep", "-r", "canarysecret", file_scene.home], capture_output=True, check=False)
+    assert not found.stdout
