@@ -17,6 +17,7 @@ from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
 
 PIPELINE = "hogsync"
+_AWAKING = threading.Lock()
 
 
 class LoadFailed(Exception):
@@ -48,12 +49,13 @@ def prepare(reading: Reading) -> None:
 
 
 def _awake() -> Any:
-    """dlt, imported and configured."""
+    """dlt, imported and configured by whoever comes first: its configuration is not made for two at once."""
     keep_dlt_quiet()
-    import dlt
+    with _AWAKING:
+        import dlt
 
-    _configure(dlt)
-    logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
+        _configure(dlt)
+        logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
     return dlt
 
 
