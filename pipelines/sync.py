@@ -281,7 +281,7 @@ def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
         return False
     log.warning(
         "The privacy settings have changed: every list is read in full and its rows are stored anew; "
-        "rows that PostHog no longer lists keep what was stored of them."
+        "rows that PostHog no longer lists, and older versions in the history tables, keep what was stored of them."
     )
     return True
 

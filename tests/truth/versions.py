@@ -113,9 +113,10 @@ def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Any) 
         elif each[-1]["op"] == "delete":
             yield f"{table} {key} lives, its last version is a death"
         else:
-            own = {name: value for name, value in row.items() if name in each[-1]} | lists.get(key, {})
-            if _told(table, own) != _told(table, each[-1]):
-                yield f"{table} {key} is {_told(table, own)}, its version says {_told(table, each[-1])}"
+            own = {f"{name}__own" if name in SPAN else name: value for name, value in row.items()}
+            now, then = _told(table, own | lists.get(key, {})), _told(table, each[-1])
+            if now != then:
+                yield f"{table} {key} is {now}, its version says {then}"
 
 
 def _lists(
