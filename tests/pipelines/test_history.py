@@ -1,4 +1,4 @@
-"""The versions of rows: what makes one, what does not, and that none is lost or doubled whatever a run lived through."""
+"""The versions of rows: what makes one, what does not, and that none is lost or doubled by whatever a run meets."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ def test_a_row_that_posthog_calls_deleted_has_died_with_its_lists_and_may_return
     scene.sync("subscriptions", **HERE)
     assert wrong_versions(scene.url) == ""
     versions = history(scene.url, "subscriptions")
-    told = [
-        (row["op"], [one["domain"] for one in row["recipients"]]) for row in versions[(PROJECT, gone)]
-    ]
+    told = [(row["op"], [one["domain"] for one in row["recipients"]]) for row in versions[(PROJECT, gone)]]
     both = ["x.example", "y.example"]
     assert told == [("insert", both), ("delete", both), ("insert", both)]
     assert [row["op"] for row in versions[(PROJECT, stillborn)]] == ["delete"]
@@ -259,10 +257,14 @@ def dying(one: One) -> Iterator[Doomed]:
 
 
 @pytest.mark.fault("loads.history")
-def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(dying: Doomed, one: One) -> None:
+def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
+    dying: Doomed, one: One
+) -> None:
     told = [what for kind, what in dying.events() if kind == "statement"]
     before, first = len(one.versions), one.step + 1
-    derives = next(at for at, what in enumerate(told, 1) if "cohorts_history" in what and "insert into" in what)
+    derives = next(
+        at for at, what in enumerate(told, 1) if "cohorts_history" in what and "insert into" in what
+    )
     begins = max(at for at, what in enumerate(told[:derives], 1) if "begin" in what)
     for at in (begins, derives, derives + 1, len(told)):
         dying.prepare()

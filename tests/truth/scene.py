@@ -41,7 +41,11 @@ class Scene:
         **asked: Any,
     ) -> Outcome:
         """One sync, as the command line would run it."""
-        more = {"HOGSYNC_LISTS": lists or {}, "HOGSYNC_PRIVACY": privacy or {}, "HOGSYNC_HISTORY": history or {}}
+        more = {
+            "HOGSYNC_LISTS": lists or {},
+            "HOGSYNC_PRIVACY": privacy or {},
+            "HOGSYNC_HISTORY": history or {},
+        }
         given = self.settings(key, **more, HOGSYNC_WAREHOUSE={"wait": wait})
         return sync(load(given), Selection(tables=tables, **asked), observers)
 

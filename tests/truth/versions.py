@@ -34,15 +34,19 @@ AFTER = {None: {"insert", "delete"}, "insert": {"update", "delete"}, "delete": {
 AFTER["update"] = AFTER["insert"]
 """What may follow what."""
 Key = tuple[Any, ...]
+Types = dict[str, dict[str, str]]
 
 
 def history(url: str, table: str) -> dict[Key, list[Row]]:
     """Every row's versions in their order, as they stand."""
     made = types(url)
-    if f"{table}_history" not in made:
-        return {}
     with session(url) as answer:
-        found = rows(answer, f"{table}_history", made[f"{table}_history"], "posthog")
+        return _versions(answer, table, made)
+
+
+def _versions(answer: Ask, table: str, made: Types) -> dict[Key, list[Row]]:
+    name = f"{table}_history"
+    found = rows(answer, name, made[name], "posthog") if name in made else []
     found.sort(key=lambda row: (_key(table, row), row["valid_from"]))
     return {key: list(each) for key, each in groupby(found, lambda row: _key(table, row))}
 
@@ -57,15 +61,20 @@ def wrong_versions(url: str) -> str:
         return ""
     made = types(url)
     lines: list[str] = []
-    for table in VERSIONED:
-        if f"{table}_history" not in made:
-            continue
-        versions = history(url, table)
-        for key, each in versions.items():
-            lines += [f"{table} {key}: {said}" for said in _of_one_row(table, each)]
-        with session(url) as answer:
-            lines += _beside(answer, table, versions, made)
+    with session(url) as answer:
+        for table in VERSIONED:
+            versions = _versions(answer, table, made)
+            for key, each in versions.items():
+                lines += [f"{table} {key}: {said}" for said in _of_one_row(table, each)]
+            if f"{table}_history" in made and _is_derived(answer, table):
+                lines += _beside(answer, table, versions, made)
     return "\n".join(lines[:10])
+
+
+def _is_derived(answer: Ask, table: str) -> bool:
+    """Whether a history is said to have all rows of finished loads."""
+    sql = f"select value from posthog._hogsync_meta where key = '{table}_history until' and value <> ''"
+    return bool(answer(sql))
 
 
 def _of_one_row(table: str, versions: list[Row]) -> Iterator[str]:
@@ -91,13 +100,8 @@ def _told(table: str, row: Row) -> str:
     return json.dumps(kept, sort_keys=True, default=str)
 
 
-def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Any) -> Iterator[str]:
+def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types) -> Iterator[str]:
     """Where the latest version is not what the table holds; rows whose load or history is not finished are left out."""
-    ((until,),) = answer(
-        f"select max(value) from posthog._hogsync_meta where key = '{table}_history until'"
-    ) or [(None,)]
-    if not until:
-        return
     finished = {load for (load,) in answer("select load_id from posthog._dlt_loads where status = 0")}
     lists, torn = _lists(answer, table, made, finished)
     for row in rows(answer, table, made[table], "posthog"):
@@ -120,7 +124,7 @@ def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Any) 
 
 
 def _lists(
-    answer: Ask, table: str, made: Any, finished: set[str]
+    answer: Ask, table: str, made: Types, finished: set[str]
 ) -> tuple[dict[Key, dict[str, list[Any]]], set[Key]]:
     """The living items of each row's lists, and the rows with items of unfinished loads."""
     found: dict[Key, dict[str, list[Any]]] = {}
