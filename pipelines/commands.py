@@ -1,4 +1,4 @@
-"""The words of the command line: `hogsync sync`, `check`, `tables`, `query`, `sandbox`, `schedule`.
+"""The words of the command line: `hogsync sync`, `check`, `tables`, `query`, `diff`, `sandbox`, `schedule`.
 
 Typer only reads them; each command answers with a job, which is run where every way out is one sentence and one exit
 code. Nothing heavy is imported before a job needs it.
@@ -162,6 +162,43 @@ def query(
             say_json(answer.as_json())
         else:
             say(answer.shown())
+        return 0
+
+    return job
+
+
+@app.command()
+def diff(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
+    ] = "",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Say what was added, changed and removed in PostHog since some time."""
+
+    def job() -> int:
+        if not since:
+            raise UsageError(
+                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
+            )
+        settings = _ready(logging.WARNING, bare=True)
+        from pipelines.diff import diff as compared
+        from pipelines.diff.shown import shown
+
+        found = compared(
+            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
+        )
+        for begins, of in found.beginnings():
+            say(
+                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
+                sys.stderr,
+            )
+        if as_json:
+            say_json(found.as_json())
+        else:
+            say(shown(found))
         return 0
 
     return job
