@@ -140,6 +140,8 @@ def tables(as_json: AsJson = False) -> Job:
         for row in rows:
             shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
         say(rendered(shown))
+        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
+        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
         return 0
 
     return job

@@ -146,8 +146,7 @@ class Following:
     def _trends(self, changes: Changes, there: Tables) -> Iterator[Trend]:
         endpoint, types = changes.shape.endpoint, self._types(changes, there)
         for trend in endpoint.trends:
-            ours = {name: name for name in (*endpoint.key, trend.at, *trend.numbers)}
-            names = {**ours, endpoint.key[-1]: endpoint.reference, trend.at: trend.called}
+            names = trend.named(endpoint)
             if names.keys() <= types.keys():  # not where a setting drops the numbers
                 yield Trend(
                     target=trend.table,

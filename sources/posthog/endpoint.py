@@ -114,6 +114,11 @@ class Trend:
     """What its column is called in the trend."""
     numbers: tuple[str, ...]
 
+    def named(self, endpoint: Endpoint) -> dict[str, str]:
+        """The endpoint's columns that it takes and their names in the trend: key, time, numbers."""
+        own = {name: name for name in (*endpoint.key, self.at, *self.numbers)}
+        return {**own, endpoint.key[-1]: endpoint.reference, self.at: self.called}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:

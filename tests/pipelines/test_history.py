@@ -269,6 +269,7 @@ def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
     for at in (begins, derives, derives + 1, len(told)):
         dying.prepare()
         assert dying.die("statement", at) < 0
+        assert wrong_versions(one.scene.url) == ""
         one.becomes(set={"description": f"lived {one.step}", "experiment_set": [one.step, 9]})
         one.synced()
     wanted = [
