@@ -63,32 +63,40 @@ class History:
             yield self._endings(warehouse, rows)
 
     def _additions(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> str:
-        history, source, key = warehouse.name(self.target), warehouse.name(self.source), self.source_key
-        some = f"{source} t where {rows.condition}"
+        """Insert what is new, a living row or its death, where that is not what the latest version says."""
+        history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
-        into = ", ".join(map(quoted, (*self.named.values(), *self.lists, *VERSION)))
-        taken = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
-        lists = "".join(f", {quoted(name)}.items as {quoted(name)}" for name in self.lists)
-        own = ", ".join(f"t.{quoted(name)} as {quoted(here)}" for name, here in self.named.items())
+        names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
         return f"""
-            insert into {history} ({into})
-            select {taken}, _began, case when _op = 'delete' then _began end, _op
+            insert into {history} ({names}, {", ".join(map(quoted, VERSION))})
+            select {names}, _began, case when _op = 'delete' then _began end, _op
             from (
-                select {own}{lists},
+                select {self._values()},
                     greatest(t._synced_at, p.latest + interval '1 microsecond') as _began,
                     case when t._deleted_at is not null then 'delete'
                         when o.valid_from is null then 'insert' else 'update' end as _op
-                from {source} t
-                left join (
-                    select {listed("t", key)}, max(h.valid_from) as latest
-                    from {past} h join (select t.* from {some}) t on {same("h", "t", key)}
-                    group by {listed("t", key)}) p on {same("p", "t", key)}
-                left join {past} o on {same("o", "p", key)} and o.valid_from = p.latest and o.valid_to is null
-                {"".join(self._list(warehouse, name, some) for name in self.lists)}
+                {self._compared(warehouse, rows, past)}
                 where {rows.condition} and case
                     when t._deleted_at is not null then o.valid_from is not null or p.latest is null
                     else o.valid_from is null or {self._differs()} end) v
             """
+
+    def _values(self) -> str:
+        lists = [f"{quoted(name)}.items as {quoted(name)}" for name in self.lists]
+        return ", ".join([f"t.{quoted(n)} as {quoted(here)}" for n, here in self.named.items()] + lists)
+
+    def _compared(self, warehouse: Warehouse, rows: Rows, past: str) -> str:
+        """Each row `t` beside the time `p` of its latest version, that version `o` if it lives, and its lists."""
+        source, key = warehouse.name(self.source), self.source_key
+        some = f"(select t.* from {source} t where {rows.condition})"
+        return f"""
+                from {source} t
+                left join (
+                    select {listed("t", key)}, max(h.valid_from) as latest
+                    from {past} h join {some} t on {same("h", "t", key)}
+                    group by {listed("t", key)}) p on {same("p", "t", key)}
+                left join {past} o on {same("o", "p", key)} and o.valid_from = p.latest and o.valid_to is null
+                {"".join(self._list(warehouse, name, some) for name in self.lists)}"""
 
     def _list(self, warehouse: Warehouse, name: str, some: str) -> str:
         """A split list as JSON: the items that live with their row, or have died with it."""
@@ -98,7 +106,7 @@ class History:
         return f"""
                 left join (
                     select {listed("t", key)}, {warehouse.json_list(item, "c.position")} as items
-                    from (select t.* from {some}) t join {warehouse.name(f"{self.source}__{name}")} c
+                    from {some} t join {warehouse.name(f"{self.source}__{name}")} c
                         on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
                     group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
 

@@ -23,9 +23,9 @@ while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id
 `people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
 
 A `<table>_history` has a row for each version of a row: its own columns, its lists as JSON (arrays of values, or of
-objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the version
-holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that holds no
-time). Columns marked *volatile* make no version and stand as they were when it began.
+objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the
+version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that
+holds no time). Columns marked *volatile* make no version and stand as they were when it began.
 
 A class in the last column is what the settings under `[privacy]` decide about: """
 EXAMPLE = """\

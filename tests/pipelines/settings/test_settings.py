@@ -94,6 +94,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         ahead = 2
         full_every = "12h"
         new_columns = 20
+        [history]
+        enabled = false
+        without = ["cohorts"]
         [warehouse]
         wait = 5
     """)
@@ -118,6 +121,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__AHEAD": "2",
         "LISTS__FULL_EVERY": "12h",
         "LISTS__NEW_COLUMNS": "20",
+        "HISTORY__ENABLED": "false",
+        "HISTORY__WITHOUT": "cohorts",
         "WAREHOUSE__WAIT": "5",
     }
     for name, value in variables.items():
