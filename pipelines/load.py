@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +42,28 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
 
 
 def prepare(reading: Reading) -> None:
-    """Import dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
-    if reading.people.empty[PEOPLE.table]:
-        keep_dlt_quiet()
-        threading.Thread(target=import_module, args=("dlt",), name="hogsync-dlt", daemon=True).start()
+    """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
+    if reading.people.stock.empty[PEOPLE.table]:
+        threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
+
+
+def _awake() -> Any:
+    """dlt, imported and configured."""
+    keep_dlt_quiet()
+    import dlt
+
+    _configure(dlt)
+    logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
+    return dlt
 
 
 def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
-    keep_dlt_quiet()
-    import dlt
+    dlt = _awake()
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException
 
     from sources.posthog import changed
 
-    _configure(dlt)
-    logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
     try:
         pipeline = dlt.pipeline(
             PIPELINE,

@@ -189,8 +189,9 @@ def _note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
 
 def _named(reading: Reading | None) -> dict[str, str]:
     """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
-    shapes = {table: changes.shape for table, changes in reading.changes.items()} if reading else {}
-    return {f"{NAMED}{table}": json.dumps(shape.named) for table, shape in shapes.items() if shape.named}
+    changes = reading.changes.items() if reading else ()
+    named = {table: own.shape.undeclared.named for table, own in changes}
+    return {f"{NAMED}{table}": json.dumps(columns) for table, columns in named.items() if columns}
 
 
 def _path_row(position: Position) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Lists(Section):
     """Megabytes that one page may have; a larger one is refused, whatever it holds."""
     in_flight: int = Field(default=8, ge=1, le=32)
     """Lists read at the same time."""
-    ahead: int = Field(default=8, ge=1, le=32)
+    ahead: int = Field(default=16, ge=1, le=32)
     """Pages of one long list asked for at the same time; 1: one after another."""
     full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""

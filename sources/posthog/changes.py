@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from sources.posthog.batch import Batch
 from sources.posthog.endpoint import Stamps, Type
 from sources.posthog.known import Known
 from sources.posthog.shape import Shape
+from sources.posthog.stock import Stock
 from sources.posthog.workspace import (
     SQL_TYPES,
     Workspace,
@@ -31,6 +33,7 @@ from sources.posthog.workspace import (
     quoted,
     row_hash,
     struct_list,
+    working,
 )
 
 MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
@@ -56,6 +59,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Page:
+    """A page that waits to be compared, and the walk that brought it."""
+
+    columns: Mapping[str, pa.Array]
+    rows: int
+    walk: int
+
+
+@dataclass(frozen=True, slots=True)
 class Below:
     """A table whose rows hang on rows of another, and the columns that name them."""
 
@@ -76,102 +88,21 @@ class Changes:
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = self._taken = 0
         self._lock = threading.Lock()
-        self._waiting: list[pa.Table] = []
-        tables = (self.table, *map(self.child_table, shape.child_columns))
-        self.empty = {table: known.empty(table) for table in tables}
-        """By table and child table, whether it holds nothing yet."""
+        self._waiting: list[_Page] = []
+        self.stock = Stock(workspace, shape, known)
         self._create()
-        self._take_stock()
-        for child in shape.child_columns:
-            self._distrust(known.torn(self.child_table(child), shape.key))
-        self._whole = self._intact()
-        if not self._whole:
-            workspace.run(f"update {self.name('known')} set sound = false")
-        self._torn_scopes = self._scopes_with("not sound")
-        self._dead_scopes = self._scopes_with("deleted_at is not null")
 
     def _create(self) -> None:
         key, run = declared(self.shape.key_columns), self.workspace.run
-        known = f"{key}, row_hash varchar, deleted_at timestamptz, sound boolean"
-        run(f"create table {self.name('known')} ({known})")
         run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
         run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz, sound boolean)")
         lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
         split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
         run(f"create table {self.name('staged')} ({declared(self.staged)}{split})")
 
-    def _take_stock(self) -> None:
-        """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
-        run, known, unsorted = self.workspace.run, self.name("known"), self.name("unsorted")
-        run(f"create table {unsorted} as from {known}")
-        for batch in self.known.index(self.table, self.shape.key):
-            run(f"insert into {unsorted} by name select * from stored", stored=batch)
-        run(f"insert into {known} from {unsorted} order by {self.key}")
-        run(f"drop table {unsorted}")
-
-    def _scopes_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
-        scope = ", ".join(map(quoted, self._scope_columns)) or "0"
-        return frozenset(
-            self.workspace.rows(f"select distinct {scope} from {self.name('known')} where {condition}")
-        )
-
-    @property
-    def _scope_columns(self) -> list[str]:
-        return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
-
-    def doubtful(self, scope: Stamps, *, revived: bool) -> bool:
-        """Whether a scope holds rows that must be written again, wherever in its list they stand.
-
-        With `revived`, dead rows too: those of a list that returned with its parent are alive again.
-        """
-        scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
-        return not self._whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
-
-    def _intact(self) -> bool:
-        """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
-        shape, has = self.shape, self.known.has
-        children = (
-            (self.child_table(c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
-        )
-        return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
-
-    def _distrust(self, parents: pa.Table) -> None:
-        """Rows whose children come from an unfinished load are as unknown as those children."""
-        if parents.num_rows:
-            self.workspace.run(
-                f"update {self.name('known')} k set sound = false "
-                f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
-                parents=parents,
-            )
-            self._suppose("parents", self.shape.key, parents=parents)
-
-    def suppose_above(self, below: Below) -> None:
-        """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash."""
-        hanging = below.changes.hanging(below.columns)
-        self._suppose(f"(from {below.changes.name('known')} where not sound{hanging})", below.columns)
-
-    def hanging(self, columns: Sequence[str]) -> str:
-        """That a row has the parent whose key these columns hold: not all rows of a table have."""
-        absent = self.shape.endpoint.absent.items()
-        return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
-
-    def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
-        pairs = list(zip(columns, self.shape.key, strict=True))
-        names = ", ".join(f"p.{quoted(theirs)} as {quoted(ours)}" for theirs, ours in pairs)
-        link = " and ".join(f"k.{quoted(ours)} = p.{quoted(theirs)}" for theirs, ours in pairs)
-        self.workspace.run(
-            f"insert into {self.name('known')} by name select distinct {names}, false as sound from {source} p "
-            f"anti join {self.name('known')} k on {link}",
-            **tables,
-        )
-
     def name(self, kind: str, child: str = "") -> str:
         """A working table of this table."""
-        return quoted(f"{kind} {self.table} {child}".rstrip())
-
-    def child_table(self, child: str) -> str:
-        """The child table of a split list."""
-        return f"{self.table}__{child}"
+        return working(self.table, kind, child)
 
     # -- while reading
 
@@ -179,15 +110,9 @@ class Changes:
         """Take in rows as they were read; those that differ from what is stored are staged, split lists too."""
         if not len(batch):
             return
-        page = self.shape.table(batch)
-        dead = batch.arrays.get("deleted", pa.nulls(len(batch), pa.bool_())).fill_null(fill_value=False)
         with self._lock:
-            first, self._sequence = self._sequence + 1, self._sequence + len(batch)
-            sequence = pa.array(range(first, first + len(batch)), pa.int64())
-            walks = pa.repeat(pa.scalar(walk, pa.int64()), len(batch))
-            for name, array in {"_sequence": sequence, "_dead": dead, "_walk": walks}.items():
-                page = page.append_column(name, array)
-            self._waiting.append(page)
+            self._sequence += len(batch)
+            self._waiting.append(_Page(batch.columns, len(batch), walk))
             enough = self._sequence - self._taken >= TOGETHER
         if enough:
             self._take_in()
@@ -196,10 +121,11 @@ class Changes:
         """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
         with self.workspace.lock:  # whoever asks about rows waits here for those that others are taking in
             with self._lock:
-                waiting, self._waiting, self._taken = self._waiting, [], self._sequence
+                waiting, self._waiting = self._waiting, []
+                before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
-            pages = self._hashed(pa.concat_tables(waiting, promote_options="default"))
+            pages = self._hashed(self._marked(waiting, before))
             run, key = self.workspace.run, self.shape.key
             run(
                 f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
@@ -214,6 +140,20 @@ class Changes:
                 """,
                 pages=pages,
             )
+
+    def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
+        """The pages' rows with what each is known by; `before` rows were taken in earlier."""
+        rows = self.shape.table([page.columns for page in waiting], [page.rows for page in waiting])
+        own = self.shape.columns.get("deleted") == "bool"
+        dead = rows["deleted"].fill_null(fill_value=False) if own else pa.array([False] * len(rows))
+        walks = chain.from_iterable(repeat(page.walk, page.rows) for page in waiting)
+        sequence = range(before + 1, before + 1 + len(rows))
+        marks = {
+            "_sequence": pa.array(sequence, pa.int64()),
+            "_dead": dead,
+            "_walk": pa.array(walks, pa.int64()),
+        }
+        return pa.Table.from_arrays([*rows.columns, *marks.values()], names=[*rows.column_names, *marks])
 
     def _hashed(self, pages: pa.Table) -> pa.Table:
         """The rows with their hashes; columns that are null all the way need not be looked at."""
@@ -248,18 +188,16 @@ class Changes:
     def living(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
         shared = self._placed(scope)
-        within = "".join(f" and {quoted(name)} = ?" for name in shared)
-        sql = f"select count(*) from {self.name('known')} where deleted_at is null{within}"
+        sql = f"select count(*) from {self.name('known')} k where deleted_at is null{_within('k', shared)}"
         return int(self.workspace.rows(sql, list(shared.values()))[0][0])
 
     def newcomers(self, scope: Stamps) -> bool:
         """Whether this run has seen rows of a scope that were not stored and alive."""
         self._take_in()
         shared = self._placed(scope)
-        within = "".join(f" and s.{quoted(name)} = ?" for name in shared)
         living = f"select 1 from {self.name('known')} k where k.deleted_at is null and k.row_hash is not null"
         found = self.workspace.rows(
-            f"select 1 from {self.name('staged')} s where not s._dead {within} "
+            f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
             f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
             list(shared.values()),
         )
@@ -318,7 +256,7 @@ class Changes:
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("known")} k
             semi join {parent.name("dying")} d on {link}
-            where (k.deleted_at is null or not k.sound) {self.hanging(columns)}
+            where (k.deleted_at is null or not k.sound) {self.stock.hanging(columns)}
             """
         )
         self.end(gone)
@@ -378,3 +316,8 @@ class Changes:
             """
         )
         return Counts(inserted, updated + torn, ended + dying, supposed)
+
+
+def _within(alias: str, shared: Mapping[str, Any]) -> str:
+    """That a row is of the scope whose key columns have these values."""
+    return "".join(f" and {alias}.{quoted(name)} = ?" for name in shared)

@@ -58,7 +58,7 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
 
 
 def _believable(walker: Walker, read: Read) -> bool:
-    told = read.scope.endpoint.mortal and walker.sees(read.scope.listings[0]) is not None
+    told = read.scope.endpoint.mortal and walker.sights.of(read.scope.listings[0]) is not None
     return told and all(one.complete for one in read.listed)
 
 
@@ -96,7 +96,7 @@ def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozen
     if not missing or walker.rules.accept_deletes:
         return Verdict()
     known = walker.memory.position(listed[0].listing.path)
-    if known and known.fingerprint not in (None, walker.sees(scope.listings[0])):
+    if known and known.fingerprint not in (None, walker.sights.of(scope.listings[0])):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return Verdict(missing, reason)
     gaps = [walker.memory.position(one.listing.path) for one in listed if one.last.gap > 0]

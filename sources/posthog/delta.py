@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Type
-from sources.posthog.workspace import BATCH, columns_of, declared, present, quoted, row_hash
+from sources.posthog.workspace import BATCH, child_table, columns_of, declared, present, quoted, row_hash
 
 STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
 """The columns that every table ends with."""
@@ -42,11 +42,11 @@ class Delta:
 
 def outlines(changes: Changes) -> Iterator[Outline]:
     """A table and its child tables."""
-    table, shape, empty = changes.table, changes.shape, changes.empty
+    table, shape, empty = changes.table, changes.shape, changes.stock.empty
     yield Outline(table, shape.key, {**shape.columns, **STAMPED}, table, empty[table])
     for child, own in shape.child_columns.items():
         columns = {**shape.key_columns, **own, **STAMPED}
-        name = changes.child_table(child)
+        name = child_table(table, child)
         yield Outline(name, (*shape.key, "position"), columns, table, empty[name], child)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 
+import pyarrow as pa
+
+from sources.posthog.batch import Batch
+from sources.posthog.changes import Changes
 from sources.posthog.values import CONVERT, Values
 
 
@@ -26,3 +30,18 @@ class People:
     def everybody(self) -> Mapping[int, Values]:
         """All people by their ids, in that order."""
         return {identifier: person for identifier, (_, person) in sorted(self._met.items())}
+
+
+def gathered(people: People, changes: Changes) -> Batch:
+    """A row for everybody met; what a poorer source did not send stays as it is stored."""
+    met, shape = people.everybody(), changes.shape
+    fields = {declared.name for declared in shape.endpoint.fields}
+    lacking = [{"id": i} for i, person in met.items() if not person.keys() >= fields]
+    keys = pa.Table.from_pylist(lacking)
+    stored = changes.known.rows(changes.table, keys).to_pylist() if lacking else []
+    before = {row["id"]: row for row in stored}
+    batch = shape.page(
+        [{name: person[name] for name in fields & person.keys()} for person in met.values()], {}
+    )
+    shape.filled(batch, [before.get(identifier, {}) for identifier in met])
+    return batch

@@ -12,38 +12,33 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
-import pyarrow as pa
-
 from sources.posthog.ahead import Ahead
-from sources.posthog.batch import Batch
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.changes import Below, Changes
 from sources.posthog.client import Client
 from sources.posthog.conclude import conclude, doubted
 from sources.posthog.delta import Delta, Outline, delta, outlines
-from sources.posthog.endpoint import Endpoint, Stamps, placeholders
+from sources.posthog.endpoint import Endpoint, placeholders
 from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
 from sources.posthog.oddities import oddities
+from sources.posthog.people import gathered
 from sources.posthog.privacy import Policy
-from sources.posthog.results import TableResult
-from sources.posthog.scopes import scopes_of
+from sources.posthog.results import TableResult, note_parents
+from sources.posthog.scopes import ORGANIZATIONS, PROJECTS, Scopes
 from sources.posthog.shape import Shape
 from sources.posthog.walk import Walker
 from sources.posthog.workspace import Workspace
 
 log = logging.getLogger("hogsync")
-
-ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
-ADMIN = 8
-"""The membership level from which an organization hides no member."""
 
 
 class Warehouse(Known, Memory, Protocol):
@@ -64,7 +59,7 @@ class Reading:
         folder: Path | None = None,
         projects: Iterable[int] = (),
         in_flight: int = 8,
-        ahead: int = 8,
+        ahead: int = 16,
     ) -> None:
         """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
 
@@ -74,7 +69,7 @@ class Reading:
         self.tables = with_parents(tuple(tables))
         self.known = known
         self.rules = rules
-        self.projects = frozenset(projects)
+        self.scopes = Scopes(self.tables, frozenset(projects))
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
         self.refusal: PostHogError | None = None
@@ -82,16 +77,14 @@ class Reading:
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
         for table in self.tables:
             for below in self._children(ENDPOINTS[table]):
-                self.changes[table].suppose_above(below)
+                self.changes[table].stock.suppose_above(below.changes.stock, below.columns)
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Ahead(client.get, ahead - 1)
         self.walker = Walker(self._get, self.changes, known, rules, self.ahead)
-        self.walker.observers.append(self._note_sight)
+        self.walker.observers.append(self.walker.sights.note)
         self.key: Key | None = None
-        self._levels: dict[str, int] = {}
         self._reads: list[Read] = []
-        self._met: set[str] = set()
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
         known, table = self.known, endpoint.table
@@ -115,13 +108,14 @@ class Reading:
         """Read all lists, once; raises KeyRefused or Misdirected if nothing could be read at all."""
         if self.key is not None:
             return
-        self.key = current_key(self._get)
+        self.key = self.walker.sights.key = current_key(self._get)
         organizations = Scope(ORGANIZATIONS, {}, (Listing(ORGANIZATIONS, "organizations/", {}, "offset"),))
         first = Read(organizations)
         self._walk(first)
         if all(one.complete or one.status == "unavailable" for one in first.listed):
-            self.walker.fingerprint = self.key.fingerprint(self._levels)
-        reads = self._in_flight(self._walk, [*map(Read, self._roots()), *self._below(first)])
+            self.walker.sights.organizations_read()
+        roots = self.scopes.roots(self.key.projects)
+        reads = self._in_flight(self._walk, [*map(Read, roots), *self._below(first)])
         self._reads += [first, *reads]
         while doubts := self._doubts(reads):
             found = self._in_flight(self._conclude, doubts)
@@ -129,7 +123,7 @@ class Reading:
             self._reads += reads
         self._remember()
         self._end_orphans()
-        self._note_parents()
+        note_parents(self.results, self.tables)
         self._gather_people()
         self._settle()
         self._hang_up()
@@ -138,15 +132,24 @@ class Reading:
         """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
         # A quarter more threads than lists may be on their way: some are busy with what has come.
         pool = ThreadPoolExecutor(self.in_flight + self.in_flight // 4, thread_name_prefix="hogsync-list")
-        running = {pool.submit(task, read): read for read in reads}
+        running: dict[Future[None], Read] = {}
+        ended: SimpleQueue[Future[None]] = (
+            SimpleQueue()
+        )  # `wait` would look at all that run each time one ends
         finished: list[Read] = []
+
+        def start(work: Callable[[Read], None], read: Read) -> None:
+            running[future := pool.submit(work, read)] = read
+            future.add_done_callback(ended.put)
+
         try:
+            for read in reads:
+                start(task, read)
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    finished.append(read := running.pop(future))
-                    self._bear(future, read)
-                    running |= {pool.submit(self._walk, below): below for below in self._below(read)}
+                finished.append(read := running.pop(future := ended.get()))
+                self._bear(future, read)
+                for below in self._below(read):
+                    start(self._walk, below)
         finally:
             if running:  # a stop, or a bug: whoever waits or reads is told
                 self.client.stop()
@@ -194,66 +197,18 @@ class Reading:
             if one.status == "read":
                 one.position = self.walker.position(one)
 
-    def _note_sight(self, endpoint: Endpoint, batch: Batch) -> None:
-        """What decides which rows the key sees: its owner's levels in organizations; for users the staff flag.
-
-        And of an organization's members, whether it shows any but the owner to an owner who is no admin.
-        """
-        sights = self.walker.sights
-        if endpoint is ORGANIZATIONS:
-            levels = (level or 0 for level in batch.values("membership_level"))
-            self._levels |= dict(zip(batch.values("id"), levels, strict=True))
-        elif endpoint.table == "users" and self.key:
-            flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
-            if any(staff for owner, staff in flags if owner == self.key.user_id):
-                sights[endpoint.paths[0]] = " staff"
-        elif endpoint.table == "organization_members" and len(batch) and self.key:
-            organization = batch.values("organization_id")[0]
-            path = endpoint.paths[0].format(organization_id=organization)
-            if any(member != self.key.user_id for member in batch.values("user_id")):
-                sights[path] = ""
-            elif (self._levels.get(organization) or 0) < ADMIN:
-                sights.setdefault(path, " alone")
-
     # -- which scopes there are
 
-    def _roots(self) -> Iterator[Scope]:
-        """Scopes that hang on no row: root lists, and the projects that the key is scoped to.
-
-        Such a key may not list projects, so each is asked for by its id.
-        """
-        for table in self.tables:
-            if table != ORGANIZATIONS.table:
-                yield from scopes_of(ENDPOINTS[table], None, {})
-        for project in self.key.projects if self.key and PROJECTS.table in self.tables else ():
-            if not self.projects or project in self.projects:
-                listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
-                yield Scope(PROJECTS, {}, (listing,))
-
     def _below(self, read: Read) -> list[Read]:
-        """The scopes below every row that a scope's walks have seen, each once in a run."""
-        parent = read.scope.endpoint
-        children = [e for t in self.tables if parent in map(parent_of, (e := ENDPOINTS[t]).paths)]
-        if not children:
+        """What is to be read below every row that a scope's walks have seen."""
+        endpoint, listed = read.scope.endpoint, read.listed
+        if not self.scopes.children(endpoint):
             return []
-        found = [
-            below
-            for ids in self._parent_ids(read)
-            for child in children
-            for below in scopes_of(child, parent, ids)
-            if below.listings[0].path not in self._met
-        ]
-        self._met.update(below.listings[0].path for below in found)
-        return [Read(below) for below in found]
-
-    def _parent_ids(self, read: Read) -> Iterator[Stamps]:
-        parent, listed = read.scope.endpoint, read.listed
-        if listed and listed[0].listing.pages == "object":
-            yield listed[0].listing.stamps  # a project whose own page is refused may still be read
-            return
-        for ident in sorted(key[-1] for key in self.keys(parent, listed)):
-            if parent is not PROJECTS or not self.projects or ident in self.projects:
-                yield {**read.scope.stamps, parent.reference: ident}
+        if listed and listed[0].listing.pages == "object":  # its own page refused, its lists may be read
+            idents = [listed[0].listing.stamps[endpoint.reference]]
+        else:
+            idents = sorted(key[-1] for key in self.keys(endpoint, listed))
+        return [Read(below) for below in self.scopes.below(read.scope, idents)]
 
     def keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
         """The keys that these lists' walks have read; a short list's need no question to the workspace."""
@@ -278,36 +233,9 @@ class Reading:
             for below in self._children(ENDPOINTS[table]):
                 below.changes.end_below(self.changes[table], below.columns)
 
-    def _note_parents(self) -> None:
-        """Parents' trouble is their children's: what could not be asked for is not complete.
-
-        Except below a parent that is refused as a whole where lists are found without it, as with a key that is
-        scoped to projects.
-        """
-        for table in self.tables:
-            result = self.results[table]
-            parents = [self.results[p.table] for path in ENDPOINTS[table].paths if (p := parent_of(path))]
-            refused = {p.table for p in parents if p.status == "unavailable" and result.listed}
-            result.parents_complete = all(p.complete or p.table in refused for p in parents)
-            troubled = sorted(
-                (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
-            )
-            if troubled and not result.listed:
-                result.blocked = "failed" if troubled[0].status == "failed" else "unavailable"
-                how = "could not be read" if result.blocked == "failed" else "is not available"
-                result.note = f"needs {troubled[0].table}, which {how}"
-        self.results[PEOPLE.table].parents_complete = all(self.results[t].complete for t in self.tables)
-
     def _gather_people(self) -> None:
-        """Everybody met becomes a row; what a poorer source did not send stays as it is stored."""
-        met = self.walker.people.everybody()
-        fields = {declared.name for declared in PEOPLE.fields}
-        lacking = [{"id": i} for i, person in met.items() if not person.keys() >= fields]
-        stored = self.known.rows(PEOPLE.table, pa.Table.from_pylist(lacking)).to_pylist() if lacking else []
-        before = {row["id"]: row for row in stored}
-        sent = [{name: person[name] for name in fields & person.keys()} for person in met.values()]
-        batch = self.people.shape.page(sent, {})
-        self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])
+        """Everybody met becomes a row."""
+        batch = gathered(self.walker.people, self.people)
         self.people.add(batch, walk=0)
         self.results[PEOPLE.table].rows_read = len(batch)
         self.results[PEOPLE.table].gathered.update(batch.misfits)
@@ -319,7 +247,9 @@ class Reading:
             addresses = {one.listing.address for one in result.listed}
             result.requests = sum(map(self.client.requests_to, addresses))
             mended = set().union(*map(self.client.mended_at, addresses))
-            result.oddities = oddities(result.misfits, changes.shape.apart, changes.shape.beyond, mended)
+            result.oddities = oddities(
+                result.misfits, changes.shape.undeclared.apart, changes.shape.beyond, mended
+            )
             result.pages = sum(one.pages for one in result.listed)
             result.pages_again = sum(one.pages_again for one in result.listed)
             result.rows_read += sum(one.rows for one in result.listed)
@@ -329,7 +259,7 @@ class Reading:
     def _note_unreachable(self, table: str) -> None:
         """Organizations and projects are never ended by a walk, only noted."""
         result = self.results.get(table)
-        if result is None or not result.complete or self.projects:
+        if result is None or not result.complete or self.scopes.projects:
             return
         gone = [str(key[-1]) for key in self.changes[table].unseen()]
         if gone:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.changes import Counts
 from sources.posthog.listing import Listed
 
@@ -82,3 +84,24 @@ def _where(paths: list[str]) -> str:
     """Which lists something is said of."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f" ({paths[0]}{more})" if paths else ""
+
+
+def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:
+    """Parents' trouble is their children's: what could not be asked for is not complete.
+
+    Except below a parent that is refused as a whole where lists are found without it, as with a key that is scoped to
+    projects.
+    """
+    for table in tables:
+        result = results[table]
+        parents = [results[p.table] for path in ENDPOINTS[table].paths if (p := parent_of(path))]
+        refused = {p.table for p in parents if p.status == "unavailable" and result.listed}
+        result.parents_complete = all(p.complete or p.table in refused for p in parents)
+        troubled = sorted(
+            (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
+        )
+        if troubled and not result.listed:
+            result.blocked = "failed" if troubled[0].status == "failed" else "unavailable"
+            how = "could not be read" if result.blocked == "failed" else "is not available"
+            result.note = f"needs {troubled[0].table}, which {how}"
+    results[PEOPLE.table].parents_complete = all(results[table].complete for table in tables)

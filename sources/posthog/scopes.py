@@ -1,13 +1,60 @@
-"""Which lists there are below a row: an endpoint's paths with their placeholders filled."""
+"""Which lists there are: those that hang on no row, and those below a row that was met.
+
+A list's path is its endpoint's with the placeholders filled; lists that hold the same rows are one scope.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.endpoint import Endpoint, Stamps, placeholders, query
 from sources.posthog.listing import Listing, Scope
+
+ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
+
+
+class Scopes:
+    """The scopes of some tables, each once in a run; `projects` narrows them to these ids, unless there are none."""
+
+    def __init__(self, tables: Sequence[str], projects: frozenset[int]) -> None:
+        self.endpoints = [ENDPOINTS[table] for table in tables]
+        self.projects = projects
+        self._met: set[str] = set()
+
+    def roots(self, projects: Iterable[int]) -> Iterator[Scope]:
+        """Scopes that hang on no row: root lists, and the projects that the key is scoped to.
+
+        Such a key may not list projects, so each is asked for by its id.
+        """
+        for endpoint in self.endpoints:
+            if endpoint is not ORGANIZATIONS:
+                yield from scopes_of(endpoint, None, {})
+        for project in projects if PROJECTS in self.endpoints else ():
+            if not self.projects or project in self.projects:
+                listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
+                yield Scope(PROJECTS, {}, (listing,))
+
+    def children(self, parent: Endpoint) -> list[Endpoint]:
+        """The endpoints whose lists hang on rows of this one."""
+        return [e for e in self.endpoints if parent in map(parent_of, e.paths)]
+
+    def below(self, scope: Scope, idents: Iterable[Any]) -> list[Scope]:
+        """The scopes below these rows of a scope that no row has led to yet."""
+        parent = scope.endpoint
+        children = self.children(parent)
+        found = [
+            below
+            for ident in idents
+            if parent is not PROJECTS or not self.projects or ident in self.projects
+            for child in children
+            for below in scopes_of(child, parent, {**scope.stamps, parent.reference: ident})
+            if below.listings[0].path not in self._met
+        ]
+        self._met.update(below.listings[0].path for below in found)
+        return found
 
 
 def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Scope]:

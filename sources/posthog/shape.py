@@ -13,17 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.posthog.batch import Batch
+from sources.posthog.batch import Batch, joined
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
-from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user, recipients
-from sources.posthog.values import ARROW, CONVERT, Values, canonical, column_name, fitting, type_of
+from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user
+from sources.posthog.split import Recipients, items, list_type
+from sources.posthog.undeclared import BEYOND, VARIANT, Undeclared
+from sources.posthog.values import ARROW, CONVERT, canonical, fitting, type_of
 
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
-VARIANT = "__v_text"
-"""Ends the name of the column that takes values which do not fit their own column."""
-BEYOND = "_other_fields"
-"""The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
 
 Handler = Callable[[list[Any], Batch], None]
 """Takes one field's values, one per row, into the batch."""
@@ -55,18 +53,13 @@ class Shape:
         self.columns: dict[str, Type] = dict(stamps)
         self.child_columns: dict[str, dict[str, Type]] = {}
         self._handlers: dict[str, Handler] = {}
-        self.named: dict[str, str] = dict(named or {})
-        """Undeclared fields and their columns."""
-        self.new_columns = new_columns
-        self.apart: set[str] = set()
-        """Columns whose fields' names fall together with another's."""
         self.beyond: set[str] = set()
         """Undeclared fields that found no room for a column."""
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
-        self._declared = frozenset(self.columns)
+        self.undeclared = Undeclared(self.columns, named or {}, new_columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 
@@ -79,9 +72,10 @@ class Shape:
         """What a split list's items hold; their position is said by their order."""
         return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
 
-    def table(self, batch: Batch) -> pa.Table:
-        """The rows as Arrow: all columns, each split list as one column more."""
-        return batch.table(self.columns, {child: self._list_type(child) for child in self.child_columns})
+    def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
+        """Pages' columns, and how many rows each has, as Arrow: all columns, each split list as one column more."""
+        lists = {child: self._list_type(child) for child in self.child_columns}
+        return joined(pages, sizes, {name: ARROW[type_] for name, type_ in self.columns.items()} | lists)
 
     def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
         """A page's rows as they will be stored; what has no key, or is no row at all, is left out and counted."""
@@ -223,63 +217,29 @@ class Shape:
     # -- lists that become tables of their own
 
     def _list_type(self, child: str) -> pa.DataType:
-        return pa.list_(pa.struct({name: ARROW[type_] for name, type_ in self.items(child).items()}))
+        return list_type(self.items(child))
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
-        convert, scrub = CONVERT[declared.type], Scrubber(self.policy, declared)
-        list_type = self._list_type(declared.name)
+        scrub = Scrubber(self.policy, declared)
 
         def split(values: list[Any], batch: Batch) -> None:
-            lists: list[list[Values] | None] = [None] * len(values)
-            misfits: list[Any] = [None] * len(values)
-            for row, value in enumerate(values):
-                if value is None or value == []:
-                    continue
-                found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
-                kept = [fit for item in found if (fit := convert(item)) is not None]
-                misfits[row] = value if len(kept) < len(found) else None
-                lists[row] = [{"value": v} for v in (kept if declared.ordered else sorted(kept))] or None
-            batch.lists[declared.name] = pa.array(lists, list_type)
+            batch.lists[declared.name], misfits = items(declared, values)
             self._keep_as_text(declared.name, misfits, batch, scrub)
 
         return split
 
     def _recipients(self, declared: Field) -> Handler:
         """The first of the endpoint's recipient fields that holds any becomes rows, one per address."""
-        mode = self.policy.mode(self.endpoint.table, declared.name, "recipient")
-        names = [f.name for f in self.endpoint.fields if f.role == "recipients"]
-        columns: dict[str, Type] = {
-            "position": "bigint",
-            "kind": "text",
-            "domain": "text",
-            "address_hash": "text",
-        }
-        columns |= {"address": "text"} if mode == "keep" else {}
-        columns |= {"status": "text", "detail": "json"} if "recipient_results" in names else {}
-        self.child_columns["recipients"] = columns
-        list_type = self._list_type("recipients")
-        scrub = Scrubber(self.policy, declared, "keep", mode)
-
-        def stored(entry: Values) -> Values:
-            address, detail = entry["address"], entry["detail"]
-            entry["address_hash"] = self.policy.hash(address.lower()) if address else None
-            entry["detail"] = canonical(scrub.clean(detail, _forget)) if detail else None
-            texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
-            return {name: texts[name] for name in columns if name in texts}
+        addresses = Recipients(self.endpoint, declared, self.policy)
+        self.child_columns["recipients"] = addresses.columns
 
         def split(values: list[Any], batch: Batch) -> None:
             # Such values are not kept: nobody could tell an address in them.
             odd = sum(not isinstance(value, str | list | None) for value in values)
             batch.misfits.update({declared.name: odd} if odd else {})
-            if "recipients" in batch.lists:
-                return
-            lists = []
-            for raw in batch.raws:
-                found = (recipients(raw.get(name), raw.get("target_type")) for name in names)
-                entries = next(filter(None, found), ())
-                lists.append([stored(entry) for entry in entries] or None)
-            batch.lists["recipients"] = pa.array(lists, list_type)
+            if "recipients" not in batch.lists:
+                batch.lists["recipients"] = addresses.split(batch.raws)
 
         return split
 
@@ -292,14 +252,9 @@ class Shape:
             return _ignore
         with self._lock:
             if name not in self._handlers:
-                room = self._has_room(f"{name}_id" if is_user(first) else name)
+                room = self.undeclared.has_room(f"{name}_id" if is_user(first) else name)
                 self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
         return self._handlers[name]
-
-    def _has_room(self, name: str) -> bool:
-        """Whether an undeclared field has a column already or may get one."""
-        own = {c for c in self.columns if c not in self._declared and c != BEYOND and not c.endswith(VARIANT)}
-        return name in self.named or column_name(name) in own or len(own) < self.new_columns
 
     def _put_aside(self, name: str) -> Handler:
         """Keeps a field, cleaned, among those that have no column of their own."""
@@ -316,10 +271,10 @@ class Shape:
 
     def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
         if is_user(value):
-            column = self._free_column(f"{name}_id", raws)
+            column = self.undeclared.column(f"{name}_id", raws)
             self.columns.setdefault(column, "bigint")
             return self._embedded(Field(name=column.removesuffix("_id"), type="bigint", role="person"))
-        column = self._free_column(name, raws)
+        column = self.undeclared.column(name, raws)
         type_ = self.columns.setdefault(column, type_of(value))
         convert = CONVERT[type_]
         scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
@@ -332,26 +287,6 @@ class Shape:
 
         return judged
 
-    def _free_column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
-        """Where names fall together the declared or plain one keeps the column, others get `__2`, `__3`."""
-        plain = column_name(name)
-        if name in self.named:
-            return self._noted(self.named[name], plain)
-        taken = set(self.named.values()) | self._declared
-        taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()
-        found = next(c for i in range(1, 1000) if (c := plain if i == 1 else f"{plain}__{i}") not in taken)
-        self.named[name] = found
-        return self._noted(found, plain)
-
-    def _noted(self, column: str, plain: str) -> str:
-        """The column; if it is not the plain one, two names fell together, which the run's record tells."""
-        self.apart |= {column} - {plain}
-        return column
-
 
 def _ignore(_values: list[Any], _batch: Batch) -> None:
     """Leave the values behind."""
-
-
-def _forget(_person: Values) -> None:
-    """Leave a person behind in a place that is about an address."""

@@ -17,6 +17,7 @@ from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.listing import Listed, Listing, Memory, Observer, Position, Rules, Walk
 from sources.posthog.paging import PAGERS, Soon, one_by_one
 from sources.posthog.people import People
+from sources.posthog.sights import Sights
 
 SHORT = 10
 """A list of at most so many pages is walked in full every run: truth is cheap there."""
@@ -40,10 +41,7 @@ class Walker:
         self.changes = changes
         self.memory = memory
         self.rules = rules
-        self.fingerprint: str | None = None
-        """What decides which rows the key sees; None, and nothing is concluded, until the organizations are read."""
-        self.sights: dict[str, str] = {}
-        """By list path: what else decides which rows the key sees there, as the rows tell."""
+        self.sights = Sights()
         self.people = People()
         self.observers: list[Observer] = []
         self._walk_ids = itertools.count(1)
@@ -71,10 +69,6 @@ class Walker:
                 walk.failure.reason if isinstance(walk.failure, Unavailable) else str(walk.failure)
             )
         listed.complete = listed.status == "read" and self._complete(listed)
-
-    def sees(self, listing: Listing) -> str | None:
-        """The fingerprint of what the key sees of a list."""
-        return self.fingerprint and self.fingerprint + self.sights.get(listing.path, "")
 
     # -- reading
 
@@ -127,7 +121,7 @@ class Walker:
         if last is None or not due < last <= self.rules.started:  # the future is a clock that was wrong
             return None
         fanned_out = any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
-        if self.changes[endpoint.table].doubtful(listing.stamps, revived=fanned_out):
+        if self.changes[endpoint.table].stock.doubtful(listing.stamps, revived=fanned_out):
             return None
         if known.rows <= SHORT * endpoint.page_size and not fanned_out:
             return None
@@ -152,7 +146,7 @@ class Walker:
     def _explained(self, listed: Listed) -> bool:
         """Whether nothing lacks, or only the same rows that this key could not see last time."""
         known = self.memory.position(listed.listing.path)
-        same_key = known is not None and known.fingerprint == self.sees(listed.listing)
+        same_key = known is not None and known.fingerprint == self.sights.of(listed.listing)
         return listed.last.gap == 0 or (same_key and known is not None and known.gap == listed.last.gap)
 
     # -- remembering
@@ -164,7 +158,7 @@ class Walker:
         key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
         """
         listing, walk = listed.listing, listed.last
-        sees = self.sees(listing)
+        sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)

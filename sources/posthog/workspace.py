@@ -93,6 +93,16 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
+def working(table: str, kind: str, child: str = "") -> str:
+    """A working table of a table, as an SQL identifier."""
+    return quoted(f"{kind} {table} {child}".rstrip())
+
+
+def child_table(table: str, child: str) -> str:
+    """The child table of a split list."""
+    return f"{table}__{child}"
+
+
 def literal(value: str) -> str:
     """A text as an SQL literal."""
     escaped = value.replace("'", "''")

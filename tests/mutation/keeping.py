@@ -106,8 +106,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "undeclared fields get so many columns at most",
-        SHAPE,
-        "or len(own) < self.new_columns",
+        "sources/posthog/undeclared.py",
+        "or len(own) < self._new_columns",
         "or True",
         (f"{SHAPES}beyond_so_many_new_columns_undeclared_fields_share_one",),
     ),
@@ -129,8 +129,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "recipients are hashed",
-        SHAPE,
-        'self.policy.mode(self.endpoint.table, declared.name, "recipient")',
+        "sources/posthog/split.py",
+        'policy.mode(endpoint.table, declared.name, "recipient")',
         '"keep"',
         (
             f"{SHAPES}recipients_become_rows_of_their_own",
@@ -174,8 +174,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "what a poorer source does not send of a person stays",
-        "sources/posthog/reading.py",
-        "self.people.shape.filled(batch, [before.get(identifier, {}) for identifier in met])",
+        "sources/posthog/people.py",
+        "shape.filled(batch, [before.get(identifier, {}) for identifier in met])",
         "pass",
         ("pipelines/test_sync_mending.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
     ),

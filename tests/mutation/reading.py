@@ -9,6 +9,7 @@ STREAMS = "pipelines/test_sync_streams.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
 LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
+SIGHTS, STOCK = "sources/posthog/sights.py", "sources/posthog/stock.py"
 READING, PAGERS = "sources/posthog/reading.py", "sources/posthog/paging.py"
 
 READING_RULES = (
@@ -43,14 +44,14 @@ READING_RULES = (
     Mutation(
         "the fingerprint of the key",
         CONCLUDE,
-        "if known and known.fingerprint not in (None, walker.sees(scope.listings[0])):",
+        "if known and known.fingerprint not in (None, walker.sights.of(scope.listings[0])):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
     Mutation(
         "staff is part of the fingerprint",
-        READING,
-        'sights[endpoint.paths[0]] = " staff"',
+        SIGHTS,
+        'self._by_path[USERS.paths[0]] = " staff"',
         "pass",
         (f"{DEATHS}staff_that_is_staff_no_longer_ends_nobody",),
     ),
@@ -87,7 +88,7 @@ READING_RULES = (
     Mutation(
         "another key's gap explains nothing",
         WALK,
-        "known is not None and known.fingerprint == self.sees(listed.listing)",
+        "known is not None and known.fingerprint == self.sights.of(listed.listing)",
         "known is not None",
         (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
     ),
@@ -138,14 +139,14 @@ READING_RULES = (
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",
-        CHANGES,
+        STOCK,
         "self._distrust(known.torn(",
         "id(known.torn(",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
     ),
     Mutation(
         "what somebody dropped is filled anew",
-        CHANGES,
+        STOCK,
         "self._whole = self._intact()",
         "self._whole = True",
         (f"{MENDING}what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
@@ -167,8 +168,8 @@ READING_RULES = (
     Mutation(
         "PostHog's own word for deleted counts",
         CHANGES,
-        'batch.arrays.get("deleted", ',
-        'batch.arrays.get("", ',
+        'own = self.shape.columns.get("deleted") == "bool"',
+        "own = False",
         (f"{STREAMS}a_long_list_of_comments_stops_early_until_a_full_walk_is_due",),
     ),
     Mutation(
@@ -216,14 +217,14 @@ READING_RULES = (
     Mutation(
         "rows below no row die with none",
         CHANGES,
-        "or not k.sound) {self.hanging(columns)}",
+        "or not k.sound) {self.stock.hanging(columns)}",
         "or not k.sound)",
         (f"{DEATHS}a_group_type_that_goes_ends_no_property_that_belongs_to_none",),
     ),
     Mutation(
         "members that are hidden from a plain member are held",
-        READING,
-        'sights.setdefault(path, " alone")',
+        SIGHTS,
+        'self._by_path.setdefault(path, " alone")',
         "pass",
         (
             "pipelines/test_sync_access.py::test_members_that_an_organization_hides_from_its_members_do_not_die",

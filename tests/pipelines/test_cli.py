@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,35 +20,10 @@ import duckdb
 import pytest
 
 from sources.sandbox import Sandbox
+from tests.ended import LOG_LINE, Ended
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
-LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
 HEAVY = {"dlt", "duckdb", "pyarrow", "django", "httpx", "apscheduler"}
-SECRET = re.compile(r"ph[a-z]_\w|hunter22|canarysecret|two words")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that came to its end."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentences(self) -> list[str]:
-        """Lines of stderr that are no log lines."""
-        return [line for line in self.err.splitlines() if not LOG_LINE.match(line)]
-
-    def refusal(self, code: int) -> str:
-        """The one sentence with which the command was refused."""
-        assert self.code == code, self
-        assert len(self.sentences) == 1, self.err
-        assert self.sentences[0].endswith((".", "!", "?")), self.err
-        for text in (self.out, self.err):
-            assert "Traceback" not in text
-            assert not SECRET.search(text)
-        return self.sentences[0]
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:

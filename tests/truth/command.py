@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ended import Ended
 from tests.truth.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 HOGSYNC = Path(sys.executable).with_name("hogsync")
-LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A process that came to its end."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        """The one sentence on stderr; there is no traceback beside it."""
-        assert "Traceback" not in self.out + self.err, self.err
-        lines = [line for line in self.err.splitlines() if not LOG_LINE.match(line)]
-        assert len(lines) == 1, self.err
-        assert lines[0].endswith((".", "!", "?")), self.err
-        return lines[0]
 
 
 def environment(scene: Scene, **variables: str | None) -> dict[str, str]:

@@ -68,7 +68,8 @@ def read(client: Client, part: Part, shape: Shape, *, limit: int, ahead: Ahead, 
     path, workspace = part.path.split("?")[0], Workspace(Path())
     pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
     for number, page in enumerate(pages, 1):
-        waiting.append(shape.table(shape.page(page.rows, part.stamps)))
+        batch = shape.page(page.rows, part.stamps)
+        waiting.append(shape.table([batch.columns], [len(batch)]))
         if page.last or number % BATCH == 0:
             for table, rows in arrow(workspace, shape, waiting):
                 into.insert(table, rows)

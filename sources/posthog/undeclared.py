@@ -1,0 +1,44 @@
+"""Which columns the fields get that nobody declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sources.posthog.endpoint import Type
+from sources.posthog.values import column_name
+
+VARIANT = "__v_text"
+"""Ends the name of the column that takes values which do not fit their own column."""
+BEYOND = "_other_fields"
+"""The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
+
+
+class Undeclared:
+    """The undeclared fields of one table and their columns."""
+
+    def __init__(self, columns: dict[str, Type], named: Mapping[str, str], new_columns: int) -> None:
+        """`columns` are the table's, so far the declared ones; `named` are the columns of earlier runs."""
+        self.named: dict[str, str] = dict(named)
+        """Fields and their columns."""
+        self.apart: set[str] = set()
+        """Columns whose fields' names fall together with another's."""
+        self._columns = columns
+        self._declared = frozenset(columns)
+        self._new_columns = new_columns
+
+    def has_room(self, name: str) -> bool:
+        """Whether a field has a column already or may get one."""
+        own = {c for c in self._columns.keys() - self._declared if c != BEYOND and not c.endswith(VARIANT)}
+        return name in self.named or column_name(name) in own or len(own) < self._new_columns
+
+    def column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
+        """A field's column; where names fall together the declared or plain one keeps it, others get `__2`, `__3`."""
+        plain = column_name(name)
+        if name not in self.named:
+            taken = set(self.named.values()) | self._declared
+            taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()
+            spellings = (plain if i == 1 else f"{plain}__{i}" for i in range(1, 1000))
+            self.named[name] = next(column for column in spellings if column not in taken)
+        self.apart |= {self.named[name]} - {plain}
+        return self.named[name]
