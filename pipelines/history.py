@@ -20,7 +20,9 @@ from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
-from sources.posthog.shape import OURS, VARIANT
+from sources.posthog.shape import OURS
+from sources.posthog.undeclared import VARIANT
+from sources.posthog.workspace import child_table
 
 Tables = Mapping[str, Types]
 """Every table of the dataset with its columns."""
@@ -70,7 +72,7 @@ class Following:
         loaded = [
             changes
             for table, changes in self.reading.changes.items()
-            if not changes.empty[table] and self.before.has(table, (*changes.shape.key, "_synced_at"))
+            if not changes.stock.empty[table] and self.before.has(table, (*changes.shape.key, "_synced_at"))
         ]
         return [one for one in self._followers(loaded, there) if not self._is_up_to_date(one, there)]
 
@@ -131,7 +133,7 @@ class Following:
             child: names
             for child, names in lists.items()
             if {*shape.key, "position", *names, "_deleted_at", "_dlt_load_id"}
-            <= there.get(changes.child_table(child), {}).keys()
+            <= there.get(child_table(changes.table, child), {}).keys()
         }
         types = self._types(changes, there)
         return History(
