@@ -96,8 +96,18 @@ def _of_one_row(table: str, versions: list[Row]) -> Iterator[str]:
 def _told(table: str, row: Row) -> str:
     """All that makes a version."""
     hidden = {*VOLATILE.get(table, ()), *BOOKKEEPING, *SPAN}
-    kept = {name: value for name, value in row.items() if name not in hidden and value is not None}
+    kept = {name: _full(value) for name, value in row.items() if name not in hidden and value is not None}
     return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _full(value: Any) -> Any:
+    """A list's objects without what is null in them: a column that a setting has emptied stays in its table."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {name: inner for name, inner in one.items() if inner is not None} if isinstance(one, dict) else one
+        for one in value
+    ]
 
 
 def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types) -> Iterator[str]:
