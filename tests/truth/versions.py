@@ -101,12 +101,20 @@ def _told(table: str, row: Row) -> str:
 
 
 def _full(value: Any) -> Any:
-    """A list's objects without what is null in them: a column that a setting has emptied stays in its table."""
+    """A list's objects without what is null in them."""
     if not isinstance(value, list):
         return value
     return [
         {name: inner for name, inner in one.items() if inner is not None} if isinstance(one, dict) else one
         for one in value
+    ]
+
+
+def _known(items: list[Any], there: Any) -> list[Any]:
+    """A list's objects with what their version has: a column that a setting no longer allows stays in its table."""
+    names = {name for one in there or () if isinstance(one, dict) for name in one}
+    return [
+        {name: one[name] for name in names & one.keys()} if isinstance(one, dict) else one for one in items
     ]
 
 
@@ -128,7 +136,8 @@ def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types
             yield f"{table} {key} lives, its last version is a death"
         else:
             own = {f"{name}__own" if name in SPAN else name: value for name, value in row.items()}
-            now, then = _told(table, own | lists.get(key, {})), _told(table, each[-1])
+            own |= {name: _known(items, each[-1][name]) for name, items in lists.get(key, {}).items()}
+            now, then = _told(table, own), _told(table, each[-1])
             if now != then:
                 yield f"{table} {key} is {now}, its version says {then}"
 
