@@ -111,7 +111,7 @@ docs: .venv/dev.stamp ## Write the generated pages anew: sources/posthog/TABLES.
 
 .PHONY: test-duckdb15
 test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 1.5, the oldest that is supported
-	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py
+	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py tests/pipelines/test_history.py
 
 .PHONY: bench
 bench: .venv/dev.stamp ## What a sync costs, beside what it could cost and what dlt's rest_api costs; takes an hour

@@ -32,6 +32,7 @@ class DuckDB(Warehouse):
         "json": "JSON",
     }
     mark = "?"
+    json_object = "json_object"
 
     def __init__(
         self, path: Path, dataset: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
@@ -131,6 +132,10 @@ class DuckDB(Warehouse):
                 self._db.execute(f"insert or replace into {self.name(table)} by name select * from new_rows")
             finally:
                 self._db.unregister("new_rows")
+
+    def json_list(self, item: str, order: str) -> str:
+        """An aggregate that makes a JSON list of items in an order."""
+        return f"to_json(list({item} order by {order}))"
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""

@@ -44,6 +44,7 @@ class Postgres(Warehouse):
         "json": "json",
     }
     mark = "%s"
+    json_object = "json_build_object"
 
     def __init__(
         self, dsn: str, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
@@ -185,6 +186,10 @@ class Postgres(Warehouse):
             psycopg2.extras.execute_values(
                 cursor, sql, [[row[n] for n in names] for row in rows], page_size=1000
             )
+
+    def json_list(self, item: str, order: str) -> str:
+        """An aggregate that makes a JSON list of items in an order."""
+        return f"json_agg({item} order by {order})"
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""

@@ -117,6 +117,12 @@ class Warehouse(ABC):
 
     mark: ClassVar[str]
     """How a parameter is written."""
+    json_object: ClassVar[str]
+    """The function that makes a JSON object of names and values."""
+
+    @abstractmethod
+    def json_list(self, item: str, order: str) -> str:
+        """An aggregate that makes a JSON list of items in an order."""
 
     @abstractmethod
     def destination(self) -> Any:

@@ -215,6 +215,8 @@ def tables(as_json: AsJson = False) -> Job:
         for row in rows:
             shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
         say(rendered(shown))
+        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
+        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
         return 0
 
     return job
@@ -237,6 +239,43 @@ def query(
             say_json(answer.as_json())
         else:
             say(answer.shown())
+        return 0
+
+    return job
+
+
+@app.command()
+def diff(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
+    ] = "",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Say what was added, changed and removed in PostHog since some time."""
+
+    def job() -> int:
+        if not since:
+            raise UsageError(
+                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
+            )
+        settings = _ready(logging.WARNING, bare=True)
+        from pipelines.diff import diff as compared
+        from pipelines.diff.shown import shown
+
+        found = compared(
+            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
+        )
+        for begins, of in found.beginnings():
+            say(
+                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
+                sys.stderr,
+            )
+        if as_json:
+            say_json(found.as_json())
+        else:
+            say(shown(found))
         return 0
 
     return job

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UsageError, WarehouseProblem
@@ -29,7 +30,7 @@ class Answer:
         """`{"columns": [...], "rows": [[...], ...]}`: two columns may have one name."""
         return {
             "columns": list(self.columns),
-            "rows": [[_plain(value) for value in row] for row in self.rows],
+            "rows": [[plain(value) for value in row] for row in self.rows],
         }
 
     def shown(self) -> str:
@@ -42,7 +43,7 @@ class Answer:
             numeric = all(isinstance(row[number], int | float | Decimal | None) for row in self.rows)
             table.add_column(Text(printable(name)), justify="right" if numeric else "left")
         for row in self.rows:
-            table.add_row(*(Text(_written(value)) for value in row))
+            table.add_row(*(Text(written(value)) for value in row))
         return rendered(table, f"({len(self.rows):,} row{'' if len(self.rows) == 1 else 's'})")
 
 
@@ -51,24 +52,37 @@ def ask(settings: Settings, sql: str) -> Answer:
 
     UsageError for what the database makes of the SQL, WarehouseProblem if there is no reading the warehouse.
     """
-    return (_ask_duckdb if settings.warehouse.kind == "duckdb" else _ask_postgres)(settings, sql)
+    with session(settings) as answered:
+        return answered(sql)
 
 
-def _ask_duckdb(settings: Settings, sql: str) -> Answer:
-    import duckdb
+@contextmanager
+def session(settings: Settings) -> Iterator[Callable[[str], Answer]]:
+    """A connection on which questions are answered as by `ask`."""
+    with (_duckdb if settings.warehouse.kind == "duckdb" else _postgres)(settings) as answered:
+        yield answered
 
+
+@contextmanager
+def _duckdb(settings: Settings) -> Iterator[Callable[[str], Answer]]:
     with closing(_open_duckdb(settings)) as database:
         _use(database, settings)
         # A file opened read-only could still copy rows into another file, or attach one and write there.
         database.execute(
             "set TimeZone = 'UTC'; set enable_external_access = false; set lock_configuration = true"
         )
-        try:
-            cursor = database.execute(sql)
-            described = [(str(name), str(kind)) for name, kind, *_ in cursor.description or ()]
-            rows = cursor.fetchall() if described else []
-        except duckdb.Error as error:
-            raise _misunderstood(error) from None
+        yield partial(_answered_by_duckdb, database)
+
+
+def _answered_by_duckdb(database: Any, sql: str) -> Answer:
+    import duckdb
+
+    try:
+        cursor = database.execute(sql)
+        described = [(str(name), str(kind)) for name, kind, *_ in cursor.description or ()]
+        rows = cursor.fetchall() if described else []
+    except duckdb.Error as error:
+        raise _misunderstood(error) from None
     parsed = [kind == "JSON" for _, kind in described]
     return Answer(tuple(name for name, _ in described), [_parsed(row, parsed) for row in rows])
 
@@ -117,26 +131,29 @@ def _no_dataset(settings: Settings) -> UsageError:
     )
 
 
-def _ask_postgres(settings: Settings, sql: str) -> Answer:
-    import psycopg2
-
+@contextmanager
+def _postgres(settings: Settings) -> Iterator[Callable[[str], Answer]]:
     with _reading_postgres(settings) as cursor:
         cursor.execute("select 1 from information_schema.schemata where schema_name = %s", [settings.dataset])
         if not cursor.fetchone():
             raise _no_dataset(settings)
         cursor.execute(f"set search_path = {settings.dataset}, public")
-        try:
-            cursor.execute(sql)
-            described = tuple(str(column.name) for column in cursor.description or ())
-            return Answer(described, cursor.fetchall() if described else [])
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            if cursor.connection.closed:
-                raise WarehouseProblem(
-                    f"The warehouse was lost in mid-query: {_first_line(error)}."
-                ) from None
-            raise _misunderstood(error) from None
-        except psycopg2.Error as error:
-            raise _misunderstood(error) from None
+        yield partial(_answered_by_postgres, cursor)
+
+
+def _answered_by_postgres(cursor: Any, sql: str) -> Answer:
+    import psycopg2
+
+    try:
+        cursor.execute(sql)
+        described = tuple(str(column.name) for column in cursor.description or ())
+        return Answer(described, cursor.fetchall() if described else [])
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if cursor.connection.closed:
+            raise WarehouseProblem(f"The warehouse was lost in mid-query: {_first_line(error)}.") from None
+        raise _misunderstood(error) from None
+    except psycopg2.Error as error:
+        raise _misunderstood(error) from None
 
 
 @contextmanager
@@ -177,12 +194,12 @@ def _parsed(row: tuple[Any, ...], in_json: list[bool]) -> tuple[Any, ...]:
     return tuple(json.loads(v) if j and isinstance(v, str) else v for v, j in zip(row, in_json, strict=True))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it: times in ISO with Z, what else JSON lacks as text."""
     if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, datetime | date | time):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
@@ -192,12 +209,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value in a cell."""
     if value is None:
         return ""
     if isinstance(value, datetime | timedelta):
         return str(value).removesuffix("+00:00")
     if isinstance(value, dict | list):
-        return printable(json.dumps(_plain(value), ensure_ascii=False))
+        return printable(json.dumps(plain(value), ensure_ascii=False))
     return printable(str(value))

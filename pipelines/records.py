@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
+from pipelines.history import Following
 from pipelines.run import Run
 from sources.posthog.listing import Position
 from sources.posthog.reading import Reading
@@ -164,37 +165,70 @@ def forget_hashes(warehouse: Warehouse) -> None:
         warehouse.execute(f"update {warehouse.name(META)} set value = '' where {stored_under}")
 
 
+def catch_up(warehouse: Warehouse, following: Following) -> None:
+    """Derive what earlier runs have loaded and did not live to derive; needs the warehouse open.
+
+    Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
+    """
+    behind = following.behind()
+    if not behind:
+        return
+    existing = warehouse.columns()
+    _ensure(warehouse, META, existing)
+    following.make(behind, existing)
+    with warehouse.transaction():
+        _note(warehouse, following.catch_up(behind))
+
+
 def claim(warehouse: Warehouse, meta: Mapping[str, str]) -> None:
     """Say whose rows the dataset holds, before the first of them; needs the warehouse open.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
     """
-    key, columns = BOOKS[META]
-    warehouse.ensure(META, columns, key, warehouse.columns().get(META, {}), primary=True)
-    warehouse.upsert(META, key, [{"key": name, "value": value} for name, value in meta.items()])
+    _ensure(warehouse, META, warehouse.columns())
+    _note(warehouse, meta)
 
 
 def write(
-    warehouse: Warehouse, run: Run, reading: Reading | None, facts: Mapping[str, str] | None = None
+    warehouse: Warehouse,
+    run: Run,
+    reading: Reading | None,
+    facts: Mapping[str, str] | None = None,
+    following: Following | None = None,
 ) -> None:
-    """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded."""
-    results = list(reading.results.values()) if reading else []
-    listed = [one for result in results for one in result.listed if one.position]
+    """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
+
+    What follows the loaded tables is derived in the same transaction.
+    """
     existing = warehouse.columns()
-    for table, (key, columns) in BOOKS.items():
-        warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
+    for table in BOOKS:
+        _ensure(warehouse, table, existing)
+    if following:
+        following.make(following.readable(existing), existing)
     with warehouse.transaction():
+        derived = following.derive(existing) if following else {}
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
-        meta = [{"key": key, "value": value} for key, value in {**own, **(facts or {})}.items()]
-        warehouse.upsert(META, ("key",), meta)
-        warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
-        warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
-        # One each: a project that moved between two organizations is listed, and its lists are read, below both.
-        positions = {one.position.path: one.position for one in listed if one.position}
-        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions.values()])
-        _write_held(
-            warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None}
-        )
+        _note(warehouse, {**own, **derived, **(facts or {})})
+        _write_run(warehouse, run, list(reading.results.values()) if reading else [])
+
+
+def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
+    warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
+    warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
+    listed = [one for result in results for one in result.listed if one.position]
+    # One each: a project that moved between two organizations is listed, and its lists are read, below both.
+    positions = {one.position.path: one.position for one in listed if one.position}
+    warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions.values()])
+    _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
+
+
+def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
+    key, columns = BOOKS[table]
+    warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
+
+
+def _note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
+    warehouse.upsert(META, ("key",), [{"key": key, "value": value} for key, value in facts.items()])
 
 
 def _named(reading: Reading | None) -> dict[str, str]:

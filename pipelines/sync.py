@@ -16,6 +16,7 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records, stopping, witness
 from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
+from pipelines.history import Following, with_history
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.records import PRIVACY, Memory
@@ -73,7 +74,7 @@ def sync(
 
     `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
     """
-    tables = chosen_tables(settings, selection)
+    tables, versioned = chosen_tables(settings, selection), with_history(settings)
     key = settings.require_key().get_secret_value()
     with (
         lane(settings, settings.wait, "hogsync backfill" if selection.window else "hogsync sync") as turn,
@@ -119,7 +120,8 @@ def sync(
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
         meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
-        work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder)
+        following = Following(warehouse, reading, known, versioned) if isinstance(known, Memory) else None
+        work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder, following)
         try:
             outcome = work.run()
             if not selection.dry_run:
@@ -157,6 +159,8 @@ class _Work:
     tables: tuple[str, ...]
     started: datetime
     folder: Path
+    following: Following | None
+    """Only where there is no warehouse yet, and a dry run makes none, nothing follows."""
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
     recorded: Run | None = None
@@ -194,17 +198,18 @@ class _Work:
             raise
 
     def _load(self) -> Outcome:
-        if self.selection.dry_run:
+        if self.selection.dry_run or not self.following:
             return self._outcome()
         try:
             self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
-                records.claim(self.warehouse, self.meta)
+                records.catch_up(self.warehouse, self.following)
+                records.claim(self.warehouse, self.meta | self.following.blanked())
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
-                records.write(self.warehouse, outcome.run, self.reading, now)
+                records.write(self.warehouse, outcome.run, self.reading, now, self.following)
                 return outcome
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
@@ -290,7 +295,7 @@ def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
         return False
     log.warning(
         "The privacy settings have changed: every list is read in full and its rows are stored anew; "
-        "rows that PostHog no longer lists keep what was stored of them."
+        "rows that PostHog no longer lists, and older versions in the history tables, keep what was stored of them."
     )
     return True
 

@@ -25,6 +25,7 @@ from pipelines.check.posthog import (
 from pipelines.check.reach import Reach
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
+from pipelines.history import with_history
 from pipelines.settings import Settings
 from pipelines.sync import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
@@ -102,6 +103,10 @@ def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
         except UsageError as problem:
             finding = wrong("settings", str(problem), problem.exit_code)
             found += [finding] if finding not in found else []
+    try:
+        with_history(settings)
+    except UsageError as problem:
+        found.append(wrong("settings", str(problem), problem.exit_code))
     return tuple(table for table in ENDPOINTS if table in wanted) or tuple(ENDPOINTS), found
 
 

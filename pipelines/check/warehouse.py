@@ -36,7 +36,8 @@ VERSION = {
     "duckdb": "select 'DuckDB ' || version()",
     "postgresql": "select 'Postgres ' || current_setting('server_version')",
 }
-OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.table))
+FOLLOWERS = tuple(name for endpoint in ENDPOINTS.values() for name in endpoint.followers)
+OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.table, *FOLLOWERS))
 
 
 def examine_warehouse(settings: Settings) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ from pipelines.settings.hash_key import kept_hash_key
 from pipelines.settings.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
 from pipelines.settings.sections import (
     Group,
+    History,
     Lists,
     Privacy,
     Projects,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     privacy: Privacy = setting("HOGSYNC_PRIVACY", Privacy())
     rate: Rate = setting("HOGSYNC_RATE", Rate())
     lists: Lists = setting("HOGSYNC_LISTS", Lists())
+    history: History = setting("HOGSYNC_HISTORY", History())
     turns: Turns = setting("HOGSYNC_WAREHOUSE", Turns())
     _origin_name: str = PrivateAttr(default="")
 

@@ -114,6 +114,15 @@ class Lists(Section):
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 
 
+class History(Section):
+    """Which tables have a history."""
+
+    enabled: bool = True
+    """Whether `<table>_history` keeps the versions of every row; not of streams, whose rows are events."""
+    without: Annotated[tuple[str, ...], Listed] = ()
+    """Tables that have no history all the same."""
+
+
 class Turns(Section):
     """Taking turns at the warehouse."""
 

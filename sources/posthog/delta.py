@@ -146,7 +146,7 @@ def _changed_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
         from {name("wanted", outline.child)} w join {name("parents", outline.child)} p using ({changes.key})
         left join {name("existing", outline.child)} e using ({changes.key}, position)
         where not (coalesce(e._sound, false) and e._row_hash = w._row_hash
-            and (e._deleted_at is null) = (p.deleted_at is null))
+            and e._deleted_at is not distinct from p.deleted_at)
         """,
         [changes.started],
     )
@@ -157,7 +157,7 @@ def _ended_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
     return changes.workspace.batches(
         f"""
         select {_own(outline, "e")}, ?::timestamptz as _synced_at,
-            coalesce(e._deleted_at, p.deleted_at, ?::timestamptz) as _deleted_at, e._row_hash
+            coalesce(p.deleted_at, e._deleted_at, ?::timestamptz) as _deleted_at, e._row_hash
         from {name("existing", outline.child)} e join {name("parents", outline.child)} p using ({changes.key})
         anti join {name("wanted", outline.child)} w using ({changes.key}, position)
         where e._deleted_at is null or not coalesce(e._sound, false)

@@ -104,6 +104,23 @@ def omitted(*names: str) -> tuple[Field, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A table beside an endpoint's, in which volatile numbers are kept over time: one row per row and time."""
+
+    table: str
+    at: str
+    """The field that says of which time the numbers are."""
+    called: str
+    """What its column is called in the trend."""
+    numbers: tuple[str, ...]
+
+    def named(self, endpoint: Endpoint) -> dict[str, str]:
+        """The endpoint's columns that it takes and their names in the trend: key, time, numbers."""
+        own = {name: name for name in (*endpoint.key, self.at, *self.numbers)}
+        return {**own, endpoint.key[-1]: endpoint.reference, self.at: self.called}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A list of PostHog's API and the table it becomes."""
 
@@ -142,6 +159,8 @@ class Endpoint:
     """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
     people_rank: int = 0
     """How rich its embedded users are; the richest source of a run wins."""
+    trends: tuple[Trend, ...] = ()
+    """Tables that keep what would otherwise be overwritten: history makes no versions of what is volatile."""
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -157,6 +176,21 @@ class Endpoint:
         """Columns that the path gives: parents' ids and key constants."""
         constants = (name for path in self.paths for name in query(path) if name in self.key)
         return tuple(dict.fromkeys((*self.placeholders, *constants, *self.absent)))
+
+    @property
+    def history(self) -> str:
+        """The table of its rows' versions; empty for a stream, whose rows are events, and for what is no list."""
+        return f"{self.table}_history" if self.plan == "snapshot" and self.paths else ""
+
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """The tables that are derived from it."""
+        return (*filter(None, [self.history]), *(trend.table for trend in self.trends))
+
+    @property
+    def volatile(self) -> frozenset[str]:
+        """Fields that move without anybody's edit."""
+        return frozenset(field.name for field in self.fields if field.volatile)
 
     @property
     def reference(self) -> str:

@@ -22,6 +22,11 @@ Besides its own columns every table has `_synced_at` (when the run began that wr
 while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
 `people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
 
+A `<table>_history` has a row for each version of a row: its own columns, its lists as JSON (arrays of values, or of
+objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the
+version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that
+holds no time). Columns marked *volatile* make no version and stand as they were when it began.
+
 A class in the last column is what the settings under `[privacy]` decide about: """
 EXAMPLE = """\
 Which subscriptions does each project have that are still alive? The same question on DuckDB and Postgres:
@@ -46,6 +51,7 @@ def overview() -> list[dict[str, Any]]:
             "plan": plan(endpoint),
             "scope": endpoint.scope,
             "gate": endpoint.gate,
+            "derived": list(endpoint.followers),
             "meaning": endpoint.doc,
         }
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
@@ -81,7 +87,16 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
         yield f"One row for each item of a row's `{name}`.\n"
         recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
         yield from _columns({**shape.key_columns, **columns}, recipient)
+    yield from _trends(endpoint, shape.columns)
     yield ""
+
+
+def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
+    for trend in endpoint.trends:
+        numbers = ", ".join(f"`{name}`" for name in trend.numbers)
+        yield f"\n### {trend.table}\n"
+        yield f"The {numbers} of each row by the time of its calculation (`{trend.at}`).\n"
+        yield from _columns({here: columns[name] for name, here in trend.named(endpoint).items()}, {})
 
 
 def _facts(endpoint: Endpoint) -> Iterator[str]:
@@ -92,6 +107,7 @@ def _facts(endpoint: Endpoint) -> Iterator[str]:
         "plan": plan(endpoint),
         "scope": f"`{endpoint.scope}`" if endpoint.scope else "none of its own",
         "besides": endpoint.gate,
+        "history": f"`{endpoint.history}`" if endpoint.history else "none",
     }
     yield "| | |"
     yield "|---|---|"
@@ -115,6 +131,10 @@ def _classes(endpoint: Endpoint) -> dict[str, str]:
 
 
 def _class(field: Field) -> str:
+    return ", ".join(filter(None, [_privacy(field), "volatile" * field.volatile]))
+
+
+def _privacy(field: Field) -> str:
     if field.role == "person":
         return "person"
     if field.literals:

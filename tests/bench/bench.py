@@ -95,8 +95,10 @@ class Bench:
         """One of the modules of `tests.bench.contenders`."""
         return self.python("-m", f"tests.bench.contenders.{name}", *words)
 
-    def sync(self, pages: Pages, warehouse: str, **settings: int) -> Run:
-        """`hogsync sync --json` of the definitions, under these `[lists]` settings, in a new HOGSYNC_HOME."""
+    def sync(
+        self, pages: Pages, warehouse: str, more: Mapping[str, str] | None = None, **settings: int
+    ) -> Run:
+        """`hogsync sync --json` of the definitions, under these `[lists]` settings and more, in a new HOGSYNC_HOME."""
         environment = {
             "POSTHOG_HOST": pages.url,
             "POSTHOG_PERSONAL_API_KEY": KEY,
@@ -104,6 +106,7 @@ class Bench:
             "HOGSYNC_HASH_KEY": "the hash key of a bench",
             "HOGSYNC_HOME": str(self.new_folder()),
             **{f"HOGSYNC_LISTS__{name.upper()}": str(value) for name, value in settings.items()},
+            **(more or {}),
         }
         return self.python("-m", "pipelines.cli", "sync", "--json", *TABLES, environment=environment)
 

@@ -48,9 +48,8 @@ LOADS = Kind(
         ),
         Fault(
             "loads.history",
-            "a kill between a row and its version in a history table",
-            "the version comes with the retry, once",
-            unprovoked="There are no history tables yet.",
+            "a kill between a row and its version in a history table, or a row of a torn load without one",
+            "a version that was loaded is derived by the next sync before it loads another; a torn row is none",
         ),
         Fault(
             "loads.folder",

@@ -263,6 +263,11 @@ def nothing_leaks(step: Step) -> None:
         assert "canarysecret" not in repr(said), "a secret"
 
 
+def versions_are_true(step: Step) -> None:
+    """A living row has one living version that says the same, a dead one none; versions follow without a gap."""
+    assert not step.after.wrong_versions, step.after.wrong_versions
+
+
 def agree(want: Tables, have: Tables) -> Iterator[str]:
     """How a warehouse differs from what there is: rows that lack, differ, or live on although they are gone."""
     for table in sorted({*want, *have}):
@@ -286,7 +291,7 @@ def _reached(row: Row, want: Tables) -> bool:
     )
 
 
-FOR_ALL = (no_death_is_invented, nothing_goes_back, nothing_leaks)
+FOR_ALL = (no_death_is_invented, nothing_goes_back, versions_are_true, nothing_leaks)
 """Laws for whatever happened, a kill too."""
 FOR_ENDED = (
     deaths_are_proven,

@@ -65,6 +65,7 @@ class Life:
     rights: Row = field(default_factory=lambda: dict(WIDE))
     lists: Row = field(default_factory=dict)
     privacy: Row = field(default_factory=dict)
+    history: Row = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     capped: bool = False
 
@@ -113,6 +114,7 @@ class Life:
         """The settings of now."""
         scene = Scene(self.posthog, self.stage.url, self.home)
         more = {"HOGSYNC_LISTS": self.lists, "HOGSYNC_PRIVACY": self.privacy, "HOGSYNC_RATE": RATE}
+        more["HOGSYNC_HISTORY"] = self.history
         return scene.settings(self.stage.keys[self.label], **more)
 
     # -- syncs
@@ -167,7 +169,13 @@ class Life:
         said |= {"asked": order.flags, "patience": PATIENCE, "kind": kind, "number": number}
         told = {"told": str(self.stage.folder / "told")}
         code = self._doomed(json.dumps(said | told))
-        assert code in {-signal.SIGKILL, 0, 1}
+        assert code in {
+            -signal.SIGKILL,
+            0,
+            1,
+            2,
+            3,
+        }  # one that lives may be refused, or asked for a project that is
         step = Step(
             order=order,
             before=before,
@@ -193,7 +201,7 @@ class Life:
         """After anything at all: what is not held is right after one sync, everything after a person's word."""
         self.heals()
         self.posthog.clear_options()
-        self.label, self.privacy, self.lists = "first", {}, {}
+        self.label, self.privacy, self.lists, self.history = "first", {}, {}, {}
         first = self.syncs(Order(full=True))
         assert first.outcome is not None, first.error
         assert first.outcome.exit_code == 0

@@ -68,6 +68,7 @@ PRIVACIES: Sequence[dict[str, Any]] = (
     {"recipient": "keep", "text": "drop"},
     {"columns": {"cohorts.description": "drop"}},
 )
+HISTORIES: Sequence[dict[str, Any]] = ({}, {}, {"enabled": False}, {"without": ["cohorts", "subscriptions"]})
 
 
 class Lives(RuleBasedStateMachine):
@@ -174,10 +175,12 @@ class Lives(RuleBasedStateMachine):
         page_size=st.sampled_from([1, 2, 3, 5, 1000]),
         in_flight=st.sampled_from([1, 2, 8]),
         privacy=st.sampled_from(PRIVACIES),
+        history=st.sampled_from(HISTORIES),
     )
-    def set(self, page_size: int, in_flight: int, privacy: dict[str, Any]) -> None:
+    def set(self, page_size: int, in_flight: int, privacy: dict[str, Any], history: dict[str, Any]) -> None:
         self.life.lists = {"page_size": page_size, "in_flight": in_flight}
         self.life.privacy = privacy
+        self.life.history = history
 
     @rule()
     def move_house(self) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from tests.truth.expected import KEYS, Row, Tables
 from tests.truth.stored import ask, own, plain, tables, types
+from tests.truth.versions import wrong_versions
 
 Key = tuple[Any, ...]
 LISTS = {
@@ -37,6 +38,8 @@ class Moment:
     rows: Tables
     stamps: dict[str, dict[Key, tuple[datetime, datetime | None]]]
     books: dict[str, list[Row]]
+    wrong_versions: str = ""
+    """How its histories contradict themselves or the rows."""
 
     def paths(self, scope: str) -> list[Row]:
         """What is remembered of a scope's lists."""
@@ -69,7 +72,7 @@ def look(url: str) -> Moment:
         assert len(rows[table]) == len(found), f"{table} has a key twice"
         stamps[table] = {key: (row["_synced_at"], row["_deleted_at"]) for key, row in found}
     books = {name: _book(url, name, columns) for name, columns in made.items() if name.startswith("_hogsync")}
-    return Moment(rows, stamps, books)
+    return Moment(rows, stamps, books, wrong_versions(url))
 
 
 def _exists(url: str) -> bool:

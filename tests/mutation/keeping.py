@@ -255,7 +255,7 @@ KEEPING_RULES = (
     Mutation(
         "a dry run writes nothing",
         SYNC,
-        "if self.selection.dry_run:\n            return self._outcome()",
+        "if self.selection.dry_run or not self.following:\n            return self._outcome()",
         "",
         ("pipelines/test_sync_tables.py::test_a_dry_run_writes_nothing_at_all",),
     ),

@@ -24,6 +24,7 @@ from pipelines.sync import Selection, sync
 from sources.posthog.catalogue import ENDPOINTS
 from sources.sandbox import Sandbox, start
 from tests.postgres import PASSWORD, Server
+from tests.truth.versions import history, wrong_versions
 
 EVERY_SCOPE = sorted({endpoint.scope for endpoint in ENDPOINTS.values()})
 NO_WAIT = {"HOGSYNC_WAREHOUSE": {"wait": 0}}
@@ -493,6 +494,10 @@ def test_a_role_with_just_these_grants_can_check_and_sync(
     assert [first.exit_code, second.exit_code] == [0, 0]
     assert all(table.complete for table in second.tables)
     assert sum(table.counts.updated + table.counts.deleted for table in second.tables)
+    assert wrong_versions(loader.url) == ""
+    assert {row["op"] for each in history(loader.url, "event_definitions").values() for row in each} > {
+        "insert"
+    }
     assert checked(settings).exit_code == 0
 
 

@@ -569,8 +569,14 @@ def test_tables_lists_every_table_with_its_key_and_meaning() -> None:
     assert {"table": "cohorts", "key": ["project_id", "id"], "plan": "snapshot"}.items() <= next(
         one for one in told if one["table"] == "cohorts"
     ).items()
-    shown = hogsync("tables").out.splitlines()
-    assert len(shown) == len(told) + 1
+    assert next(one for one in told if one["table"] == "cohorts")["derived"] == [
+        "cohorts_history",
+        "cohort_sizes",
+    ]
+    *shown, between, last = hogsync("tables").out.splitlines()
+    assert (len(shown), between) == (len(told) + 1, "")
+    assert "<table>_history" in last
+    assert "cohort_sizes" in last
 
 
 def test_no_command_is_a_sentence_and_exit_2() -> None:

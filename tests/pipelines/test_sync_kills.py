@@ -23,11 +23,11 @@ STORIES = {
     "deliveries": Story((DELIVERIES,), deliveries),
 }
 SPREAD: dict[str, dict[str, tuple[float, ...]]] = {
-    "first load": {"file": (0.4,), "statement": (0.5, 0.65, 0.75, 0.85)},
+    "first load": {"file": (0.4,), "statement": (0.45, 0.57, 0.66, 0.75, 0.9)},
     "definitions": {
         "request": (0.9,),
         "file": (0.3, 0.9),
-        "statement": (0.62, 0.67, 0.71, 0.75, 0.79, 1.0),
+        "statement": (0.55, 0.59, 0.63, 0.67, 0.72, 0.78, 0.85, 1.0),
     },
     "deliveries": {"statement": (0.7,)},
 }
@@ -56,6 +56,7 @@ FAULTS = pytest.mark.fault(
     "loads.taken_back",
     "loads.positions",
     "loads.half_record",
+    "loads.history",
     "loads.folder",
     "loads.folder_left",
     "loads.hash_key_torn",
@@ -100,7 +101,7 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 POINTS = [
     ("request", 0.5, (INT,)),
     ("statement", 0.5, (TERM,)),
-    ("statement", 0.75, (INT,)),
+    ("statement", 0.7, (INT,)),
     ("statement", 0.9, (TERM, INT)),
 ]
 

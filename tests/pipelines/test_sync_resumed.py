@@ -103,7 +103,7 @@ def test_a_list_that_moved_since_is_read_from_its_start(file_scene: Scene, posth
 def test_an_old_half_walk_is_not_trusted(file_scene: Scene, posthog: Sandbox) -> None:
     many_events(posthog)
     kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    off = {"lists": {**SMALL_PAGES["lists"], "resume_within": "0m"}}
+    off: dict[str, Any] = {"lists": {**SMALL_PAGES["lists"], "resume_within": "0m"}}
     assert of(file_scene.sync(EVENTS, **HERE, **off), EVENTS).requests == 40
 
 

@@ -77,11 +77,21 @@ def declared() -> dict[str, dict[str, str]]:
     return tables
 
 
+def test_an_empty_list_has_an_empty_history(scene: Scene, posthog: Sandbox) -> None:
+    scene.sync("cohorts", "group_types", projects=(EMPTY_PROJECT,))
+    made = types(scene.url)
+    assert scene.ask("select count(*) from posthog.group_types_history") == [(0,)]
+    own = {name: type_ for name, type_ in made["cohorts"].items() if name not in STAMPS}
+    span = {"valid_from": made["cohorts"]["_synced_at"], "valid_to": made["cohorts"]["_synced_at"]}
+    assert made["cohorts_history"] == {**own, "experiment_set": "json", **span, "op": made["cohorts"]["name"]}
+
+
 def test_a_child_that_is_selected_brings_its_parents_and_nothing_else(scene: Scene, posthog: Sandbox) -> None:
     outcome = scene.sync("subscription_deliveries", projects=(201,))
     made = {table.partition("__")[0] for table in types(scene.url) if not table.startswith("_")}
-    assert made == {"organizations", "projects", "subscriptions", "subscription_deliveries", "people"}
-    assert {result.table for result in outcome.tables} == made
+    read = {"organizations", "projects", "subscriptions", "subscription_deliveries", "people"}
+    assert made == read | {"organizations_history", "projects_history", "subscriptions_history"}
+    assert {result.table for result in outcome.tables} == read
     scene.learn(scene.truth("subscription_deliveries", projects=(201,)))
     assert scene.wrong() == ""
     asked = {request["path"].split("?")[0] for request in posthog.requests()}

@@ -21,6 +21,7 @@ from sources.sandbox import Sandbox
 from tests.truth.books import Books, books
 from tests.truth.changes import PROJECT, Edit
 from tests.truth.scene import Scene
+from tests.truth.versions import wrong_versions
 
 ROOT = Path(__file__).resolve().parents[2]
 Event = tuple[str, str]
@@ -108,6 +109,7 @@ class Doomed:
         """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process had."""
         found = books(self.scene.url)
         assert found.unsound() == []
+        assert wrong_versions(self.scene.url) == ""
         status = {found.runs[run][2] for run in found.runs.keys() - before.runs.keys()}
         if found.positions() != before.positions() or status == {"ok"}:
             self.learn()
@@ -125,6 +127,7 @@ class Doomed:
         wrong = self.scene.wrong()
         assert not wrong, wrong
         assert books(self.scene.url).unsound() == []
+        assert wrong_versions(self.scene.url) == ""
         assert list((self.scene.home / "runs").iterdir()) == []
         return outcome
 

@@ -35,13 +35,18 @@ class Scene:
         key: str = "",
         lists: dict[str, Any] | None = None,
         privacy: dict[str, Any] | None = None,
+        history: dict[str, Any] | None = None,
         wait: float = 60,
         observers: Sequence[Any] = (),
         **asked: Any,
     ) -> Outcome:
         """One sync, as the command line would run it."""
         # Tests edit what they like: whether PostHog's rows would announce it is for the tests of streams.
-        more = {"HOGSYNC_LISTS": {"sweep_every": "0m", **(lists or {})}, "HOGSYNC_PRIVACY": privacy or {}}
+        more = {
+            "HOGSYNC_LISTS": {"sweep_every": "0m", **(lists or {})},
+            "HOGSYNC_PRIVACY": privacy or {},
+            "HOGSYNC_HISTORY": history or {},
+        }
         given = self.settings(key, **more, HOGSYNC_WAREHOUSE={"wait": wait})
         return sync(load(given), Selection(tables=tables, **asked), observers)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sources.posthog.endpoint import (
     Endpoint,
+    Trend,
     flag,
     integer,
     items,
@@ -90,6 +91,7 @@ COHORTS = Endpoint(
         *person("created_by"),
         *omitted("search_match_type"),
     ),
+    trends=(Trend(table="cohort_sizes", at="last_calculation", called="calculated_at", numbers=("count",)),),
 )
 
 COMMENTS = Endpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.bench.bench import Bench
+from tests.bench.sections.history import history
 from tests.bench.sections.latency import latency, small_lists
 from tests.bench.sections.loads import ceiling, changed, first, unchanged
 from tests.bench.sections.memory import memory
@@ -18,6 +19,7 @@ SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "first": first,
     "unchanged": unchanged,
     "changed": changed,
+    "history": history,
     "latency": latency,
     "small-lists": small_lists,
     "memory": memory,

@@ -97,6 +97,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         sweep_every = "6h"
         resume_within = "2h"
         new_columns = 20
+        [history]
+        enabled = false
+        without = ["cohorts"]
         [warehouse]
         wait = 5
     """)
@@ -124,6 +127,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__SWEEP_EVERY": "6h",
         "LISTS__RESUME_WITHIN": "2h",
         "LISTS__NEW_COLUMNS": "20",
+        "HISTORY__ENABLED": "false",
+        "HISTORY__WITHOUT": "cohorts",
         "WAREHOUSE__WAIT": "5",
     }
     for name, value in variables.items():

@@ -1,0 +1,92 @@
+"""Tables that are derived inside the warehouse from other tables: what all of them have in common.
+
+A derived table is brought up to date by statements over some rows `t` of its source: those that a run has written, or
+all that may be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from destinations.warehouse import Types, Warehouse, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows `t` of a source are meant: an SQL condition and its parameters."""
+
+    condition: str
+    parameters: Sequence[Any] = ()
+
+
+class Derived(Protocol):
+    """A table that follows another one, its source."""
+
+    @property
+    def source(self) -> str:
+        """The table that it follows."""
+
+    @property
+    def source_key(self) -> tuple[str, ...]:
+        """What tells the source's rows apart."""
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """Further tables, with the source's key, of which it is derived too."""
+
+    @property
+    def target(self) -> str:
+        """Its own name."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells its rows apart."""
+
+    @property
+    def primary(self) -> bool:
+        """Whether its key is declared, because it is written by upsert."""
+
+    @property
+    def columns(self) -> Types:
+        """All of its columns and their types."""
+
+    def statements(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> Iterator[str]:
+        """What brings it up to date with some rows of its source; `empty` says that it holds nothing yet."""
+
+
+def written_at(warehouse: Warehouse, started: datetime) -> Rows:
+    """The rows that the run which began then has written."""
+    return Rows(f"t._synced_at = {warehouse.mark}", (started,))
+
+
+def finished(warehouse: Warehouse, derived: Derived) -> Rows:
+    """The rows of finished loads whose children are of finished loads, too."""
+    loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
+    torn = (
+        f" and not exists (select 1 from {warehouse.name(child)} c where {same('c', 't', derived.source_key)} "
+        f"and (c._dlt_load_id in {loads}) is not true)"
+        for child in derived.children
+    )
+    return Rows(f"t._dlt_load_id in {loads}{''.join(torn)}")
+
+
+def derive(warehouse: Warehouse, derived: Derived, rows: Rows) -> None:
+    """Bring a derived table up to date; it must be there, and a transaction open."""
+    empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
+    for sql in derived.statements(warehouse, rows, empty=empty):
+        warehouse.execute(sql, tuple(rows.parameters) * sql.count(rows.condition))
+    if not derived.primary:
+        warehouse.index_key(derived.target, derived.key)  # after the rows: that is quicker for the first many
+
+
+def same(one: str, other: str, columns: Sequence[str]) -> str:
+    """That two rows agree in these columns."""
+    return " and ".join(f"{one}.{quoted(name)} = {other}.{quoted(name)}" for name in columns)
+
+
+def listed(alias: str, columns: Sequence[str]) -> str:
+    """These columns of a row."""
+    return ", ".join(f"{alias}.{quoted(name)}" for name in columns)

@@ -1,0 +1,103 @@
+"""What has changed in PostHog since some time: each table's versions of then against those of now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipelines.diff.found import Changed, Diff, TableDiff
+from pipelines.diff.since import parsed
+from pipelines.errors import UsageError
+from pipelines.query import Answer, plain, session
+from pipelines.settings.layers import did_you_mean
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+SPAN = ("valid_from", "valid_to", "op")
+
+
+def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
+    """What has changed in these tables, or in all that have a history; only reads.
+
+    UsageError for a time or a table that there is not, WarehouseProblem if there is no reading the warehouse.
+    """
+    moment = parsed(since, datetime.now(UTC))
+    wanted = [_endpoint(name) for name in tables]
+    with session(settings) as ask:
+        columns = _columns(ask, settings)
+        there = [one for one in ENDPOINTS.values() if one.history in columns]
+        missing = [one for one in wanted if one not in there]
+        if missing or not there:
+            raise UsageError(_no_history(settings, missing[0].table if missing else ""))
+        return Diff(moment, [_compared(ask, one, columns[one.history], moment) for one in wanted or there])
+
+
+def _endpoint(name: str) -> Endpoint:
+    known = {endpoint.table: endpoint for endpoint in ENDPOINTS.values()}
+    if name not in known:
+        raise UsageError(f"There is no table {name!r}{did_you_mean(name, known)}")
+    if not known[name].history:
+        raise UsageError(f"{name} has no history: its rows are events, which its own dates tell apart.")
+    return known[name]
+
+
+def _no_history(settings: Settings, table: str) -> str:
+    what = f" of {table}" if table else ""
+    return (
+        f"The dataset {settings.dataset} in {settings.warehouse.label} has no history{what} yet; "
+        "`hogsync sync` makes it where [history] in the settings allows."
+    )
+
+
+def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list[str]]:
+    """The tables of the dataset with their columns."""
+    found: dict[str, list[str]] = {}
+    sql = "select table_name, column_name from information_schema.columns"
+    order = "order by table_name, ordinal_position"
+    for table, column in ask(f"{sql} where table_schema = '{settings.dataset}' {order}").rows:
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def _compared(
+    ask: Callable[[str], Answer], endpoint: Endpoint, columns: Sequence[str], since: datetime
+) -> TableDiff:
+    """The rows of a table that differ; what is older than the history counts as being there when it began."""
+    ((begins,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
+    found = TableDiff(endpoint, begins)
+    told = [name for name in columns if name not in {*SPAN, *endpoint.volatile}]
+    for row in ask(_question(endpoint, told, max(since, begins or since))).rows:
+        then, now = (
+            dict(zip(told, part, strict=True)) for part in (row[2 : 2 + len(told)], row[2 + len(told) :])
+        )
+        if not row[0]:
+            found.added.append(now)
+        elif not row[1]:
+            found.removed.append(then)
+        elif different := {n: (then[n], now[n]) for n in told if _text(then[n]) != _text(now[n])}:
+            found.changed.append(Changed(now, different))
+    return found
+
+
+def _question(endpoint: Endpoint, told: Sequence[str], since: datetime) -> str:
+    """Rows that were there then, are there now, or both and in another version."""
+    moment = f"timestamptz '{since.isoformat()}'"
+    names = [f'{side}."{name}"' for side in ("a", "b") for name in told]
+    link = " and ".join(f'a."{name}" = b."{name}"' for name in endpoint.key)
+    order = ", ".join(f'coalesce(a."{name}", b."{name}")' for name in endpoint.key)
+    return f"""
+        select a.valid_from is not null, b.valid_from is not null, {", ".join(names)}
+        from (select * from {endpoint.history} where valid_from <= {moment} and (valid_to > {moment}
+            or valid_to is null)) a
+        full join (select * from {endpoint.history} where valid_to is null) b on {link}
+        where a.valid_from is distinct from b.valid_from order by {order}
+        """
+
+
+def _text(value: Any) -> str:
+    return json.dumps(plain(value), sort_keys=True)

@@ -1,0 +1,82 @@
+"""Rules of histories and trends: that no version is lost, doubled or made up."""
+
+from tests.mutation.mutation import Mutation
+
+SYNC, FOLLOWING, RECORDS = "pipelines/sync.py", "pipelines/history.py", "pipelines/records.py"
+DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
+TESTS = "pipelines/test_history.py::test_"
+KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
+LIFE = f"{TESTS}a_life_in_versions[duckdb]"
+
+VERSION_RULES = (
+    Mutation(
+        "a history is said to be behind before rows are loaded",
+        SYNC,
+        "self.meta | self.following.blanked()",
+        "self.meta",
+        (KILLED,),
+    ),
+    Mutation(
+        "histories catch up before rows are loaded over what they lack",
+        SYNC,
+        "records.catch_up(self.warehouse, self.following)",
+        "pass",
+        (KILLED,),
+    ),
+    Mutation(
+        "rows of torn loads are no versions",
+        DERIVED,
+        "return Rows(f\"t._dlt_load_id in {loads}{''.join(torn)}\")",
+        "return Rows(f\"true{''.join(torn)}\")",
+        (f"{TESTS}a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it[duckdb]",),
+    ),
+    Mutation(
+        "rows with torn children are no versions",
+        DERIVED,
+        "return Rows(f\"t._dlt_load_id in {loads}{''.join(torn)}\")",
+        'return Rows(f"t._dlt_load_id in {loads}")',
+        (f"{TESTS}a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version[duckdb]",),
+    ),
+    Mutation(
+        "a history without a row's key is made anew",
+        FOLLOWING,
+        "and {*one.key} <= there.get(one.target, {}).keys()",
+        "",
+        (f"{TESTS}a_history_that_somebody_dropped_begins_anew_with_what_is_there",),
+    ),
+    Mutation(
+        "what moves by itself makes no version",
+        FOLLOWING,
+        "quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
+        "quiet=frozenset(),",
+        (LIFE,),
+    ),
+    Mutation(
+        "a changed list makes a version",
+        HISTORY,
+        """pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]""",
+        "pass",
+        (LIFE,),
+    ),
+    Mutation(
+        "a version begins after the one that it follows",
+        HISTORY,
+        "greatest(t._synced_at, p.latest + interval '1 microsecond')",
+        "t._synced_at",
+        (f"{TESTS}a_clock_that_went_back_breaks_no_order[duckdb]",),
+    ),
+    Mutation(
+        "a version ends when the next begins",
+        HISTORY,
+        "yield self._endings(warehouse, rows)",
+        "pass",
+        (LIFE,),
+    ),
+    Mutation(
+        "history and records are one transaction",
+        RECORDS,
+        "    with warehouse.transaction():\n        derived = following.derive(existing) if following else {}\n",
+        "    derived = following.derive(existing) if following else {}\n    with warehouse.transaction():\n",
+        (KILLED,),
+    ),
+)
