@@ -93,6 +93,7 @@ def _configure(dlt: Any) -> None:
     """What hogsync needs of dlt, said where dlt looks first only for what nobody configured otherwise."""
     for name, value in {
         "normalize.parquet_normalizer.add_dlt_load_id": True,
+        "data_writer.file_max_items": 100_000,  # ADBC reads a file whole: a million rows in one took 70 MB more
         "load.workers": 4,
         "load.truncate_staging_dataset": True,
         "load.raise_on_max_retries": 5,

@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -55,6 +56,11 @@ MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (ConnectionRefusedError, "the connection was refused", "Check POSTHOG_HOST and that PostHog runs there."),
     (httpx.ConnectError, "no connection came about", "Check POSTHOG_HOST, the network, firewall and proxy."),
 )
+
+
+Gate = AbstractContextManager[Any]
+OPEN: Gate = nullcontext()
+"""Lets any number of requests through at once."""
 
 
 class Client:
@@ -117,8 +123,8 @@ class Client:
         with self._counting:
             return set(self._mended.get(path, ()))
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
-        """The decoded object or array at `/api/<path>`.
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Gate = OPEN) -> Any:
+        """The decoded object or array at `/api/<path>`; the `gate` is held while a request is on its way.
 
         Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
         is never asked for.
@@ -128,7 +134,7 @@ class Client:
         tries = Tries(self._patience)
         while True:
             try:
-                return self._attempt(path, params or {})
+                return self._attempt(path, params or {}, gate)
             except Flaw as flaw:
                 self._bear(path, flaw, tries)
 
@@ -145,11 +151,12 @@ class Client:
 
     # -- one try ---------------------------------------------------------------------------------
 
-    def _attempt(self, path: str, params: Mapping[str, str | int]) -> Any:
+    def _attempt(self, path: str, params: Mapping[str, str | int], gate: Gate) -> Any:
         reply = None
         while reply is None:
             self._await_turn()
-            reply = self._exchange(path, params)
+            with gate:
+                reply = self._exchange(path, params)
         content = judge(reply)
         if reply.mended:
             with self._counting:

@@ -101,8 +101,7 @@ class Reading:
         return Changes(self.workspace, shape, self.known, self.rules.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        with self._places:
-            return self.client.get(path, params)
+        return self.client.get(path, params, self._places)  # waiting and decoding take no place
 
     # -- reading
 
@@ -132,8 +131,8 @@ class Reading:
 
     def _in_flight(self, task: Callable[[Read], None], reads: Iterable[Read]) -> list[Read]:
         """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
-        # A quarter more threads than lists may be on their way: some are busy with what has come.
-        pool = ThreadPoolExecutor(self.in_flight + self.in_flight // 4, thread_name_prefix="hogsync-list")
+        # Twice as many threads as lists may be on their way: the others are busy with what has come.
+        pool = ThreadPoolExecutor(2 * self.in_flight, thread_name_prefix="hogsync-list")
         running: dict[Future[None], Read] = {}
         ended: SimpleQueue[Future[None]] = (
             SimpleQueue()

@@ -31,7 +31,7 @@ LOADED = 60_000
 class Workspace:
     """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
 
-    def __init__(self, folder: Path, memory: str = "192MB") -> None:
+    def __init__(self, folder: Path, memory: str = "160MB") -> None:
         self._connection = duckdb.connect(":memory:")
         for name, value in {
             "memory_limit": memory,
