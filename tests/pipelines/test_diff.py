@@ -149,7 +149,7 @@ def test_a_time_is_utc_unless_it_says_otherwise(text: str, moment: datetime) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-13-01", "d", "0d", "2026-11-20T08:00:01Z", "0001-01-01T00:00+23:00"]
+    "text", ["", "2026-13-01", "d", "-1d", "2026-11-20T08:00:01Z", "0001-01-01T00:00+23:00"]
 )
 def test_what_is_no_time_or_is_to_come_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--since is"):
