@@ -29,6 +29,9 @@ def take(warehouse: str, folder: Path) -> None:
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind in zip(*ask(COLUMNS).to_pydict().values(), strict=True):
         tables.setdefault(table, {})[column] = kind
+    tables = {
+        table: columns for table, columns in tables.items() if "_synced_at" in columns
+    }  # dlt writes no others
     latest = " union all ".join(f"select max(_synced_at) as latest from posthog.{table}" for table in tables)
     for table, columns in tables.items():
         named = ", ".join(

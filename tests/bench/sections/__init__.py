@@ -11,6 +11,7 @@ from tests.bench.sections.loads import ceiling, changed, first, unchanged
 from tests.bench.sections.memory import memory
 from tests.bench.sections.requests import requests
 from tests.bench.sections.startup import startup
+from tests.bench.sections.steady import steady
 
 SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "ceiling": ceiling,
@@ -23,4 +24,5 @@ SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "latency": latency,
     "small-lists": small_lists,
     "memory": memory,
+    "steady": steady,
 }
