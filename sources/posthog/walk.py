@@ -212,10 +212,12 @@ class Walker:
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
-        after = replace(before, watermark=newest, rows=before.rows + walk.fresh)
+        after = replace(
+            before, watermark=newest, rows=before.rows + walk.fresh, last_walk_at=self.rules.started
+        )
         if listed.status != "read":
             return after
-        after = replace(after, open_floor=walk.open_floor, last_walk_at=self.rules.started)
+        after = replace(after, open_floor=walk.open_floor)
         after = replace(after, moved=self.movements.of(listing))
         if not walk.whole or (sees is None and listing.endpoint.mortal):
             return after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -153,6 +154,18 @@ class Lives(RuleBasedStateMachine):
             life.refuses(table, status, project)
             life.syncs(order)
 
+    @rule(
+        table=st.sampled_from(
+            ("comments", "subscription_deliveries", "organization_activity_logs", "cohorts")
+        ),
+        days=st.integers(0, 400),
+        happenings=HAPPENINGS,
+    )
+    def happen_then_backfill(self, table: str, days: int, happenings: list[tuple[str, int]]) -> None:
+        self.happen(happenings)
+        with self.step() as life:
+            life.syncs(Order(tables=(table,), since=datetime.now(UTC) - timedelta(days=days)))
+
     @rule()
     def heal(self) -> None:
         self.life.heals()
@@ -176,11 +189,12 @@ class Lives(RuleBasedStateMachine):
         in_flight=st.sampled_from([1, 2, 8]),
         privacy=st.sampled_from(PRIVACIES),
         history=st.sampled_from(HISTORIES),
+        sweep_every=st.sampled_from(["0m", "1d"]),
     )
-    def set(self, page_size: int, in_flight: int, privacy: dict[str, Any], history: dict[str, Any]) -> None:
-        self.life.lists = {"page_size": page_size, "in_flight": in_flight}
-        self.life.privacy = privacy
-        self.life.history = history
+    def set(self, page_size: int, in_flight: int, sweep_every: str, **sections: dict[str, Any]) -> None:
+        self.life.lists = {"page_size": page_size, "in_flight": in_flight, "sweep_every": sweep_every}
+        self.life.privacy = sections["privacy"]
+        self.life.history = sections["history"]
 
     @rule()
     def move_house(self) -> None:

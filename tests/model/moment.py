@@ -26,7 +26,7 @@ LISTS = {
     "group_types": "projects/{project_id}/groups_types/",
     "property_definitions": "projects/{project_id}/property_definitions/",
 }
-STREAMS = ("comments", "subscription_deliveries")
+STREAMS = ("comments", "subscription_deliveries", "organization_activity_logs")
 """Tables whose lists may be read in part."""
 DATASET = "posthog"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.errors import HogsyncError
 from pipelines.sync import Outcome, Selection
+from sources.posthog.listing import Window
 from tests.model.moment import Key, Moment, family, scope_of_row
 from tests.truth.expected import BELOW, Row, Tables
 
@@ -26,6 +27,8 @@ class Order:
     full: bool = False
     accept_deletes: bool = False
     dry_run: bool = False
+    since: datetime | None = None
+    """Of a backfill: from when on."""
 
     @property
     def flags(self) -> dict[str, bool]:
@@ -41,6 +44,8 @@ class Order:
             full=self.full,
             accept_deletes=self.accept_deletes,
             dry_run=self.dry_run,
+            window=Window(self.since) if self.since else None,
+            trigger="backfill" if self.since else "manual",
         )
 
     @property
