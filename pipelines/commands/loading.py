@@ -1,58 +1,22 @@
-"""The words of the command line: `hogsync sync`, `backfill`, `reset`, `check`, `tables`, `query`, `sandbox` and so on.
-
-Typer only reads them; each command answers with a job, which is run where every way out is one sentence and one exit
-code. Nothing heavy is imported before a job needs it.
-"""
+"""The commands that load: `sync`, `backfill` and `schedule`; and `reset`, which makes the next one load more."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.errors import Interrupted, UsageError
-from pipelines.screen import printable, rendered, say, say_json
+from pipelines.commands.app import AsJson, Job, app, ready
+from pipelines.errors import UsageError
+from pipelines.screen import say, say_json
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.sync import Outcome, Selection
-
-Job = Callable[[], int]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-app = typer.Typer(
-    name="hogsync",
-    help="Sync PostHog's admin metadata into DuckDB or Postgres.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-def read(words: list[str]) -> Job | int:
-    """What the words ask for: a job, or an exit code where Typer has answered already."""
-    asked: Job | int = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
-    if asked == Interrupted.exit_code:  # Typer's word for Ctrl-C while it reads
-        raise KeyboardInterrupt
-    return asked
-
-
-@app.callback(invoke_without_command=True)
-def _hogsync(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  read off the words, which may not even be readable
-) -> None:
-    if version:
-        from importlib.metadata import version as version_of
-
-        say(f"hogsync {version_of('hogsync')}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        raise UsageError("Name a command, such as `hogsync sync`; `hogsync --help` lists them.")
 
 
 @app.command()
@@ -78,7 +42,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     def job() -> int:
         display = sys.stderr.isatty() and not (quiet or as_json)
         level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
-        settings = _ready(level, bare=display)
+        settings = ready(level, bare=display)
         from pipelines.sync import Selection  # heavy, and a wrong setting is told without it
 
         selection = Selection(
@@ -117,7 +81,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
     def job() -> int:
         display = sys.stderr.isatty() and not (quiet or as_json)
         level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
-        settings = _ready(level, bare=display)
+        settings = ready(level, bare=display)
         from pipelines import backfill as filling
         from pipelines.reset import known_tables
         from pipelines.sync import Selection
@@ -127,7 +91,10 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         if dry_run:
             say_json(estimate.as_json()) if as_json else say(estimate.told)
             return 0
-        logging.getLogger("hogsync").info("%s", estimate.told)
+        if display:
+            say(estimate.told, sys.stderr)
+        else:
+            logging.getLogger("hogsync").info("%s", estimate.told)
         selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
         outcome = _synced(settings, selection, display=display)
         _show(outcome, settings, as_json=as_json, quiet=quiet, dry_run=False)
@@ -147,7 +114,7 @@ def reset(
     """Forget how far tables were read, so that the next sync reads them in full; rows stay."""
 
     def job() -> int:
-        settings = _ready(logging.WARNING, bare=True)
+        settings = ready(logging.WARNING, bare=True)
         from pipelines import reset as forgetting
 
         chosen = forgetting.known_tables(tables or [])
@@ -172,151 +139,6 @@ def _agreed(question: str) -> bool:
 
 
 @app.command()
-def check(as_json: AsJson = False) -> Job:
-    """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
-
-    def job() -> int:
-        settings = _ready(logging.WARNING, bare=True)
-        from pipelines.check import check as checked
-
-        marks = {True: "✓", False: "✗", None: "·"}
-        report = checked(settings)
-        if as_json:
-            say_json(report.as_json())
-        else:
-            say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
-        return report.exit_code
-
-    return job
-
-
-@app.command()
-def tables(as_json: AsJson = False) -> Job:
-    """List the tables that can be synced."""
-
-    def job() -> int:
-        from sources.posthog.tables import overview
-
-        rows = overview()
-        if as_json:
-            say_json({"tables": rows})
-            return 0
-        from rich.table import Table
-
-        shown = Table(box=None, pad_edge=False, header_style="bold")
-        for heading, unfolded in (
-            ("table", True),
-            ("key", False),
-            ("plan", True),
-            ("scope", True),
-            ("meaning", False),
-        ):
-            shown.add_column(heading, no_wrap=unfolded)
-        for row in rows:
-            shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
-        say(rendered(shown))
-        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
-        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
-        return 0
-
-    return job
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="For instance: select * from cohorts")],
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
-    as_json: AsJson = False,
-) -> Job:
-    """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
-
-    def job() -> int:
-        from pipelines.query import ask
-
-        settings = _ready(logging.WARNING, bare=True)
-        answer = ask(settings.for_sandbox(settings.origin, "") if sandbox else settings, sql)
-        if as_json:
-            say_json(answer.as_json())
-        else:
-            say(answer.shown())
-        return 0
-
-    return job
-
-
-@app.command()
-def diff(
-    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
-    since: Annotated[
-        str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
-    ] = "",
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
-    as_json: AsJson = False,
-) -> Job:
-    """Say what was added, changed and removed in PostHog since some time."""
-
-    def job() -> int:
-        if not since:
-            raise UsageError(
-                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
-            )
-        settings = _ready(logging.WARNING, bare=True)
-        from pipelines.diff import diff as compared
-        from pipelines.diff.shown import shown
-
-        found = compared(
-            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
-        )
-        for begins, of in found.beginnings():
-            say(
-                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
-                sys.stderr,
-            )
-        if as_json:
-            say_json(found.as_json())
-        else:
-            say(shown(found))
-        return 0
-
-    return job
-
-
-@app.command()
-def sandbox(
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
-    size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
-    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
-) -> Job:
-    """Run a PostHog to practise on, until Ctrl-C."""
-
-    def job() -> int:
-        from pipelines import stopping
-        from sources.sandbox import start
-
-        stopping.listen()
-        try:
-            running = start(port, seed, size)
-        except RuntimeError:  # its own words are on stderr already
-            return UsageError.exit_code
-        with running:
-            say(_invitation(running.url, running.key))
-            try:
-                return running.process.wait()
-            except KeyboardInterrupt:
-                return 0
-
-    return job
-
-
-def _invitation(url: str, key: str) -> str:
-    return (
-        f"A PostHog to practise on listens at {url} until Ctrl-C; in another terminal:\n\n"
-        f"export POSTHOG_HOST={url}\nexport POSTHOG_PERSONAL_API_KEY={key}\n\n"
-        "Give it a warehouse of its own (WAREHOUSE_URL=duckdb:///practice.duckdb): a dataset holds one PostHog."
-    )
-
-
-@app.command()
 def schedule() -> Job:
     """Sync the groups of the settings by their crontabs, until SIGTERM or Ctrl-C."""
 
@@ -330,17 +152,6 @@ def schedule() -> Job:
         return run(loaded)
 
     return job
-
-
-def _ready(level: int, *, bare: bool) -> Settings:
-    """The settings, with logs set up, secrets hidden and signals listened to."""
-    from pipelines import logs, settings, stopping
-
-    stopping.listen()
-    logs.set_up(level, bare=bare)
-    loaded = settings.load()
-    logs.hide(loaded.secrets)
-    return loaded
 
 
 @contextmanager

@@ -1,0 +1,158 @@
+"""The commands that answer a question: `check`, `tables`, `query`, `diff`; and `sandbox`, a PostHog to ask them of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.app import AsJson, Job, app, ready
+from pipelines.errors import UsageError
+from pipelines.screen import printable, rendered, say, say_json
+
+
+@app.command()
+def check(as_json: AsJson = False) -> Job:
+    """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
+
+    def job() -> int:
+        settings = ready(logging.WARNING, bare=True)
+        from pipelines.check import check as checked
+
+        marks = {True: "✓", False: "✗", None: "·"}
+        report = checked(settings)
+        if as_json:
+            say_json(report.as_json())
+        else:
+            say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
+        return report.exit_code
+
+    return job
+
+
+@app.command()
+def tables(as_json: AsJson = False) -> Job:
+    """List the tables that can be synced."""
+
+    def job() -> int:
+        from sources.posthog.tables import overview
+
+        rows = overview()
+        if as_json:
+            say_json({"tables": rows})
+            return 0
+        from rich.table import Table
+
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for heading, unfolded in (
+            ("table", True),
+            ("key", False),
+            ("plan", True),
+            ("scope", True),
+            ("meaning", False),
+        ):
+            shown.add_column(heading, no_wrap=unfolded)
+        for row in rows:
+            shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
+        say(rendered(shown))
+        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
+        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
+        return 0
+
+    return job
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="For instance: select * from cohorts")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
+
+    def job() -> int:
+        from pipelines.query import ask
+
+        settings = ready(logging.WARNING, bare=True)
+        answer = ask(settings.for_sandbox(settings.origin, "") if sandbox else settings, sql)
+        if as_json:
+            say_json(answer.as_json())
+        else:
+            say(answer.shown())
+        return 0
+
+    return job
+
+
+@app.command()
+def diff(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
+    ] = "",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Say what was added, changed and removed in PostHog since some time."""
+
+    def job() -> int:
+        if not since:
+            raise UsageError(
+                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
+            )
+        settings = ready(logging.WARNING, bare=True)
+        from pipelines.diff import diff as compared
+        from pipelines.diff.shown import shown
+
+        found = compared(
+            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
+        )
+        for begins, of in found.beginnings():
+            say(
+                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
+                sys.stderr,
+            )
+        if as_json:
+            say_json(found.as_json())
+        else:
+            say(shown(found))
+        return 0
+
+    return job
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
+    size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
+) -> Job:
+    """Run a PostHog to practise on, until Ctrl-C."""
+
+    def job() -> int:
+        from pipelines import stopping
+        from sources.sandbox import start
+
+        stopping.listen()
+        try:
+            running = start(port, seed, size)
+        except RuntimeError:  # its own words are on stderr already
+            return UsageError.exit_code
+        with running:
+            say(_invitation(running.url, running.key))
+            try:
+                return running.process.wait()
+            except KeyboardInterrupt:
+                return 0
+
+    return job
+
+
+def _invitation(url: str, key: str) -> str:
+    return (
+        f"A PostHog to practise on listens at {url} until Ctrl-C; in another terminal:\n\n"
+        f"export POSTHOG_HOST={url}\nexport POSTHOG_PERSONAL_API_KEY={key}\n\n"
+        "Give it a warehouse of its own (WAREHOUSE_URL=duckdb:///practice.duckdb): a dataset holds one PostHog."
+    )
