@@ -36,10 +36,10 @@ def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) 
     return min(known.watermark - endpoint.lookback, _open_since(endpoint, known, rules) or known.watermark)
 
 
-def spared(listing: Listing, known: Position | None, moved: str | None, rules: Rules, stock: Stock) -> bool:
+def spared(listing: Listing, known: Position, moved: str | None, rules: Rules, stock: Stock) -> bool:
     """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
     endpoint = listing.endpoint
-    if not endpoint.moves_with or rules.full or rules.window or known is None or known.last_walk_at is None:
+    if not endpoint.moves_with or rules.full or rules.window or known.last_walk_at is None:
         return False
     return (
         moved is not None

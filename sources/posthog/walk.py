@@ -69,6 +69,10 @@ class Walker:
     def spared(self, listing: Listing) -> bool:
         """Whether the list need not be asked in this run."""
         known, stock = self.memory.position(listing.path), self.changes[listing.endpoint.table].stock
+        if known is None or known.fingerprint != self.sights.of(
+            listing
+        ):  # another key may see more of its rows
+            return False
         return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
 
     def look(self, listed: Listed, floor: datetime | None = None, count: int | None = None) -> None:

@@ -19,6 +19,7 @@ from tests.bench.bench import TABLES
 from tests.bench.company import Company, Listed
 from tests.bench.contenders import floor
 from tests.bench.pages import pages
+from tests.bench.replay import replaying
 from tests.bench.serving import KEY, Pages, serving
 
 LIMIT = 35
@@ -85,3 +86,13 @@ def _rows(file: Path, table: str) -> list[dict[str, Any]]:
         rows = connection.sql(f"from {table}").to_arrow_table().to_pylist()
     kept = [{n: str(v) for n, v in row.items() if n not in {"_synced_at", "_dlt_load_id"}} for row in rows]
     return sorted(kept, key=lambda row: sorted(row.items()))
+
+
+def test_a_replay_asks_once_and_then_answers_the_same(sandbox: Callable[..., Sandbox]) -> None:
+    posthog = sandbox()
+    path = "/api/projects/101/cohorts/"
+    with replaying(posthog.url) as url:
+        first = _answer(f"{url}{path}", posthog.key)
+        posthog.edit("cohorts", insert=[{}], parents={"project_id": 101})
+        assert _answer(f"{url}{path}", posthog.key) == first
+    assert _answer(f"{posthog.url}{path}", posthog.key)["count"] == first["count"] + 1

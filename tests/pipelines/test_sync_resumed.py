@@ -42,11 +42,11 @@ def asked(posthog: Sandbox, table: str) -> list[dict[str, list[str]]]:
     return [parse_qs(r["query"]) for r in posthog.requests() if r["path"].endswith(f"/{table}/")]
 
 
-def kill_in_mid_walk(scene: Scene, posthog: Sandbox, table: str, pages: int) -> None:
+def kill_in_mid_walk(scene: Scene, posthog: Sandbox, table: str, pages: int, **more: str) -> None:
     """A sync of one list, killed after so many of its pages."""
     posthog.clear_requests()
     posthog.fault(kind="latency", path=f"{table}/", seconds=30, skip=pages)
-    settings = {"HOGSYNC_LISTS__PAGE_SIZE": "50", "HOGSYNC_LISTS__AHEAD": "1"}
+    settings = {"HOGSYNC_LISTS__PAGE_SIZE": "50", "HOGSYNC_LISTS__AHEAD": "1", **more}
     process = started(scene, "sync", table, "--project", "103", **settings)
     deadline = time.monotonic() + 60
     while len(asked(posthog, table)) < pages and time.monotonic() < deadline:
@@ -143,3 +143,18 @@ def test_nobody_else_may_read_what_is_kept(file_scene: Scene, posthog: Sandbox) 
         assert path.stat().st_mode & 0o077 == 0, path
     found = subprocess.run(["grep", "-r", "canarysecret", file_scene.home], capture_output=True, check=False)
     assert not found.stdout
+
+
+@pytest.mark.parametrize(("handling", "there"), [("keep", True), ("hash", False), ("drop", False)])
+def test_of_people_only_what_is_stored_as_it_is_is_kept(
+    file_scene: Scene,
+    posthog: Sandbox,
+    handling: str,
+    there: bool,  # noqa: FBT001 - drawn
+) -> None:
+    many_events(posthog)
+    for row in posthog.truth()["rows"][EVENTS][-MANY::100]:
+        posthog.edit(EVENTS, where={"name": row["name"]}, set={"owner": 2})
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32, HOGSYNC_PRIVACY__PERSON=handling)
+    found = subprocess.run(["grep", "-rq", "hedgebox.example", file_scene.home / "walks"], check=False)
+    assert (found.returncode == 0) == there
