@@ -29,6 +29,7 @@ from sources.posthog.endpoint import Type, query
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.listing import Listing
 from sources.posthog.paging import Page
+from sources.posthog.people import latest_of
 from sources.posthog.privacy import Policy
 from sources.posthog.shape import Shape
 from sources.posthog.values import digest
@@ -213,7 +214,7 @@ class Half:
             count=page.count,
             rejected=batch.rejected,
             misfits=dict(batch.misfits),
-            people=[_person(shape.policy, one) for one in batch.people],
+            people=[_person(shape.policy, one) for one in latest_of(batch.people)],
             lists=list(batch.lists),
             named=dict(shape.undeclared.named),
             types={name: shape.columns[name] for name in batch.arrays if name in shape.columns},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pyarrow as pa
 
@@ -21,8 +21,9 @@ class People:
 
     def meet(self, people: Iterable[Values], rank: int) -> None:
         """Take note of people; objects without a 64-bit id are nobody."""
+        latest = latest_of(people)
         with self._lock:
-            for person in people:
+            for person in latest:
                 identifier = CONVERT["bigint"](person.get("id"))
                 if identifier is not None and rank >= self._met.get(identifier, (rank,))[0]:
                     self._met[identifier] = (rank, person)
@@ -30,6 +31,12 @@ class People:
     def everybody(self) -> Mapping[int, Values]:
         """All people by their ids, in that order."""
         return {identifier: person for identifier, (_, person) in sorted(self._met.items())}
+
+
+def latest_of(people: Iterable[Values]) -> Collection[Values]:
+    """Of the same people only the latest: a page of a thousand rows speaks of a handful, each time in full."""
+    named = ((person.get("id"), person) for person in people)
+    return {i if type(i) is int or type(i) is str else None: person for i, person in named}.values()
 
 
 def gathered(people: People, changes: Changes) -> Batch:
