@@ -180,13 +180,19 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
         _note(warehouse, following.catch_up(behind))
 
 
-def claim(warehouse: Warehouse, meta: Mapping[str, str]) -> None:
-    """Say whose rows the dataset holds, before the first of them; needs the warehouse open.
+def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
+    """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
     """
-    _ensure(warehouse, META, warehouse.columns())
+    existing = warehouse.columns()
+    _ensure(warehouse, META, existing)
     _note(warehouse, meta)
+    listed = (one for result in reading.results.values() for one in result.listed)
+    claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
+    if claims:
+        _ensure(warehouse, PATHS, existing)
+        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in claims.values()])
 
 
 def write(

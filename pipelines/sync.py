@@ -205,7 +205,7 @@ class _Work:
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 records.catch_up(self.warehouse, self.following)
-                records.claim(self.warehouse, self.meta | self.following.blanked())
+                records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder)
                 outcome = self._outcome()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}

@@ -113,7 +113,9 @@ def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozen
 
 def _new_gap(known: Position | None) -> bool:
     """Whether rows went missing when the gap came, or are missing since: they may have slipped into it."""
-    return known is None or known.last_complete_at != known.last_walk_at or known.held > 0
+    if known is None or known.last_walk_at is None:
+        return True
+    return known.last_complete_at != known.last_walk_at or known.held > 0
 
 
 def _too_sudden(walker: Walker, scope: Scope, listed: list[Listed], fresh: int) -> str:
@@ -127,4 +129,5 @@ def _too_sudden(walker: Walker, scope: Scope, listed: list[Listed], fresh: int) 
 
 
 def _emptied(known: Position | None, one: Listed) -> bool:
-    return not one.last.distinct and (known is None or known.rows > 0)
+    never = known is None or known.last_walk_at is None
+    return not one.last.distinct and (never or (known is not None and known.rows > 0))

@@ -62,6 +62,10 @@ class Position:
     """What the row above it said when it was last walked (`Endpoint.moves_with`)."""
 
 
+UNSETTLED = "several keys"
+"""The fingerprint of a list whose stored rows were seen by several keys: no key's walk may end them."""
+
+
 class Memory(Protocol):
     """What is remembered of list paths."""
 
@@ -161,6 +165,8 @@ class Listed:
     held: int = 0
     detail: str = ""
     position: Position | None = None
+    claimed: Position | None = None
+    """What must stand before its rows are loaded, in case that nothing can be written after them."""
     held_keys: tuple[str, ...] | None = None
     """Row keys whose death is held; None leaves what is remembered."""
 

@@ -195,6 +195,7 @@ class Reading:
         """Note what came of each list, and where it stands from now on."""
         for one in (one for read in self._reads for one in read.listed):
             self.results[one.listing.endpoint.table].listed.append(one)
+            one.claimed = self.walker.claim(one)
             # What a walk in the order of time has met is loaded, wherever it broke off.
             onward = (
                 one.listing.endpoint.plan == "since" and one.walks and one.last.pages and one.last.ascending

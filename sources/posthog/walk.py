@@ -16,7 +16,7 @@ from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.journal import NO_JOURNAL, Half, Journal
-from sources.posthog.listing import Listed, Listing, Memory, Observer, Position, Rules, Walk
+from sources.posthog.listing import UNSETTLED, Listed, Listing, Memory, Observer, Position, Rules, Walk
 from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
 from sources.posthog.people import People
 from sources.posthog.sights import Sights
@@ -205,6 +205,25 @@ class Walker:
 
     # -- remembering
 
+    def claim(self, listed: Listed) -> Position | None:
+        """Whose key saw the rows that are about to be stored, if that is not known of the list yet.
+
+        Rows of a run that dies before its records, or of a backfill, would else be taken for those of another key,
+        whose walk lacks them.
+        """
+        listing, sees = listed.listing, self.sights.of(listed.listing)
+        known = self.memory.position(listing.path)
+        if sees is None or not listing.endpoint.mortal or not listed.pages:
+            return None
+        if known is None or known.fingerprint is None:
+            return replace(
+                known or Position(path=listing.path, table=listing.endpoint.table), fingerprint=sees
+            )
+        changes = self.changes[listing.endpoint.table]
+        if known.fingerprint not in (sees, UNSETTLED) and changes.newcomers(listing.stamps):
+            return replace(known, fingerprint=UNSETTLED)
+        return None
+
     def position(self, listed: Listed) -> Position:
         """Where the list stands after this run.
 
@@ -219,6 +238,8 @@ class Walker:
         after = replace(
             before, watermark=newest, rows=before.rows + walk.fresh, last_walk_at=self.rules.started
         )
+        if listed.claimed:
+            after = replace(after, fingerprint=listed.claimed.fingerprint)
         if listed.status != "read":
             return after
         after = replace(after, open_floor=walk.open_floor)

@@ -366,4 +366,13 @@ READING_RULES = (
         "or False",
         ("pipelines/test_recovery.py::test_a_restored_backup_is_noticed_and_all_is_read_again",),
     ),
+    Mutation(
+        "whose key saw rows is known before they are stored",
+        READING,
+        "one.claimed = self.walker.claim(one)",
+        "pass",
+        (
+            "pipelines/test_sync_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",
+        ),
+    ),
 )

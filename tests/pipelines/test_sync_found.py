@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from pipelines.backfill import window
 from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run, settled
 from tests.truth.scene import Scene, of, written
@@ -98,3 +101,22 @@ def test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies(
     file_scene.sync(EVENTS, **asked)
     file_scene.learn(file_scene.truth(EVENTS, **HERE))
     assert file_scene.wrong() == ""
+
+
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die(
+    file_scene: Scene, posthog: Sandbox, *, seen_before: bool
+) -> None:
+    if seen_before:
+        file_scene.sync("users")
+    staff = posthog.new_key(f"staff of a lost record {seen_before}", user="staff")
+    file_scene.sync("users", key=staff, window=window("2026-01-01", None), trigger="backfill")
+    everybody = file_scene.rows("users").keys()
+    assert len(everybody) > 10
+    for _ in range(3):
+        held = of(file_scene.sync("users"), "users")
+        assert held.deletes_held == len(everybody) - 1
+        assert file_scene.rows("users", dead=False).keys() == everybody
+    assert of(file_scene.sync("users", key=staff), "users").deletes_held == 0
+    file_scene.sync("users")
+    assert file_scene.rows("users", dead=False).keys() == everybody
