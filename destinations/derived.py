@@ -64,6 +64,8 @@ def written_at(warehouse: Warehouse, started: datetime) -> Rows:
 
 def finished(warehouse: Warehouse, derived: Derived) -> Rows:
     """The rows of finished loads whose children are of finished loads, too."""
+    if "_dlt_loads" not in warehouse.columns():
+        return Rows("false")
     loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
     torn = (
         f" and not exists (select 1 from {warehouse.name(child)} c where {same('c', 't', derived.source_key)} "
@@ -76,6 +78,8 @@ def finished(warehouse: Warehouse, derived: Derived) -> Rows:
 def derive(warehouse: Warehouse, derived: Derived, rows: Rows) -> None:
     """Bring a derived table up to date; it must be there, and a transaction open."""
     empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
+    if not empty:
+        warehouse.learn(derived.source, ("_synced_at", "_dlt_load_id"))
     for sql in derived.statements(warehouse, rows, empty=empty):
         warehouse.execute(sql, tuple(rows.parameters) * sql.count(rows.condition))
     if not derived.primary:

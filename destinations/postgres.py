@@ -191,6 +191,14 @@ class Postgres(Warehouse):
         """An aggregate that makes a JSON list of items in an order."""
         return f"json_agg({item} order by {order})"
 
+    def learn(self, table: str, columns: Sequence[str]) -> None:
+        """Rows of this run are not in the statistics, and what Postgres takes for one row it joins by nested loops.
+
+        16,000 rows of 100,000 took 50 s that way, and half a second after this.
+        """
+        named = ", ".join(map(quoted, columns))
+        self.execute(f"analyze {self.name(table)} ({named})")
+
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""
         if self._indexes is None:

@@ -83,18 +83,21 @@ class Warehouse(ABC):
         `primary` declares the key as well, for tables that are written by `upsert` and not by dlt. Where somebody has
         dropped a column of the key, nobody can tell any more which rows these are: they make place for those to come.
         """
-        spelled = {name: self.types[type_] for name, type_ in columns.items()}
+        spelled, primary_lost = {name: self.types[type_] for name, type_ in columns.items()}, False
         if not existing:
             body = [f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items()]
             body += [f"primary key ({', '.join(map(quoted, key))})"] * primary
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         elif not existing.keys() >= set(key):
             self.execute(f"delete from {self.name(table)}")
+            primary_lost = primary
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
                 self.redefine(
                     table, f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}"
                 )
+        if primary_lost:  # with its column went the key
+            self.execute(f"alter table {self.name(table)} add primary key ({', '.join(map(quoted, key))})")
 
     def redefine(self, table: str, sql: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
         """Run one statement that changes what a table is and not what is in it."""
@@ -153,6 +156,9 @@ class Warehouse(ABC):
     @abstractmethod
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or replace rows of a bookkeeping table by its primary key."""
+
+    def learn(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
+        """Have the database look at a table's values before many of its rows are asked for by these columns."""
 
     @abstractmethod
     def index_key(self, table: str, key: Sequence[str]) -> None:

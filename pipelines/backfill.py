@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,12 +64,12 @@ def _time(option: str, given: str) -> datetime:
     """An ISO date or time, in UTC where it names no zone; a date that ends a range includes its day."""
     try:
         found = datetime.fromisoformat(given.strip())
-    except ValueError:
+        if option == "--to" and not re.search(r"[T ]", given.strip()):
+            found += timedelta(days=1) - timedelta(microseconds=1)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         said = "is no time; write 2026-11-20 or 2026-11-20T08:00:00Z."
         raise UsageError(f"{option} {given!r} {said}") from None
-    if option == "--to" and len(given.strip()) == len("2026-11-20"):
-        found += timedelta(days=1) - timedelta(microseconds=1)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def estimate(settings: Settings, tables: Sequence[str]) -> Estimate:

@@ -65,6 +65,9 @@ class Following:
     before: Before
     versioned: frozenset[str]
     """The tables that have a history."""
+    restored_after: bool = False
+    """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
+    stored rows still hold what may be kept no longer."""
 
     def behind(self) -> list[Derived]:
         """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
@@ -102,7 +105,11 @@ class Following:
     def derive(self, there: Tables) -> dict[str, str]:
         """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction."""
         rows = written_at(self.warehouse, self.reading.rules.started)
-        return self._derived((one, rows) for one in self._followers(self._written(), there))
+        behind = {one.target for one in self.behind()} if self.restored_after else set()
+        followers = list(self._followers(self._written(), there))
+        return self._derived(
+            (one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers
+        )
 
     def _derived(self, work: Iterable[tuple[Derived, Rows]]) -> dict[str, str]:
         facts = {}

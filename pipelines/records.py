@@ -13,7 +13,7 @@ from typing import Any
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
-from pipelines.history import Following
+from pipelines.history import Following, mark
 from pipelines.run import Run
 from sources.posthog.listing import Position
 from sources.posthog.reading import Reading
@@ -170,11 +170,14 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
 
     Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
     """
-    behind = following.behind()
+    behind = [] if following.restored_after else following.behind()
     if not behind:
         return
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
+    _note(
+        warehouse, {mark(one.target): "" for one in behind}
+    )  # a table that is made anew is empty until then
     following.make(behind, existing)
     with warehouse.transaction():
         _note(warehouse, following.catch_up(behind))

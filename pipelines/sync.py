@@ -120,13 +120,16 @@ def sync(
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
         meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
-        following = Following(warehouse, reading, known, versioned) if isinstance(known, Memory) else None
+        changed = any(mode != privacy for mode in stored_under.values())
+        following = (
+            Following(warehouse, reading, known, versioned, changed) if isinstance(known, Memory) else None
+        )
         work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder, following)
         try:
             outcome = work.run()
             if not selection.dry_run:
-                reading.walker.journal.settle()
                 witness.note(settings, outcome.run.run_id)
+                reading.walker.journal.settle()
             return outcome
         finally:
             reading.close()

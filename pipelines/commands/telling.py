@@ -114,6 +114,11 @@ def diff(
                 f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
                 sys.stderr,
             )
+        if found.behind:
+            said = (
+                "is not kept up, so that newer changes lack; the next sync with [history] on makes up for it."
+            )
+            say(f"History of {', '.join(found.behind)} {said}", sys.stderr)
         if as_json:
             say_json(found.as_json())
         else:

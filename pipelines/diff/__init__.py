@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pipelines.diff.found import Changed, Diff, TableDiff
 from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
+from pipelines.history import mark
 from pipelines.query import Answer, plain, session
+from pipelines.records import META
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.endpoint import Endpoint
@@ -34,7 +36,17 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
         missing = [one for one in wanted if one not in there]
         if missing or not there:
             raise UsageError(_no_history(settings, missing[0].table if missing else ""))
-        return Diff(moment, [_compared(ask, one, columns[one.history], moment) for one in wanted or there])
+        behind = _behind(ask) if META in columns else set()
+        found = [_compared(ask, one, columns[one.history], moment) for one in wanted or there]
+        for one in found:
+            one.behind = one.endpoint.history in behind
+        return Diff(moment, found)
+
+
+def _behind(ask: Callable[[str], Answer]) -> set[str]:
+    """The histories that lack versions of rows that were loaded."""
+    marks = ask(f"select key from {META} where key like '% until' and value = ''").rows
+    return {key.removesuffix(mark("")) for (key,) in marks}
 
 
 def _endpoint(name: str) -> Endpoint:

@@ -28,6 +28,8 @@ class TableDiff:
     endpoint: Endpoint
     begins: datetime | None
     """When its history begins, None while it is empty."""
+    behind: bool = False
+    """Whether rows were loaded of which no versions are derived yet."""
     added: list[Row] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     removed: list[Row] = field(default_factory=list)
@@ -46,7 +48,7 @@ class TableDiff:
             for one in self.changed
         ]
         gone = [self.key(row) for row in self.removed]
-        return {
+        return ({"behind": True} if self.behind else {}) | {
             "table": self.endpoint.table,
             "added": [self.key(row) for row in self.added],
             "changed": changed,
@@ -67,6 +69,11 @@ class Diff:
         return {
             one.endpoint.table: one.begins for one in self.tables if one.begins and one.begins > self.since
         }
+
+    @property
+    def behind(self) -> list[str]:
+        """Tables whose history is not kept up, because it is switched off or a run broke off."""
+        return [one.endpoint.table for one in self.tables if one.behind]
 
     def beginnings(self) -> list[tuple[str, list[str]]]:
         """The same the other way round, the times as text."""

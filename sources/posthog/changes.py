@@ -87,6 +87,8 @@ class Changes:
         self.key = ", ".join(map(quoted, shape.key))
         self.staged: dict[str, Type] = {**shape.columns, **MARKS}
         self._sequence = self._taken = 0
+        self.broken = False
+        """Whether pages were lost on the way: then no list of the table has been read."""
         self._lock = threading.Lock()
         self._waiting: list[_Page] = []
         self.stock = Stock(workspace, shape, known)
@@ -125,6 +127,7 @@ class Changes:
                 before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
+            self.broken = True  # until these pages are in
             pages = self._hashed(self._marked(waiting, before))
             run, key = self.workspace.run, self.shape.key
             run(
@@ -140,6 +143,7 @@ class Changes:
                 """,
                 pages=pages,
             )
+            self.broken = False
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
         """The pages' rows with what each is known by; `before` rows were taken in earlier."""
@@ -158,7 +162,7 @@ class Changes:
     def _hashed(self, pages: pa.Table) -> pa.Table:
         """The rows with their hashes; columns that are null all the way need not be looked at."""
         filled = {name for name in pages.column_names if pages[name].null_count < pages.num_rows}
-        columns = {name: type_ for name, type_ in self.shape.columns.items() if name in filled}
+        columns = {name: type_ for name, type_ in dict(self.shape.columns).items() if name in filled}
         hashes = row_hash(columns, filled.intersection(self.shape.child_columns))
         found = self.workspace.table(f"select {hashes} as _row_hash from pages", pages=pages)
         return pages.append_column("_row_hash", found["_row_hash"])

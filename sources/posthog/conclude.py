@@ -59,6 +59,7 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
 
 def _believable(walker: Walker, read: Read) -> bool:
     mortal = read.scope.endpoint.mortal and not walker.rules.window
+    mortal = mortal and not walker.changes[read.scope.endpoint.table].broken
     told = mortal and walker.sights.of(read.scope.listings[0]) is not None
     return told and all(one.complete for one in read.listed)
 
@@ -73,7 +74,7 @@ def conclude(walker: Walker, read: Read, below: Sequence[Below]) -> None:
     one_moment = len(listed) == 1 and pages <= 1 and listed[0].last.gap == 0
     if not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
         for one in listed:
-            walker.look(one)
+            walker.look_again(one)
         if not all(one.complete for one in listed):
             return
         lacking = changes.missing([scope.stamps], below)

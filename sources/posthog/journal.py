@@ -1,8 +1,9 @@
 """Half-read lists: the pages of a long walk are kept, so that after a run that broke off they need not be read again.
 
-Kept are rows as they will be stored, after privacy, never what PostHog sent. Only lists in a fixed order are gone on
-with, only by the same key under the same settings, only for so long, and only if the last page that was kept is still
-the page that stands there: then nothing before it has moved.
+Kept are rows as they will be stored, after privacy, never what PostHog sent. Only lists in the order of names are gone
+on with (what is new in others stands above what was kept), only by the same key under the same settings, only for so
+long, and only if the last page that was kept is still the page that stands there. A row that came and one that went
+before it are not seen that way, so such a walk proves nothing about deletions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,8 +40,8 @@ log = logging.getLogger("hogsync")
 
 BUFFERED = 10
 """Up to so many pages nothing is written: reading them again costs less."""
-HEAD = 8
-"""Bytes that say how long a piece is."""
+HEAD, SEAL = 8, 16
+"""Bytes that say how long a piece is, and those that tell whether it is whole."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -73,13 +75,23 @@ class Journal:
         self.trust = trust
         self._ended: list[Path] = []
 
-    def half(self, listing: Listing, shape: Shape, asked: Mapping[str, Any], sees: str | None) -> Half | None:
-        """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order."""
-        ordered = listing.pages == "cursor" or query(listing.path).get("ordering") == "name"
+    def half(
+        self,
+        listing: Listing,
+        shape: Shape,
+        asked: Mapping[str, Any],
+        sees: str | None,
+        since: datetime | None,
+    ) -> Half | None:
+        """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
+
+        What was kept before the list's last walk, as the warehouse knows it, holds no more.
+        """
+        ordered = query(listing.path).get("ordering") == "name"
         if self.folder is None or not self.trust or not ordered or sees is None:
             return None
         about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, shape.fingerprint])
-        return Half(self.folder / digest(listing.path), Head(about, self.now), shape, self)
+        return Half(self.folder / digest(listing.path), Head(about, self.now), shape, self, since)
 
     def ended(self, file: Path) -> None:
         """A walk came to its end; what was kept of it is needed until its rows are loaded."""
@@ -88,26 +100,28 @@ class Journal:
     def settle(self) -> None:
         """Forget the walks whose rows are loaded, and those that nobody went on with in time."""
         for file in self._ended:
-            file.unlink(missing_ok=True)
-        for file in self.folder.iterdir() if self.folder and self.folder.exists() else ():
-            with suppress(OSError):
-                if file.stat().st_mtime < (self.now - self.trust).timestamp():
-                    file.unlink()
+            forget(file)
+        with suppress(OSError):
+            for file in self.folder.parent.rglob("*") if self.folder else ():
+                if file.is_file() and file.stat().st_mtime < (self.now - self.trust).timestamp():
+                    forget(file)
 
 
 class Half:
     """The pages of one walk."""
 
-    def __init__(self, file: Path, head: Head, shape: Shape, journal: Journal) -> None:
+    def __init__(
+        self, file: Path, head: Head, shape: Shape, journal: Journal, since: datetime | None
+    ) -> None:
         self.file = file
         self._shape = shape
         self._journal = journal
         self._waiting: list[Callable[[], Leaf]] = []
         self._begun = False
         self._given_up = False
-        self.head = self._found(head)
+        self.head = self._found(head, since)
 
-    def _found(self, own: Head) -> Head:
+    def _found(self, own: Head, since: datetime | None) -> Head:
         """The head of what was kept, if it holds; else what was kept is thrown away."""
         try:
             with self.file.open("rb") as file:
@@ -117,9 +131,10 @@ class Half:
         except (OSError, EOFError, msgspec.DecodeError):
             head = None
         age = own.began - head.began if head else self._journal.trust
-        if head and head.about == own.about and timedelta() <= age < self._journal.trust:
+        late = head is None or (since is not None and head.began < since)
+        if head and head.about == own.about and not late and timedelta() <= age < self._journal.trust:
             return head
-        self.file.unlink(missing_ok=True)
+        forget(self.file)
         return own
 
     def leaves(self) -> Iterator[Leaf]:
@@ -154,18 +169,25 @@ class Half:
         if not kept:
             return None
         number, last = kept.pop()
-        pages = start(last.at)
-        try:
-            page = next(pages)
-        except (Unavailable, PageFailed):
-            self.begin_anew()
-            return None
-        then, now = (_keys(batch, self._shape.key) for batch in (self.batch(last), shaped(page.rows)))
-        if not now or any(a != b for a, b in zip(then, now, strict=False)):
-            self.begin_anew()
-            return None
-        self.go_on(number)
-        return chain([page], pages)
+        with suppress(Unavailable, PageFailed, OSError, EOFError, pa.ArrowException):
+            if all(map(self._fits, self.leaves())):
+                pages = start(last.at)
+                page = next(pages)
+                then, now = (_keys(batch, self._shape.key) for batch in (self.batch(last), shaped(page.rows)))
+                if now and all(a == b for a, b in zip(then, now, strict=False)):
+                    self.go_on(number)
+                    return chain([page], pages)
+        self.begin_anew()
+        return None
+
+    def _fits(self, leaf: Leaf) -> bool:
+        """Whether a page's columns are what they are called by now: another run may have met other values first."""
+        columns, named = self._shape.columns, self._shape.undeclared.named
+        taken = {column: name for name, column in named.items()}
+        return all(columns.get(column, type_) == type_ for column, type_ in leaf.types.items()) and all(
+            named.get(name, column) == column and taken.get(column, name) == name
+            for name, column in leaf.named.items()
+        )
 
     def go_on(self, leaves: int) -> None:
         """Keep the first so many pages; what follows is written behind them."""
@@ -177,7 +199,8 @@ class Half:
 
     def begin_anew(self) -> None:
         """Forget what was kept: the list has moved."""
-        self.file.unlink(missing_ok=True)
+        forget(self.file)
+        self._given_up = self.file.exists()  # somebody else's, who lets nobody remove it
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
         self._begun = False
@@ -226,9 +249,15 @@ class Half:
         head = [] if self.file.exists() else [msgspec.msgpack.encode(self.head)]
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "ab", opener=_own) as out:
-            out.writelines(len(piece).to_bytes(HEAD, "big") + piece for piece in (*head, *pieces))
+            out.writelines(_sealed(piece) for piece in (*head, *pieces))
         self._begun = True
         self._waiting.clear()
+
+
+def forget(file: Path) -> None:
+    """Remove a file, if it lets itself be removed."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 NO_JOURNAL = Journal(None, datetime.min.replace(tzinfo=UTC), timedelta())
@@ -256,9 +285,14 @@ def _person(policy: Policy, user: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _piece(file: BinaryIO) -> bytes:
-    """The next piece of a file; EOFError at its end, or where it was cut off."""
+    """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
     size = int.from_bytes(file.read(HEAD), "big")
-    piece = file.read(size)
-    if not size or len(piece) < size:
+    seal, piece = file.read(SEAL), file.read(size)
+    if not size or seal != blake2b(piece, digest_size=SEAL).digest():
         raise EOFError
     return piece
+
+
+def _sealed(piece: bytes) -> bytes:
+    """A piece with its length and its seal before it."""
+    return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

@@ -162,6 +162,8 @@ class Listed:
     status: Literal["read", "unavailable", "failed"] = "read"
     walks: list[Walk] = field(default_factory=list)
     complete: bool = False
+    reached: bool = False
+    """Whether it was to be read down to what is known of it, and not as a whole."""
     held: int = 0
     detail: str = ""
     position: Position | None = None

@@ -6,11 +6,12 @@ floor lies a look-back below the newest row that was ever seen, and at the oldes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sources.posthog.batch import Batch
 from sources.posthog.catalogue import parent_of
+from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, placeholders
 from sources.posthog.listing import Listing, Position, Rules, Walk, Window
 from sources.posthog.stock import Stock
@@ -94,7 +95,8 @@ def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> d
     dated = batch.values(endpoint.clock)
     times = [at for at in dated if at]
     past = [at for at in times if at <= now]
-    walk.ascending = walk.ascending and not (past and walk.newest and min(past) < walk.newest)
+    onward = past == sorted(past) and not (past and walk.newest and past[0] < walk.newest)
+    walk.ascending = walk.ascending and onward
     walk.newest = max([*past, *filter(None, [walk.newest])], default=None)
     if endpoint.open_when:
         name, states = endpoint.open_when
@@ -106,11 +108,14 @@ def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> d
 class Movements:
     """An observer of pages: what rows say of whether something came below them."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, changes: Mapping[str, Changes]) -> None:
         self._fields: dict[str, str] = {}
-        for endpoint in endpoints:
+        for one in changes.values():
+            endpoint = one.shape.endpoint
             for path in endpoint.paths if endpoint.moves_with else ():
-                if parent := parent_of(path):
+                parent = parent_of(path)
+                # Where a setting drops the field nothing can be told by it.
+                if parent and endpoint.moves_with in changes[parent.table].shape.columns:
                     self._fields[parent.table] = endpoint.moves_with
         self._seen: dict[tuple[str, tuple[object, ...]], str] = {}
 

@@ -42,6 +42,9 @@ from sources.posthog.workspace import Workspace
 log = logging.getLogger("hogsync")
 
 
+BROKEN = "pages of this table were lost on their way: this is a bug in hogsync"
+
+
 class Warehouse(Known, Memory, Protocol):
     """What the warehouse holds and what it remembers of earlier walks."""
 
@@ -194,13 +197,13 @@ class Reading:
     def _remember(self) -> None:
         """Note what came of each list, and where it stands from now on."""
         for one in (one for read in self._reads for one in read.listed):
+            if self.changes[
+                one.listing.endpoint.table
+            ].broken:  # pages of whichever list were lost on the way
+                one.status, one.complete, one.detail = "failed", False, BROKEN
             self.results[one.listing.endpoint.table].listed.append(one)
             one.claimed = self.walker.claim(one)
-            # What a walk in the order of time has met is loaded, wherever it broke off.
-            onward = (
-                one.listing.endpoint.plan == "since" and one.walks and one.last.pages and one.last.ascending
-            )
-            if (one.status == "read" or onward) and not self.rules.window:
+            if not self.rules.window and (one.status == "read" or self.walker.moves(one)):
                 one.position = self.walker.position(one)
 
     # -- which scopes there are
@@ -215,10 +218,13 @@ class Reading:
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, listed))
         below = self.scopes.below(read.scope, idents)
-        due = [scope for scope in below if not all(map(self.walker.spared, scope.listings))]
-        for scope in below if len(due) < len(below) else ():
-            self.results[scope.endpoint.table].spared += scope not in due
-        return [Read(scope) for scope in due]
+        reads = []
+        for scope in below:
+            if all(map(self.walker.spared, scope.listings)):
+                self.results[scope.endpoint.table].spared += 1
+            else:
+                reads.append(Read(scope))
+        return reads
 
     def keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
         """The keys that these lists' walks have read; a short list's need no question to the workspace."""

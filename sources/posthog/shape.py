@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
@@ -60,7 +61,7 @@ class Shape:
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._handler(declared)
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
-        self.undeclared = Undeclared(self.columns, named or {}, new_columns)
+        self.undeclared = Undeclared(self.columns, self.child_columns, named or {}, new_columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 
@@ -68,7 +69,15 @@ class Shape:
     def fingerprint(self) -> str:
         """What decides how rows are shaped, the endpoint and the policy, as a digest."""
         policy = self.policy
-        return digest([repr(self.endpoint), dict(policy.modes), dict(policy.columns), policy.hash("")])
+        return digest(
+            [
+                version("hogsync"),
+                repr(self.endpoint),
+                dict(policy.modes),
+                dict(policy.columns),
+                policy.hash(""),
+            ]
+        )
 
     @property
     def key_columns(self) -> dict[str, Type]:
@@ -82,7 +91,9 @@ class Shape:
     def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
         """Pages' columns, and how many rows each has, as Arrow: all columns, each split list as one column more."""
         lists = {child: self._list_type(child) for child in self.child_columns}
-        return joined(pages, sizes, {name: ARROW[type_] for name, type_ in self.columns.items()} | lists)
+        return joined(
+            pages, sizes, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists
+        )
 
     def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
         """A page's rows as they will be stored; what has no key, or is no row at all, is left out and counted."""

@@ -33,8 +33,8 @@ class Stock:
         self._take_in()
         for child in shape.child_columns:
             self._distrust(known.torn(child_table(self.table, child), shape.key))
-        self._whole = self._intact()
-        if not self._whole:
+        self.whole = self._intact()
+        if not self.whole:
             workspace.run(f"update {self.name} set sound = false")
         self._torn_scopes = self._scopes_with("not sound")
         self._dead_scopes = self._scopes_with("deleted_at is not null")
@@ -66,7 +66,7 @@ class Stock:
         With `revived`, dead rows too: those of a list that returned with its parent are alive again.
         """
         scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
-        return not self._whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
+        return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""

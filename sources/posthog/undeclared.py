@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sources.posthog.endpoint import Type
@@ -17,14 +17,16 @@ BEYOND = "_other_fields"
 class Undeclared:
     """The undeclared fields of one table and their columns."""
 
-    def __init__(self, columns: dict[str, Type], named: Mapping[str, str], new_columns: int) -> None:
-        """`columns` are the table's, so far the declared ones; `named` are the columns of earlier runs."""
+    def __init__(
+        self, columns: dict[str, Type], lists: Iterable[str], named: Mapping[str, str], new_columns: int
+    ) -> None:
+        """`columns` are the declared ones, beside the split `lists`; `named` are the columns of earlier runs."""
         self.named: dict[str, str] = dict(named)
         """Fields and their columns."""
         self.apart: set[str] = set()
         """Columns whose fields' names fall together with another's."""
         self._columns = columns
-        self._declared = frozenset(columns)
+        self._declared = frozenset((*columns, *lists))
         self._new_columns = new_columns
 
     def has_room(self, name: str) -> bool:

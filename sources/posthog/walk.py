@@ -45,7 +45,7 @@ class Walker:
         self.memory = memory
         self.rules = rules
         self.sights = Sights()
-        self.movements = plans.Movements(changes.shape.endpoint for changes in self.changes.values())
+        self.movements = plans.Movements(changes)
         self.people = People()
         self.observers: list[Observer] = [self.sights.note, self.movements.note]
         self._walk_ids = itertools.count(1)
@@ -55,12 +55,13 @@ class Walker:
         listed = Listed(listing)
         known = self.memory.position(listing.path)
         floor = plans.floor(listing, known, self.rules, self.changes[listing.endpoint.table].stock)
+        listed.reached = floor is not None
         count = self._count(listing) if floor is None and known and known.gap else None
         self.look(listed, floor, count)
         if listed.status != "read":
             return listed
         if floor is None:
-            if not self._proven(listed):
+            if not self._proven(listed) and not listed.last.kept:
                 self.look(listed, count=count)
         elif (count := self._drift(listed)) is not None:
             self.look(listed, count=count)
@@ -74,6 +75,12 @@ class Walker:
         ):  # another key may see more of its rows
             return False
         return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
+
+    def look_again(self, listed: Listed) -> None:
+        """A second look at a list; its rows are counted beside it if there is known to be a gap."""
+        known = self.memory.position(listed.listing.path)
+        beside = listed.listing.endpoint.count and (listed.last.gap or (known and known.gap))
+        self.look(listed, count=self._count(listed.listing) if beside else None)
 
     def look(self, listed: Listed, floor: datetime | None = None, count: int | None = None) -> None:
         """Walk the list once, all of it or down to a time, and judge what that proves.
@@ -105,7 +112,7 @@ class Walker:
         size = min(self.rules.page_size, endpoint.page_size)
         changes = self.changes[endpoint.table]
         keys: set[tuple[Any, ...]] = set()
-        asked = query(listing.path)
+        asked, known = query(listing.path), self.memory.position(listing.path)
         if floor and endpoint.since:
             asked |= plans.asked_for(endpoint.since, floor, self.rules.window)
 
@@ -114,7 +121,11 @@ class Walker:
             return PAGERS[listing.pages](self.get, listing.address, begun, size, self.soon)
 
         half = (
-            self.journal.half(listing, changes.shape, asked, self.sights.of(listing)) if journaled else None
+            self.journal.half(
+                listing, changes.shape, asked, self.sights.of(listing), known.last_walk_at if known else None
+            )
+            if journaled and not self.rules.full
+            else None
         )
         try:
             for sent, batch in self._pages(listing, start, half, walk):
@@ -191,6 +202,8 @@ class Walker:
         walk = listed.last
         if not walk.whole:
             return False
+        if walk.kept:
+            return False
         if walk.steady and self._explained(listed):
             return True
         said = f"PostHog counts {walk.counts[-1]} rows and lists {walk.distinct}"
@@ -224,6 +237,22 @@ class Walker:
             return replace(known, fingerprint=UNSETTLED)
         return None
 
+    def moves(self, listed: Listed) -> bool:
+        """Whether a list that could not be read stands elsewhere all the same.
+
+        What a walk in the order of time has met is loaded, wherever it broke off. Of a list that was to be read as a
+        whole, because rows of its table want to be written again, nothing holds that was known.
+        """
+        endpoint = listed.listing.endpoint
+        onward = bool(
+            endpoint.plan == "since" and listed.walks and listed.last.pages and listed.last.ascending
+        )
+        known = self.memory.position(listed.listing.path)
+        anew = (
+            endpoint.plan != "snapshot" and not self.changes[endpoint.table].stock.whole and known is not None
+        )
+        return onward or (anew and not listed.reached)
+
     def position(self, listed: Listed) -> Position:
         """Where the list stands after this run.
 
@@ -234,7 +263,13 @@ class Walker:
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
+        if (
+            listed.status != "read" and not listed.reached
+        ):  # what was to be read anew has not been, or in part only
+            before = replace(before, watermark=None, last_complete_at=None, moved=None)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
+        if listed.status != "read" and listing.endpoint.plan != "since":
+            return before
         after = replace(
             before, watermark=newest, rows=before.rows + walk.fresh, last_walk_at=self.rules.started
         )

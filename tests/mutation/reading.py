@@ -148,8 +148,8 @@ READING_RULES = (
     Mutation(
         "what somebody dropped is filled anew",
         STOCK,
-        "self._whole = self._intact()",
-        "self._whole = True",
+        "self.whole = self._intact()",
+        "self.whole = True",
         (f"{MENDING}what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
     ),
     Mutation(
@@ -320,8 +320,8 @@ READING_RULES = (
     Mutation(
         "only walks in the order of time move the watermark when they break off",
         PLANS,
-        "walk.ascending = walk.ascending and not",
-        "walk.ascending = True or not",
+        "walk.ascending = walk.ascending and onward",
+        "walk.ascending = True",
         ("sources/posthog/test_plans.py::test_a_server_that_lists_the_newest_first_is_told_by_its_pages",),
     ),
     Mutation(
@@ -348,8 +348,8 @@ READING_RULES = (
     Mutation(
         "a backfill moves no list's place",
         READING,
-        " or onward) and not self.rules.window:",
-        " or onward):",
+        "if not self.rules.window and (one.status",
+        "if (one.status",
         (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
     ),
     Mutation(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
+import duckdb
+
 from sources.sandbox import Sandbox
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
@@ -100,3 +102,19 @@ def test_an_audit_log_that_is_for_admins_only_is_not_available_to_members(
     assert of(outcome, LOGS).status == "unavailable"
     assert outcome.exit_code == 3, "nothing that was asked for is to be had"
     assert file_scene.rows(LOGS) == before
+
+
+def test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    happened(posthog, *(f"2026-06-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
+    happened(posthog, *(f"2026-05-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
+    file_scene.sync(LOGS)
+    rows = file_scene.rows(LOGS).keys()
+    with duckdb.connect(file_scene.url.removeprefix("duckdb:///")) as file:
+        file.execute(f"drop table posthog.{LOGS}")
+    posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
+    assert of(file_scene.sync(LOGS), LOGS).status == "failed"
+    posthog.clear_faults()
+    file_scene.sync(LOGS)
+    assert file_scene.rows(LOGS).keys() == rows

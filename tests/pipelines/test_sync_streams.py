@@ -267,3 +267,26 @@ def test_a_comment_from_the_future_lifts_no_watermark(file_scene: Scene, posthog
     marks = "select max(watermark) from posthog._hogsync_paths where path like '%/103/comments%'"
     ((watermark,),) = file_scene.ask(marks)
     assert watermark < datetime.now(UTC)
+
+
+def test_a_setting_that_drops_the_telling_field_spares_no_list(file_scene: Scene, posthog: Sandbox) -> None:
+    finish_all(posthog)
+    told: dict[str, Any] = {"privacy": {"columns": {"subscriptions.next_delivery_date": "drop"}}, **SWEPT}
+    file_scene.sync(DELIVERIES, **HERE, **told)
+    assert of(file_scene.sync(DELIVERIES, **HERE, **told), DELIVERIES).spared == 0
+
+
+def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    finish_all(posthog)
+    file_scene.sync(DELIVERIES, **HERE, **SWEPT)
+    rows = file_scene.rows(DELIVERIES).keys()
+    with duckdb.connect(file_scene.url.removeprefix("duckdb:///")) as file:
+        file.execute(f"drop table posthog.{DELIVERIES}")
+    owner = deliveries(posthog)[0]["_parents"]["subscription_id"]
+    posthog.fault(kind="array", path=f"subscriptions/{owner}/deliveries/")
+    assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).status == "failed"
+    posthog.clear_faults()
+    file_scene.sync(DELIVERIES, **HERE, **SWEPT)
+    assert file_scene.rows(DELIVERIES).keys() == rows

@@ -42,6 +42,7 @@ def test_pages_in_the_order_of_time_are_known(pages: list[list[str]]) -> None:
     [
         [["2026-01-03T00:00:00Z"], ["2026-01-02T00:00:00Z"]],
         [["2026-01-03T00:00:00Z"], ["2026-01-04T00:00:00Z", "2026-01-02T00:00:00Z"]],
+        [["2026-01-03T00:00:00Z", "2026-01-02T00:00:00Z"]],
     ],
 )
 def test_a_server_that_lists_the_newest_first_is_told_by_its_pages(pages: list[list[str]]) -> None:
