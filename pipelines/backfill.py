@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.records import Memory
-from pipelines.settings import Settings
+from pipelines.settings import Settings, notation
 from sources.posthog.budget import HALF
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.listing import Position, Window
@@ -63,10 +63,9 @@ def window(since: str, until: str | None) -> Window:
 def _time(option: str, given: str) -> datetime:
     """An ISO date or time, in UTC where it names no zone; a date that ends a range includes its day."""
     try:
-        found = datetime.fromisoformat(given.strip())
-        if option == "--to" and not re.search(r"[T ]", given.strip()):
-            found += timedelta(days=1) - timedelta(microseconds=1)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        found = notation.moment(given)
+        whole_day = option == "--to" and not re.search(r"[T ]", given.strip())
+        return found + timedelta(days=1) - timedelta(microseconds=1) if whole_day else found
     except (ValueError, OverflowError):
         said = "is no time; write 2026-11-20 or 2026-11-20T08:00:00Z."
         raise UsageError(f"{option} {given!r} {said}") from None

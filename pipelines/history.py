@@ -65,7 +65,7 @@ class Following:
     before: Before
     versioned: frozenset[str]
     """The tables that have a history."""
-    restored_after: bool = False
+    after_loading: bool = False
     """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
     stored rows still hold what may be kept no longer."""
 
@@ -105,7 +105,7 @@ class Following:
     def derive(self, there: Tables) -> dict[str, str]:
         """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction."""
         rows = written_at(self.warehouse, self.reading.rules.started)
-        behind = {one.target for one in self.behind()} if self.restored_after else set()
+        behind = {one.target for one in self.behind()} if self.after_loading else set()
         followers = list(self._followers(self._written(), there))
         return self._derived(
             (one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers

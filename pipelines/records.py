@@ -170,14 +170,13 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
 
     Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
     """
-    behind = [] if following.restored_after else following.behind()
+    behind = [] if following.after_loading else following.behind()
     if not behind:
         return
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    _note(
-        warehouse, {mark(one.target): "" for one in behind}
-    )  # a table that is made anew is empty until then
+    # A table that is made anew is empty until it is derived.
+    _note(warehouse, {mark(one.target): "" for one in behind})
     following.make(behind, existing)
     with warehouse.transaction():
         _note(warehouse, following.catch_up(behind))

@@ -9,16 +9,6 @@ from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.lane import lane
 from pipelines.settings import Settings
-from pipelines.settings.layers import did_you_mean
-from sources.posthog.catalogue import ENDPOINTS
-
-
-def known_tables(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, if each is a table with lists of its own; else UsageError."""
-    for name in names:
-        if name not in ENDPOINTS:
-            raise UsageError(f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}")
-    return tuple(dict.fromkeys(names))
 
 
 def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False) -> str:

@@ -22,7 +22,7 @@ from pipelines.load import LoadFailed, load, prepare
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
-from pipelines.settings.layers import did_you_mean
+from pipelines.tables import known_tables
 from pipelines.turns import Turn
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
@@ -89,6 +89,7 @@ def sync(
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(warehouse, meta, selection)
             stored_under = _stored_under(known, privacy, with_parents(tables))
+            changed = _privacy_changed(stored_under, privacy)
             reading = Reading(
                 client,
                 tables,
@@ -97,9 +98,7 @@ def sync(
                 rules=Rules(
                     started=started,
                     page_size=settings.lists.page_size,
-                    full=selection.full
-                    or _privacy_changed(stored_under, privacy)
-                    or _restored(known, witness.last_run(settings)),
+                    full=selection.full or changed or _restored(known, witness.last_run(settings)),
                     full_every=settings.lists.full_every,
                     full_every_of=full_every_of(settings),
                     sweep_every=settings.lists.sweep_every,
@@ -120,7 +119,6 @@ def sync(
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
         meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
-        changed = any(mode != privacy for mode in stored_under.values())
         following = (
             Following(warehouse, reading, known, versioned, changed) if isinstance(known, Memory) else None
         )
@@ -279,11 +277,7 @@ def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bo
 
 def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     """The tables to read; raises UsageError for a name that is no table, with the nearest one."""
-    names = selection.tables or settings.selection.tables or tuple(ENDPOINTS)
-    for name in names:
-        if name not in ENDPOINTS:
-            raise UsageError(f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}")
-    return tuple(names)
+    return known_tables(selection.tables or settings.selection.tables or ENDPOINTS)
 
 
 def _stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from pipelines.sync import Outcome, Selection
 
 
+OnlyProjects = Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+
+
 @app.command()
 def sync(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
-    project: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")
-    ] = None,
+    project: OnlyProjects = None,
     full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
     accept_deletes: Annotated[
         bool, typer.Option("--accept-deletes", help="Believe deletes that are held.")
@@ -35,14 +37,12 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
         bool, typer.Option("--sandbox", help="Sync a practice PostHog into sandbox.duckdb.")
     ] = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> Job:
     """Bring the warehouse up to date with PostHog."""
 
     def job() -> int:
-        display = sys.stderr.isatty() and not (quiet or as_json)
-        level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
-        settings = ready(level, bare=display)
+        settings, display = _begun(quiet=quiet, as_json=as_json)
         from pipelines.sync import Selection  # heavy, and a wrong setting is told without it
 
         selection = Selection(
@@ -67,24 +67,20 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01 or 2026-11-01T08:00Z.")
     ],
     until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
-    project: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")
-    ] = None,
+    project: OnlyProjects = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it will take; ask nothing, write nothing.")
     ] = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> Job:
     """Read a range of time again: nothing is marked deleted, and the next sync goes on from where it was."""
 
     def job() -> int:
-        display = sys.stderr.isatty() and not (quiet or as_json)
-        level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
-        settings = ready(level, bare=display)
+        settings, display = _begun(quiet=quiet, as_json=as_json)
         from pipelines import backfill as filling
-        from pipelines.reset import known_tables
         from pipelines.sync import Selection
+        from pipelines.tables import known_tables
 
         window, chosen = filling.window(since, until), known_tables(tables)
         estimate = filling.estimate(settings, chosen)
@@ -116,8 +112,9 @@ def reset(
     def job() -> int:
         settings = ready(logging.WARNING, bare=True)
         from pipelines import reset as forgetting
+        from pipelines.tables import known_tables
 
-        chosen = forgetting.known_tables(tables or [])
+        chosen = known_tables(tables or [])
         if not chosen and not hash_key:
             raise UsageError("Name the tables to forget, such as `hogsync reset comments`, or --hash-key.")
         what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
@@ -152,6 +149,13 @@ def schedule() -> Job:
         return run(loaded)
 
     return job
+
+
+def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:
+    """The settings, logs set up for a load, and whether a person watches its progress on a terminal."""
+    display = sys.stderr.isatty() and not (quiet or as_json)
+    level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
+    return ready(level, bare=display), display
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pipelines.errors import UsageError
 from pipelines.history import mark
 from pipelines.query import Answer, plain, session
 from pipelines.records import META
-from pipelines.settings.layers import did_you_mean
+from pipelines.tables import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.endpoint import Endpoint
 
@@ -50,12 +50,10 @@ def _behind(ask: Callable[[str], Answer]) -> set[str]:
 
 
 def _endpoint(name: str) -> Endpoint:
-    known = {endpoint.table: endpoint for endpoint in ENDPOINTS.values()}
-    if name not in known:
-        raise UsageError(f"There is no table {name!r}{did_you_mean(name, known)}")
-    if not known[name].history:
+    endpoint = ENDPOINTS[known_tables([name])[0]]
+    if not endpoint.history:
         raise UsageError(f"{name} has no history: its rows are events, which its own dates tell apart.")
-    return known[name]
+    return endpoint
 
 
 def _no_history(settings: Settings, table: str) -> str:

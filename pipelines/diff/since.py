@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pipelines.errors import UsageError
 from pipelines.settings import notation
@@ -25,5 +25,4 @@ def _moment(text: str, now: datetime) -> datetime:
     if text[-1:].isalpha() and text[-1:] not in "Zz":
         span = notation.span(text)
         return now - span if isinstance(span, timedelta) else now
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    return notation.moment(text)

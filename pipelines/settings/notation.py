@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -92,6 +92,12 @@ def span(value: object) -> object:
     if not found:
         raise ValueError(f"is {value!r}, but must be a span of time such as 30m, 12h, 1d or 2w")
     return timedelta(**{SPAN[found[2]]: int(found[1])})
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 date or time, of UTC unless it says otherwise; ValueError or OverflowError for what is none."""
+    found = datetime.fromisoformat(text.strip())
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 def written_span(value: timedelta) -> str:

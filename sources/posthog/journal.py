@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -165,17 +165,18 @@ class Half:
         self, shaped: Callable[[list[Any]], Batch], start: Callable[[str], Iterator[Page]]
     ) -> Iterator[Page] | None:
         """The pages from the last one on that was kept, None if there is none, or if another stands there now."""
-        kept = deque(enumerate(self.leaves()), maxlen=1)
-        if not kept:
+        count, last, fit = 0, None, True
+        for leaf in self.leaves():
+            count, last, fit = count + 1, leaf, fit and self._fits(leaf)
+        if last is None:
             return None
-        number, last = kept.pop()
         with suppress(Unavailable, PageFailed, OSError, EOFError, pa.ArrowException):
-            if all(map(self._fits, self.leaves())):
+            if fit:
                 pages = start(last.at)
                 page = next(pages)
                 then, now = (_keys(batch, self._shape.key) for batch in (self.batch(last), shaped(page.rows)))
                 if now and all(a == b for a, b in zip(then, now, strict=False)):
-                    self.go_on(number)
+                    self.go_on(count - 1)
                     return chain([page], pages)
         self.begin_anew()
         return None

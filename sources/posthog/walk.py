@@ -70,10 +70,8 @@ class Walker:
     def spared(self, listing: Listing) -> bool:
         """Whether the list need not be asked in this run."""
         known, stock = self.memory.position(listing.path), self.changes[listing.endpoint.table].stock
-        if known is None or known.fingerprint != self.sights.of(
-            listing
-        ):  # another key may see more of its rows
-            return False
+        if known is None or known.fingerprint != self.sights.of(listing):
+            return False  # another key may see more of its rows
         return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
 
     def look_again(self, listed: Listed) -> None:
@@ -154,12 +152,13 @@ class Walker:
         self, listing: Listing, start: Callable[[str], Iterator[Page]], half: Half | None, walk: Walk
     ) -> Iterator[tuple[int, Batch]]:
         """A list's pages, each with how many rows were sent: those of a half-read walk that still holds come first."""
-        begin = half.begin(partial(self._shaped, listing), start) if half else None
-        for leaf in half.leaves() if half and begin else ():
-            walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
-            walk.counts.append(leaf.count)
-            yield leaf.sent, half.batch(leaf) if half else Batch([])
-        for page in begin or start(""):
+        pages = half.begin(partial(self._shaped, listing), start) if half else None
+        if half and pages:
+            for leaf in half.leaves():
+                walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
+                walk.counts.append(leaf.count)
+                yield leaf.sent, half.batch(leaf)
+        for page in pages or start(""):
             batch = self._shaped(listing, page.rows)
             walk.pages += 1
             walk.counts.append(page.count)
@@ -200,9 +199,7 @@ class Walker:
 
     def _complete(self, listed: Listed) -> bool:
         walk = listed.last
-        if not walk.whole:
-            return False
-        if walk.kept:
+        if not walk.whole or walk.kept:
             return False
         if walk.steady and self._explained(listed):
             return True
@@ -263,9 +260,8 @@ class Walker:
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
-        if (
-            listed.status != "read" and not listed.reached
-        ):  # what was to be read anew has not been, or in part only
+        if listed.status != "read" and not listed.reached:
+            # What was to be read anew has not been, or in part only.
             before = replace(before, watermark=None, last_complete_at=None, moved=None)
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
         if listed.status != "read" and listing.endpoint.plan != "since":
