@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,11 @@ from pipelines.backfill import estimate
 from pipelines.reset import reset
 from pipelines.settings import load
 from sources.sandbox import Sandbox
+from tests.pipelines.long_lists import many_comments
 from tests.truth.command import hogsync
 from tests.truth.scene import Scene, of, written
 
 HERE: dict[str, Any] = {"projects": (103,)}
-LONG = 1100
-
-
-def many_comments(posthog: Sandbox) -> None:
-    began = datetime(2025, 1, 1, tzinfo=UTC)
-    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit("comments", insert=rows, parents={"project_id": 103})
 
 
 def test_a_machine_with_an_empty_home_goes_on_where_the_other_left_off(

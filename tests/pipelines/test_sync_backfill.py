@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from pipelines.backfill import window
 from sources.sandbox import Sandbox
-from tests.truth.expected import Row
+from tests.pipelines.long_lists import LONG, many_comments
+from tests.pipelines.test_sync_mending import run
 from tests.truth.scene import Scene, of
 
 PLACES = (
@@ -17,15 +18,6 @@ PLACES = (
     "from posthog._hogsync_paths where last_walk_at is not null order by path"
 )
 HERE: dict[str, Any] = {"projects": (103,)}
-BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
-LONG = 1100
-
-
-def many_comments(posthog: Sandbox) -> list[Row]:
-    """A list of comments too long to be read in full every run, oldest first."""
-    rows = [{"created_at": (BEGAN + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit("comments", insert=rows, parents={"project_id": 103})
-    return [row for row in posthog.truth()["rows"]["comments"] if row["_parents"]["project_id"] == 103]
 
 
 def test_late_edits_far_back_are_fetched_and_no_place_moves(scene: Scene, posthog: Sandbox) -> None:
@@ -89,27 +81,11 @@ def test_a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row(
 ) -> None:
     rows = many_comments(posthog)
     scene.sync("comments", **HERE)
-    drop(scene, "comments", "version")
+    run(scene.url, "alter table posthog.comments drop column version")
     filled = scene.sync("comments", window=window("2025-02-14", None), trigger="backfill", **HERE)
     assert of(filled, "comments").counts.updated == len(rows), "not those of the window only"
     scene.learn(scene.truth("comments", **HERE))
     assert scene.wrong() == ""
-
-
-def drop(scene: Scene, table: str, column: str) -> None:
-    """Take a column away, as if an older hogsync had never known it."""
-    import duckdb
-    import psycopg2
-
-    sql = f'alter table posthog.{table} drop column "{column}"'
-    if scene.url.startswith("duckdb"):
-        with duckdb.connect(scene.url.removeprefix("duckdb:///")) as file:
-            file.execute(sql)
-        return
-    server = psycopg2.connect(scene.url)
-    with server, server.cursor() as cursor:
-        cursor.execute(sql)
-    server.close()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs
 
-import duckdb
-
 from sources.sandbox import Sandbox
+from tests.pipelines.test_sync_mending import run
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
 
@@ -111,8 +110,7 @@ def test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run(
     happened(posthog, *(f"2026-05-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
     file_scene.sync(LOGS)
     rows = file_scene.rows(LOGS).keys()
-    with duckdb.connect(file_scene.url.removeprefix("duckdb:///")) as file:
-        file.execute(f"drop table posthog.{LOGS}")
+    run(file_scene.url, f"drop table posthog.{LOGS}")
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
     assert of(file_scene.sync(LOGS), LOGS).status == "failed"
     posthog.clear_faults()

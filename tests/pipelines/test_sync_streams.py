@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
-
 from sources.sandbox import Sandbox
+from tests.pipelines.long_lists import LONG, many_comments
+from tests.pipelines.test_sync_mending import run
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
 
 DELIVERIES, PROJECT = "subscription_deliveries", 101
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
-LONG = 1100
-"""Comments that make a list longer than ten pages."""
 
 
 def deliveries(posthog: Sandbox) -> list[Row]:
@@ -87,9 +85,7 @@ def test_a_long_list_of_comments_stops_early_until_a_full_walk_is_due(
     file_scene: Scene, posthog: Sandbox
 ) -> None:
     here: dict[str, Any] = {"projects": (103,)}
-    began = datetime(2025, 1, 1, tzinfo=UTC)
-    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+    many_comments(posthog)
     first = of(file_scene.sync("comments", **here), "comments")
     assert first.requests > 10
     oldest = posthog.truth()["rows"]["comments"][-LONG]
@@ -208,8 +204,7 @@ def test_a_delivery_that_is_stuck_for_months_is_waited_for_no_more(
 def age(scene: Scene, table: str, **moments: str) -> None:
     """Make positions older than they are."""
     changes = ", ".join(f"{column} = {column} - interval '{span}'" for column, span in moments.items())
-    with duckdb.connect(scene.url.removeprefix("duckdb:///")) as file:
-        file.execute(f"update posthog._hogsync_paths set {changes} where table_name = '{table}'")
+    run(scene.url, f"update posthog._hogsync_paths set {changes} where table_name = '{table}'")
 
 
 # -- a cheap count beside a long list
@@ -217,9 +212,7 @@ def age(scene: Scene, table: str, **moments: str) -> None:
 
 def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (103,)}
-    began = datetime(2025, 1, 1, tzinfo=UTC)
-    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+    many_comments(posthog)
     first = of(scene.sync("comments", **here), "comments")
     quick = of(scene.sync("comments", **here), "comments")
     assert quick.requests == quick.pages + 1 < first.requests, "some pages, and the count"
@@ -240,9 +233,7 @@ def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene
 
 def test_a_count_that_differs_for_good_is_learnt_once(file_scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (103,)}
-    began = datetime(2025, 1, 1, tzinfo=UTC)
-    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit("comments", insert=rows, parents={"project_id": 103})
+    many_comments(posthog)
     file_scene.sync("comments", **here)
     posthog.fault(kind="swap", path="comments/count/", body={'"count":': '"count":9'})
     odd = of(file_scene.sync("comments", **here), "comments")
@@ -256,11 +247,7 @@ def test_a_count_that_differs_for_good_is_learnt_once(file_scene: Scene, posthog
 
 def test_a_comment_from_the_future_lifts_no_watermark(file_scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (103,)}
-    began = datetime(2025, 1, 1, tzinfo=UTC)
-    rows = [{"created_at": (began + timedelta(hours=n)).isoformat()} for n in range(LONG)]
-    posthog.edit(
-        "comments", insert=[*rows, {"created_at": "2031-01-01T00:00:00Z"}], parents={"project_id": 103}
-    )
+    many_comments(posthog, {"created_at": "2031-01-01T00:00:00Z"})
     file_scene.sync("comments", **here)
     posthog.edit("comments", insert=[{"content": "of today"}], parents={"project_id": 103})
     assert of(file_scene.sync("comments", **here), "comments").counts.inserted == 1
@@ -282,8 +269,7 @@ def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(
     finish_all(posthog)
     file_scene.sync(DELIVERIES, **HERE, **SWEPT)
     rows = file_scene.rows(DELIVERIES).keys()
-    with duckdb.connect(file_scene.url.removeprefix("duckdb:///")) as file:
-        file.execute(f"drop table posthog.{DELIVERIES}")
+    run(file_scene.url, f"drop table posthog.{DELIVERIES}")
     owner = deliveries(posthog)[0]["_parents"]["subscription_id"]
     posthog.fault(kind="array", path=f"subscriptions/{owner}/deliveries/")
     assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).status == "failed"
