@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 from pipelines.errors import Interrupted
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is busy with."""
 asked = threading.Event()
@@ -23,17 +25,38 @@ AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
 def listen() -> None:
     """From now on either signal raises KeyboardInterrupt in the main thread, and the end is certain.
 
-    The main thread may sit in a database's C code, where no Python handler runs. So the system also writes each
-    signal into a socket, and a thread at its other end counts the seconds. What ends without ceremony is safe:
-    locks, the sandbox and throw-away folders are bound to the process, and a torn load is mended by the next run.
+    The main thread may sit in a database's C code, where no Python handler runs; the thread that notes the signals
+    counts the seconds. What ends without ceremony is safe: locks, the sandbox and throw-away folders are bound to
+    the process, and a torn load is mended by the next run.
+    """
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
+            signal.signal(number, interrupt)
+    note(_end_in_time)
+
+
+def note(then: Callable[[socket.socket], None]) -> None:
+    """From now on `asked` is set by the first signal, whoever handles it, and `then` goes on in a thread of its own.
+
+    dlt has handlers of its own while it loads, and forgets what came after it looked for the last time. So the
+    system also writes each signal into a socket, which is read at its other end and given to `then`.
     """
     inside, outside = socket.socketpair()
     outside.settimeout(0)  # a signal must never wait for its reader
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
-            signal.signal(number, interrupt)
     signal.set_wakeup_fd(outside.detach(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(inside,), name="hogsync-stopping", daemon=True).start()
+
+    def wait() -> None:
+        _next(inside)
+        asked.set()
+        then(inside)
+
+    threading.Thread(target=wait, name="hogsync-stopping", daemon=True).start()
+
+
+def heed() -> None:
+    """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that."""
+    if asked.is_set():
+        raise KeyboardInterrupt
 
 
 def interrupt(*_: object) -> NoReturn:
@@ -45,9 +68,8 @@ def interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _watch(signals: socket.socket) -> NoReturn:
-    """Wait for a first signal, then for a second one or the end of the grace."""
-    _next(signals)
+def _end_in_time(signals: socket.socket) -> None:
+    """Wait for a second signal or the end of the grace, then end."""
     signals.settimeout(GRACE)
     with suppress(TimeoutError):
         _next(signals)
@@ -57,5 +79,5 @@ def _watch(signals: socket.socket) -> NoReturn:
 
 
 def _next(signals: socket.socket) -> None:
-    while signals.recv(1)[0] not in {signal.SIGINT, signal.SIGTERM}:
+    while signals.recv(1)[0] not in STOPPING:
         pass

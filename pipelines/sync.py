@@ -208,6 +208,7 @@ class _Work:
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder)
+                stopping.heed()
                 outcome = self._outcome()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
                 records.write(self.warehouse, outcome.run, self.reading, now, self.following)

@@ -117,6 +117,7 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
 def _end_when_asked() -> None:
     """SIGTERM interrupts as Ctrl-C does, and so does the end of the service."""
     signal.signal(signal.SIGTERM, _interrupt_once)
+    stopping.note(lambda _: None)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 

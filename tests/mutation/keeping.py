@@ -7,6 +7,7 @@ SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
+KILLS = "pipelines/test_sync_kills.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 LOCKS = "pipelines/test_warehouse_locks.py::test_"
 
@@ -290,5 +291,12 @@ KEEPING_RULES = (
         (
             "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
         ),
+    ),
+    Mutation(
+        "a stop that dlt swallowed is heeded",
+        SYNC,
+        "stopping.heed()",
+        "pass",
+        (f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",),
     ),
 )

@@ -116,6 +116,15 @@ def test_a_sync_that_was_stopped_is_recorded_as_what_it_was_and_goes_on_with_the
         assert dying.fall(kind, number, signals) == 130, (kind, number)
 
 
+@pytest.mark.fault("process.interrupted_anywhere")
+@pytest.mark.parametrize("dying", ["definitions"], indirect=True)
+def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying: Doomed) -> None:
+    statements = [what for kind, what in dying.events() if kind == "statement"]
+    last = max(number for number, what in enumerate(statements, 1) if "commit_transaction" in what)
+    dying.mend()
+    assert dying.fall("statement", last, (INT,)) == 130
+
+
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])
