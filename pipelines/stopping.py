@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from pipelines.errors import Interrupted
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What asks a process to stop."""
 GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is busy with."""
 asked = threading.Event()
@@ -29,7 +30,7 @@ def listen() -> None:
     counts the seconds. What ends without ceremony is safe: locks, the sandbox and throw-away folders are bound to
     the process, and a torn load is mended by the next run.
     """
-    for number in STOPPING:
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
             signal.signal(number, interrupt)
     note(_end_in_time)
@@ -79,5 +80,5 @@ def _end_in_time(signals: socket.socket) -> None:
 
 
 def _next(signals: socket.socket) -> None:
-    while signals.recv(1)[0] not in STOPPING:
+    while signals.recv(1)[0] not in SIGNALS:
         pass

@@ -19,12 +19,12 @@ from pipelines.errors import UsageError
 from pipelines.schedule.runs import Runs
 from pipelines.settings import Settings
 from pipelines.settings.sections import Group
+from pipelines.stopping import SIGNALS
 
 log = logging.getLogger("hogsync")
 
 TICK = 20.0
 """Seconds after which the clock is read anew: waiting alone does not notice that the machine slept."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 """However late the clock is, a group is due once; APScheduler itself would forget it after one second."""
 
