@@ -140,7 +140,7 @@ def seldom_collecting() -> Iterator[None]:
     By its default it goes through them time and again, 10 to 15 % of a large first sync's CPU.
     """
     before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
     try:
         yield
     finally:
