@@ -6,10 +6,8 @@ from functools import partial
 
 from tests.bench.bench import Bench
 from tests.bench.measuring import Run
-from tests.bench.sections.loads import NAMES
+from tests.bench.sections.loads import NAMES, WITHOUT
 from tests.bench.table import ratio, show
-
-WITHOUT = {"HOGSYNC_HISTORY__ENABLED": "false"}
 
 
 def history(bench: Bench) -> None:

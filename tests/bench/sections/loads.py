@@ -15,6 +15,7 @@ from tests.bench.table import ratio, show
 
 FLOOR = {"duckdb": 1.6, "postgres": 2.2}
 NAMES = {"duckdb": "DuckDB", "postgres": "Postgres"}
+WITHOUT = {"HOGSYNC_HISTORY__ENABLED": "false"}
 SAMPLES = (Company(4_000, 1_000), Company(16_000, 4_000))
 """What dlt's defaults are tried on: at full size they take minutes and, on DuckDB, gigabytes."""
 
@@ -36,28 +37,30 @@ def ceiling(bench: Bench) -> None:
 
 
 def first(bench: Bench) -> None:
-    """Into an empty warehouse."""
+    """Into an empty warehouse; neither the floor nor dlt's source keeps versions, so hogsync goes without, too."""
     bench.pages.show(version="base")
     for database in bench.options.databases:
         load = partial(_first, bench, bench.pages, database)
         contenders = {
             "floor: same pages, same Arrow, native insert": partial(load, "floor"),
-            "hogsync sync": partial(load, "hogsync"),
+            "hogsync sync, history off": partial(load, "hogsync"),
+            "hogsync sync, history on": partial(load, "hogsync with history"),
             "dlt rest_api, tuned": partial(load, "tuned"),
         }
         runs = bench.rounds(contenders)
-        floor, hogsync, tuned = runs.values()
+        floor, hogsync, versioned, tuned = runs.values()
         show(f"First load into {NAMES[database]}, {bench.rows:,} definitions", runs, bench.rows)
         ratio("hogsync ÷ floor", hogsync, floor, FLOOR[database])
         ratio("dlt rest_api, tuned ÷ hogsync", tuned, hogsync, 2, at_least=True)
+        ratio("dlt rest_api, tuned ÷ hogsync with history", tuned, versioned, 2, at_least=True)
         default = _default(bench, database)
         ratio("dlt rest_api, default ÷ hogsync", [default] * len(hogsync), hogsync, 8, at_least=True)
 
 
 def _first(bench: Bench, pages: Pages, database: str, who: str) -> Run:
     with bench.warehouse(database) as url:
-        if who == "hogsync":
-            return bench.sync(pages, url)
+        if who.startswith("hogsync"):
+            return bench.sync(pages, url, WITHOUT if who == "hogsync" else None)
         if who == "floor":
             return bench.contender("floor", pages.url, url)
         return bench.contender("rest_api", pages.url, url, who)
