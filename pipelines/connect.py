@@ -38,12 +38,17 @@ def open_client(settings: Settings, key: str, *, patience: Patience | None = Non
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse, not opened yet."""
+    """The warehouse, not opened yet; UsageError where DuckDB could not load what lies in HOGSYNC_HOME."""
     place = settings.warehouse
     common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
     if place.kind == "duckdb":
         from destinations.duckdb import DuckDB
 
+        if "'" in str(settings.home.resolve()):  # dlt writes the path into its statement as it is
+            raise UsageError(
+                f"HOGSYNC_HOME {settings.home} has an apostrophe in its path, and no DuckDB can be loaded from there; "
+                "set it to another folder."
+            )
         return DuckDB(place.path, settings.dataset, **common)
     from destinations.postgres import Postgres
 

@@ -81,6 +81,7 @@ def and_then_all_is_right(posthog: Sandbox, **settings: str) -> None:
         ({"WAREHOUSE_URL": "duckdb:///posthog.duckdb"}, "rename one of them"),
         ({"WAREHOUSE_URL": "postgresql://u:hunter22@h"}, "names no database"),
         ({"HOGSYNC_CONFIG": "nowhere.toml"}, "there is no such file"),
+        ({"HOGSYNC_HOME": "o'brien"}, "HOGSYNC_HOME o'brien has an apostrophe in its path"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_and_exit_2(
