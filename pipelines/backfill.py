@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -20,7 +20,7 @@ from sources.posthog.listing import Position, Window
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a backfill will ask of PostHog at most, by what is remembered of its lists."""
+    """What a backfill will ask of PostHog, by what is remembered of its lists: less where `--from` cuts them short."""
 
     tables: tuple[str, ...]
     lists: int
@@ -37,7 +37,7 @@ class Estimate:
         more = f", not counting {', '.join(self.unknown)}, never read before" if self.unknown else ""
         span = f"{self.minutes} minute{'s' * (self.minutes != 1)}" if self.minutes else "less than a minute"
         requests = f"{self.requests:,} request{'s' * (self.requests != 1)}"
-        return f"At most {requests} to {self.lists:,} lists, {span} within the request budget{more}."
+        return f"Up to about {requests} to {self.lists:,} lists, {span} within the request budget{more}."
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -71,11 +71,15 @@ def _time(option: str, given: str) -> datetime:
         raise UsageError(f"{option} {given!r} {said}") from None
 
 
-def estimate(settings: Settings, tables: Sequence[str]) -> Estimate:
+def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int] = ()) -> Estimate:
     """What it will take, before anything is asked."""
     wanted = with_parents(tuple(tables))
-    positions = [known for known in _positions(settings) if known.table in wanted]
-    requests = sum(map(_pages, positions))
+    chosen = projects or settings.projects.only
+    positions = [
+        known for known in _positions(settings) if known.table in wanted and _is_below(known.path, chosen)
+    ]
+    of_the_key = 1
+    requests = of_the_key + sum(_pages(known, settings.lists.page_size) for known in positions)
     met = {known.table for known in positions}
     per_minute = settings.rate.per_minute or HALF.per_minute or 1
     return Estimate(
@@ -95,7 +99,12 @@ def _positions(settings: Settings) -> Iterator[Position]:
         yield from Memory(warehouse).positions()
 
 
-def _pages(known: Position) -> int:
+def _is_below(path: str, projects: Collection[int]) -> bool:
+    """Whether a list hangs on one of these projects, or on none."""
+    project = re.match(r"projects/(\d+)/.", path)
+    return not projects or not project or int(project[1]) in projects
+
+
+def _pages(known: Position, page_size: int) -> int:
     """The pages of a list if all of it were read."""
-    size = ENDPOINTS[known.table].page_size
-    return max(1, ceil(known.rows / size))
+    return max(1, ceil(known.rows / min(page_size, ENDPOINTS[known.table].page_size)))

@@ -83,7 +83,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         from pipelines.tables import known_tables
 
         window, chosen = filling.window(since, until), known_tables(tables)
-        estimate = filling.estimate(settings, chosen)
+        estimate = filling.estimate(settings, chosen, project or ())
         if dry_run:
             say_json(estimate.as_json()) if as_json else say(estimate.told)
             return 0

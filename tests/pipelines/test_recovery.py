@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from dataclasses import replace
@@ -128,5 +129,17 @@ def test_a_dry_backfill_says_what_it_will_take_and_asks_nothing(file_scene: Scen
     posthog.clear_requests()
     done = hogsync(file_scene, "backfill", "comments", "--from", "2026-01-01", "--dry-run")
     assert done.code == 0
-    assert done.out.startswith("At most "), done.out
+    assert done.out.startswith("Up to about "), done.out
     assert not posthog.requests()
+
+
+@pytest.mark.parametrize("more", [(), ("--project", "101")])
+def test_a_backfill_of_everything_takes_about_as_many_requests_as_was_said_and_no_more(
+    file_scene: Scene, posthog: Sandbox, more: tuple[str, ...]
+) -> None:
+    words = ("backfill", "comments", "--from", "2000-01-01", *more)
+    file_scene.sync("comments")
+    told = json.loads(hogsync(file_scene, *words, "--dry-run", "--json").out)["requests"]
+    posthog.clear_requests()
+    assert hogsync(file_scene, *words).code == 0
+    assert 0 <= told - len(posthog.requests()) <= 2
