@@ -47,7 +47,6 @@ PROCESS = Kind(
             "process.backfill",
             "a sync and a backfill at once",
             "they take turns",
-            unprovoked="There is no backfill yet; the lane is the same for whoever loads.",
         ),
         Fault(
             "process.holder_dies",

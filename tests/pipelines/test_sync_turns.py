@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +54,33 @@ def test_syncs_at_once_from_several_machines_take_turns_and_all_end_well(
     turns = sorted((begun, done) for begun, done, *_ in found.runs.values())
     assert all(done <= begun for (_, done), (begun, _) in pairwise(turns))
     assert scene.ask("select count(*) from posthog._dlt_loads") == [(1,)], "the others found nothing to do"
+
+
+@pytest.mark.fault("process.backfill")
+def test_a_backfill_that_begins_while_a_sync_is_at_work_waits_for_its_turn(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    settle(scene)
+    definitions(posthog)
+    backfill = ("backfill", *TABLES, "--from", "2020-01-01", "--project", str(PROJECT))
+    begun: list[subprocess.Popen[str]] = []
+
+    def meanwhile(*_: object) -> None:
+        """Begin it in the middle of the sync, and read on only when it has said that it waits."""
+        if not begun:
+            begun.append(started(scene, *backfill))
+            told = begun[0].stderr or ()
+            assert any("is held by hogsync sync" in line for line in told)
+
+    assert scene.sync(*TABLES, observers=[meanwhile], **HERE).exit_code == 0
+    _, said = begun[0].communicate(timeout=120)
+    assert begun[0].returncode == 0, said
+    right(scene)
+    found = books(scene.url)
+    assert found.unsound() == []
+    turns = sorted((begun, done) for begun, done, *_ in found.runs.values())
+    assert all(done <= begun for (_, done), (begun, _) in pairwise(turns))
+    assert len(turns) == 3
 
 
 @pytest.mark.fault("loads.folder_alive")
