@@ -3,6 +3,7 @@
 from tests.mutation.mutation import Mutation
 
 SYNC, FOLLOWING, RECORDS = "pipelines/sync.py", "pipelines/history.py", "pipelines/records.py"
+FOLLOWERS = "pipelines/followers.py"
 DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
@@ -46,7 +47,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "what moves by itself makes no version",
-        FOLLOWING,
+        FOLLOWERS,
         "quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
         "quiet=frozenset(),",
         (LIFE,),
