@@ -2,6 +2,7 @@
 
 `_hogsync_meta` has a key for each of them. It is blanked before rows of its source are loaded and holds the run's start
 once they are derived; while it is blank, some rows' versions lack, and a run makes up for them before it loads others.
+Of a history another key tells since when it is kept: that is where what came can first be told from what was there.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
+from destinations.history import History
 from destinations.warehouse import Warehouse
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
@@ -19,6 +21,11 @@ from sources.posthog.reading import Reading
 def mark(target: str) -> str:
     """The key of `_hogsync_meta` under which stands until when a table has been derived."""
     return f"{target} until"
+
+
+def since(target: str) -> str:
+    """The key of `_hogsync_meta` under which stands when a history began."""
+    return f"{target} since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,18 @@ class Following:
         return [one for one in self.followers.of(loaded, there) if not self._is_up_to_date(one, there)]
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
-        return bool(self.before.meta.get(mark(one.target))) and {*one.key} <= there.get(one.target, {}).keys()
+        return bool(self.before.meta.get(mark(one.target))) and _is_there(one, there)
+
+    def _begins(self, one: Derived, there: Tables) -> bool:
+        """Whether a history has not begun, or somebody has taken away what it held."""
+        kept = bool(self.before.meta.get(since(one.target))) and _is_there(one, there)
+        return isinstance(one, History) and not kept
+
+    def making(self, behind: Iterable[Derived]) -> dict[str, str]:
+        """What `_hogsync_meta` must say before these are made: a table that is made anew is empty until derived."""
+        there = self.before.tables
+        beginning = {since(one.target): "" for one in behind if self._begins(one, there)}
+        return {mark(one.target): "" for one in behind} | beginning
 
     def blanked(self) -> dict[str, str]:
         """What `_hogsync_meta` must say before rows are loaded, of histories that are switched off too."""
@@ -62,26 +80,48 @@ class Following:
         found = [changes for table, changes in self.reading.changes.items() if results[table].readable]
         return self.followers.of(found, there)
 
-    def catch_up(self, behind: Iterable[Derived]) -> dict[str, str]:
-        """Derive what earlier runs have loaded; gives what `_hogsync_meta` shall say in the same transaction."""
-        return self._derived((one, finished(self.warehouse, one)) for one in behind)
+    def catch_up(self, behind: Iterable[Derived], there: Tables) -> dict[str, str]:
+        """Derive what earlier runs have loaded; gives what `_hogsync_meta` shall say in the same transaction.
+
+        `there` is what there was before anything was made.
+        """
+        return self._derived(((one, finished(self.warehouse, one)) for one in behind), there)
 
     def derive(self, there: Tables) -> dict[str, str]:
-        """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction."""
+        """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction.
+
+        `there` is what there was before anything was made.
+        """
         rows = written_at(self.warehouse, self.reading.rules.started)
         behind = {one.target for one in self.behind()} if self.after_loading else set()
         followers = list(self.followers.of(self._written(), there))
-        return self._derived(
-            (one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers
-        )
+        work = ((one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers)
+        return self._begun_empty(there) | self._derived(work, there)
 
-    def _derived(self, work: Iterable[tuple[Derived, Rows]]) -> dict[str, str]:
-        facts = {}
+    def _derived(self, work: Iterable[tuple[Derived, Rows]], there: Tables) -> dict[str, str]:
+        facts, now = {}, self.reading.rules.started
         for one, rows in work:
-            derive(self.warehouse, one, rows)
-            facts[mark(one.target)] = self.reading.rules.started.isoformat()
+            began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
+            facts[mark(one.target)] = now.isoformat()
+            if began:
+                facts[since(one.target)] = now.isoformat()
         return facts
+
+    def _begun_empty(self, there: Tables) -> dict[str, str]:
+        """Since when there are histories of tables that hold nothing yet: what comes to these later is new."""
+        results, now = self.reading.results, self.reading.rules.started.isoformat()
+        empty = [
+            changes
+            for table, changes in self.reading.changes.items()
+            if changes.stock.empty[table] and results[table].readable and not results[table].counts.written
+        ]
+        return {since(one.target): now for one in self.followers.of(empty, there) if self._begins(one, there)}
 
     def _written(self) -> list[Changes]:
         results = self.reading.results
         return [one for table, one in self.reading.changes.items() if results[table].counts.written]
+
+
+def _is_there(one: Derived, there: Tables) -> bool:
+    """Whether its rows can be told apart."""
+    return {*one.key} <= there.get(one.target, {}).keys()
