@@ -53,8 +53,13 @@ class Derived(Protocol):
     def columns(self) -> Types:
         """All of its columns and their types."""
 
-    def statements(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> Iterator[str]:
-        """What brings it up to date with some rows of its source; `empty` says that it holds nothing yet."""
+    def statements(
+        self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
+    ) -> Iterator[str]:
+        """What brings it up to date with some rows of its source.
+
+        `empty` says that it holds nothing yet, `begins` besides when what it finds now begins all together.
+        """
 
 
 def written_at(warehouse: Warehouse, started: datetime) -> Rows:
@@ -75,15 +80,20 @@ def finished(warehouse: Warehouse, derived: Derived) -> Rows:
     return Rows(f"t._dlt_load_id in {loads}{''.join(torn)}")
 
 
-def derive(warehouse: Warehouse, derived: Derived, rows: Rows) -> None:
-    """Bring a derived table up to date; it must be there, and a transaction open."""
+def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime | None = None) -> bool:
+    """Bring a derived table up to date; it must be there, and a transaction open.
+
+    `begins` is the time of its beginning, if this is one; gives whether it was: what holds rows has begun before.
+    """
     empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
     if not empty:
         warehouse.learn(derived.source, ("_synced_at", "_dlt_load_id"))
-    for sql in derived.statements(warehouse, rows, empty=empty):
+    begins = begins if empty else None
+    for sql in derived.statements(warehouse, rows, empty=empty, begins=begins):
         warehouse.execute(sql, tuple(rows.parameters) * sql.count(rows.condition))
     if not derived.primary:
         warehouse.index_key(derived.target, derived.key)  # after the rows: that is quicker for the first many
+    return begins is not None
 
 
 def same(one: str, other: str, columns: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from destinations.derived import Rows, listed, same
 from destinations.warehouse import Types, Warehouse, quoted
@@ -56,23 +57,31 @@ class History:
         own = {here: self.values[name] for name, here in self.named.items()}
         return {**own, **dict.fromkeys(self.lists, "json"), **VERSION}
 
-    def statements(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> Iterator[str]:
-        """Add the versions that are new, then end those that they follow."""
-        yield self._additions(warehouse, rows, empty=empty)
+    def statements(
+        self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
+    ) -> Iterator[str]:
+        """Add the versions that are new, then end those that they follow.
+
+        What a history finds at its beginning begins together: when its rows were written says nothing of when they
+        came.
+        """
+        yield self._additions(warehouse, rows, empty=empty, begins=begins)
         if not empty:
             yield self._endings(warehouse, rows)
 
-    def _additions(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> str:
+    def _additions(self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None) -> str:
         """Insert what is new, a living row or its death, where that is not what the latest version says."""
         history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
         names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
+        next_time = "greatest(t._synced_at, p.latest + interval '1 microsecond')"
+        began = f"timestamptz '{begins.isoformat()}'" if begins else next_time
         return f"""
             insert into {history} ({names}, {", ".join(map(quoted, VERSION))})
             select {names}, _began, case when _op = 'delete' then _began end, _op
             from (
                 select {self._values()},
-                    greatest(t._synced_at, p.latest + interval '1 microsecond') as _began,
+                    {began} as _began,
                     case when t._deleted_at is not null then 'delete'
                         when o.valid_from is null then 'insert' else 'update' end as _op
                 {self._compared(warehouse, rows, past)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from destinations.derived import Rows
 from destinations.warehouse import Types, Warehouse, quoted
@@ -36,7 +37,14 @@ class Trend:
         """All of them under their names here."""
         return {here: self.types[name] for name, here in self.names.items()}
 
-    def statements(self, warehouse: Warehouse, rows: Rows, *, empty: bool) -> Iterator[str]:  # noqa: ARG002  all the same
+    def statements(
+        self,
+        warehouse: Warehouse,
+        rows: Rows,
+        *,
+        empty: bool,  # noqa: ARG002  all the same
+        begins: datetime | None,  # noqa: ARG002  numbers have times of their own
+    ) -> Iterator[str]:
         """Take the numbers over."""
         into = ", ".join(map(quoted, self.columns))
         there = "".join(f" and t.{quoted(name)} is not null" for name in self.names)

@@ -13,7 +13,7 @@ from typing import Any
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
-from pipelines.history import Following, mark
+from pipelines.history import Following
 from pipelines.run import Run
 from sources.posthog.listing import Position
 from sources.posthog.reading import Reading
@@ -64,7 +64,8 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("path",),
         _columns(
             "path text, table_name text, watermark timestamp, open_floor timestamp, last_walk_at timestamp, "
-            "last_complete_at timestamp, fingerprint text, rows bigint, gap bigint, held bigint, moved text"
+            "last_complete_at timestamp, first_complete_at timestamp, fingerprint text, rows bigint, gap bigint, "
+            "held bigint, moved text"
         ),
     ),
     HELD: (("path", "row_key"), _columns("path text, row_key text")),
@@ -175,11 +176,10 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
         return
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    # A table that is made anew is empty until it is derived.
-    _note(warehouse, {mark(one.target): "" for one in behind})
+    _note(warehouse, following.making(behind))
     following.make(behind, existing)
     with warehouse.transaction():
-        _note(warehouse, following.catch_up(behind))
+        _note(warehouse, following.catch_up(behind, existing))
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:

@@ -16,7 +16,8 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records, stopping, witness
 from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
-from pipelines.history import Following, with_history
+from pipelines.followers import Followers, with_history
+from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.records import PRIVACY, Memory
@@ -120,7 +121,9 @@ def sync(
         # What differs is half this, half that until it has been read to its end.
         meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
         following = (
-            Following(warehouse, reading, known, versioned, changed) if isinstance(known, Memory) else None
+            Following(warehouse, reading, known, Followers(known, versioned), changed)
+            if isinstance(known, Memory)
+            else None
         )
         work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder, following)
         try:

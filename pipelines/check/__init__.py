@@ -25,7 +25,7 @@ from pipelines.check.posthog import (
 from pipelines.check.reach import Reach
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
-from pipelines.history import with_history
+from pipelines.followers import with_history
 from pipelines.settings import Settings
 from pipelines.sync import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents

@@ -114,6 +114,11 @@ def diff(
                 f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
                 sys.stderr,
             )
+        if found.late:
+            said = (
+                "were first read to their end later than that; what they held by then is not told as added."
+            )
+            say(f"Some lists of {', '.join(found.late)} {said}", sys.stderr)
         if found.behind:
             said = (
                 "is not kept up, so that newer changes lack; the next sync with [history] on makes up for it."

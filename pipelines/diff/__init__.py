@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipelines.diff.beginnings import Beginning, beginning
 from pipelines.diff.found import Changed, Diff, TableDiff
 from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
@@ -37,7 +38,8 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
         if missing or not there:
             raise UsageError(_no_history(settings, missing[0].table if missing else ""))
         behind = _behind(ask) if META in columns else set()
-        found = [_compared(ask, one, columns[one.history], moment) for one in wanted or there]
+        begun = [beginning(ask, one, columns) for one in wanted or there]
+        found = [_compared(ask, one, columns[one.endpoint.history], moment) for one in begun]
         for one in found:
             one.behind = one.endpoint.history in behind
         return Diff(moment, found)
@@ -75,37 +77,45 @@ def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list
 
 
 def _compared(
-    ask: Callable[[str], Answer], endpoint: Endpoint, columns: Sequence[str], since: datetime
+    ask: Callable[[str], Answer], begun: Beginning, columns: Sequence[str], since: datetime
 ) -> TableDiff:
-    """The rows of a table that differ; what is older than the history counts as being there when it began."""
-    ((begins,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
-    found = TableDiff(endpoint, begins)
-    told = [name for name in columns if name not in {*SPAN, *endpoint.volatile}]
-    for row in ask(_question(endpoint, told, max(since, begins or since))).rows:
+    """The rows of a table that differ; what is older than its history counts as being there when that began."""
+    moment = max(since, begun.at or since)
+    found = TableDiff(begun.endpoint, begun.at, begun.late(moment))
+    told = [name for name in columns if name not in {*SPAN, *begun.endpoint.volatile}]
+    for first, last, *values in ask(_question(begun.endpoint, told, moment, late=bool(found.late))).rows:
         then, now = (
-            dict(zip(told, part, strict=True)) for part in (row[2 : 2 + len(told)], row[2 + len(told) :])
+            dict(zip(told, part, strict=True)) for part in (values[: len(told)], values[len(told) :])
         )
-        if not row[0]:
-            found.added.append(now)
-        elif not row[1]:
+        if first is None or (first > moment and not begun.found(then, first)):
+            found.added += [now] if last else []
+        elif not last:
             found.removed.append(then)
         elif different := {n: (then[n], now[n]) for n in told if _text(then[n]) != _text(now[n])}:
             found.changed.append(Changed(now, different))
     return found
 
 
-def _question(endpoint: Endpoint, told: Sequence[str], since: datetime) -> str:
-    """Rows that were there then, are there now, or both and in another version."""
-    moment = f"timestamptz '{since.isoformat()}'"
+def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late: bool) -> str:
+    """Rows that were there then, are there now, or both and in another version.
+
+    With `late`, a row that came later is beside its first version: it may have been there all along.
+    """
+    moment, history = f"timestamptz '{since.isoformat()}'", endpoint.history
     names = [f'{side}."{name}"' for side in ("a", "b") for name in told]
     link = " and ".join(f'a."{name}" = b."{name}"' for name in endpoint.key)
     order = ", ".join(f'coalesce(a."{name}", b."{name}")' for name in endpoint.key)
+    earlier = " and ".join(f'e."{name}" = h."{name}"' for name in endpoint.key)
+    first = f"""
+            union all select * from {history} h where valid_from > {moment} and op = 'insert' and not exists (
+                select 1 from {history} e where {earlier} and e.valid_from < h.valid_from)"""
     return f"""
-        select a.valid_from is not null, b.valid_from is not null, {", ".join(names)}
-        from (select * from {endpoint.history} where valid_from <= {moment} and (valid_to > {moment}
-            or valid_to is null)) a
-        full join (select * from {endpoint.history} where valid_to is null) b on {link}
-        where a.valid_from is distinct from b.valid_from order by {order}
+        select a.valid_from, b.valid_from, {", ".join(names)}
+        from (
+            select * from {history} where valid_from <= {moment} and (valid_to > {moment} or valid_to is null)
+            {first if late else ""}) a
+        full join (select * from {history} where valid_to is null) b on {link}
+        where a.valid_from is distinct from b.valid_from or a.valid_from > {moment} order by {order}
         """
 
 

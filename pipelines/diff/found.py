@@ -28,6 +28,8 @@ class TableDiff:
     endpoint: Endpoint
     begins: datetime | None
     """When its history begins, None while it is empty."""
+    late: Sequence[str] = ()
+    """Lists that were not known as a whole when the comparison begins: what they held once they were is not added."""
     behind: bool = False
     """Whether rows were loaded of which no versions are derived yet."""
     added: list[Row] = field(default_factory=list)
@@ -48,12 +50,17 @@ class TableDiff:
             for one in self.changed
         ]
         gone = [self.key(row) for row in self.removed]
-        return ({"behind": True} if self.behind else {}) | {
-            "table": self.endpoint.table,
-            "added": [self.key(row) for row in self.added],
-            "changed": changed,
-            "removed": gone,
-        }
+        late = {"late": list(self.late)} if self.late else {}
+        return (
+            ({"behind": True} if self.behind else {})
+            | late
+            | {
+                "table": self.endpoint.table,
+                "added": [self.key(row) for row in self.added],
+                "changed": changed,
+                "removed": gone,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,11 @@ class Diff:
     def behind(self) -> list[str]:
         """Tables whose history is not kept up, because it is switched off or a run broke off."""
         return [one.endpoint.table for one in self.tables if one.behind]
+
+    @property
+    def late(self) -> list[str]:
+        """Tables of which some lists were known as a whole only after the comparison begins."""
+        return [one.endpoint.table for one in self.tables if one.late]
 
     def beginnings(self) -> list[tuple[str, list[str]]]:
         """The same the other way round, the times as text."""

@@ -54,6 +54,8 @@ class Position:
     open_floor: datetime | None = None
     last_walk_at: datetime | None = None
     last_complete_at: datetime | None = None
+    first_complete_at: datetime | None = None
+    """When it was first known as a whole: what it held by then may be older than that."""
     fingerprint: str | None = None
     rows: int = 0
     gap: int = 0

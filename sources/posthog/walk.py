@@ -275,6 +275,9 @@ class Walker:
             return after
         after = replace(after, open_floor=walk.open_floor)
         after = replace(after, moved=self.movements.of(listing))
+        if listed.complete:
+            first = before.first_complete_at or before.last_complete_at or self.rules.started
+            after = replace(after, first_complete_at=first)
         if not walk.whole or (sees is None and listing.endpoint.mortal):
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)

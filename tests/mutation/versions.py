@@ -3,9 +3,12 @@
 from tests.mutation.mutation import Mutation
 
 SYNC, FOLLOWING, RECORDS = "pipelines/sync.py", "pipelines/history.py", "pipelines/records.py"
+FOLLOWERS = "pipelines/followers.py"
 DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
+BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
+DIFF = "pipelines/diff/__init__.py"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
 VERSION_RULES = (
@@ -40,13 +43,13 @@ VERSION_RULES = (
     Mutation(
         "a history without a row's key is made anew",
         FOLLOWING,
-        "and {*one.key} <= there.get(one.target, {}).keys()",
-        "",
+        "return {*one.key} <= there.get(one.target, {}).keys()",
+        "return True",
         (f"{TESTS}a_history_that_somebody_dropped_begins_anew_with_what_is_there",),
     ),
     Mutation(
         "what moves by itself makes no version",
-        FOLLOWING,
+        FOLLOWERS,
         "quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
         "quiet=frozenset(),",
         (LIFE,),
@@ -71,6 +74,34 @@ VERSION_RULES = (
         "yield self._endings(warehouse, rows)",
         "pass",
         (LIFE,),
+    ),
+    Mutation(
+        "what a history finds at its beginning begins together",
+        HISTORY,
+        "if begins else next_time",
+        "if False else next_time",
+        (f"{BEGINNINGS}a_history_that_begins_late_begins_as_a_whole[duckdb]",),
+    ),
+    Mutation(
+        "a history that was dropped has another beginning",
+        FOLLOWING,
+        'beginning = {since(one.target): "" for one in behind if self._begins(one, there)}',
+        "beginning: dict[str, str] = {}",
+        (f"{BEGINNINGS}a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_beginning[duckdb]",),
+    ),
+    Mutation(
+        "what a list held when it was first known is not told as added",
+        DIFF,
+        "first > moment and not begun.found(then, first)",
+        "first > moment",
+        (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
+    ),
+    Mutation(
+        "a list is known as a whole from the first time on",
+        "sources/posthog/walk.py",
+        "before.first_complete_at or before.last_complete_at or self.rules.started",
+        "self.rules.started",
+        (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(
         "history and records are one transaction",

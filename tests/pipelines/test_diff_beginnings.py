@@ -1,0 +1,157 @@
+"""What a history finds at its beginning is not told as added: late histories, and lists that failed, broke off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipelines.diff import diff
+from pipelines.settings import load
+from sources.sandbox import Sandbox
+from tests.pipelines.test_sync_mending import run
+from tests.truth.changes import Edit
+from tests.truth.command import hogsync
+from tests.truth.kills import Story, doomed
+from tests.truth.scene import Scene, of
+from tests.truth.versions import history, wrong_versions
+
+EARLY, LATE, EMPTY = 101, 201, 103
+BOTH: dict[str, Any] = {"projects": (EARLY, LATE)}
+EDITED, COMING, PASSING = 820_001, 820_002, 820_003
+
+
+def told(scene: Scene, table: str, since: datetime) -> dict[str, Any]:
+    """What `diff` says of a table."""
+    (one,) = diff(load(scene.settings()), (table,), since.isoformat()).as_json()["tables"]
+    return dict(one)
+
+
+def keys(*idents: int) -> list[dict[str, int]]:
+    return [{"project_id": LATE, "id": ident} for ident in idents]
+
+
+def born(posthog: Sandbox, *idents: int, project: int = LATE) -> None:
+    rows = [{"id": ident, "name": "as found", "experiment_set": [1]} for ident in idents]
+    posthog.edit("cohorts", insert=rows, parents={"project_id": project})
+
+
+@pytest.fixture
+def late(scene: Scene, posthog: Sandbox) -> Iterator[Scene]:
+    born(posthog, EDITED, PASSING)
+    yield scene
+    for ident in (EDITED, COMING, PASSING):
+        posthog.edit("cohorts", where={"id": ident}, delete=True)
+
+
+def lives_on(scene: Scene, posthog: Sandbox, first: datetime) -> None:
+    """After its list was first known as a whole, what comes, changes and goes is told, and nothing else is."""
+    known = scene.sync("cohorts", **BOTH).run.started_at
+    table = told(scene, "cohorts", first)
+    assert (table["added"], table["changed"], table["removed"]) == ([], [], [])
+    posthog.edit("cohorts", where={"id": EDITED}, set={"name": "edited"})
+    posthog.edit("cohorts", where={"id": PASSING}, delete=True)
+    born(posthog, COMING)
+    scene.sync("cohorts", **BOTH)
+    for since in (first, known):
+        table = told(scene, "cohorts", since)
+        assert (table["added"], table["removed"]) == (keys(COMING), keys(PASSING))
+        assert [(one["key"]["id"], one["columns"]) for one in table["changed"]] == [
+            (EDITED, {"name": {"old": "as found", "new": "edited"}})
+        ]
+        assert table.get("late", []) == ([f"projects/{LATE}/cohorts/"] if since == first else [])
+
+
+def test_a_list_that_failed_in_the_first_run(late: Scene, posthog: Sandbox) -> None:
+    posthog.fault(path=f"projects/{LATE}/cohorts", kind="status", status=400)
+    first = late.sync("cohorts", **BOTH)
+    assert first.exit_code == 1
+    posthog.clear_faults()
+    lives_on(late, posthog, first.run.started_at)
+    ended = hogsync(late, "diff", "--since", first.run.started_at.isoformat())
+    assert "Some lists of cohorts were first read to their end later" in ended.said
+
+
+def test_a_list_that_broke_off_twice(late: Scene, posthog: Sandbox) -> None:
+    small = {"page_size": 2, "ahead": 1}
+    posthog.fault(path=f"projects/{LATE}/cohorts/.*offset=2", kind="status", status=400, times=None)
+    first = late.sync("cohorts", lists=small, **BOTH)
+    posthog.clear_faults()
+    posthog.fault(path=f"projects/{LATE}/cohorts/.*offset=4", kind="status", status=400, times=None)
+    assert of(late.sync("cohorts", lists=small, **BOTH), "cohorts").status == "failed"
+    table = told(late, "cohorts", first.run.started_at)
+    assert (table["added"], table["late"]) == ([], [f"projects/{LATE}/cohorts/"])
+    posthog.clear_faults()
+    lives_on(late, posthog, first.run.started_at)
+
+
+def test_a_project_that_is_read_later(late: Scene, posthog: Sandbox) -> None:
+    first = late.sync("cohorts", projects=(EARLY,))
+    lives_on(late, posthog, first.run.started_at)
+
+
+def test_a_history_that_begins_late_begins_as_a_whole(late: Scene, posthog: Sandbox) -> None:
+    off = {"enabled": False}
+    late.sync("cohorts", history=off, **BOTH)
+    posthog.edit("cohorts", where={"id": EDITED}, set={"name": "edited"})
+    second = late.sync("cohorts", history=off, **BOTH).run.started_at
+    posthog.edit("cohorts", where={"id": PASSING}, delete=True)
+    begun = late.sync("cohorts", **BOTH).run.started_at
+    assert wrong_versions(late.url) == ""
+    versions = [one for each in history(late.url, "cohorts").values() for one in each]
+    assert {one["valid_from"] for one in versions if one["op"] == "insert"} == {begun}
+    table = told(late, "cohorts", second - timedelta(seconds=1))
+    assert (table["added"], table["changed"]) == ([], [])
+    assert datetime.fromisoformat(table["begins"]) == begun
+
+
+def test_a_history_that_somebody_dropped_begins_again(late: Scene) -> None:
+    first = late.sync("cohorts", **BOTH).run.started_at
+    run(late.url, "drop table posthog.cohorts_history")
+    again = late.sync("cohorts", **BOTH).run.started_at
+    table = told(late, "cohorts", first)
+    assert (table["added"], datetime.fromisoformat(table["begins"])) == ([], again)
+
+
+@pytest.mark.fault("loads.history")
+def test_a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_beginning(late: Scene) -> None:
+    def drop(_: Sandbox) -> list[Edit]:
+        run(late.url, "drop table if exists posthog.cohorts_history")
+        return []
+
+    late.sync("cohorts", projects=(EARLY,))
+    with doomed(late, Story(("cohorts",), drop)) as dying:
+        dying.learn()
+        told = [what for kind, what in dying.events() if kind == "statement"]
+        made = next(
+            at for at, what in enumerate(told, 1) if "create table" in what and "cohorts_history" in what
+        )
+        dying.prepare()
+        assert dying.die("statement", made + 1) < 0
+        again = dying.mend().run.started_at
+    begun = "select value from posthog._hogsync_meta where key = 'cohorts_history since'"
+    assert late.ask(begun) == [(again.isoformat(),)]
+    assert {one["valid_from"] for each in history(late.url, "cohorts").values() for one in each} == {again}
+
+
+def test_what_comes_to_an_empty_list_is_added(late: Scene, posthog: Sandbox) -> None:
+    posthog.clear("cohorts", EMPTY)
+    first = late.sync("cohorts", projects=(EMPTY,)).run.started_at
+    born(posthog, COMING, project=EMPTY)
+    late.sync("cohorts", projects=(EMPTY,))
+    assert told(late, "cohorts", first)["added"] == [{"project_id": EMPTY, "id": COMING}]
+
+
+def test_books_of_an_older_hogsync_say_what_they_can(late: Scene, posthog: Sandbox) -> None:
+    first = late.sync("cohorts", **BOTH).run.started_at
+    run(
+        late.url,
+        "alter table posthog._hogsync_paths drop column first_complete_at; "
+        "delete from posthog._hogsync_meta where key like '% since'",
+    )
+    born(posthog, COMING)
+    assert told(late, "cohorts", first)["added"] == []
+    late.sync("cohorts", **BOTH)
+    assert told(late, "cohorts", first)["added"] == keys(COMING)
