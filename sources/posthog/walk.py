@@ -256,13 +256,16 @@ class Walker:
         What a walk proved (rows, gap, deaths held) stands together with the key that proved it: a walk under another
         key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
         """
-        listing, walk = listed.listing, listed.last
+        listing = listed.listing
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         if listed.status != "read" and not listed.reached:
             # What was to be read anew has not been, or in part only.
             before = replace(before, watermark=None, last_complete_at=None, moved=None)
+        if not listed.walks:  # the run stopped before it came to anything
+            return before
+        walk = listed.last
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
         if listed.status != "read" and listing.endpoint.plan != "since":
             return before
