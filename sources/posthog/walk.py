@@ -70,9 +70,12 @@ class Walker:
     def spared(self, listing: Listing) -> bool:
         """Whether the list need not be asked in this run."""
         known, stock = self.memory.position(listing.path), self.changes[listing.endpoint.table].stock
-        if known is None or known.fingerprint != self.sights.of(listing):
-            return False  # another key may see more of its rows
-        return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
+        return known is not None and plans.spared(listing, known, self._moved(listing), self.rules, stock)
+
+    def _moved(self, listing: Listing) -> str | None:
+        """What the row above a list says, and to which key: another one may see more rows below it."""
+        said, sees = self.movements.of(listing), self.sights.of(listing)
+        return None if said is None or sees is None else f"{said} {sees}"
 
     def look_again(self, listed: Listed) -> None:
         """A second look at a list; its rows are counted beside it if there is known to be a gap."""
@@ -277,7 +280,7 @@ class Walker:
         if listed.status != "read":
             return after
         after = replace(after, open_floor=walk.open_floor)
-        after = replace(after, moved=self.movements.of(listing))
+        after = replace(after, moved=self._moved(listing))
         if not walk.whole or (sees is None and listing.endpoint.mortal):
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
