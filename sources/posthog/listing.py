@@ -61,7 +61,7 @@ class Position:
     gap: int = 0
     held: int = 0
     moved: str | None = None
-    """What the row above it said when it was last walked (`Endpoint.moves_with`)."""
+    """What the row above it said when it was last walked (`Endpoint.moves_with`), and to which key."""
 
 
 UNSETTLED = "several keys"

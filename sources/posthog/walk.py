@@ -70,9 +70,12 @@ class Walker:
     def spared(self, listing: Listing) -> bool:
         """Whether the list need not be asked in this run."""
         known, stock = self.memory.position(listing.path), self.changes[listing.endpoint.table].stock
-        if known is None or known.fingerprint != self.sights.of(listing):
-            return False  # another key may see more of its rows
-        return plans.spared(listing, known, self.movements.of(listing), self.rules, stock)
+        return known is not None and plans.spared(listing, known, self._moved(listing), self.rules, stock)
+
+    def _moved(self, listing: Listing) -> str | None:
+        """What the row above a list says, and to which key: another one may see more rows below it."""
+        said, sees = self.movements.of(listing), self.sights.of(listing)
+        return None if said is None or sees is None else f"{said} {sees}"
 
     def look_again(self, listed: Listed) -> None:
         """A second look at a list; its rows are counted beside it if there is known to be a gap."""
@@ -256,13 +259,16 @@ class Walker:
         What a walk proved (rows, gap, deaths held) stands together with the key that proved it: a walk under another
         key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
         """
-        listing, walk = listed.listing, listed.last
+        listing = listed.listing
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
         if listed.status != "read" and not listed.reached:
             # What was to be read anew has not been, or in part only.
             before = replace(before, watermark=None, last_complete_at=None, moved=None)
+        if not listed.walks:  # the run stopped before it came to anything
+            return before
+        walk = listed.last
         newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
         if listed.status != "read" and listing.endpoint.plan != "since":
             return before
@@ -274,7 +280,7 @@ class Walker:
         if listed.status != "read":
             return after
         after = replace(after, open_floor=walk.open_floor)
-        after = replace(after, moved=self.movements.of(listing))
+        after = replace(after, moved=self._moved(listing))
         if listed.complete:
             first = before.first_complete_at or before.last_complete_at or self.rules.started
             after = replace(after, first_complete_at=first)

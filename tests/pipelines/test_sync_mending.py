@@ -81,6 +81,20 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
     assert wrong == ""
 
 
+@pytest.mark.fault("warehouse.dropped_column", "transport.401_in_mid_run")
+def test_a_key_that_is_refused_while_a_lost_column_is_filled_again_is_named(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    settled(scene, DELIVERIES, **HERE)
+    run(scene.url, "alter table posthog.subscription_deliveries drop column status")
+    posthog.fault(kind="status", status=401, path="deliveries/", times=1)
+    outcome = scene.sync(DELIVERIES, **HERE)
+    assert (outcome.exit_code, outcome.run.status) == (3, "refused")
+    assert "401" in str(outcome.run.error)
+    assert scene.sync(DELIVERIES, **HERE).exit_code == 0
+    assert scene.wrong() == ""
+
+
 @pytest.mark.fault("warehouse.dropped_column")
 def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, posthog: Sandbox) -> None:
     ident = posthog.truth()["rows"]["cohorts"][0]["id"]

@@ -11,7 +11,7 @@ import pytest
 
 from sources.sandbox import Sandbox, start
 from tests.model.company import shrink
-from tests.model.life import Stage
+from tests.model.life import Life, Stage
 from tests.model.machine import play
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +50,12 @@ def stage(
 @pytest.mark.parametrize("chance", FEW)
 def test_whatever_happens_in_whatever_order_the_laws_hold(stage: Stage, chance: int) -> None:
     play(stage, lives=2, steps=7, chance=chance + 1000 * stage.url.startswith("duckdb"))
+
+
+def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage) -> None:
+    life = Life(stage)
+    life.company.happens("promoted", 0)
+    life.ends()
 
 
 @pytest.mark.soak

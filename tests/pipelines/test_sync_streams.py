@@ -163,12 +163,16 @@ def test_a_full_sync_and_the_daily_sweep_ask_every_subscription(file_scene: Scen
     assert swept.requests < first.requests, "asked, but not read to the end"
 
 
-def test_another_key_asks_every_subscription(file_scene: Scene, posthog: Sandbox) -> None:
+def test_another_key_asks_every_subscription_once(scene: Scene, posthog: Sandbox) -> None:
     finish_all(posthog)
-    first = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    other = posthog.new_key("sees other fields", user="owner", scopes=["*:read", "query:read", "*"])
-    again = of(file_scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES)
+    first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    scopes = ["*:read", "query:read", "*"]
+    other = posthog.new_key(f"other{scene.url[:4]}", user="owner", scopes=scopes)
+    again = of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES)
     assert (again.spared, len(again.listed)) == (0, len(first.listed))
+    assert of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
+    back = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert (back.spared, len(back.listed)) == (0, len(first.listed)), "each change of the key"
 
 
 def test_subscriptions_of_a_failed_list_do_not_make_spared_deliveries_fail(
