@@ -15,6 +15,8 @@ import pyarrow as pa
 from destinations.warehouse import Warehouse, quoted
 
 SCHEMA_NAME = "posthog"
+OWN = ("_dlt_load_id", "_row_hash", "_synced_at", "_deleted_at")
+"""Columns without which the rows of a table cannot be compared."""
 
 
 class Stored:
@@ -53,13 +55,14 @@ class Stored:
             return not self.warehouse.rows(f"select 1 from {self.warehouse.name(table)} limit 1")
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
+        """Key columns, `row_hash`, `synced_at`, `deleted_at` and `sound` of every row."""
         if not self.has(table, key):
             return
         columns = ", ".join(quoted(name) for name in key)
         with self.warehouse.opened():
             yield from self.warehouse.batches(
-                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._sound('t')} as sound "
+                f"select {columns}, _row_hash as row_hash, _synced_at as synced_at, _deleted_at as deleted_at, "
+                f"{self._sound('t')} as sound "
                 f"from {self.warehouse.name(table)} t"
             )
 
@@ -85,7 +88,7 @@ class Stored:
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns and our own."""
-        return {*columns, "_dlt_load_id", "_row_hash", "_deleted_at"} <= self.tables.get(table, {}).keys()
+        return {*columns, *OWN} <= self.tables.get(table, {}).keys()
 
     def _as_text(self, table: str, column: str) -> str:
         """JSON leaves as text, the same from both databases."""

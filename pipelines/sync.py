@@ -87,6 +87,9 @@ def sync(
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key, patience=patience)
+        walks = None if selection.dry_run else settings.home / "walks" / witness.name(settings)
+        journal = Journal(walks, started, settings.lists.resume_within)
+        journal.sweep()
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(warehouse, meta, selection)
             stored_under = _stored_under(known, privacy, with_parents(tables))
@@ -111,11 +114,7 @@ def sync(
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
                 ahead=settings.lists.ahead,
-                journal=Journal(
-                    None if selection.dry_run else settings.home / "walks" / witness.name(settings),
-                    started,
-                    settings.lists.resume_within,
-                ),
+                journal=journal,
             )
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
@@ -130,7 +129,7 @@ def sync(
             outcome = work.run()
             if not selection.dry_run:
                 witness.note(settings, outcome.run.run_id)
-                reading.walker.journal.settle()
+                journal.settle()
             return outcome
         finally:
             reading.close()

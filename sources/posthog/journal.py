@@ -1,69 +1,45 @@
-"""Half-read lists: the pages of a long walk are kept, so that after a run that broke off they need not be read again.
+"""Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
 
-Kept are rows as they will be stored, after privacy, never what PostHog sent. Only lists in the order of names are gone
-on with (what is new in others stands above what was kept), only by the same key under the same settings, only for so
-long, and only if the last page that was kept is still the page that stands there. A row that came and one that went
-before it are not seen that way, so such a walk proves nothing about deletions.
+It has to be the same key under the same settings, soon after, and nobody may have read these rows since. A list in the
+order of names goes on from its last page that was kept, if that still stands there. A stream, newest first, is read
+from its top down to a row that was kept, then from below the deepest page. What came, went or changed among the rows
+that were kept is not seen either way, so such a walk proves nothing about deletions.
 """
 
 from __future__ import annotations
 
-import io
 import logging
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from sources.posthog.batch import Batch, joined
-from sources.posthog.catalogue import PEOPLE
-from sources.posthog.endpoint import Type, query
+from sources.posthog.batch import Batch
+from sources.posthog.changes import Changes
+from sources.posthog.endpoint import query
 from sources.posthog.errors import PageFailed, Unavailable
+from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, forget, leaf_of
 from sources.posthog.listing import Listing
 from sources.posthog.paging import Page
-from sources.posthog.people import latest_of
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
 
 BUFFERED = 10
 """Up to so many pages nothing is written: reading them again costs less."""
-HEAD, SEAL = 8, 16
-"""Bytes that say how long a piece is, and those that tell whether it is whole."""
+REFUSALS = (400, 404)
+"""How PostHog answers a cursor that it does not know any more."""
 
-
-class Head(msgspec.Struct, frozen=True):
-    """Whose walk this is, and when it began."""
-
-    about: str
-    began: datetime
-
-
-class Leaf(msgspec.Struct, frozen=True):
-    """One page: where it stands in its list, its rows as Arrow, and what else came with them."""
-
-    at: str
-    sent: int
-    count: int | None
-    rejected: int
-    misfits: dict[str, int]
-    people: list[dict[str, Any]]
-    lists: list[str]
-    named: dict[str, str]
-    types: dict[str, Type]
-    rows: bytes
+Shaped = Callable[[list[Any]], Batch]
+Start = Callable[[str], Iterator[Page]]
+"""The list's pages from an offset or cursor on, from its beginning if that is empty."""
+Pages = tuple[Iterable[Page], Iterator[Page]]
+"""Pages that are read already, and those that follow."""
 
 
 class Journal:
@@ -78,130 +54,178 @@ class Journal:
     def half(
         self,
         listing: Listing,
-        shape: Shape,
+        changes: Changes,
         asked: Mapping[str, Any],
         sees: str | None,
         since: datetime | None,
+        *,
+        anew: bool,
     ) -> Half | None:
         """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
 
-        What was kept before the list's last walk, as the warehouse knows it, holds no more.
+        What was kept by the time of the list's last walk, as the warehouse knows it, holds no more; nor does it once
+        the list is read `anew`, from its start and to be kept nowhere.
         """
-        ordered = query(listing.path).get("ordering") == "name"
-        if self.folder is None or not self.trust or not ordered or sees is None:
+        ordered = query(listing.path).get("ordering") == "name" or listing.endpoint.plan == "stream"
+        if self.folder is None or not ordered:
             return None
-        about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, shape.fingerprint])
-        return Half(self.folder / digest(listing.path), Head(about, self.now), shape, self, since)
+        file = self.folder / digest(listing.path)
+        if anew or not self.trust or sees is None:
+            forget(file)
+            return None
+        about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
+        half = Half(listing, Leaves(file), Head(about, self.now), changes, self)
+        head = half.leaves.head()
+        if head and head.about == about and self._holds(head, since):
+            half.head = head
+        else:
+            forget(file)
+        return half
+
+    def _holds(self, head: Head, since: datetime | None) -> bool:
+        """Whether what was kept is young, and of a walk that no other has followed."""
+        young = timedelta() <= self.now - head.began < self.trust
+        return young and (since is None or since < head.began)
 
     def ended(self, file: Path) -> None:
         """A walk came to its end; what was kept of it is needed until its rows are loaded."""
         self._ended.append(file)
 
     def settle(self) -> None:
-        """Forget the walks whose rows are loaded, and those that nobody went on with in time."""
+        """Forget the walks whose rows are loaded."""
         for file in self._ended:
             forget(file)
+
+    def sweep(self) -> None:
+        """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
         with suppress(OSError):
             for file in self.folder.parent.rglob("*") if self.folder else ():
                 if file.is_file() and file.stat().st_mtime < (self.now - self.trust).timestamp():
                     forget(file)
 
 
+@dataclass(slots=True)
+class _Met:
+    """What a walk through the pages that were kept has met: how many, the last, the rows' keys, whether they fit."""
+
+    count: int = 0
+    last: Leaf | None = None
+    keys: set[tuple[Any, ...]] = field(default_factory=set)
+    fit: bool = True
+
+
 class Half:
-    """The pages of one walk."""
+    """One walk over one list, of which an earlier run may have read the beginning."""
 
     def __init__(
-        self, file: Path, head: Head, shape: Shape, journal: Journal, since: datetime | None
+        self, listing: Listing, leaves: Leaves, head: Head, changes: Changes, journal: Journal
     ) -> None:
-        self.file = file
-        self._shape = shape
+        self.leaves = leaves
+        self.head = head
+        self._listing = listing
+        self._shape = changes.shape
+        self._stock = changes.stock
         self._journal = journal
         self._waiting: list[Callable[[], Leaf]] = []
         self._begun = False
         self._given_up = False
-        self.head = self._found(head, since)
 
-    def _found(self, own: Head, since: datetime | None) -> Head:
-        """The head of what was kept, if it holds; else what was kept is thrown away."""
-        try:
-            with self.file.open("rb") as file:
-                head = msgspec.msgpack.decode(_piece(file), type=Head)
-        except FileNotFoundError:
-            return own
-        except (OSError, EOFError, msgspec.DecodeError):
-            head = None
-        age = own.began - head.began if head else self._journal.trust
-        late = head is None or (since is not None and head.began < since)
-        if head and head.about == own.about and not late and timedelta() <= age < self._journal.trust:
-            return head
-        forget(self.file)
-        return own
+    # -- going on
 
-    def leaves(self) -> Iterator[Leaf]:
-        """The pages that were kept, in order; what was cut off at the end counts as never written."""
-        if not self.file.exists():
-            return
-        with self.file.open("rb") as file, suppress(EOFError, msgspec.DecodeError):
-            _piece(file)
-            while True:
-                yield msgspec.msgpack.decode(_piece(file), type=Leaf)
+    def begin(self, shaped: Shaped, start: Start) -> Pages:
+        """Where the walk begins: if what was kept holds, with the pages that join it, else at the list's start."""
+        met = self._met()
+        if met.last and met.fit and self._newest(met.last):
+            join = self._below if self._stream else self._behind
+            return join(met, met.last, shaped, start)
+        return self._anew(start)
 
-    def batch(self, leaf: Leaf) -> Batch:
-        """A page's rows again; their shape learns of the columns that nobody declared."""
-        self._shape.undeclared.named.update(leaf.named)
-        for column, type_ in leaf.types.items():
-            self._shape.columns.setdefault(column, type_)
-        table = pa.ipc.open_stream(leaf.rows).read_all()
-        columns = {name: table[name].combine_chunks() for name in table.column_names}
-        batch = Batch([{}] * table.num_rows)
-        batch.arrays = {name: array for name, array in columns.items() if name not in leaf.lists}
-        batch.lists = {name: columns[name] for name in leaf.lists}
-        batch.people.extend(leaf.people)
-        batch.misfits = Counter(leaf.misfits)
-        batch.rejected = leaf.rejected
-        return batch
+    @property
+    def _stream(self) -> bool:
+        return self._listing.endpoint.plan == "stream"
 
-    def begin(
-        self, shaped: Callable[[list[Any]], Batch], start: Callable[[str], Iterator[Page]]
-    ) -> Iterator[Page] | None:
-        """The pages from the last one on that was kept, None if there is none, or if another stands there now."""
-        count, last, fit = 0, None, True
-        for leaf in self.leaves():
-            count, last, fit = count + 1, leaf, fit and self._fits(leaf)
-        if last is None:
-            return None
-        with suppress(Unavailable, PageFailed, OSError, EOFError, pa.ArrowException):
-            if fit:
-                pages = start(last.at)
-                page = next(pages)
-                then, now = (_keys(batch, self._shape.key) for batch in (self.batch(last), shaped(page.rows)))
-                if now and all(a == b for a, b in zip(then, now, strict=False)):
-                    self.go_on(count - 1)
-                    return chain([page], pages)
+    def _newest(self, last: Leaf) -> bool:
+        """Whether nothing of the list was stored by a run that read it later: older rows would go over newer ones."""
+        written = self._stock.written(self._listing.stamps)
+        return written is None or written <= last.read
+
+    def kept(self) -> Iterator[Leaf]:
+        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts."""
+        return iter(self.leaves) if self._begun else iter(())
+
+    def _met(self) -> _Met:
+        met = _Met()
+        for leaf in self.leaves:
+            met.count, met.last = met.count + 1, leaf
+            met.fit = met.fit and self._shape.recall(leaf.named, leaf.types)
+            if self._stream:
+                met.keys.update(self._keys(batch_of(leaf)))
+        return met
+
+    def _anew(self, start: Start) -> Pages:
         self.begin_anew()
-        return None
+        return (), start("")
 
-    def _fits(self, leaf: Leaf) -> bool:
-        """Whether a page's columns are what they are called by now: another run may have met other values first."""
-        columns, named = self._shape.columns, self._shape.undeclared.named
-        taken = {column: name for name, column in named.items()}
-        return all(columns.get(column, type_) == type_ for column, type_ in leaf.types.items()) and all(
-            named.get(name, column) == column and taken.get(column, name) == name
-            for name, column in leaf.named.items()
-        )
+    def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+        """From the last page on that was kept, if the same rows stand there."""
+        with suppress(Unavailable, PageFailed, pa.ArrowException):
+            pages = start(last.at)
+            page = next(pages)
+            then, now = (self._keys(batch) for batch in (batch_of(last), shaped(page.rows)))
+            if now and all(a == b for a, b in zip(then, now, strict=False)):
+                self._go_on(met.count - 1)
+                return [page], pages
+        return self._anew(start)
 
-    def go_on(self, leaves: int) -> None:
+    def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+        """From the top down to a row that was kept, and on from below the deepest page.
+
+        The pages from the top come lowest first, each as if behind the deepest: wherever a run breaks off, what it
+        has kept is one piece.
+        """
+        tops: list[Page] = []
+        met_again = False
+        for page in (pages := start("")):
+            tops.append(page)
+            keys = self._keys(shaped(page.rows))
+            met_again = bool(keys) and keys[-1] in met.keys
+            if met_again or len(tops) == BUFFERED:
+                break
+        deeper = self._deeper(last, start) if met_again else None
+        if deeper is None:
+            self.begin_anew()
+            return tops, pages
+        self._go_on(met.count)
+        joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
+        return [*joined, *deeper[0]], deeper[1]
+
+    def _deeper(self, last: Leaf, start: Start) -> Pages | None:
+        """The pages below the deepest one; None if PostHog does not know any more where that was."""
+        if not last.next:
+            return (), iter(())
+        pages = start(last.next)
+        try:
+            return [next(pages)], pages
+        except Unavailable:
+            return None
+        except PageFailed as failed:
+            if failed.status in REFUSALS:
+                return None
+            raise
+
+    def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
+        return list(zip(*map(batch.values, self._shape.key), strict=True))
+
+    def _go_on(self, leaves: int) -> None:
         """Keep the first so many pages; what follows is written behind them."""
-        with self.file.open("rb+") as file:
-            for _ in range(1 + leaves):
-                _piece(file)
-            file.truncate(file.tell())
+        self.leaves.cut(leaves)
         self._begun = True
 
+    # -- keeping
+
     def begin_anew(self) -> None:
-        """Forget what was kept: the list has moved."""
-        forget(self.file)
-        self._given_up = self.file.exists()  # somebody else's, who lets nobody remove it
+        """Forget what was kept."""
+        self._given_up = not self.leaves.forget()
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
         self._begun = False
@@ -211,89 +235,28 @@ class Half:
         if self._given_up:
             return
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
-        light = replace(batch, raws=())
-        self._waiting.append(partial(self._leaf, replace(page, rows=[]), len(page.rows), len(batch), light))
+        light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
+        self._waiting.append(partial(leaf_of, bare, light, len(page.rows), self._shape, self._journal.now))
         if len(self._waiting) <= BUFFERED and not self._begun:
             return
         try:
-            self._write([msgspec.msgpack.encode(leaf()) for leaf in self._waiting])
+            self._write([leaf() for leaf in self._waiting])
         except (OSError, ValueError, OverflowError, TypeError) as error:
-            log.debug("%s is not kept: %s", self.file, type(error).__name__)
+            log.debug("%s is not kept: %s", self.leaves.file, type(error).__name__)
             self.begin_anew()
             self._given_up = True
 
-    def end(self) -> None:
-        """The walk came to its end."""
-        self._journal.ended(self.file)
-
-    def _leaf(self, page: Page, sent: int, rows: int, batch: Batch) -> Leaf:
-        shape, columns = self._shape, batch.columns
-        table = joined([columns], [rows], {name: array.type for name, array in columns.items()})
-        out = io.BytesIO()
-        with pa.ipc.new_stream(out, table.schema) as writer:
-            writer.write_table(table)
-        return Leaf(
-            at=page.at,
-            sent=sent,
-            count=page.count,
-            rejected=batch.rejected,
-            misfits=dict(batch.misfits),
-            people=[_person(shape.policy, one) for one in latest_of(batch.people)],
-            lists=list(batch.lists),
-            named=dict(shape.undeclared.named),
-            types={name: shape.columns[name] for name in batch.arrays if name in shape.columns},
-            rows=out.getvalue(),
-        )
-
-    def _write(self, pieces: Sequence[bytes]) -> None:
-        """Write pieces behind what is there, behind the head if nothing is."""
-        head = [] if self.file.exists() else [msgspec.msgpack.encode(self.head)]
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self.file, "ab", opener=_own) as out:
-            out.writelines(_sealed(piece) for piece in (*head, *pieces))
-        self._begun = True
+    def _write(self, leaves: Sequence[Leaf]) -> None:
+        if not self._begun:
+            self.leaves.begin(self.head)
+            self._begun = True
+        self.leaves.add(leaves)
         self._waiting.clear()
 
-
-def forget(file: Path) -> None:
-    """Remove a file, if it lets itself be removed."""
-    with suppress(OSError):
-        file.unlink(missing_ok=True)
+    def end(self) -> None:
+        """The walk came to its end."""
+        self._journal.ended(self.leaves.file)
 
 
 NO_JOURNAL = Journal(None, datetime.min.replace(tzinfo=UTC), timedelta())
 """Keeps nothing."""
-
-
-def _keys(batch: Batch, key: Sequence[str]) -> list[tuple[Any, ...]]:
-    return list(zip(*map(batch.values, key), strict=True))
-
-
-def _own(path: str, flags: int) -> int:
-    """A file that belongs to its owner alone."""
-    return os.open(path, flags, 0o600)
-
-
-def _person(policy: Policy, user: Mapping[str, Any]) -> dict[str, Any]:
-    """Of an embedded user what the settings keep as it is; the rest comes when somebody meets the user again."""
-    return {
-        field.name: user[field.name]
-        for field in PEOPLE.fields
-        if field.name in user
-        and field.type != "json"
-        and policy.mode(PEOPLE.table, field.name, field.privacy) == "keep"
-    }
-
-
-def _piece(file: BinaryIO) -> bytes:
-    """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
-    size = int.from_bytes(file.read(HEAD), "big")
-    seal, piece = file.read(SEAL), file.read(size)
-    if not size or seal != blake2b(piece, digest_size=SEAL).digest():
-        raise EOFError
-    return piece
-
-
-def _sealed(piece: bytes) -> bytes:
-    """A piece with its length and its seal before it."""
-    return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

@@ -26,7 +26,7 @@ class Known(Protocol):
         """Whether the table holds no row at all, not even one that could not be compared."""
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
+        """Key columns, `row_hash`, `synced_at`, `deleted_at` and `sound` (its load was finished) of every row."""
 
     def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""

@@ -134,6 +134,9 @@ class Walk:
     fresh: int = 0
     """Of a walk that is not whole: rows that were not stored yet."""
     newest: datetime | None = None
+    newest_kept: datetime | None = None
+    """Of a walk that was gone on with: the newest row when it began."""
+    oldest: datetime | None = None
     ascending: bool = True
     """Whether no page had an older row than the pages before it."""
     open_floor: datetime | None = None
@@ -143,6 +146,16 @@ class Walk:
     def whole(self) -> bool:
         """Every page came and every row had its key."""
         return self.ended and not self.filtered and not self.rejected and not self.failure
+
+    @property
+    def recalls(self) -> bool:
+        """Whether the last page was one of those that an earlier run had read."""
+        return self.pages == self.kept
+
+    @property
+    def mark(self) -> datetime | None:
+        """The newest row behind which nothing came that the walk has not met: later ones may have come in between."""
+        return self.newest_kept if self.kept else self.newest
 
     @property
     def gap(self) -> int:

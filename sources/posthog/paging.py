@@ -38,6 +38,8 @@ class Page:
     last: bool
     at: str = ""
     """Where it stands in its list: the offset or cursor it was asked for by."""
+    next: str = ""
+    """The cursor of the page behind it; empty for the last one, and where pages are told by offset."""
 
 
 def one_by_one(_path: str, _params: Params) -> None:
@@ -122,12 +124,12 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
     while True:
         asked = {**params, "cursor": cursor} if cursor else dict(params)
         body = _sound(path, partial(get, path, asked), *ENVELOPE)
-        last = body["next"] is None
-        yield Page(body["results"], None, last, cursor)
+        last, following = body["next"] is None, _query(body["next"]).get("cursor", "")
+        yield Page(body["results"], None, last, cursor, following)
         if last:
             return
         progress.note(body["results"])
-        cursor = _query(body["next"]).get("cursor", "")
+        cursor = following
         if not cursor or cursor in seen:
             raise PageFailed(
                 f"{path}: PostHog's next page leads back to one that was read already; the walk stops."

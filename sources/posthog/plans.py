@@ -85,13 +85,13 @@ def spelled(time: datetime) -> str:
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
-def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> datetime | None:
-    """Keep a list's newest and its oldest open row in mind; returns the page's oldest time.
+def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> None:
+    """Keep a list's newest, its oldest and its oldest open row in mind.
 
     A row that is dated in the future is no news of what came before it: the watermark does not follow.
     """
     if endpoint.plan == "snapshot":
-        return None
+        return
     dated = batch.values(endpoint.clock)
     times = [at for at in dated if at]
     past = [at for at in times if at <= now]
@@ -102,7 +102,7 @@ def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> d
         name, states = endpoint.open_when
         still = [at for at, state in zip(dated, batch.values(name), strict=True) if state in states]
         walk.open_floor = min([at for at in (*still, walk.open_floor) if at], default=None)
-    return min(times, default=None)
+    walk.oldest = min([*times, *filter(None, [walk.oldest])], default=None)
 
 
 class Movements:

@@ -110,6 +110,23 @@ class Shape:
             batch.keep([None not in key for key in zip(*map(batch.values, self.key), strict=True)])
         return batch
 
+    def recall(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
+        """Take over columns as an earlier run had them; False if this one met other values first and differs."""
+        with self._lock:
+            own, taken = (
+                self.undeclared.named,
+                {column: name for name, column in self.undeclared.named.items()},
+            )
+            fit = all(self.columns.get(column, type_) == type_ for column, type_ in types.items()) and all(
+                own.get(name, column) == column and taken.get(column, name) == name
+                for name, column in named.items()
+            )
+            if fit:
+                own.update(named)
+                for column, type_ in types.items():
+                    self.columns.setdefault(column, type_)
+        return fit
+
     def filled(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
         """Give columns whose field a row's source did not send what is stored of them; one `stored` per row."""
         for name, type_ in self.columns.items():

@@ -1,4 +1,4 @@
-"""What is stored of a table: key, hash and `_deleted_at` of every row, and whether the row can be believed.
+"""What is stored of a table: key, hash and times of every row, and whether the row can be believed.
 
 A row of an unfinished load is not believed: the load may have stopped between this table and its children. It stands
 in the working table `known <table>`, and whatever hangs on it does, so that all of it is written again.
@@ -7,6 +7,7 @@ in the working table `known <table>`, and whatever hangs on it does, so that all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from sources.posthog.endpoint import Stamps
 from sources.posthog.known import Known
 from sources.posthog.shape import Shape
 from sources.posthog.workspace import Workspace, child_table, declared, equal, quoted, working
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Stock:
@@ -42,9 +45,8 @@ class Stock:
     def _take_in(self) -> None:
         """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
         run, known, unsorted = self.workspace.run, self.name, working(self.table, "unsorted")
-        columns = (
-            f"{declared(self.shape.key_columns)}, row_hash varchar, deleted_at timestamptz, sound boolean"
-        )
+        own = "row_hash varchar, synced_at timestamptz, deleted_at timestamptz, sound boolean"
+        columns = f"{declared(self.shape.key_columns)}, {own}"
         run(f"create table {known} ({columns})")
         run(f"create table {unsorted} as from {known}")
         for batch in self.known.index(self.table, self.shape.key):
@@ -67,6 +69,14 @@ class Stock:
         """
         scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
         return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
+
+    def written(self, scope: Stamps) -> datetime | None:
+        """When the run began that last wrote a row of a scope; None if none ever did."""
+        shared = {name: value for name, value in scope.items() if name in self._scope_columns}
+        within = "".join(f" and {quoted(name)} = ?" for name in shared)
+        sql = f"select epoch_us(max(synced_at)) from {self.name} where true{within}"
+        ((passed,),) = self.workspace.rows(sql, list(shared.values()))
+        return None if passed is None else EPOCH + timedelta(microseconds=passed)
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,9 +16,10 @@ from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.journal import NO_JOURNAL, Half, Journal
+from sources.posthog.leaves import batch_of
 from sources.posthog.listing import UNSETTLED, Listed, Listing, Memory, Observer, Position, Rules, Walk
 from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
-from sources.posthog.people import People
+from sources.posthog.people import RECALLED, People
 from sources.posthog.sights import Sights
 
 COUNTED_HERE = 5000
@@ -88,8 +89,7 @@ class Walker:
 
         `count` is how many rows the list has, where that was asked for beside it.
         """
-        # A second look that used what was kept of a first one would be none.
-        walk = self._walk(listed.listing, floor, journaled=not listed.walks)
+        walk = self._walk(listed.listing, floor, again=bool(listed.walks))
         walk.counts = walk.counts if count is None else [count]
         listed.walks.append(walk)
         listed.detail = ""
@@ -107,41 +107,27 @@ class Walker:
 
     # -- reading
 
-    def _walk(self, listing: Listing, floor: datetime | None, *, journaled: bool) -> Walk:
+    def _walk(self, listing: Listing, floor: datetime | None, *, again: bool) -> Walk:
         endpoint = listing.endpoint
         walk = Walk(next(self._walk_ids), filtered=bool(floor and endpoint.since))
-        size = min(self.rules.page_size, endpoint.page_size)
         changes = self.changes[endpoint.table]
         keys: set[tuple[Any, ...]] = set()
-        asked, known = query(listing.path), self.memory.position(listing.path)
+        asked = query(listing.path)
         if floor and endpoint.since:
             asked |= plans.asked_for(endpoint.since, floor, self.rules.window)
-
-        def start(at: str) -> Iterator[Page]:
-            begun = {**asked, listing.pages: at} if at else asked
-            return PAGERS[listing.pages](self.get, listing.address, begun, size, self.soon)
-
-        half = (
-            self.journal.half(
-                listing, changes.shape, asked, self.sights.of(listing), known.last_walk_at if known else None
-            )
-            if journaled and not self.rules.full
-            else None
-        )
+        half = self._half(listing, asked, again=again)
         try:
-            for sent, batch in self._pages(listing, start, half, walk):
+            for sent, batch in self._pages(listing, asked, floor, half, walk):
                 walk.rows += sent
                 walk.rejected += batch.rejected
                 walk.misfits.update(batch.misfits)
-                self.people.meet(batch.people, endpoint.people_rank)
+                self.people.meet(batch.people, RECALLED if walk.recalls else endpoint.people_rank)
                 changes.add(batch, walk.id)
                 if walk.rows <= COUNTED_HERE:
                     keys.update(zip(*map(batch.values, endpoint.key), strict=True))
-                oldest = plans.note_times(walk, batch, endpoint, self.rules.started)
+                plans.note_times(walk, batch, endpoint, self.rules.started)
                 for observe in self.observers:
                     observe(endpoint, batch)
-                if floor and oldest and oldest < floor and not walk.filtered:
-                    break
             if half:
                 half.end()
         except (Unavailable, PageFailed, Misdirected) as failure:
@@ -151,18 +137,49 @@ class Walker:
         walk.fresh = changes.fresh(walk.id) if endpoint.count and not walk.whole else 0
         return walk
 
+    def _half(self, listing: Listing, asked: Mapping[str, str], *, again: bool) -> Half | None:
+        """What was kept of a list; nothing for a second look, which would be none, nor where all is to be read."""
+        changes, known = self.changes[listing.endpoint.table], self.memory.position(listing.path)
+        return self.journal.half(
+            listing,
+            changes,
+            asked,
+            self.sights.of(listing),
+            known.last_walk_at if known else None,
+            anew=again or self.rules.full or self.rules.window is not None,
+        )
+
     def _pages(
-        self, listing: Listing, start: Callable[[str], Iterator[Page]], half: Half | None, walk: Walk
+        self,
+        listing: Listing,
+        asked: Mapping[str, str],
+        floor: datetime | None,
+        half: Half | None,
+        walk: Walk,
     ) -> Iterator[tuple[int, Batch]]:
-        """A list's pages, each with how many rows were sent: those of a half-read walk that still holds come first."""
-        pages = half.begin(partial(self._shaped, listing), start) if half else None
-        if half and pages:
-            for leaf in half.leaves():
-                walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
-                walk.counts.append(leaf.count)
-                yield leaf.sent, half.batch(leaf)
-        for page in pages or start(""):
-            batch = self._shaped(listing, page.rows)
+        """A list's pages down to the floor, each with how many rows were sent.
+
+        Those of a half-read walk that still holds come first, so that what was read later goes over them.
+        """
+        endpoint, shaped = listing.endpoint, partial(self._shaped, listing)
+        size = min(self.rules.page_size, endpoint.page_size)
+
+        def start(at: str) -> Iterator[Page]:
+            begun = {**asked, listing.pages: at} if at else asked
+            return PAGERS[listing.pages](self.get, listing.address, begun, size, self.soon)
+
+        def deeper() -> Page | None:
+            reached = floor and walk.oldest and walk.oldest < floor and not walk.filtered
+            return None if reached else next(following, None)
+
+        read, following = half.begin(shaped, start) if half else ((), start(""))
+        for leaf in half.kept() if half else ():
+            walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
+            walk.counts.append(leaf.count)
+            yield leaf.sent, batch_of(leaf)
+            walk.newest_kept = walk.newest if walk.kept == 1 else walk.newest_kept
+        for page in itertools.chain(read, iter(deeper, None)):
+            batch = shaped(page.rows)
             walk.pages += 1
             walk.counts.append(page.count)
             walk.ended = page.last
@@ -269,7 +286,7 @@ class Walker:
         if not listed.walks:  # the run stopped before it came to anything
             return before
         walk = listed.last
-        newest = max(filter(None, [before.watermark, *(w.newest for w in listed.walks)]), default=None)
+        newest = max(filter(None, [before.watermark, *(w.mark for w in listed.walks)]), default=None)
         if listed.status != "read" and listing.endpoint.plan != "since":
             return before
         after = replace(

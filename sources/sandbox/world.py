@@ -24,6 +24,8 @@ class Options:
     """Above so many event definitions the default order is the name."""
     cap_properties: bool = False
     """Cap the count of property definitions as well, as the newest servers may."""
+    cursor_rows: int = 0
+    """Rows on a page of deliveries or comments; 0: as many as PostHog gives."""
     latency: float = 0.0
     """Seconds that every answer waits."""
     rate: dict[str, float] = field(default_factory=dict)

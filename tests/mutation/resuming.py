@@ -3,7 +3,9 @@
 from tests.mutation.mutation import Mutation
 
 STREAMS = "pipelines/test_sync_streams.py::test_"
-WALK = "sources/posthog/walk.py"
+NAMES = "pipelines/test_sync_resumed.py::test_"
+RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
+WALK, LISTING, JOURNAL = (f"sources/posthog/{module}.py" for module in ("walk", "listing", "journal"))
 
 RESUMING_RULES = (
     Mutation(
@@ -12,5 +14,144 @@ RESUMING_RULES = (
         'else f"{said} {sees}"',
         "else said",
         (f"{STREAMS}another_key_asks_every_subscription_once[duckdb]",),
+    ),
+    Mutation(
+        "a walk that was gone on with is not complete",
+        WALK,
+        "if not walk.whole or walk.kept:",
+        "if not walk.whole:",
+        (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
+    ),
+    Mutation(
+        "a walk that was gone on with lifts the watermark no higher than its beginning",
+        LISTING,
+        "return self.newest_kept if self.kept else self.newest",
+        "return self.newest",
+        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
+    ),
+    Mutation(
+        "what is new above what was kept is taken",
+        WALK,
+        "in itertools.chain(read, iter(deeper, None))",
+        "in itertools.chain((), iter(deeper, None))",
+        (f"{RESUMED}runs_that_die_one_after_the_other_get_on[duckdb]",),
+    ),
+    Mutation(
+        "a stream is read from its top until a row is met again",
+        JOURNAL,
+        "met_again = bool(keys) and keys[-1] in met.keys",
+        "met_again = bool(keys)",
+        (f"{RESUMED}runs_that_die_one_after_the_other_get_on[duckdb]",),
+    ),
+    Mutation(
+        "what is kept is one piece wherever a run breaks off",
+        JOURNAL,
+        "for top in reversed(tops)",
+        "for top in tops",
+        (f"{RESUMED}a_run_may_be_killed_while_it_keeps_what_is_new",),
+    ),
+    Mutation(
+        "a cursor that is known no more is not insisted on",
+        JOURNAL,
+        "REFUSALS = (400, 404)",
+        "REFUSALS = ()",
+        (f"{RESUMED}a_cursor_that_is_known_no_more_costs_no_row[400]",),
+    ),
+    Mutation(
+        "a page that fails does not cost what was kept",
+        JOURNAL,
+        "if failed.status in REFUSALS:",
+        "if True:",
+        (f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",),
+    ),
+    Mutation(
+        "only the key that began a walk goes on with it",
+        JOURNAL,
+        "asked.items()}, sees, changes",
+        "asked.items()}, changes",
+        (f"{RESUMED}another_key_begins_anew",),
+    ),
+    Mutation(
+        "only the settings of its beginning go on with a walk",
+        JOURNAL,
+        ", changes.shape.fingerprint])",
+        "])",
+        (
+            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[other privacy]",
+        ),
+    ),
+    Mutation(
+        "an old half-read walk is not trusted",
+        JOURNAL,
+        "return young and (",
+        "return True and (",
+        (f"{RESUMED}a_walk_that_began_too_long_ago_is_not_gone_on_with",),
+    ),
+    Mutation(
+        "what is loaded is not gone on with",
+        JOURNAL,
+        "(since is None or since < head.began)",
+        "True",
+        (f"{RESUMED}what_is_loaded_is_not_gone_on_with",),
+    ),
+    Mutation(
+        "what others have stored since is not overwritten",
+        JOURNAL,
+        "return written is None or written <= last.read",
+        "return True",
+        (f"{RESUMED}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
+    ),
+    Mutation(
+        "full walks use nothing that was kept",
+        WALK,
+        "anew=again or self.rules.full or",
+        "anew=again or",
+        (
+            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[all asked for]",
+        ),
+    ),
+    Mutation(
+        "backfills use nothing that was kept",
+        WALK,
+        "self.rules.full or self.rules.window is not None",
+        "self.rules.full",
+        (
+            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",
+        ),
+    ),
+    Mutation(
+        "second looks use nothing that was kept",
+        WALK,
+        "anew=again or self.rules.full",
+        "anew=self.rules.full",
+        (f"{NAMES}a_second_look_uses_nothing_that_was_kept",),
+    ),
+    Mutation(
+        "the names of today count more than those that were kept",
+        WALK,
+        "RECALLED if walk.recalls else endpoint.people_rank",
+        "endpoint.people_rank",
+        (f"{RESUMED}nobody_is_called_by_an_older_name_because_of_rows_that_were_kept",),
+    ),
+    Mutation(
+        "what is loaded is kept no longer",
+        "pipelines/sync.py",
+        "journal.settle()",
+        "pass",
+        (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
+    ),
+    Mutation(
+        "what nobody went on with is kept no longer",
+        "pipelines/sync.py",
+        "journal.sweep()",
+        "pass",
+        (f"{RESUMED}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
+    ),
+    Mutation(
+        "a list of names goes on only if it still stands as it stood",
+        JOURNAL,
+        "if now and all(a == b for",
+        "if now or all(a == b for",
+        (f"{NAMES}a_list_that_moved_since_is_read_from_its_start",),
     ),
 )

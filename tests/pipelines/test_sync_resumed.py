@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.truth.command import started
+from tests.pipelines.long_lists import kill_in_mid_walk
 from tests.truth.scene import Scene, of
 
 EVENTS = "event_definitions"
@@ -27,27 +25,6 @@ def many_events(posthog: Sandbox) -> None:
     posthog.clear(EVENTS, 103)
     rows = [{"name": f"event {n:05}", "tags": ["kept"]} for n in range(MANY)]
     posthog.edit(EVENTS, insert=rows, parents={"project_id": 103})
-
-
-def asked(posthog: Sandbox, table: str) -> list[dict[str, list[str]]]:
-    """The queries of a list's requests."""
-    return [parse_qs(r["query"]) for r in posthog.requests() if r["path"].endswith(f"/{table}/")]
-
-
-def kill_in_mid_walk(scene: Scene, posthog: Sandbox, table: str, pages: int, **more: str) -> None:
-    """A sync of one list, killed after so many of its pages."""
-    posthog.clear_requests()
-    posthog.fault(kind="latency", path=f"{table}/", seconds=30, skip=pages)
-    settings = {"HOGSYNC_LISTS__PAGE_SIZE": "50", "HOGSYNC_LISTS__AHEAD": "1", **more}
-    process = started(scene, "sync", table, "--project", "103", **settings)
-    deadline = time.monotonic() + 60
-    while len(asked(posthog, table)) < pages and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)  # the last page is kept once it has come
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    posthog.clear_faults()
-    posthog.clear_requests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +91,18 @@ def test_a_list_that_failed_goes_on_from_the_page_that_failed(file_scene: Scene,
     posthog.clear_faults()
     rest = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
     assert (rest.requests, rest.counts.inserted, rest.complete) == (11, MANY - 1500, False)
+
+
+def test_a_second_look_uses_nothing_that_was_kept(file_scene: Scene, posthog: Sandbox) -> None:
+    many_events(posthog)
+    pages = count(1)
+
+    def change(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == EVENTS and next(pages) == 20:
+            posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
+
+    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES, observers=(change,)), EVENTS)
+    assert (result.complete, result.pages, result.pages_again) == (True, 80, 40)
 
 
 @pytest.mark.parametrize("cut", [1, 5_000, 10**9])

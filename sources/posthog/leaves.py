@@ -1,0 +1,174 @@
+"""The file in which a half-read list is kept: whose walk it is, then its pages in the order in which they were read.
+
+Kept are rows as they will be stored, after privacy, never what PostHog sent.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import pyarrow as pa
+
+from sources.posthog.batch import Batch, joined
+from sources.posthog.catalogue import PEOPLE
+from sources.posthog.endpoint import Type
+from sources.posthog.paging import Page
+from sources.posthog.people import latest_of
+from sources.posthog.privacy import Policy
+from sources.posthog.shape import Shape
+
+HEAD, SEAL = 8, 16
+"""Bytes that say how long a piece is, and those that tell whether it is whole."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Whose walk this is, and when it began."""
+
+    about: str
+    began: datetime
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One page: where it stands in its list, its rows as Arrow, and what else came with them."""
+
+    at: str
+    next: str
+    """Where the walk goes on once it is read."""
+    read: datetime
+    """When the run began that read it."""
+    sent: int
+    count: int | None
+    rejected: int
+    misfits: dict[str, int]
+    people: list[dict[str, Any]]
+    lists: list[str]
+    named: dict[str, str]
+    types: dict[str, Type]
+    rows: bytes
+
+
+class Leaves:
+    """A file of pages; what was cut off at its end, or damaged, counts as never written."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def head(self) -> Head | None:
+        """Whose pages these are; None if there is no such file, or none that can be read."""
+        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
+            return msgspec.msgpack.decode(_piece(file), type=Head)
+        return None
+
+    def __iter__(self) -> Iterator[Leaf]:
+        """The pages in order."""
+        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
+            _piece(file)
+            while True:
+                yield msgspec.msgpack.decode(_piece(file), type=Leaf)
+
+    def begin(self, head: Head) -> None:
+        """Make the file anew."""
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self.file, "wb", opener=_own) as out:
+            out.write(_sealed(msgspec.msgpack.encode(head)))
+
+    def add(self, leaves: Sequence[Leaf]) -> None:
+        """Write pages behind what is there; OSError where nothing is any more."""
+        with self.file.open("rb+") as out:
+            out.seek(0, os.SEEK_END)
+            out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
+
+    def cut(self, leaves: int) -> None:
+        """Leave only the first so many pages."""
+        with self.file.open("rb+") as file:
+            for _ in range(1 + leaves):
+                _piece(file)
+            file.truncate(file.tell())
+
+    def forget(self) -> bool:
+        """Remove the file; False if somebody lets nobody remove it."""
+        forget(self.file)
+        return not self.file.exists()
+
+
+def forget(file: Path) -> None:
+    """Remove a file, if it lets itself be removed."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+
+
+def leaf_of(page: Page, batch: Batch, sent: int, shape: Shape, read: datetime) -> Leaf:
+    """A page, of which so many rows were sent, as it is kept."""
+    columns = batch.columns
+    table = joined([columns], [len(batch)], {name: array.type for name, array in columns.items()})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return Leaf(
+        at=page.at,
+        next=page.next,
+        read=read,
+        sent=sent,
+        count=page.count,
+        rejected=batch.rejected,
+        misfits=dict(batch.misfits),
+        people=[_person(shape.policy, one) for one in latest_of(batch.people)],
+        lists=list(batch.lists),
+        named=dict(shape.undeclared.named),
+        types={name: shape.columns[name] for name in batch.arrays if name in shape.columns},
+        rows=out.getvalue(),
+    )
+
+
+def batch_of(leaf: Leaf) -> Batch:
+    """A page's rows again."""
+    table = pa.ipc.open_stream(leaf.rows).read_all()
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    batch = Batch([{}] * table.num_rows)
+    batch.arrays = {name: array for name, array in columns.items() if name not in leaf.lists}
+    batch.lists = {name: columns[name] for name in leaf.lists}
+    batch.people.extend(leaf.people)
+    batch.misfits = Counter(leaf.misfits)
+    batch.rejected = leaf.rejected
+    return batch
+
+
+def _person(policy: Policy, user: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an embedded user what the settings keep as it is; the rest comes when somebody meets the user again."""
+    return {
+        field.name: user[field.name]
+        for field in PEOPLE.fields
+        if field.name in user
+        and field.type != "json"
+        and policy.mode(PEOPLE.table, field.name, field.privacy) == "keep"
+    }
+
+
+def _own(path: str, flags: int) -> int:
+    """A file that belongs to its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
+def _piece(file: BinaryIO) -> bytes:
+    """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
+    size = int.from_bytes(file.read(HEAD), "big")
+    if not 0 < size < os.fstat(file.fileno()).st_size:
+        raise EOFError
+    seal, piece = file.read(SEAL), file.read(size)
+    if seal != blake2b(piece, digest_size=SEAL).digest():
+        raise EOFError
+    return piece
+
+
+def _sealed(piece: bytes) -> bytes:
+    """A piece with its length and its seal before it."""
+    return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

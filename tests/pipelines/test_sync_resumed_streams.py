@@ -1,0 +1,392 @@
+"""Streams of which a run that broke off had read most: read from their top down to what was kept, then on below it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from pipelines.backfill import window
+from pipelines.errors import KeyProblem
+from sources.posthog.leaves import Leaves
+from sources.posthog.results import TableResult
+from sources.sandbox import Sandbox
+from tests.pipelines.long_lists import BEGAN
+from tests.truth.changes import PROJECT
+from tests.truth.expected import Row
+from tests.truth.kills import Doomed, Story, doomed, empty
+from tests.truth.scene import Scene, of
+
+COMMENTS, DELIVERIES = "comments", "subscription_deliveries"
+HERE: dict[str, Any] = {"projects": (PROJECT,)}
+BELOW = {"project_id": PROJECT}
+MANY, ON_A_PAGE, PAGES, READ = 1200, 50, 24, 19
+"""A list of 24 pages, of which a run dies after 19."""
+BEFORE = 4
+"""Requests before the first page: the key, the organizations, the projects of two of them."""
+
+
+@pytest.fixture
+def long_list(posthog: Sandbox) -> list[Row]:
+    """So many comments, oldest first, an hour apart."""
+    posthog.options(cursor_rows=ON_A_PAGE)
+    posthog.clear(COMMENTS, PROJECT)
+    rows = [{"created_at": (BEGAN + timedelta(hours=n)).isoformat()} for n in range(MANY)]
+    posthog.edit(COMMENTS, insert=rows, parents=BELOW)
+    return [row for row in posthog.truth()["rows"][COMMENTS] if row["_parents"] == BELOW]
+
+
+@pytest.fixture
+def dying(scene: Scene, long_list: list[Row]) -> Iterator[Doomed]:
+    """Syncs of the comments that die, beside a warehouse of each kind."""
+    assert len(long_list) == MANY
+    with doomed(scene, Story((COMMENTS,), lambda _: [])) as here:
+        yield here
+
+
+@pytest.fixture
+def file_dying(file_scene: Scene, long_list: list[Row]) -> Iterator[Doomed]:
+    """The same beside a DuckDB file."""
+    assert len(long_list) == MANY
+    with doomed(file_scene, Story((COMMENTS,), lambda _: [])) as here:
+        yield here
+
+
+def dies(dying: Doomed, pages: int = READ) -> None:
+    """A sync is killed after so many pages of the comments."""
+    assert dying.die("request", BEFORE + pages + 1) == -signal.SIGKILL
+
+
+def read(scene: Scene, **asked: Any) -> TableResult:
+    """What came of the comments in a sync that lives."""
+    return of(scene.sync(COMMENTS, **HERE, **asked), COMMENTS)
+
+
+def edit(posthog: Sandbox, row: Row, **values: Any) -> None:
+    posthog.edit(COMMENTS, where={"id": row["id"]}, set=values)
+
+
+def write(posthog: Sandbox, *contents: str) -> None:
+    """New comments, the newest of the list."""
+    posthog.edit(COMMENTS, insert=[{"content": content} for content in contents], parents=BELOW)
+
+
+def is_right(scene: Scene) -> bool:
+    """Whether the warehouse equals PostHog."""
+    scene.known = {}
+    scene.learn(scene.truth(COMMENTS, **HERE))
+    return scene.wrong() == ""
+
+
+def kept(scene: Scene) -> list[Path]:
+    """The files in which half-read lists are kept."""
+    return [path for path in (scene.home / "walks").rglob("*") if path.is_file()]
+
+
+def test_a_stream_that_was_killed_after_most_of_it_is_gone_on_with(
+    dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = dying.scene
+    dies(dying)
+    write(posthog, "came later")
+    edit(posthog, long_list[-2], content="edited since")
+    edit(posthog, long_list[0], content="edited since, where nobody had read")
+    result = read(scene)
+    assert result.requests == 1 + PAGES - READ, "the top, and what was left"
+    assert (result.counts.inserted, result.complete, result.status) == (MANY + 1, False, "loaded")
+    assert f"{READ} pages had been read by a run that broke off" in result.detail
+    assert is_right(scene)
+    assert kept(scene) == []
+    again = read(scene)
+    assert (again.requests, again.complete, again.counts.written) == (PAGES + 1, True, 0), (
+        "then all of it, once"
+    )
+
+
+def test_what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    edit(posthog, long_list[-500], content="edited since")
+    posthog.edit(COMMENTS, where={"id": long_list[-510]["id"]}, delete=True)
+    assert not read(scene).complete
+    assert not is_right(scene)
+    assert not scene.rows(COMMENTS, dead=True), "what was not read proves nothing"
+    assert read(scene).counts.deleted == 1
+    assert scene.rows(COMMENTS)[(PROJECT, long_list[-500]["id"])]["content"] == "edited since"
+
+
+def test_runs_that_die_one_after_the_other_get_on(
+    dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = dying.scene
+    dies(dying, 14)
+    write(posthog, *(f"new {n}" for n in range(60)))  # more than a page
+    edit(posthog, long_list[-30], content="edited since")
+    dies(dying, 5)
+    assert scene.stored().get(COMMENTS, {}) == {}
+    write(posthog, "the newest")
+    result = read(scene)
+    assert result.requests == 1 + PAGES - 14 - 3, "14 pages by the first, 3 below them by the second"
+    assert result.counts.inserted == MANY + 61
+    assert is_right(scene)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [("request", 1), ("file", 5), pytest.param("file", 1, marks=pytest.mark.soak)],
+)
+def test_a_run_that_goes_on_may_be_killed_at_any_moment(
+    file_dying: Doomed, posthog: Sandbox, kind: str, step: int
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    number = 1
+    while file_dying.die(kind, number) == -signal.SIGKILL:
+        number += step
+    assert number > 6
+    assert is_right(scene)
+    assert read(scene).complete
+    assert is_right(scene)
+
+
+def test_a_run_that_goes_on_may_be_killed_while_it_loads(dying: Doomed, posthog: Sandbox) -> None:
+    scene = dying.scene
+    dies(dying)
+    assert dying.die("none", 0) == 0
+    statements = sum(kind == "statement" for kind, _ in json.loads(dying.told.read_text()))
+    for share in (0.5, 0.7, 0.9):
+        empty(scene)
+        dies(dying)
+        write(posthog, f"came later {share}")
+        assert dying.die("statement", round(share * statements)) == -signal.SIGKILL
+        assert read(scene).requests <= 1 + PAGES, "of a whole list that was kept only the top is read again"
+        assert is_right(scene)
+        assert read(scene).complete
+        assert is_right(scene)
+
+
+def test_a_run_may_be_killed_while_it_keeps_what_is_new(file_dying: Doomed, posthog: Sandbox) -> None:
+    scene, copy = file_dying.scene, file_dying.scene.home.with_name("copy")
+    dies(file_dying)
+    shutil.copytree(scene.home, copy)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    assert file_dying.die("none", 0) == 0
+    told = [what for kind, what in json.loads(file_dying.told.read_text()) if kind == "file"]
+    writes = [number for number, what in enumerate(told, 1) if what.startswith("open home/walks/")]
+    assert len(writes) > 3 + PAGES - READ, "three pages from the top, and those below"
+    for number in writes[1:5]:
+        empty(scene)
+        shutil.copytree(copy, scene.home)
+        assert file_dying.die("file", number) == -signal.SIGKILL
+        assert "had been read" in read(scene).detail
+        assert is_right(scene)
+
+
+# -- what keeps a run from going on
+
+
+def refused(posthog: Sandbox, status: int) -> None:
+    posthog.fault(kind="status", status=status, path="comments/.*cursor=", times=1)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_cursor_that_is_known_no_more_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox, status: int
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    refused(posthog, status)
+    result = read(scene)
+    assert (result.requests, result.counts.inserted, result.complete) == (PAGES + 1, MANY, True)
+    assert is_right(scene)
+
+
+def test_a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    posthog.fault(kind="array", path="comments/.*cursor=")
+    assert (read(scene).status, scene.rows(COMMENTS)) == ("failed", {})
+    posthog.clear_faults()
+    assert read(scene).requests == 1 + PAGES - READ
+    assert is_right(scene)
+
+
+def test_so_many_new_rows_that_nothing_is_met_again_are_all_read(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    write(posthog, *(f"new {n}" for n in range(12 * ON_A_PAGE)))
+    result = read(scene)
+    assert (result.requests, result.counts.inserted, result.complete) == (PAGES + 12, MANY + 600, True)
+    assert is_right(scene)
+
+
+NOT_TRUSTED: dict[str, dict[str, Any]] = {
+    "too old": {"lists": {"resume_within": "0m"}},
+    "other privacy": {"privacy": {"text": "hash"}},
+    "all asked for": {"full": True},
+    "a backfill": {"window": window("2024-12-01", None), "trigger": "backfill"},
+}
+
+
+@pytest.mark.parametrize("asked", NOT_TRUSTED.values(), ids=NOT_TRUSTED.keys())
+def test_a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with(
+    file_dying: Doomed, asked: dict[str, Any]
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    assert read(scene, **asked).requests == PAGES
+    assert kept(scene) == []
+    assert "had been read" not in read(scene).detail
+
+
+@pytest.mark.parametrize("asked", [{"full": True}, {"since": True}], ids=str)
+def test_a_run_that_is_to_read_all_of_a_list_keeps_nothing(
+    file_dying: Doomed, posthog: Sandbox, asked: dict[str, Any]
+) -> None:
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=READ)
+    since = {"window": window("2024-12-01", None), "trigger": "backfill"}
+    assert read(file_dying.scene, **(since if "since" in asked else asked)).status == "failed"
+    assert kept(file_dying.scene) == []
+
+
+def test_another_key_begins_anew(file_dying: Doomed, posthog: Sandbox) -> None:
+    dies(file_dying)
+    other = posthog.new_key("another", user="staff")
+    assert read(file_dying.scene, key=other).requests == PAGES
+
+
+def test_older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since(
+    dying: Doomed, long_list: list[Row], posthog: Sandbox, tmp_path: Path
+) -> None:
+    here, there = dying.scene, Scene(posthog, dying.scene.url, tmp_path / "another home")
+    dies(dying)
+    edit(posthog, long_list[-500], content="edited since")
+    read(there, window=window("2024-12-01", None), trigger="backfill")
+    assert read(here).requests == PAGES
+    assert here.rows(COMMENTS)[(PROJECT, long_list[-500]["id"])]["content"] == "edited since"
+
+
+def test_nobody_is_called_by_an_older_name_because_of_rows_that_were_kept(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox, tmp_path: Path
+) -> None:
+    here, there = file_dying.scene, Scene(posthog, file_dying.scene.url, tmp_path / "another home")
+    posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
+    members = posthog.truth()["rows"]["organization_members"]
+    author = next(row["user"]["id"] for row in members if row["user"]["id"] > 1)
+    edit(posthog, long_list[-500], created_by=author)
+    dies(file_dying)
+    posthog.edit("users", where={"id": author}, set={"last_name": "Married"})
+    there.sync("organization_members")
+    assert "had been read" in read(here).detail
+    assert here.rows("people")[(author,)]["last_name"] == "Married"
+
+
+def test_a_walk_that_began_too_long_ago_is_not_gone_on_with(file_dying: Doomed) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    (leaves,) = map(Leaves, kept(scene))
+    head, pages = leaves.head(), list(leaves)
+    assert head
+    leaves.begin(replace(head, began=head.began - timedelta(hours=2)))
+    leaves.add(pages)  # as by a run that went on with it in between
+    assert read(scene).requests == PAGES
+
+
+def test_what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of(
+    file_dying: Doomed, posthog: Sandbox, tmp_path: Path
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    (file,) = kept(scene)
+    other = Scene(posthog, f"duckdb:///{tmp_path / 'other.duckdb'}", scene.home)
+    other.sync("cohorts", **HERE)
+    assert kept(scene) == [file], "it is young"
+    old = time.time() - 2 * 60 * 60
+    os.utime(file, (old, old))
+    posthog.fault(kind="status", status=401, path="@current")
+    with pytest.raises(KeyProblem):
+        other.sync("cohorts", **HERE)
+    assert kept(scene) == []
+
+
+def test_what_is_loaded_is_not_gone_on_with(file_dying: Doomed) -> None:
+    scene, copy = file_dying.scene, file_dying.scene.home.with_name("copy")
+    dies(file_dying)
+    shutil.copytree(scene.home / "walks", copy)
+    read(scene)
+    shutil.copytree(copy, scene.home / "walks", dirs_exist_ok=True)
+    assert read(scene).requests == PAGES
+
+
+@pytest.mark.parametrize("cut", [1, 5_000, 10**9])
+def test_what_was_kept_and_got_damaged_costs_no_row(file_dying: Doomed, cut: int) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    (file,) = kept(scene)
+    os.truncate(file, max(0, file.stat().st_size - cut))
+    assert read(scene).counts.inserted == MANY
+    assert is_right(scene)
+
+
+def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying, 12)
+
+    def gone(endpoint: Any, rows: Any) -> None:
+        if endpoint.table == COMMENTS:
+            for file in kept(scene):
+                file.unlink()
+
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=8)
+    assert read(scene, observers=(gone,)).status == "failed"
+    posthog.clear_faults()
+    read(scene)
+    assert is_right(scene)
+
+
+# -- how far a list counts as read
+
+
+def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    posthog.options(cursor_rows=5)
+    subscriptions = [row for row in posthog.truth()["rows"]["subscriptions"] if row["_parents"] == BELOW]
+    below = {**BELOW, "subscription_id": min(row["id"] for row in subscriptions)}
+    posthog.edit(DELIVERIES, parents=below, delete=True)
+    newest = datetime.now(UTC) - timedelta(days=10)
+
+    def deliver(*times: datetime) -> None:
+        rows = [{"status": "completed", "created_at": time.isoformat()} for time in times]
+        posthog.edit(DELIVERIES, insert=rows, parents=below)
+
+    deliver(*(newest - timedelta(hours=n) for n in range(120)))
+    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).complete
+    path = f"subscriptions/{below['subscription_id']}/deliveries/"
+    posthog.fault(kind="array", path=path, skip=13)  # of fifteen that hold three days
+    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).status == "failed"
+    posthog.clear_faults()
+    deliver(newest - timedelta(hours=30.5))
+    deliver(datetime.now(UTC) - timedelta(minutes=1))
+    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the new one"
+    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the late one"
+    scene.learn(scene.truth(DELIVERIES, **HERE))
+    assert scene.wrong() == ""
