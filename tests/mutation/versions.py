@@ -8,6 +8,7 @@ DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", 
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
 BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
+DEATHS = "pipelines/test_history_deaths.py::test_"
 DIFF = "pipelines/diff/__init__.py"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
@@ -74,6 +75,27 @@ VERSION_RULES = (
         "yield self._endings(warehouse, rows)",
         "pass",
         (LIFE,),
+    ),
+    Mutation(
+        "what left a list before its row died stays apart from it",
+        DELTA,
+        "when e._last then p.deleted_at else e._deleted_at end",
+        "else p.deleted_at end",
+        (f"{DEATHS}what_had_left_the_list_before_is_not_in_it[duckdb]",),
+    ),
+    Mutation(
+        "a list that a torn load ended dies with its row",
+        DELTA,
+        "when e._last then p.deleted_at else e._deleted_at end",
+        "else coalesce(e._deleted_at, p.deleted_at) end",
+        (f"{DEATHS}a_list_that_a_killed_load_ended_before_its_row_is_that_rows_when_it_dies[duckdb]",),
+    ),
+    Mutation(
+        "what a row lost as it died is no part of its death",
+        DELTA,
+        "p.deleted_at - interval 1 microsecond",
+        "p.deleted_at",
+        (f"{DEATHS}a_list_that_shrinks_with_its_rows_death_is_what_posthog_says_of_the_dead[duckdb]",),
     ),
     Mutation(
         "what a history finds at its beginning begins together",
