@@ -69,6 +69,30 @@ class History:
         if not empty:
             yield self._endings(warehouse, rows)
 
+    def lost(self, existing: Types) -> Types:
+        """Columns of its rows that it has no more; none while it is not there."""
+        names = self.columns.keys() - VERSION.keys() - existing.keys() if existing else ()
+        return {name: self.columns[name] for name in self.columns if name in names}
+
+    def regain(self, warehouse: Warehouse, rows: Rows, lost: Types) -> None:
+        """Give it columns anew that somebody has dropped, and the living versions their values, all at once.
+
+        The columns alone would make a version of every row, which differs from the former in nothing.
+        """
+        columns = [
+            warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()
+        ]
+        some = f"(select t.* from {warehouse.name(self.source)} t where {rows.condition})"
+        values = f"""
+            update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in lost)}
+            from (
+                select {self._values()} from {some} t
+                {"".join(self._list(warehouse, name, some) for name in self.lists)}
+                where t._deleted_at is null) v
+            where {same("o", "v", self.source_key)} and o.valid_to is null
+            """
+        warehouse.redefine(self.target, *columns, values)
+
     def _additions(self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None) -> str:
         """Insert what is new, a living row or its death, where that is not what the latest version says."""
         history = warehouse.name(self.target)

@@ -99,24 +99,25 @@ class Postgres(Warehouse):
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
 
-    def redefine(self, table: str, sql: str) -> None:
-        """Run one statement that changes what a table is.
+    def redefine(self, table: str, *statements: str) -> None:
+        """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open.
 
         It waits for those who use the table, and whoever comes later queues behind it, readers too. So it waits for
         a moment only, lets them pass, and tries again.
         """
         patiently(
-            lambda: self._redefine(table, sql),
+            lambda: self._redefine(table, statements),
             lambda error: isinstance(error, TableInUse),
             self.wait,
             self.on_wait,
         )
 
-    def _redefine(self, table: str, sql: str) -> None:
+    def _redefine(self, table: str, statements: Sequence[str]) -> None:
         try:
             with self.transaction():
                 self.execute(f"set local lock_timeout = '{MOMENT}'")
-                self.execute(sql)
+                for sql in statements:
+                    self.execute(sql)
         except WarehouseUnavailable as error:
             if not isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
                 raise

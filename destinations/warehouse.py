@@ -93,15 +93,19 @@ class Warehouse(ABC):
             primary_lost = primary
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
-                self.redefine(
-                    table, f"alter table {self.name(table)} add column if not exists {quoted(name)} {type_}"
-                )
+                self.redefine(table, self.addition(table, name, type_))
         if primary_lost:  # with its column went the key
             self.execute(f"alter table {self.name(table)} add primary key ({', '.join(map(quoted, key))})")
 
-    def redefine(self, table: str, sql: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
-        """Run one statement that changes what a table is and not what is in it."""
-        self.execute(sql)
+    def addition(self, table: str, column: str, type_: str) -> str:
+        """The statement that gives a table a column of a type of this database's."""
+        return f"alter table {self.name(table)} add column if not exists {quoted(column)} {type_}"
+
+    def redefine(self, table: str, *statements: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
+        """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open."""
+        with self.transaction():
+            for sql in statements:
+                self.execute(sql)
 
     def create_dataset(self) -> None:
         """Make the schema if it is not there; a role without the right to make one can be given it ready-made."""

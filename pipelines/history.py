@@ -43,12 +43,29 @@ class Following:
     def behind(self) -> list[Derived]:
         """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
         there = self.before.tables
-        loaded = [
+        return [
+            one for one in self.followers.of(self._stocked(), there) if not self._is_up_to_date(one, there)
+        ]
+
+    def _stocked(self) -> list[Changes]:
+        """The tables that hold rows which earlier runs have loaded."""
+        return [
             changes
             for table, changes in self.reading.changes.items()
             if not changes.stock.empty[table] and self.before.has(table, (*changes.shape.key, "_synced_at"))
         ]
-        return [one for one in self.followers.of(loaded, there) if not self._is_up_to_date(one, there)]
+
+    def regain(self) -> None:
+        """Fill again what somebody has dropped of histories that lack nothing else.
+
+        Not with other privacy settings: the stored rows still hold what may be kept no longer.
+        """
+        there = self.before.tables
+        for one in self.followers.of([] if self.after_loading else self._stocked(), there):
+            if isinstance(one, History) and self._is_up_to_date(one, there):
+                lost = one.lost(there.get(one.target, {}))
+                if lost:
+                    one.regain(self.warehouse, finished(self.warehouse, one), lost)
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
         return bool(self.before.meta.get(mark(one.target))) and _is_there(one, there)

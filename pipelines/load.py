@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from destinations.warehouse import Warehouse
+from destinations.warehouse import Types, Warehouse
 from pipelines.settings import keep_dlt_quiet
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
@@ -24,14 +25,13 @@ class LoadFailed(Exception):
     """dlt could not load the run's package; what it tore, the next run mends."""
 
 
-def load(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
-    """Write a reading's deltas; needs the warehouse open.
+def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
+    """Write a reading's deltas; needs the warehouse open, of which `existing` are the tables and their columns.
 
     Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
     because dlt cannot make an empty one on Postgres in the format that it loads quickest.
     """
     outlines = [outline for outline in reading.outlines() if reading.results[outline.parent].readable]
-    existing = warehouse.columns()
     for outline in outlines:
         columns = {**outline.columns, "_dlt_load_id": "text"}
         warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))

@@ -171,6 +171,7 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
 
     Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
     """
+    following.regain()
     behind = [] if following.after_loading else following.behind()
     if not behind:
         return

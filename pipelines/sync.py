@@ -20,6 +20,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
+from pipelines.losses import distrust
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -207,9 +208,11 @@ class _Work:
             self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
+                existing = self.warehouse.columns()
+                distrust(self.warehouse, self.reading, existing)
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
-                load(self.reading, self.warehouse, self.folder)
+                load(self.reading, self.warehouse, self.folder, existing)
                 stopping.heed()
                 outcome = self._outcome()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}

@@ -118,8 +118,8 @@ def _line_up(changes: Changes, outline: Outline) -> None:
     run, key, name = changes.workspace.run, changes.key, changes.name
     run(
         f"""
-        create table {name("parents", outline.child)} as select {key}, deleted_at from {name("changed")}
-        union all select {key}, coalesce(deleted_at, ?) from {name("dying")}
+        create table {name("parents", outline.child)} as select {key}, deleted_at, true as seen from {name("changed")}
+        union all select {key}, coalesce(deleted_at, ?), false from {name("dying")}
         """,
         [changes.started],
     )
@@ -153,14 +153,25 @@ def _changed_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
 
 
 def _ended_children(changes: Changes, outline: Outline) -> Iterator[pa.Table]:
+    """Children that their parents have no more; those that share a dead parent's date were its list when it died.
+
+    So what a dead parent was seen without is gone a moment before it. Of a parent that was not seen, what is dead
+    already died earlier and stays so, unless an unfinished load ended all there was: then it was to end the parent.
+    """
     name = changes.name
     return changes.workspace.batches(
         f"""
         select {_own(outline, "e")}, ?::timestamptz as _synced_at,
-            coalesce(p.deleted_at, e._deleted_at, ?::timestamptz) as _deleted_at, e._row_hash
-        from {name("existing", outline.child)} e join {name("parents", outline.child)} p using ({changes.key})
+            case when p.deleted_at is null then coalesce(e._deleted_at, ?::timestamptz)
+                when p.seen then least(e._deleted_at, p.deleted_at - interval 1 microsecond)
+                when e._last then p.deleted_at else e._deleted_at end as _deleted_at, e._row_hash
+        from (
+            select *, coalesce(_deleted_at, 'infinity') = max(coalesce(_deleted_at, 'infinity')) over (
+                partition by {changes.key}) as _last
+            from {name("existing", outline.child)}) e
+        join {name("parents", outline.child)} p using ({changes.key})
         anti join {name("wanted", outline.child)} w using ({changes.key}, position)
-        where e._deleted_at is null or not coalesce(e._sound, false)
+        where e._deleted_at is null or not coalesce(e._sound, false) or (p.seen and e._deleted_at = p.deleted_at)
         """,
         [changes.started, changes.started],
     )

@@ -204,9 +204,9 @@ KEEPING_RULES = (
     Mutation(
         "positions come after rows",
         SYNC,
-        "load(self.reading, self.warehouse, self.folder)",
+        "load(self.reading, self.warehouse, self.folder, existing)",
         "records.write(self.warehouse, self._outcome().run, self.reading, {}); "
-        "load(self.reading, self.warehouse, self.folder)",
+        "load(self.reading, self.warehouse, self.folder, existing)",
         (f"{LOCKS}a_load_that_failed_moves_no_position",),
     ),
     Mutation(

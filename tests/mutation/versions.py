@@ -8,6 +8,8 @@ DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", 
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
 BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
+DEATHS = "pipelines/test_history_deaths.py::test_"
+LOSSES = "pipelines/test_losses.py::test_"
 DIFF = "pipelines/diff/__init__.py"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
@@ -74,6 +76,48 @@ VERSION_RULES = (
         "yield self._endings(warehouse, rows)",
         "pass",
         (LIFE,),
+    ),
+    Mutation(
+        "what left a list before its row died stays apart from it",
+        DELTA,
+        "when e._last then p.deleted_at else e._deleted_at end",
+        "else p.deleted_at end",
+        (f"{DEATHS}what_had_left_the_list_before_is_not_in_it[duckdb]",),
+    ),
+    Mutation(
+        "a list that a torn load ended dies with its row",
+        DELTA,
+        "when e._last then p.deleted_at else e._deleted_at end",
+        "else coalesce(e._deleted_at, p.deleted_at) end",
+        (f"{DEATHS}a_list_that_a_killed_load_ended_before_its_row_is_that_rows_when_it_dies[duckdb]",),
+    ),
+    Mutation(
+        "what a row lost as it died is no part of its death",
+        DELTA,
+        "p.deleted_at - interval 1 microsecond",
+        "p.deleted_at",
+        (f"{DEATHS}a_list_that_shrinks_with_its_rows_death_is_what_posthog_says_of_the_dead[duckdb]",),
+    ),
+    Mutation(
+        "rows that lost a column are not believed until they are written",
+        SYNC,
+        "distrust(self.warehouse, self.reading, existing)",
+        "pass",
+        (f"{LOSSES}rows_of_a_list_that_fails_meanwhile_get_their_column_back_later[duckdb]",),
+    ),
+    Mutation(
+        "what somebody dropped of a history is computed again",
+        RECORDS,
+        "following.regain()",
+        "pass",
+        (f"{LOSSES}a_dropped_column_of_a_history_is_filled_for_what_lives[duckdb-description]",),
+    ),
+    Mutation(
+        "a history's column comes back with its values",
+        HISTORY,
+        "warehouse.redefine(self.target, *columns, values)",
+        "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, values)",
+        (f"{LOSSES}a_kill_while_a_historys_column_is_filled_makes_no_version[duckdb]",),
     ),
     Mutation(
         "what a history finds at its beginning begins together",

@@ -1,0 +1,124 @@
+"""What somebody drops of a warehouse comes back with the next runs, and makes no versions that tell nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sources.sandbox import Sandbox
+from tests.pipelines.test_history import HERE, One
+from tests.pipelines.test_sync_mending import run
+from tests.truth.changes import Edit
+from tests.truth.kills import Story, doomed
+from tests.truth.scene import Scene
+from tests.truth.versions import history, wrong_versions
+
+BOTH: dict[str, Any] = {"projects": (101, 201)}
+
+
+@pytest.fixture
+def one(scene: Scene) -> Iterator[One]:
+    cohort = One(scene)
+    yield cohort
+    cohort.becomes(delete=True)
+
+
+def whole(one: One, **asked: Any) -> bool:
+    """Whether the warehouse holds what PostHog shows, with sound histories."""
+    one.scene.learn(one.scene.truth("cohorts", **(asked or HERE)))
+    return (one.scene.wrong(), wrong_versions(one.scene.url)) == ("", "")
+
+
+# -- columns of a table
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+@pytest.mark.parametrize(
+    "column", ["cohorts drop column description", "cohorts__experiment_set drop column value"]
+)
+def test_a_dropped_column_is_filled_again_and_makes_no_version(one: One, column: str) -> None:
+    one.synced()
+    before = history(one.scene.url, "cohorts")
+    run(one.scene.url, f"alter table posthog.{column}")
+    one.synced()
+    assert whole(one)
+    assert history(one.scene.url, "cohorts") == before
+    one.becomes(set={"description": "later", "experiment_set": [5]})
+    one.synced()
+    assert one.told("description", "experiment_set") == [("insert", "born", [1, 2]), ("update", "later", [5])]
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_rows_of_a_list_that_fails_meanwhile_get_their_column_back_later(one: One, posthog: Sandbox) -> None:
+    one.scene.sync("cohorts", **BOTH)
+    before = history(one.scene.url, "cohorts")
+    run(one.scene.url, "alter table posthog.cohorts drop column description")
+    posthog.fault(path="projects/101/cohorts", kind="status", status=400)
+    assert one.scene.sync("cohorts", **BOTH).exit_code == 1
+    posthog.clear_faults()
+    assert wrong_versions(one.scene.url) == ""
+    one.scene.sync("cohorts", **BOTH)
+    assert whole(one, **BOTH)
+    assert history(one.scene.url, "cohorts") == before
+
+
+@pytest.mark.fault("warehouse.dropped_column", "loads.unfinished")
+@pytest.mark.parametrize(
+    "column", ["cohorts drop column description", "cohorts__experiment_set drop column value"]
+)
+def test_a_kill_before_a_dropped_column_is_filled_loses_nothing(one: One, column: str) -> None:
+    def drop(_: Sandbox) -> list[Edit]:
+        run(one.scene.url, f"alter table posthog.{column}")
+        return []
+
+    one.synced()
+    before = history(one.scene.url, "cohorts")
+    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
+        dying.learn()
+        told = [what for kind, what in dying.events() if kind == "statement"]
+        added = next(at for at, what in enumerate(told, 1) if "add column" in what)
+        for at in (added, added + 1, added + 2):
+            dying.prepare()
+            assert dying.die("statement", at) < 0
+            dying.mend()
+            assert history(one.scene.url, "cohorts") == before, told[at - 1]
+
+
+# -- columns of a history
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+@pytest.mark.parametrize("column", ["description", "experiment_set"])
+def test_a_dropped_column_of_a_history_is_filled_for_what_lives(one: One, column: str) -> None:
+    one.synced()
+    one.becomes(set={"description": "later", "experiment_set": [5]})
+    one.synced()
+    before = one.versions
+    run(one.scene.url, f"alter table posthog.cohorts_history drop column {column}")
+    one.synced(full=True)
+    assert one.versions == [{**before[0], column: None}, before[1]]
+    one.becomes(set={"name": "another"})
+    one.synced()
+    assert one.told("description", "experiment_set")[-1] == ("update", "later", [5])
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> None:
+    def drop(_: Sandbox) -> list[Edit]:
+        run(one.scene.url, "alter table posthog.cohorts_history drop column description")
+        one.becomes(set={"count": one.step})
+        one.step += 1
+        return []
+
+    one.synced()
+    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
+        dying.learn()
+        told = [what for kind, what in dying.events() if kind == "statement"]
+        added = next(at for at, what in enumerate(told, 1) if "add column" in what)
+        for at in (added, added + 1, added + 2):
+            dying.prepare()
+            assert dying.die("statement", at) < 0
+            dying.mend()
+            assert one.told("description") == [("insert", "born")], told[at - 1]
