@@ -13,7 +13,7 @@ from itertools import count
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.truth.changes import COHORTS, DELIVERIES, EVENTS, definitions, deliveries, shrink
+from tests.truth.changes import COHORTS, DELIVERIES, EVENTS, definitions, deliveries, isolate, shrink
 from tests.truth.kills import Doomed, Event, Story, doomed
 from tests.truth.scene import Scene, written
 
@@ -37,6 +37,7 @@ SPREAD: dict[str, dict[str, tuple[float, ...]]] = {
 @pytest.fixture(scope="module")
 def small(company: Sandbox) -> Sandbox:
     shrink(company)
+    isolate(company)
     return company
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tests.truth.stored import session, types
+from tests.truth.stored import Ask, session, there_is
 
 Line = tuple[Any, ...]
 STATUSES = {"ok", "partial", "failed", "refused", "interrupted"}
@@ -68,17 +67,23 @@ class Books:
             yield f"_hogsync_meta lacks {key}"
 
 
+NONE = Books({}, {}, [], {}, [])
+
+
 def books(url: str) -> Books:
     """The bookkeeping tables as they stand; a key that is there twice is an error here already."""
-    file = url.removeprefix("duckdb:///")
-    if file != url and not Path(file).exists():
-        return Books({}, {}, [], {}, [])
-    there = types(url)
+    if not there_is(url):
+        return NONE
     with session(url) as answer:
-        found = {
-            table: answer(f"select {names} from posthog.{table}") if table in there else []
-            for table, names in READ.items()
-        }
+        return books_in(answer)
+
+
+def books_in(answer: Ask) -> Books:
+    there = answer.types()
+    found = {
+        table: answer(f"select {names} from posthog.{table}") if table in there else []
+        for table, names in READ.items()
+    }
     meta, runs, run_tables, paths, held = found.values()
     keyed = [{row[0]: row[1:] for row in rows} for rows in (runs, paths)]
     assert [len(one) for one in keyed] == [len(runs), len(paths)], "a run or a path is recorded twice"

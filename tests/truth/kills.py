@@ -18,10 +18,11 @@ import psycopg2
 from pipelines.settings import load
 from pipelines.sync import Outcome, Selection, sync
 from sources.sandbox import Sandbox
-from tests.truth.books import Books, books
+from tests.truth.books import NONE, Books, books_in
 from tests.truth.changes import PROJECT, Edit
 from tests.truth.scene import Scene
-from tests.truth.versions import wrong_versions
+from tests.truth.stored import session, there_is
+from tests.truth.versions import wrong_versions_in
 
 ROOT = Path(__file__).resolve().parents[2]
 Event = tuple[str, str]
@@ -43,6 +44,8 @@ class Doomed:
     def __init__(self, scene: Scene, story: Story, process: subprocess.Popen[str]) -> None:
         self.scene, self.story, self.process = scene, story, process
         self.told = scene.home.with_name("told")
+        self.books = NONE
+        """As the last clean sync left them."""
 
     def settings(self) -> dict[str, Any]:
         """A first load finds no hash key either: it is made on the way."""
@@ -83,6 +86,7 @@ class Doomed:
         if self.story.change:
             return self.story.change(self.scene.posthog)
         empty(self.scene)
+        self.books = NONE
         return []
 
     def fall(
@@ -96,27 +100,34 @@ class Doomed:
     ) -> int:
         """Let a sync die, and if need be a second one; look at what is left, mend it. The exit code of the first."""
         undo = self.prepare()
-        before = books(self.scene.url)
         code = self.die(kind, number, signals)
         assert code in ({0, -signal.SIGKILL} if signals == KILL else {0, 130}), (kind, number, code)
-        self._look(before, self.die(kind, number, signals) if twice else code)
+        self._look(self.die(kind, number, signals) if twice else code)
         for edit in undo if take_back else ():  # PostHog has it as before when the next sync looks
             self.scene.posthog.edit(**edit)
         self.mend()
         return code
 
-    def _look(self, before: Books, code: int) -> None:
+    def _look(self, code: int) -> None:
         """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process had."""
-        found = books(self.scene.url)
-        assert found.unsound() == []
-        assert wrong_versions(self.scene.url) == ""
-        status = {found.runs[run][2] for run in found.runs.keys() - before.runs.keys()}
-        if found.positions() != before.positions() or status == {"ok"}:
+        found = self._sound_books()
+        status = {found.runs[run][2] for run in found.runs.keys() - self.books.runs.keys()}
+        if found.positions() != self.books.positions() or status == {"ok"}:
             self.learn()
             wrong = self.scene.wrong()
             assert not wrong, f"a run is recorded whose rows are not there: {wrong}"
         if code >= 0:
             assert status <= {"ok" if code == 0 else "interrupted"}
+
+    def _sound_books(self) -> Books:
+        """The books, which agree with each other, as the versions do that stand beside them."""
+        if not there_is(self.scene.url):
+            return NONE
+        with session(self.scene.url) as answer:
+            found, wrong = books_in(answer), wrong_versions_in(answer)
+        assert found.unsound() == []
+        assert wrong == ""
+        return found
 
     def mend(self) -> Outcome:
         """One clean sync, after which warehouse and working folder are as if nothing had happened."""
@@ -126,8 +137,7 @@ class Doomed:
         self.learn()
         wrong = self.scene.wrong()
         assert not wrong, wrong
-        assert books(self.scene.url).unsound() == []
-        assert wrong_versions(self.scene.url) == ""
+        self.books = self._sound_books()
         assert list((self.scene.home / "runs").iterdir()) == []
         return outcome
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,7 +15,6 @@ import psycopg2.extras
 
 from tests.truth.expected import KEYS, Row, Tables
 
-Ask = Callable[[str], list[tuple[Any, ...]]]
 BOOKKEEPING = {"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id", "_dlt_id"}
 SAME_TYPE = {
     "BIGINT": "bigint",
@@ -27,13 +27,42 @@ SAME_TYPE = {
 """DuckDB's words for types in Postgres' words."""
 
 
+Types = dict[str, dict[str, str]]
+"""Each table's columns and their types, in Postgres' words."""
+
+
+class Ask:
+    """A connection on which queries are answered with their rows; of tables' shapes it asks once."""
+
+    def __init__(self, answer: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        self._answer, self._types = answer, dict[str, Types]()
+
+    def __call__(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._answer(sql)
+
+    def types(self, dataset: str = "posthog") -> Types:
+        if dataset not in self._types:
+            self._types[dataset] = self._typed(dataset)
+        return self._types[dataset]
+
+    def _typed(self, dataset: str) -> Types:
+        found: Types = {}
+        sql = "select table_name, column_name, data_type from information_schema.columns"
+        for table, column, type_ in self(
+            f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
+        ):
+            known = "json" if type_ == "jsonb" else type_
+            found.setdefault(table, {})[column] = SAME_TYPE.get(known, known)
+        return found
+
+
 @contextmanager
 def session(url: str) -> Iterator[Ask]:
-    """A connection on which queries are answered with their rows."""
+    """A connection to a warehouse that is there."""
     if url.startswith("duckdb:///"):
         with duckdb.connect(url.removeprefix("duckdb:///"), read_only=True) as file:
             file.execute("set TimeZone = 'UTC'")
-            yield lambda sql: file.execute(sql).fetchall()
+            yield Ask(lambda sql: file.execute(sql).fetchall())
         return
     with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
         psycopg2.extras.register_default_json(server, loads=str)  # as text, like DuckDB: "a" is not a
@@ -42,7 +71,7 @@ def session(url: str) -> Iterator[Ask]:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-        yield answer
+        yield Ask(answer)
 
 
 def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -51,27 +80,21 @@ def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
         return answer(sql)
 
 
-def types(url: str, dataset: str = "posthog") -> dict[str, dict[str, str]]:
-    """Each table's columns and their types, in Postgres' words."""
+def there_is(url: str) -> bool:
+    """Whether there is a database to ask: a file comes with the first sync."""
+    file = url.removeprefix("duckdb:///")
+    return file == url or Path(file).exists()
+
+
+def types(url: str, dataset: str = "posthog") -> Types:
     with session(url) as answer:
-        return _types(answer, dataset)
-
-
-def _types(answer: Ask, dataset: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    sql = "select table_name, column_name, data_type from information_schema.columns"
-    for table, column, type_ in answer(
-        f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
-    ):
-        known = "json" if type_ == "jsonb" else type_
-        found.setdefault(table, {})[column] = SAME_TYPE.get(known, known)
-    return found
+        return answer.types(dataset)
 
 
 def tables(url: str, dataset: str) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
     """Every table with its children: the key and the whole row of each of its rows."""
     with session(url) as answer:
-        for table, columns in _types(answer, dataset).items():
+        for table, columns in answer.types(dataset).items():
             if not table.startswith("_") and "_deleted_at" in columns:
                 parent, _, child = table.partition("__")
                 key = KEYS[parent] + (("position",) if child else ())

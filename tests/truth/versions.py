@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import groupby, pairwise
-from pathlib import Path
 from typing import Any
 
 from tests.truth.expected import KEYS, Row
-from tests.truth.stored import BOOKKEEPING, Ask, rows, session, types
+from tests.truth.stored import BOOKKEEPING, Ask, Types, rows, session, there_is
 
 STREAMS = ("comments", "subscription_deliveries")
 VERSIONED = tuple(table for table in KEYS if table not in (*STREAMS, "organization_activity_logs", "people"))
@@ -34,14 +33,12 @@ AFTER = {None: {"insert", "delete"}, "insert": {"update", "delete"}, "delete": {
 AFTER["update"] = AFTER["insert"]
 """What may follow what."""
 Key = tuple[Any, ...]
-Types = dict[str, dict[str, str]]
 
 
 def history(url: str, table: str) -> dict[Key, list[Row]]:
     """Every row's versions in their order, as they stand."""
-    made = types(url)
     with session(url) as answer:
-        return _versions(answer, table, made)
+        return _versions(answer, table, answer.types())
 
 
 def _versions(answer: Ask, table: str, made: Types) -> dict[Key, list[Row]]:
@@ -57,17 +54,21 @@ def _key(table: str, row: Row) -> Key:
 
 def wrong_versions(url: str) -> str:
     """How histories contradict themselves or the tables beside them; empty if nowhere."""
-    if url.startswith("duckdb:///") and not Path(url.removeprefix("duckdb:///")).exists():
+    if not there_is(url):
         return ""
-    made = types(url)
-    lines: list[str] = []
     with session(url) as answer:
-        for table in VERSIONED:
-            versions = _versions(answer, table, made)
-            for key, each in versions.items():
-                lines += [f"{table} {key}: {said}" for said in _of_one_row(table, each)]
-            if f"{table}_history" in made and _is_derived(answer, table):
-                lines += _beside(answer, table, versions, made)
+        return wrong_versions_in(answer)
+
+
+def wrong_versions_in(answer: Ask) -> str:
+    made = answer.types()
+    lines: list[str] = []
+    for table in VERSIONED:
+        versions = _versions(answer, table, made)
+        for key, each in versions.items():
+            lines += [f"{table} {key}: {said}" for said in _of_one_row(table, each)]
+        if f"{table}_history" in made and _is_derived(answer, table):
+            lines += _beside(answer, table, versions, made)
     return "\n".join(lines[:10])
 
 
