@@ -20,7 +20,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import distrust
+from pipelines.losses import distrust, restore
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -89,7 +89,9 @@ def sync(
         privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key, patience=patience)
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
-            known = _remembered(warehouse, meta, selection)
+            known = _remembered(
+                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned]
+            )
             stored_under = _stored_under(known, privacy, with_parents(tables))
             changed = _privacy_changed(stored_under, privacy)
             reading = Reading(
@@ -320,13 +322,18 @@ def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
     return warehouse.exists() or not selection.dry_run
 
 
-def _remembered(warehouse: Warehouse, meta: dict[str, str], selection: Selection) -> Memory | Nothing:
-    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key."""
+def _remembered(
+    warehouse: Warehouse, meta: dict[str, str], selection: Selection, versioned: Sequence[str]
+) -> Memory | Nothing:
+    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
+
+    What somebody dropped of the tables with a history it holds again, but for a dry run.
+    """
     if not _to_open(warehouse, selection):
         return Nothing()
     memory = Memory(warehouse)
     memory.check(meta)
-    return memory
+    return Memory(warehouse) if not selection.dry_run and restore(memory, versioned) else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

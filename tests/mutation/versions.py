@@ -120,6 +120,27 @@ VERSION_RULES = (
         (f"{LOSSES}a_kill_while_a_historys_column_is_filled_makes_no_version[duckdb]",),
     ),
     Mutation(
+        "what a dropped table held is not forgotten",
+        SYNC,
+        "if not selection.dry_run and restore(memory, versioned) else memory",
+        "if False else memory",
+        (f"{LOSSES}a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb]",),
+    ),
+    Mutation(
+        "a dry run makes no dropped table anew",
+        SYNC,
+        "if not selection.dry_run and restore(memory, versioned) else memory",
+        "if restore(memory, versioned) else memory",
+        (f"{LOSSES}a_dry_run_makes_no_dropped_table_anew[duckdb]",),
+    ),
+    Mutation(
+        "a dropped table is made anew with all of its rows",
+        "pipelines/losses.py",
+        "    with warehouse.transaction():",
+        "    if True:",
+        (f"{LOSSES}a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows[duckdb]",),
+    ),
+    Mutation(
         "what a history finds at its beginning begins together",
         HISTORY,
         "if begins else next_time",
