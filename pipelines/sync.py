@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -217,10 +217,10 @@ class _Work:
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
                 stopping.heed()
-                outcome = self._outcome()
-                now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
-                records.write(self.warehouse, outcome.run, self.reading, now, self.following)
-                return outcome
+                read = self.reading.results.values()
+                now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
+                run = records.write(self.warehouse, self._ended, self.reading, now, self.following)
+                return replace(self._outcome(), run=run)
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
             raise WarehouseProblem(str(failed)) from failed
@@ -245,8 +245,7 @@ class _Work:
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             run = self._run(status, error)
-            records.write(self.warehouse, run, None)
-            self.recorded = run
+            self.recorded = records.write(self.warehouse, lambda: run, None)
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
         return Run(
@@ -259,10 +258,16 @@ class _Work:
             error=error,
         )
 
+    def _ended(self) -> Run:
+        return self._outcome().run
+
     def _outcome(self) -> Outcome:
         results = tuple(self.reading.results.values())
         status, exit_code = judged(results, self.tables, refused=self.reading.refusal is not None)
-        said = str(self.reading.refusal) if self.reading.refusal else None
+        troubles = self.following.troubles.values() if self.following else ()
+        if troubles and status == "ok":
+            status, exit_code = "partial", 1
+        said = "; ".join([str(self.reading.refusal)] * bool(self.reading.refusal) + [*troubles]) or None
         requests = self.reading.client.total
         return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
 
