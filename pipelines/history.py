@@ -8,11 +8,12 @@ Of a history another key tells since when it is kept: that is where what came ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import History
-from destinations.warehouse import Warehouse
+from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -28,6 +29,10 @@ def since(target: str) -> str:
     return f"{target} since"
 
 
+class Underivable(Exception):
+    """A table that follows others could not be written; from now on it is among the troubles and left alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """The tables that follow those of one run."""
@@ -39,6 +44,29 @@ class Following:
     after_loading: bool = False
     """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
     stored rows still hold what may be kept no longer."""
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Of tables that could not be written, a sentence each. The run's own rows and records do without them."""
+
+    @contextmanager
+    def _troubled_by(self, one: Derived) -> Iterator[None]:
+        """Take a database's refusal for this table's trouble; with a lost connection the next statement fails as well.
+
+        The database's words may quote a row, its class does not.
+        """
+        try:
+            yield
+        except WarehouseUnavailable as error:
+            where = f"{one.target} in {self.warehouse.label}"
+            self.troubles[one.target] = said = (
+                f"{where} could not be written ({type(error.__cause__ or error).__name__}); where a view or a table of "
+                "another kind stands at its name, drop or rename that, else let this role change it: "
+                "the next sync makes up for what lacks"
+            )
+            self.reading.results[one.source].oddities.append(said)
+            raise Underivable from error
+
+    def _untroubled(self, derived: Iterable[Derived]) -> list[Derived]:
+        return [one for one in derived if one.target not in self.troubles]
 
     def behind(self) -> list[Derived]:
         """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
@@ -64,8 +92,9 @@ class Following:
         for one in self.followers.of([] if self.after_loading else self._stocked(), there):
             if isinstance(one, History) and self._is_up_to_date(one, there):
                 lost = one.lost(there.get(one.target, {}))
-                if lost:
-                    one.regain(self.warehouse, finished(self.warehouse, one), lost)
+                with suppress(Underivable), self._troubled_by(one):
+                    if lost:
+                        one.regain(self.warehouse, finished(self.warehouse, one), lost)
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
         return bool(self.before.meta.get(mark(one.target))) and _is_there(one, there)
@@ -87,9 +116,10 @@ class Following:
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
         """See to it that these tables are there with all of their columns."""
-        for one in derived:
+        for one in self._untroubled(derived):
             existing = there.get(one.target, {})
-            self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
+            with suppress(Underivable), self._troubled_by(one):
+                self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
 
     def readable(self, there: Tables) -> Iterator[Derived]:
         """What follows the tables that could be read, empty ones too."""
@@ -102,7 +132,8 @@ class Following:
 
         `there` is what there was before anything was made.
         """
-        return self._derived(((one, finished(self.warehouse, one)) for one in behind), there)
+        work = self._untroubled(behind)
+        return self._derived(((one, finished(self.warehouse, one)) for one in work), there)
 
     def derive(self, there: Tables) -> dict[str, str]:
         """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction.
@@ -111,14 +142,15 @@ class Following:
         """
         rows = written_at(self.warehouse, self.reading.rules.started)
         behind = {one.target for one in self.behind()} if self.after_loading else set()
-        followers = list(self.followers.of(self._written(), there))
+        followers = self._untroubled(self.followers.of(self._written(), there))
         work = ((one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers)
         return self._begun_empty(there) | self._derived(work, there)
 
     def _derived(self, work: Iterable[tuple[Derived, Rows]], there: Tables) -> dict[str, str]:
         facts, now = {}, self.reading.rules.started
         for one, rows in work:
-            began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
+            with self._troubled_by(one):
+                began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
             facts[mark(one.target)] = now.isoformat()
             if began:
                 facts[since(one.target)] = now.isoformat()
@@ -132,7 +164,8 @@ class Following:
             for table, changes in self.reading.changes.items()
             if changes.stock.empty[table] and results[table].readable and not results[table].counts.written
         ]
-        return {since(one.target): now for one in self.followers.of(empty, there) if self._begins(one, there)}
+        found = self._untroubled(self.followers.of(empty, there))
+        return {since(one.target): now for one in found if self._begins(one, there)}
 
     def _written(self) -> list[Changes]:
         results = self.reading.results

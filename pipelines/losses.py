@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from destinations.warehouse import Types, Warehouse
+from destinations.history import OWN, VERSION
+from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
+from pipelines.records import Memory
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.delta import STAMPED
+from sources.posthog.endpoint import Endpoint
 from sources.posthog.reading import Reading
+from sources.posthog.shape import OURS
 
-LOST = "lost columns"
+log = logging.getLogger("hogsync")
+LOST = "lost"
 """The load of rows that lack what somebody dropped: it never ends, so they are not believed until they are written."""
+
+
+def restore(memory: Memory, tables: Iterable[str]) -> bool:
+    """Make dropped tables anew of what their histories say lives, and tell if there were any; needs the warehouse open.
+
+    These rows are not believed either, so the run writes or ends them by the rules for all others. Without them nobody
+    would miss what vanished before the table was read anew, and its last version would live for ever.
+    """
+    found = [table for table in tables if table not in memory.tables and _told(memory, table)]
+    for table in found:
+        log.warning(
+            "The table %s was dropped: its history says which rows it had, PostHog what they are now.", table
+        )
+        with suppress(WarehouseUnavailable):  # what cannot be had from its history is read anew all the same
+            _restore(memory.warehouse, ENDPOINTS[table], _told(memory, table))
+    return bool(found)
+
+
+def _told(memory: Memory, table: str) -> dict[str, tuple[str, str]]:
+    """The columns that a table had, their types and what its history calls them; none if that cannot tell the rows."""
+    endpoint = ENDPOINTS[table]
+    there = memory.tables.get(endpoint.history, {})
+    made = {name: type_ for name, type_ in memory.columns(table).items() if name not in OURS}
+    names = {name: next((n for n in (f"{name}{OWN}", name) if n in there), "") for name in made}
+    told = {name: (made[name], here) for name, here in names.items() if here}
+    return told if {*endpoint.key} <= told.keys() and VERSION.keys() <= there.keys() else {}
+
+
+def _restore(warehouse: Warehouse, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
+    columns = {name: type_ for name, (type_, _) in told.items()}
+    stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
+    into = ", ".join(map(quoted, (*columns, "_synced_at", "_row_hash", "_dlt_load_id")))
+    values = ", ".join(f"h.{quoted(here)}" for _, here in told.values())
+    with warehouse.transaction():
+        warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, {})
+        warehouse.execute(
+            f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
+            f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
+        )
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:

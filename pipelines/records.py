@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines.errors import UsageError
-from pipelines.history import Following
+from pipelines.history import Following, Underivable
 from pipelines.run import Run
 from sources.posthog.listing import Position
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 
+T = TypeVar("T")
 SCHEMA_VERSION = 1
 META, RUNS, RUN_TABLES, PATHS, HELD = (
     "_hogsync_meta",
@@ -179,8 +180,17 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
     _ensure(warehouse, META, existing)
     _note(warehouse, following.making(behind))
     following.make(behind, existing)
-    with warehouse.transaction():
-        _note(warehouse, following.catch_up(behind, existing))
+    _together(warehouse, lambda: _note(warehouse, following.catch_up(behind, existing)))
+
+
+def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
+    """Do something in one transaction, and all of it again where a table that follows others could not be written."""
+    while True:
+        try:
+            with warehouse.transaction():
+                return work()
+        except Underivable:
+            continue
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
@@ -200,25 +210,30 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
 
 def write(
     warehouse: Warehouse,
-    run: Run,
+    told: Callable[[], Run],
     reading: Reading | None,
     facts: Mapping[str, str] | None = None,
     following: Following | None = None,
-) -> None:
+) -> Run:
     """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
 
-    What follows the loaded tables is derived in the same transaction.
+    What follows the loaded tables is derived in the same transaction; the run is told after that and given back.
     """
     existing = warehouse.columns()
     for table in BOOKS:
         _ensure(warehouse, table, existing)
     if following:
         following.make(following.readable(existing), existing)
-    with warehouse.transaction():
+
+    def work() -> Run:
         derived = following.derive(existing) if following else {}
+        run = told()
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         _note(warehouse, {**own, **derived, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
+        return run
+
+    return _together(warehouse, work)
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:

@@ -202,6 +202,8 @@ def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
     if failed:
         how = "Failed" if outcome.run.status == "failed" else "Partly done"
         return f"{how}: {len(failed)} of {len(listed)} tables failed ({', '.join(failed)}); {what}."
+    if outcome.run.status == "partial":
+        return f"Partly done: not all that is derived from these tables could be written; {what}."
     if missing:
         return f"Done, {len(missing)} of {len(listed)} tables not available ({', '.join(missing)}); {what}."
     return f"Done: {_number(len(listed), 'table')} and people; {what}."

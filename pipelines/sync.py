@@ -6,7 +6,7 @@ import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import distrust
+from pipelines.losses import distrust, restore
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -92,7 +92,9 @@ def sync(
         journal = Journal(walks, started, settings.lists.resume_within)
         journal.sweep()
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
-            known = _remembered(warehouse, meta, selection)
+            known = _remembered(
+                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned]
+            )
             stored_under = _stored_under(known, privacy, with_parents(tables))
             changed = _privacy_changed(stored_under, privacy)
             reading = Reading(
@@ -214,10 +216,10 @@ class _Work:
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
                 stopping.heed()
-                outcome = self._outcome()
-                now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
-                records.write(self.warehouse, outcome.run, self.reading, now, self.following)
-                return outcome
+                read = self.reading.results.values()
+                now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
+                run = records.write(self.warehouse, self._ended, self.reading, now, self.following)
+                return replace(self._outcome(), run=run)
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
             raise WarehouseProblem(str(failed)) from failed
@@ -242,8 +244,7 @@ class _Work:
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             run = self._run(status, error)
-            records.write(self.warehouse, run, None)
-            self.recorded = run
+            self.recorded = records.write(self.warehouse, lambda: run, None)
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
         return Run(
@@ -256,10 +257,16 @@ class _Work:
             error=error,
         )
 
+    def _ended(self) -> Run:
+        return self._outcome().run
+
     def _outcome(self) -> Outcome:
         results = tuple(self.reading.results.values())
         status, exit_code = judged(results, self.tables, refused=self.reading.refusal is not None)
-        said = str(self.reading.refusal) if self.reading.refusal else None
+        troubles = self.following.troubles.values() if self.following else ()
+        if troubles and status == "ok":
+            status, exit_code = "partial", 1
+        said = "; ".join([str(self.reading.refusal)] * bool(self.reading.refusal) + [*troubles]) or None
         requests = self.reading.client.total
         return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
 
@@ -319,13 +326,18 @@ def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
     return warehouse.exists() or not selection.dry_run
 
 
-def _remembered(warehouse: Warehouse, meta: dict[str, str], selection: Selection) -> Memory | Nothing:
-    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key."""
+def _remembered(
+    warehouse: Warehouse, meta: dict[str, str], selection: Selection, versioned: Sequence[str]
+) -> Memory | Nothing:
+    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
+
+    What somebody dropped of the tables with a history it holds again, but for a dry run.
+    """
     if not _to_open(warehouse, selection):
         return Nothing()
     memory = Memory(warehouse)
     memory.check(meta)
-    return memory
+    return Memory(warehouse) if not selection.dry_run and restore(memory, versioned) else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

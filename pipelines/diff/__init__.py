@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from destinations.derived import listed, same
+from destinations.warehouse import quoted
 from pipelines.diff.beginnings import Beginning, beginning
 from pipelines.diff.found import Changed, Diff, TableDiff
 from pipelines.diff.since import parsed
@@ -17,6 +19,7 @@ from pipelines.records import META
 from pipelines.tables import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.endpoint import Endpoint
+from sources.posthog.undeclared import VARIANT
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -82,18 +85,31 @@ def _compared(
     """The rows of a table that differ; what is older than its history counts as being there when that began."""
     moment = max(since, begun.at or since)
     found = TableDiff(begun.endpoint, begun.at, begun.late(moment))
-    told = [name for name in columns if name not in {*SPAN, *begun.endpoint.volatile}]
+    told = _told(begun.endpoint, columns)
     for first, last, *values in ask(_question(begun.endpoint, told, moment, late=bool(found.late))).rows:
-        then, now = (
-            dict(zip(told, part, strict=True)) for part in (values[: len(told)], values[len(told) :])
-        )
+        then, now = _row(told, values[: len(told)]), _row(told, values[len(told) :])
         if first is None or (first > moment and not begun.found(then, first)):
             found.added += [now] if last else []
         elif not last:
             found.removed.append(then)
-        elif different := {n: (then[n], now[n]) for n in told if _text(then[n]) != _text(now[n])}:
+        elif different := {n: (then[n], now[n]) for n in now if _text(then[n]) != _text(now[n])}:
             found.changed.append(Changed(now, different))
     return found
+
+
+def _told(endpoint: Endpoint, columns: Sequence[str]) -> list[str]:
+    """The columns whose changes are told, those for values that do not fit among them."""
+    return [
+        name for name in columns if name not in SPAN and name.removesuffix(VARIANT) not in endpoint.volatile
+    ]
+
+
+def _row(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """A row whose values stand under their fields' names, wherever they fitted."""
+    stored = dict(zip(names, values, strict=True))
+    beside = {name: stored.get(f"{name}{VARIANT}") for name in names}
+    fields = [name for name in names if name.removesuffix(VARIANT) not in stored.keys() - {name}]
+    return {name: beside[name] if stored[name] is None else stored[name] for name in fields}
 
 
 def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late: bool) -> str:
@@ -102,19 +118,16 @@ def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late:
     With `late`, a row that came later is beside its first version: it may have been there all along.
     """
     moment, history = f"timestamptz '{since.isoformat()}'", endpoint.history
-    names = [f'{side}."{name}"' for side in ("a", "b") for name in told]
-    link = " and ".join(f'a."{name}" = b."{name}"' for name in endpoint.key)
-    order = ", ".join(f'coalesce(a."{name}", b."{name}")' for name in endpoint.key)
-    earlier = " and ".join(f'e."{name}" = h."{name}"' for name in endpoint.key)
+    order = ", ".join(f"coalesce(a.{name}, b.{name})" for name in map(quoted, endpoint.key))
     first = f"""
             union all select * from {history} h where valid_from > {moment} and op = 'insert' and not exists (
-                select 1 from {history} e where {earlier} and e.valid_from < h.valid_from)"""
+                select 1 from {history} e where {same("e", "h", endpoint.key)} and e.valid_from < h.valid_from)"""
     return f"""
-        select a.valid_from, b.valid_from, {", ".join(names)}
+        select a.valid_from, b.valid_from, {listed("a", told)}, {listed("b", told)}
         from (
             select * from {history} where valid_from <= {moment} and (valid_to > {moment} or valid_to is null)
             {first if late else ""}) a
-        full join (select * from {history} where valid_to is null) b on {link}
+        full join (select * from {history} where valid_to is null) b on {same("a", "b", endpoint.key)}
         where a.valid_from is distinct from b.valid_from or a.valid_from > {moment} order by {order}
         """
 

@@ -10,6 +10,7 @@ KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_
 BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
 DEATHS = "pipelines/test_history_deaths.py::test_"
 LOSSES = "pipelines/test_losses.py::test_"
+UNDERIVABLE = "pipelines/test_underivable.py::test_"
 DIFF = "pipelines/diff/__init__.py"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
@@ -120,6 +121,48 @@ VERSION_RULES = (
         (f"{LOSSES}a_kill_while_a_historys_column_is_filled_makes_no_version[duckdb]",),
     ),
     Mutation(
+        "what a dropped table held is not forgotten",
+        SYNC,
+        "if not selection.dry_run and restore(memory, versioned) else memory",
+        "if False else memory",
+        (f"{LOSSES}a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb]",),
+    ),
+    Mutation(
+        "a dry run makes no dropped table anew",
+        SYNC,
+        "if not selection.dry_run and restore(memory, versioned) else memory",
+        "if restore(memory, versioned) else memory",
+        (f"{LOSSES}a_dry_run_makes_no_dropped_table_anew[duckdb]",),
+    ),
+    Mutation(
+        "a dropped table is made anew with all of its rows",
+        "pipelines/losses.py",
+        "    with warehouse.transaction():",
+        "    if True:",
+        (f"{LOSSES}a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows[duckdb]",),
+    ),
+    Mutation(
+        "what cannot be derived fails neither rows nor records",
+        RECORDS,
+        "        except Underivable:\n            continue",
+        "        except ZeroDivisionError:\n            continue",
+        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb]",),
+    ),
+    Mutation(
+        "a history that could not be written stays behind",
+        FOLLOWING,
+        "followers = self._untroubled(self.followers.of(self._written(), there))",
+        "self.troubles.clear(); followers = list(self.followers.of(self._written(), there))",
+        (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
+    ),
+    Mutation(
+        "a run that could not derive all says so",
+        SYNC,
+        'if troubles and status == "ok":',
+        "if False:",
+        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb]",),
+    ),
+    Mutation(
         "what a history finds at its beginning begins together",
         HISTORY,
         "if begins else next_time",
@@ -150,8 +193,8 @@ VERSION_RULES = (
     Mutation(
         "history and records are one transaction",
         RECORDS,
-        "    with warehouse.transaction():\n        derived = following.derive(existing) if following else {}\n",
-        "    derived = following.derive(existing) if following else {}\n    with warehouse.transaction():\n",
+        "            with warehouse.transaction():\n                return work()",
+        "            return work()",
         (KILLED,),
     ),
 )

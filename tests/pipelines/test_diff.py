@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from destinations.warehouse import quoted
 from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
+from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
 from tests.truth.scene import Scene
 from tests.truth.versions import history
@@ -19,7 +21,8 @@ from tests.truth.versions import history
 PROJECT = 201
 BELOW = {"project_id": PROJECT}
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
-EDITED, DYING, PASSING, STIRRED = 810_001, 810_002, 810_003, 810_004
+EDITED, DYING, PASSING, STIRRED, ODD = 810_001, 810_002, 810_003, 810_004, 810_005
+NAMED_BY_HAND = 'My "own". Col%s'
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
@@ -95,6 +98,42 @@ def test_a_row_that_came_back_as_it_was_has_not_changed(file_scene: Scene, posth
         (table,) = told["tables"]
         assert (table["added"], table["changed"], table["removed"]) == (added, [], [])
     become(posthog, EDITED, delete=True)
+
+
+def test_a_value_that_no_longer_fits_its_column_has_changed_once(scene: Scene, posthog: Sandbox) -> None:
+    row = {"id": ODD, "name": "odd", "order": 5, "count": 5}
+    posthog.edit("cohorts", insert=[row], parents=BELOW)
+    first = scene.sync("cohorts", **HERE).run.started_at
+    become(posthog, ODD, set={"order": "five", "count": "many"})
+    second = scene.sync("cohorts", **HERE).run.started_at
+    become(posthog, ODD, set={"order": 6})
+    scene.sync("cohorts", **HERE)
+    become(posthog, ODD, set={"order": 5})
+    third = scene.sync("cohorts", **HERE).run.started_at
+    become(posthog, ODD, set={"order": "5"})
+    scene.sync("cohorts", **HERE)
+    for since, changed in (
+        (first, {"order": {"old": 5, "new": "5"}}),
+        (second, {"order": {"old": "five", "new": "5"}}),
+        (third, {"order": {"old": 5, "new": "5"}}),
+    ):
+        told = json.loads(hogsync(scene, "diff", "cohorts", "--since", since.isoformat(), "--json").out)
+        assert [one["columns"] for one in told["tables"][0]["changed"]] == [changed]
+    become(posthog, ODD, delete=True)
+
+
+def test_columns_may_have_any_name(scene: Scene, posthog: Sandbox) -> None:
+    posthog.edit("cohorts", insert=[{"id": ODD, "name": "odd", "select": 1, "User": 2}], parents=BELOW)
+    first = scene.sync("cohorts", **HERE).run.started_at
+    run(scene.url, f"alter table posthog.cohorts_history add column {quoted(NAMED_BY_HAND)} integer")
+    become(posthog, ODD, set={"select": 3, "User": 4})
+    scene.sync("cohorts", **HERE)
+    run(scene.url, f"update posthog.cohorts_history set {quoted(NAMED_BY_HAND)} = 7 where valid_to is null")
+    told = json.loads(hogsync(scene, "diff", "cohorts", "--since", first.isoformat(), "--json").out)
+    (changed,) = (one["columns"] for one in told["tables"][0]["changed"] if one["key"]["id"] == ODD)
+    values = {name: (both["old"], both["new"]) for name, both in changed.items()}
+    assert values == {"select": (1, 3), "user": (2, 4), NAMED_BY_HAND: (None, 7)}
+    become(posthog, ODD, delete=True)
 
 
 @pytest.mark.parametrize(

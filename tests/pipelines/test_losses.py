@@ -13,6 +13,7 @@ from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.kills import Story, doomed
 from tests.truth.scene import Scene
+from tests.truth.stored import types
 from tests.truth.versions import history, wrong_versions
 
 BOTH: dict[str, Any] = {"projects": (101, 201)}
@@ -122,3 +123,77 @@ def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> 
             assert dying.die("statement", at) < 0
             dying.mend()
             assert one.told("description") == [("insert", "born")], told[at - 1]
+
+
+# -- whole tables
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One) -> None:
+    changed, gone = One(one.scene), One(one.scene)
+    one.synced()
+    assert whole(one)
+    before = history(one.scene.url, "cohorts")
+    run(one.scene.url, "drop table posthog.cohorts")
+    changed.becomes(set={"description": "later"})
+    gone.becomes(delete=True)
+    new = One(one.scene)
+    one.synced()
+    assert whole(one)
+    assert changed.told("description") == [("insert", "born"), ("update", "later")]
+    assert gone.told("experiment_set") == [("insert", [1, 2]), ("delete", [1, 2])]
+    assert new.told("description") == [("insert", "born")]
+    mine = {(101, each.ident) for each in (changed, gone, new)}
+    after = history(one.scene.url, "cohorts")
+    assert {key: after[key] for key in after.keys() - mine} == {
+        key: before[key] for key in before.keys() - mine
+    }
+    changed.becomes(delete=True)
+    new.becomes(delete=True)
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_a_dropped_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox) -> None:
+    gone = One(one.scene)
+    one.scene.sync("cohorts", **BOTH)
+    assert whole(one, **BOTH)
+    before = history(one.scene.url, "cohorts")
+    run(one.scene.url, "drop table posthog.cohorts")
+    gone.becomes(delete=True)
+    posthog.fault(path="projects/101/cohorts", kind="status", status=403)
+    one.scene.sync("cohorts", **BOTH)
+    posthog.clear_faults()
+    assert wrong_versions(one.scene.url) == ""
+    assert history(one.scene.url, "cohorts") == before
+    assert (101, gone.ident) in one.scene.rows("cohorts", dead=False)
+    one.scene.sync("cohorts", **BOTH)
+    assert whole(one, **BOTH)
+    assert gone.told() == [("insert",), ("delete",)]
+
+
+@pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
+def test_a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows(
+    one: One, posthog: Sandbox
+) -> None:
+    def drop(_: Sandbox) -> list[Edit]:
+        run(one.scene.url, "drop table if exists posthog.cohorts")
+        return []
+
+    gone = One(one.scene)
+    one.synced()
+    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
+        dying.learn()
+        told = [what for kind, what in dying.events() if kind == "statement"]
+        made = next(at for at, what in enumerate(told, 1) if "create table" in what and '"cohorts"' in what)
+        gone.becomes(delete=True)
+        dying.prepare()
+        assert dying.die("statement", made + 1) < 0
+        dying.mend()
+    assert gone.told() == [("insert",), ("delete",)]
+
+
+def test_a_dry_run_makes_no_dropped_table_anew(one: One) -> None:
+    one.synced()
+    run(one.scene.url, "drop table posthog.cohorts")
+    one.scene.sync("cohorts", dry_run=True, **HERE)
+    assert "cohorts" not in types(one.scene.url)

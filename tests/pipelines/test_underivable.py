@@ -1,0 +1,89 @@
+"""A table that is derived from others and cannot be written is its own trouble: rows and records do without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sources.sandbox import Sandbox
+from tests.pipelines.test_history import HERE, One
+from tests.pipelines.test_sync_mending import run
+from tests.truth.command import hogsync
+from tests.truth.scene import Scene, of
+from tests.truth.versions import history, wrong_versions
+
+PLACED = (
+    "alter table posthog.cohorts_history rename to cohorts_kept; create view posthog.cohorts_history as {}"
+)
+ODDLY = "alter table posthog.cohorts_history drop column description; {} add column description integer"
+
+
+@pytest.fixture
+def one(scene: Scene) -> Iterator[One]:
+    cohort = One(scene)
+    yield cohort
+    cohort.becomes(delete=True)
+
+
+def falls_short(one: One, target: str) -> None:
+    """A run that writes its rows and its records, and says what it could not write."""
+    outcome = one.scene.sync("cohorts", "event_definitions", **HERE)
+    assert (outcome.run.status, outcome.exit_code) == ("partial", 1)
+    assert f"{target} in " in (outcome.run.error or "")
+    assert "makes up for what lacks" in of(outcome, "cohorts").detail
+    assert "secret" not in (outcome.run.error or "")
+    one.scene.learn(one.scene.truth("cohorts", "event_definitions", **HERE))
+    assert one.scene.wrong() == ""
+    recorded = f"select status, error from posthog._hogsync_runs where run_id = '{outcome.run.run_id}'"
+    assert one.scene.ask(recorded) == [("partial", outcome.run.error)]
+    complete = "select distinct last_complete_at from posthog._hogsync_paths where table_name = 'cohorts'"
+    assert one.scene.ask(complete) == [(outcome.run.started_at,)]
+    assert one.scene.ask(f"select value from posthog._hogsync_meta where key = '{target} until'") == [("",)]
+    assert history(one.scene.url, "event_definitions")
+
+
+@pytest.mark.fault("warehouse.users_view")
+@pytest.mark.parametrize("view", ["select 1 as one", "select * from posthog.cohorts_kept limit 100000"])
+def test_a_view_in_a_historys_place_fails_nothing_else(one: One, view: str) -> None:
+    one.synced()
+    run(one.scene.url, PLACED.format(view))
+    one.becomes(set={"description": "secret"})
+    falls_short(one, "cohorts_history")
+    falls_short(one, "cohorts_history")
+    run(one.scene.url, "drop view posthog.cohorts_history")
+    run(one.scene.url, "alter table posthog.cohorts_kept rename to cohorts_history")
+    one.synced()
+    assert one.told("description") == [("insert", "born"), ("update", "secret")]
+
+
+def test_what_was_not_derived_while_a_type_did_not_fit_is_derived_later(one: One) -> None:
+    one.synced()
+    run(one.scene.url, ODDLY.format("alter table posthog.cohorts_history"))
+    one.becomes(set={"description": "secret one"})
+    falls_short(one, "cohorts_history")
+    one.becomes(set={"name": "another"})
+    falls_short(one, "cohorts_history")
+    run(one.scene.url, "alter table posthog.cohorts_history alter column description type varchar")
+    one.synced()
+    assert one.told("name", "description")[-1] == ("update", "another", "secret one")
+
+
+def test_sizes_that_cannot_be_kept_are_no_hindrance(one: One) -> None:
+    run(one.scene.url, "create schema posthog; create view posthog.cohort_sizes as select 1 as one")
+    one.becomes(set={"count": 3, "last_calculation": "2026-10-01T00:00:00Z"})
+    falls_short(one, "cohort_sizes")
+    assert wrong_versions(one.scene.url) == ""
+    run(one.scene.url, "drop view posthog.cohort_sizes")
+    one.synced()
+    sizes = f"select count from posthog.cohort_sizes where cohort_id = {one.ident}"
+    assert one.scene.ask(sizes) == [(3,)]
+
+
+def test_the_command_says_which_table_it_is_and_what_to_do(file_scene: Scene, posthog: Sandbox) -> None:
+    run(file_scene.url, "create schema posthog; create view posthog.cohorts_history as select 1 as one")
+    ended = hogsync(file_scene, "sync", "cohorts")
+    assert ended.code == 1
+    assert "(cohorts_history in " in ended.err
+    assert "drop or rename that" in ended.err
+    assert "Partly done: not all that is derived from these tables could be written" in ended.out
