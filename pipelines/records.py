@@ -12,6 +12,7 @@ from typing import Any
 
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
+from pipelines import stopping
 from pipelines.errors import UsageError
 from pipelines.history import Following, mark
 from pipelines.run import Run
@@ -206,7 +207,7 @@ def write(
 ) -> None:
     """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
 
-    What follows the loaded tables is derived in the same transaction.
+    What follows the loaded tables is derived in the same transaction, and until its commit the run can be stopped.
     """
     existing = warehouse.columns()
     for table in BOOKS:
@@ -218,6 +219,8 @@ def write(
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         _note(warehouse, {**own, **derived, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
+        if reading:
+            stopping.heed()
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:

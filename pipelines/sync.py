@@ -74,6 +74,7 @@ def sync(
 
     `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
     """
+    stopping.too_late.clear()  # an earlier run of this process was done
     tables, versioned = chosen_tables(settings, selection), with_history(settings)
     key = settings.require_key().get_secret_value()
     with (
@@ -208,7 +209,6 @@ class _Work:
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder)
-                stopping.heed()
                 outcome = self._outcome()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in outcome.tables if one.complete}
                 records.write(self.warehouse, outcome.run, self.reading, now, self.following)
