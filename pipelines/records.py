@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
+from pipelines import stopping
 from pipelines.errors import UsageError
 from pipelines.history import Following, Underivable
 from pipelines.run import Run
@@ -217,7 +218,8 @@ def write(
 ) -> Run:
     """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
 
-    What follows the loaded tables is derived in the same transaction; the run is told after that and given back.
+    What follows the loaded tables is derived in the same transaction; the run is told after that and given back. Until
+    its commit the run can be stopped.
     """
     existing = warehouse.columns()
     for table in BOOKS:
@@ -231,6 +233,8 @@ def write(
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         _note(warehouse, {**own, **derived, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
+        if reading:
+            stopping.heed()
         return run
 
     return _together(warehouse, work)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +20,8 @@ GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is busy with."""
 asked = threading.Event()
 """Whether this process was asked to stop."""
+too_late = threading.Event()
+"""Whether all is done but the commit of the record that says so: whatever is asked then, the run is done."""
 CURSOR = b"\x1b[?25h"
 """Shows the cursor again, which a progress display had hidden."""
 AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
@@ -55,18 +59,38 @@ def note(then: Callable[[socket.socket], None]) -> None:
 
 
 def heed() -> None:
-    """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that."""
+    """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that; then it is too late."""
     if asked.is_set():
         raise KeyboardInterrupt
+    too_late.set()
 
 
-def interrupt(*_: object) -> NoReturn:
-    """The signals' handler: raises KeyboardInterrupt, and leaves a mark where that is swallowed.
+def interrupt(*_: object) -> None:
+    """The signals' handler: raises KeyboardInterrupt unless it is too late, and leaves a mark where that is swallowed.
 
     DuckDB turns an interrupt inside a query into a RuntimeError of its own.
     """
     asked.set()
-    raise KeyboardInterrupt
+    if not too_late.is_set():
+        raise KeyboardInterrupt
+
+
+def leave(code: int) -> NoReturn:
+    """End this process now, when all is recorded and said; who asks it to stop meanwhile has the same end sooner.
+
+    Python's own way out takes up to half a second in which a signal would give a finished command the end of a stopped
+    one. It frees what the system frees anyway, and waits for threads: one may still wait for PostHog's next byte.
+    What libraries have registered for the end runs, but not for who was interrupted.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(code))
+    if code != Interrupted.exit_code:
+        atexit._run_exitfuncs()  # noqa: SLF001  as multiprocessing calls it, for the same end
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # none, or nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def _end_in_time(signals: socket.socket) -> None:

@@ -76,6 +76,7 @@ def sync(
 
     `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
     """
+    stopping.too_late.clear()  # an earlier run of this process was done
     tables, versioned = chosen_tables(settings, selection), with_history(settings)
     key = settings.require_key().get_secret_value()
     with (
@@ -215,7 +216,6 @@ class _Work:
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
-                stopping.heed()
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
                 run = records.write(self.warehouse, self._ended, self.reading, now, self.following)

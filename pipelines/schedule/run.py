@@ -10,12 +10,10 @@ import argparse
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NoReturn
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, report, stopping
@@ -121,7 +119,7 @@ def _end_when_asked() -> None:
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 
-def _interrupt_once(*_: object) -> NoReturn:
+def _interrupt_once(*_: object) -> None:
     # systemd asks every process and the service asks its run; the second must not hit the run's last words.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stopping.interrupt()
@@ -137,8 +135,4 @@ def _watch() -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    if code == Interrupted.exit_code:
-        # A thread may still wait for PostHog's next byte, and Python would wait for the thread.
-        os._exit(code)
-    sys.exit(code)
+    stopping.leave(main())

@@ -293,8 +293,24 @@ KEEPING_RULES = (
         ),
     ),
     Mutation(
+        "a stop that comes when the run is recorded changes nothing",
+        "pipelines/stopping.py",
+        "too_late.set()",
+        "pass",
+        (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[duckdb-definitions]",),
+    ),
+    Mutation(
+        "a command that is done leaves with its own end",
+        "pipelines/stopping.py",
+        "signal.signal(number, lambda *_: os._exit(code))",
+        "pass",
+        (
+            "pipelines/test_cli_leaving.py::test_a_command_that_is_done_and_asked_to_stop_has_its_own_end_at_once",
+        ),
+    ),
+    Mutation(
         "a stop that dlt swallowed is heeded",
-        SYNC,
+        RECORDS,
         "stopping.heed()",
         "pass",
         (f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",),

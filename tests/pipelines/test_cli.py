@@ -556,8 +556,9 @@ def test_what_posthog_calls_things_cannot_command_a_terminal(posthog: Sandbox) -
 )
 def test_the_start_is_light(words: list[str]) -> None:
     program = (
-        "import sys\nfrom pipelines.cli import main\nsys.argv[0] = 'hogsync'\n"
-        "try: main()\nfinally: print('\\nIMPORTED', *{name.partition('.')[0] for name in sys.modules})\n"
+        "import atexit, sys\nfrom pipelines.cli import main\nsys.argv[0] = 'hogsync'\n"
+        "told = lambda: print('\\nIMPORTED', *{name.partition('.')[0] for name in sys.modules})\n"
+        "atexit.register(told)\nmain()\n"
     )
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

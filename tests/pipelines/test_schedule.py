@@ -30,6 +30,7 @@ from pipelines.settings.sections import Group
 from pipelines.sync import Selection, sync
 from sources.sandbox import Sandbox
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 SERVICE = """
 import json, sys
@@ -500,6 +501,40 @@ def test_a_run_is_ended_with_the_service_and_recorded(
     assert all(gone(process) for process in service.runs())
     assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]
     assert "Traceback" not in service.said
+
+
+SIGNAL_IN_THE_LOAD = """
+import os, signal, sys
+if "pipelines.schedule.run" in sys.orig_argv:
+    from pipelines import stopping
+    from tests.truth.doomed import Doom
+
+    class Late(Doom):
+        def meet(self, kind, what):
+            if "_dlt_loads" in what and "INSERT" in what:
+                os.kill(os.getppid(), signal.SIGTERM)
+                stopping.asked.wait(20)
+
+    Late("", 0, "", []).watch()
+"""
+
+
+@pytest.mark.fault("process.interrupted_anywhere")
+def test_a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_more(
+    place: str, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dlt has entered the load as finished when the service, asked to end, asks its run."""
+    (tmp_path / "sitecustomize.py").write_text(SIGNAL_IN_THE_LOAD)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    service = begin(all=NEVER)
+    assert service.process.wait(PATIENCE) == 0
+    assert "Group all: exit 130, interrupted" in service.said
+    assert all(gone(process) for process in service.runs())
+    assert recorded() == [("schedule", "interrupted")]
+    assert "Traceback" not in service.said
+    monkeypatch.delenv("PYTHONPATH")
+    by_hand()
+    assert recorded() == [("schedule", "interrupted"), ("manual", "ok")]
 
 
 def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, begin: Begin) -> None:

@@ -126,6 +126,17 @@ def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying: Doo
     assert dying.fall("statement", last, (INT,)) == 130
 
 
+@pytest.mark.fault("process.interrupted_late")
+@pytest.mark.parametrize("dying", ["definitions"], indirect=True)
+def test_a_stop_that_comes_when_the_run_is_recorded_changes_nothing(dying: Doomed) -> None:
+    events = dying.events()
+    dying.mend()
+    recorded = max(at for at, (kind, _) in enumerate(events) if kind == "statement")
+    before, after = (sum(of == "file" for of, _ in part) for part in (events[:recorded], events[recorded:]))
+    for number in (before + 3, before + after // 2):
+        assert dying.fall("file", number, (INT,)) == 0, number
+
+
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")
 @pytest.mark.soak
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])

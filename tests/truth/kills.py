@@ -102,22 +102,22 @@ class Doomed:
         undo = self.prepare()
         code = self.die(kind, number, signals)
         assert code in ({0, -signal.SIGKILL} if signals == KILL else {0, 130}), (kind, number, code)
-        self._look(self.die(kind, number, signals) if twice else code)
+        last = self.die(kind, number, signals) if twice else code
+        self._look(last, at_once=signals == KILL or len(signals) > 1)
         for edit in undo if take_back else ():  # PostHog has it as before when the next sync looks
             self.scene.posthog.edit(**edit)
         self.mend()
         return code
 
-    def _look(self, code: int) -> None:
-        """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process had."""
+    def _look(self, code: int, *, at_once: bool) -> None:
+        """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process chose."""
         found = self._sound_books()
         status = {found.runs[run][2] for run in found.runs.keys() - self.books.runs.keys()}
         if found.positions() != self.books.positions() or status == {"ok"}:
             self.learn()
             wrong = self.scene.wrong()
             assert not wrong, f"a run is recorded whose rows are not there: {wrong}"
-        if code >= 0:
-            assert status <= {"ok" if code == 0 else "interrupted"}
+        assert status <= {"ok" if code == 0 else "interrupted"} | ({"ok"} if at_once else set())
 
     def _sound_books(self) -> Books:
         """The books, which agree with each other, as the versions do that stand beside them."""
