@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from destinations.warehouse import Types, Warehouse, quoted
 
+MANY = 500
+"""So many rows are worth a look at what a table holds, before they are joined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -20,6 +23,8 @@ class Rows:
 
     condition: str
     parameters: Sequence[Any] = ()
+    few: bool = False
+    """Whether they are so few that any way to find them is quick."""
 
 
 class Derived(Protocol):
@@ -62,9 +67,9 @@ class Derived(Protocol):
         """
 
 
-def written_at(warehouse: Warehouse, started: datetime) -> Rows:
-    """The rows that the run which began then has written."""
-    return Rows(f"t._synced_at = {warehouse.mark}", (started,))
+def written_at(warehouse: Warehouse, started: datetime, number: int) -> Rows:
+    """The rows that the run which began then has written, so many of them."""
+    return Rows(f"t._synced_at = {warehouse.mark}", (started,), few=number < MANY)
 
 
 def finished(warehouse: Warehouse, derived: Derived) -> Rows:
@@ -86,7 +91,7 @@ def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime 
     `begins` is the time of its beginning, if this is one; gives whether it was: what holds rows has begun before.
     """
     empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
-    if not empty:
+    if not (empty or rows.few):
         warehouse.learn(derived.source, ("_synced_at", "_dlt_load_id"))
     begins = begins if empty else None
     for sql in derived.statements(warehouse, rows, empty=empty, begins=begins):

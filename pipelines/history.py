@@ -140,11 +140,18 @@ class Following:
 
         `there` is what there was before anything was made.
         """
-        rows = written_at(self.warehouse, self.reading.rules.started)
         behind = {one.target for one in self.behind()} if self.after_loading else set()
         followers = self._untroubled(self.followers.of(self._written(), there))
-        work = ((one, finished(self.warehouse, one) if one.target in behind else rows) for one in followers)
+        work = (
+            (one, finished(self.warehouse, one) if one.target in behind else self._own_rows(one))
+            for one in followers
+        )
         return self._begun_empty(there) | self._derived(work, there)
+
+    def _own_rows(self, one: Derived) -> Rows:
+        """The rows of its source that this run has written."""
+        number = self.reading.results[one.source].counts.written
+        return written_at(self.warehouse, self.reading.rules.started, number)
 
     def _derived(self, work: Iterable[tuple[Derived, Rows]], there: Tables) -> dict[str, str]:
         facts, now = {}, self.reading.rules.started

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +166,26 @@ def test_a_clock_that_went_back_breaks_no_order(one: One) -> None:
         ("delete", "after"),
     ]
     assert one.versions[-1]["valid_from"] > one.versions[-2]["valid_from"] > now
+
+
+def test_few_rows_are_no_reason_to_look_through_a_table_and_many_are(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    one = One(Scene(posthog, postgres_url, tmp_path / "home"))
+    one.synced()
+    looked = (
+        "select analyze_count from pg_stat_user_tables where relname = 'cohorts' and schemaname = 'posthog'"
+    )
+    counts = []
+    for number in (1, 600):
+        rows = [{"id": next(_numbers), "name": "many"} for _ in range(number)]
+        one.posthog.edit("cohorts", insert=rows, parents=BELOW)
+        one.synced()
+        ((count,),) = one.scene.ask(looked)
+        counts.append(count > 0)
+    one.posthog.edit("cohorts", where={"name": "many"}, delete=True)
+    one.becomes(delete=True)
+    assert counts == [False, True]
 
 
 # -- settings

@@ -44,7 +44,11 @@ def falls_short(one: One, target: str) -> None:
 
 
 @pytest.mark.fault("warehouse.users_view")
-@pytest.mark.parametrize("view", ["select 1 as one", "select * from posthog.cohorts_kept limit 100000"])
+@pytest.mark.parametrize(
+    "view",
+    ["select 1 as one", "select * from posthog.cohorts_kept limit 100000"],
+    ids=["other columns", "its columns"],
+)
 def test_a_view_in_a_historys_place_fails_nothing_else(one: One, view: str) -> None:
     one.synced()
     run(one.scene.url, PLACED.format(view))
