@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.pipelines.test_cli import HOGSYNC, at, environment, hogsync, started, stored
 
+ROOT = Path(__file__).parents[2]
 SLOW_TO_LEAVE = """
 import atexit, time
 
@@ -49,7 +51,7 @@ def with_startup(
     """A command in whose process this runs first."""
     (tmp_path / "sitecustomize.py").write_text(program)
     pipe = subprocess.PIPE
-    given = environment({**settings, "PYTHONPATH": str(tmp_path)})
+    given = environment({**settings, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
     with subprocess.Popen([HOGSYNC, *words], env=given, stdout=pipe, stderr=pipe, text=True) as process:
         yield process
         process.kill()
