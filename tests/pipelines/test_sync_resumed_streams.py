@@ -31,8 +31,6 @@ HERE: dict[str, Any] = {"projects": (PROJECT,)}
 BELOW = {"project_id": PROJECT}
 MANY, ON_A_PAGE, PAGES, READ = 1200, 50, 24, 19
 """A list of 24 pages, of which a run dies after 19."""
-BEFORE = 4
-"""Requests before the first page: the key, the organizations, the projects of two of them."""
 
 
 @pytest.fixture
@@ -63,7 +61,7 @@ def file_dying(file_scene: Scene, long_list: list[Row]) -> Iterator[Doomed]:
 
 def dies(dying: Doomed, pages: int = READ) -> None:
     """A sync is killed after so many pages of the comments."""
-    assert dying.die("request", BEFORE + pages + 1) == -signal.SIGKILL
+    assert dying.die("request", pages + 1, of="/comments/") == -signal.SIGKILL
 
 
 def read(scene: Scene, **asked: Any) -> TableResult:
@@ -144,7 +142,7 @@ def test_runs_that_die_one_after_the_other_get_on(
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("request", 1), ("file", 5), pytest.param("file", 1, marks=pytest.mark.soak)],
+    [("request", 1), ("file", 12), pytest.param("file", 1, marks=pytest.mark.soak)],
 )
 def test_a_run_that_goes_on_may_be_killed_at_any_moment(
     file_dying: Doomed, posthog: Sandbox, kind: str, step: int

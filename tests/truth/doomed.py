@@ -2,9 +2,9 @@
 
 An order is one line of JSON: `settings`, `tables`, `projects`, perhaps `asked` (flags of the selection) and `patience`,
 and when to die: just before the `number`th event of a `kind`, which is a `request` to PostHog, a change to a `file`
-(below `place`, else home), or a `statement` to the warehouse. `signals` are what it gets there: SIGKILL, else what a
-person can send. A sync that lives writes its events, `[kind, what]` in their order, to the file `told`. Each is a fork
-of this process, which has imported everything already.
+(below `place`, else home), or a `statement` to the warehouse; only events that speak `of` something count, if that is
+said. `signals` are what it gets there: SIGKILL, else what a person can send. A sync that lives writes its events,
+`[kind, what]` in their order, to the file `told`. Each is a fork of this process, which has imported all already.
 """
 
 from __future__ import annotations
@@ -50,17 +50,19 @@ WATCHED: dict[type, tuple[str, tuple[str, ...]]] = {
 class Doom:
     """Counts the events of all threads; the fatal one is the last."""
 
-    def __init__(self, kind: str, number: int, place: str, signals: list[int]) -> None:
-        self.fatal, self.place, self.signals = (kind, number), place, signals
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.fatal, self.of = (order["kind"], order["number"]), order.get("of", "")
+        self.place: str = order.get("place", order["settings"]["HOGSYNC_HOME"])
+        self.signals: list[int] = order.get("signals", [signal.SIGKILL])
         self.met: Counter[str] = Counter()
         self.told: list[tuple[str, str]] = []
         self.lock = threading.RLock()
 
     def meet(self, kind: str, what: str) -> None:
         with self.lock:
-            self.met[kind] += 1
+            self.met[kind] += self.of in what
             self.told.append((kind, what))
-            if self.fatal == (kind, self.met[kind]):
+            if self.of in what and self.fatal == (kind, self.met[kind]):
                 for number in self.signals:
                     os.kill(os.getpid(), number)
 
@@ -93,8 +95,7 @@ class Doom:
 
 def run(order: dict[str, Any]) -> None:
     """One sync, up to its event."""
-    place = order.get("place", order["settings"]["HOGSYNC_HOME"])
-    doom = Doom(order["kind"], order["number"], place, order.get("signals", [signal.SIGKILL]))
+    doom = Doom(order)
     stopping.listen()
     doom.watch()
     chosen = Selection(

@@ -54,8 +54,11 @@ class Doomed:
             del settings["HOGSYNC_HASH_KEY"]
         return settings
 
-    def die(self, kind: str, number: int, signals: Sequence[signal.Signals] = KILL) -> int:
-        """The exit code of a sync that gets these signals just before this event, 0 if it did not mind or had fewer."""
+    def die(self, kind: str, number: int, signals: Sequence[signal.Signals] = KILL, *, of: str = "") -> int:
+        """The exit code of a sync that gets these signals just before this event, 0 if it did not mind or had fewer.
+
+        Only events that speak `of` something count, if that is said.
+        """
         order = {
             "settings": self.settings(),
             "tables": self.story.tables,
@@ -64,6 +67,7 @@ class Doomed:
             "told": str(self.told),
             "kind": kind,
             "number": number,
+            "of": of,
             "signals": signals,
         }
         assert self.process.stdin
