@@ -154,4 +154,13 @@ RESUMING_RULES = (
         "if now or all(a == b for",
         (f"{NAMES}a_list_that_moved_since_is_read_from_its_start",),
     ),
+    Mutation(
+        "of people only what is stored as it is is kept",
+        "sources/posthog/leaves.py",
+        'and policy.mode(PEOPLE.table, field.name, field.privacy) == "keep"',
+        "",
+        (
+            "pipelines/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
+        ),
+    ),
 )

@@ -171,3 +171,31 @@ def test_what_a_killed_run_leaves_on_the_disk_holds_only_what_the_settings_keep(
     assert {where for where, marks in found.items() if marks - kept} == set()
     assert {where for where, text in left.items() if KEY in text or HASH_KEY in text} == set()
     assert list(Path("tmp").iterdir()) == []
+
+
+@pytest.fixture
+def breaking(garden: Garden) -> Iterator[Garden]:
+    """A PostHog whose long lists break off, after more pages than are kept in memory alone."""
+    garden.breaks_off_after = 12
+    yield garden
+    garden.breaks_off_after = 0
+
+
+@pytest.mark.fault("security.leftovers_of_a_kill")
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep(
+    breaking: Garden, name: str
+) -> None:
+    modes = SETTINGS[name]
+    done = synced(breaking, "duckdb:///hogsync.duckdb", modes)
+    assert done.returncode == 1, done.stderr
+    walks = {where: text for where, text in files().items() if "/walks/" in where}
+    assert len(walks) == 3, "event definitions, comments and deliveries"
+    kept = {mark for mark, canary in breaking.canaries.items() if mode(canary, modes) == "keep"}
+    found = set().union(*(MARK.findall(text) for text in walks.values()))
+    assert bool(found) == bool(kept), "canaries can be found, if there are any"
+    assert found <= kept
+    assert not [where for where, text in walks.items() if KEY in text or HASH_KEY in text]
+    breaking.breaks_off_after = 0
+    assert synced(breaking, "duckdb:///hogsync.duckdb", modes).returncode == 0
+    assert not [where for where in files() if "/walks/" in where], "what is loaded is kept no longer"
