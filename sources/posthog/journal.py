@@ -1,9 +1,9 @@
 """Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
 
-It has to be the same key under the same settings, soon after, and nobody may have read these rows since. A list in the
-order of names goes on from its last page that was kept, if that still stands there. A stream, newest first, is read
-from its top down to a row that was kept, then from below the deepest page. What came, went or changed among the rows
-that were kept is not seen either way, so such a walk proves nothing about deletions.
+It has to be the same key under the same settings, soon after, and nobody may have read these rows since. A list in
+the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream, newest
+first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or changed
+among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Journal:
         What was kept by the time of the list's last walk, as the warehouse knows it, holds no more; nor does it once
         the list is read `anew`, from its start and to be kept nowhere.
         """
-        ordered = query(listing.path).get("ordering") == "name" or listing.endpoint.plan == "stream"
+        ordered = query(listing.path).get("ordering") == "name" or listing.endpoint.plan != "snapshot"
         if self.folder is None or not ordered:
             return None
         file = self.folder / digest(listing.path)

@@ -135,7 +135,7 @@ class Walk:
     """Of a walk that is not whole: rows that were not stored yet."""
     newest: datetime | None = None
     newest_kept: datetime | None = None
-    """Of a walk that was gone on with: the newest row when it began."""
+    """Of a walk that was gone on with: the newest row when it began; in the order of time, when it broke off."""
     oldest: datetime | None = None
     ascending: bool = True
     """Whether no page had an older row than the pages before it."""

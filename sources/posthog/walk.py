@@ -177,7 +177,8 @@ class Walker:
             walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
             walk.counts.append(leaf.count)
             yield leaf.sent, batch_of(leaf)
-            walk.newest_kept = walk.newest if walk.kept == 1 else walk.newest_kept
+            if walk.kept == 1 or endpoint.since:
+                walk.newest_kept = walk.newest
         for page in itertools.chain(read, iter(deeper, None)):
             batch = shaped(page.rows)
             walk.pages += 1

@@ -76,18 +76,22 @@ class StrictCapped(Capped):
         return int(super().get_limit(request))
 
 
-class Deliveries(CursorPagination):
+class Cursor(CursorPagination):
+    """Pages of any size, if that is set: long lists for tests are made of small ones."""
+
+    def get_page_size(self, request: Request) -> int:
+        """As PostHog has it otherwise."""
+        return WORLD.options.cursor_rows or int(super().get_page_size(request))
+
+
+class Deliveries(Cursor):
     """50 rows, newest first, whatever `limit` says; the key settles ties."""
 
     page_size = 50
     ordering = ("-created_at", "-uid")
 
-    def get_page_size(self, request: Request) -> int:
-        """Fixed; long lists for tests are made of small pages."""
-        return WORLD.options.cursor_rows or int(super().get_page_size(request))
 
-
-class ActivityLogs(CursorPagination):
+class ActivityLogs(Cursor):
     """100 rows unless `page_size` says otherwise, 1000 at most; newest first unless `ordering=created_at`."""
 
     page_size = 100

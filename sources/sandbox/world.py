@@ -25,7 +25,7 @@ class Options:
     cap_properties: bool = False
     """Cap the count of property definitions as well, as the newest servers may."""
     cursor_rows: int = 0
-    """Rows on a page of deliveries or comments; 0: as many as PostHog gives."""
+    """Rows on a page of deliveries, comments or the audit log; 0: as many as PostHog gives."""
     latency: float = 0.0
     """Seconds that every answer waits."""
     rate: dict[str, float] = field(default_factory=dict)

@@ -163,4 +163,11 @@ RESUMING_RULES = (
             "pipelines/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
         ),
     ),
+    Mutation(
+        "an audit log that was gone on with lifts the watermark no higher than where it broke off",
+        WALK,
+        "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = walk.newest",
+        "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
+        (f"{RESUMED}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
+    ),
 )

@@ -27,7 +27,7 @@ from tests.truth.expected import Row
 from tests.truth.kills import Doomed, Story, doomed, empty
 from tests.truth.scene import Scene, of
 
-COMMENTS, DELIVERIES = "comments", "subscription_deliveries"
+COMMENTS, DELIVERIES, LOGS = "comments", "subscription_deliveries", "organization_activity_logs"
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 BELOW = {"project_id": PROJECT}
 MANY, ON_A_PAGE, PAGES, READ = 1200, 50, 24, 19
@@ -335,11 +335,12 @@ def test_what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of(
 
 def test_what_is_loaded_is_not_gone_on_with(file_dying: Doomed) -> None:
     scene, copy = file_dying.scene, file_dying.scene.home.with_name("copy")
-    dies(file_dying)
-    shutil.copytree(scene.home / "walks", copy)
     read(scene)
+    dies(file_dying, 12)
+    shutil.copytree(scene.home / "walks", copy)
+    assert "had been read" in read(scene).detail, "there was nothing to load"
     shutil.copytree(copy, scene.home / "walks", dirs_exist_ok=True)
-    assert read(scene).requests == PAGES
+    assert "had been read" not in read(scene).detail
 
 
 @pytest.mark.parametrize("cut", [1, 5_000, 10**9])
@@ -398,3 +399,35 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
     assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the late one"
     scene.learn(scene.truth(DELIVERIES, **HERE))
     assert scene.wrong() == ""
+
+
+# -- the audit log, which is in the order of time
+
+
+def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    posthog.options(cursor_rows=ON_A_PAGE)
+    posthog.clear(LOGS)
+    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
+
+    def happened(*times: datetime) -> None:
+        rows = [{"created_at": time.isoformat(), "activity": "updated"} for time in times]
+        posthog.edit(LOGS, insert=rows, parents=below)
+
+    happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
+    with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
+        here = f"{below['organization_id']}/advanced_activity_logs/"
+        assert dying.die("request", READ + 1, of=here) == -signal.SIGKILL
+    happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
+    happened(BEGAN + timedelta(minutes=MANY))
+    posthog.clear_requests()
+    result = of(scene.sync(LOGS), LOGS)
+    assert sum(here in request["path"] for request in posthog.requests()) == PAGES - READ + 2, (
+        "the last one again"
+    )
+    assert (result.status, result.complete, result.counts.inserted) == ("loaded", False, MANY + 1)
+    assert of(scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
+    assert kept(scene) == []
