@@ -146,7 +146,7 @@ VERSION_RULES = (
         RECORDS,
         "        except Underivable:\n            continue",
         "        except ZeroDivisionError:\n            continue",
-        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb-other columns]",),
+        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb-its columns]",),
     ),
     Mutation(
         "a history that could not be written stays behind",
