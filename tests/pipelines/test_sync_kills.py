@@ -13,6 +13,7 @@ from itertools import count
 import pytest
 
 from sources.sandbox import Sandbox
+from tests.truth.books import books
 from tests.truth.changes import COHORTS, DELIVERIES, EVENTS, definitions, deliveries, isolate, shrink
 from tests.truth.kills import Doomed, Event, Story, doomed
 from tests.truth.scene import Scene, written
@@ -118,6 +119,20 @@ def test_a_sync_that_was_stopped_is_recorded_as_what_it_was_and_goes_on_with_the
 
 
 @pytest.mark.fault("process.interrupted_anywhere")
+@pytest.mark.parametrize("dying", ["first load"], indirect=True)
+def test_a_first_sync_that_was_stopped_before_its_first_row_is_recorded_and_claims_nothing(
+    dying: Doomed,
+) -> None:
+    dying.prepare()
+    assert dying.die("request", 2, (INT,)) == 130
+    left = books(dying.scene.url)
+    assert ([status for _, _, status, _ in left.runs.values()], left.paths) == (["interrupted"], {})
+    assert not {"origin", "hash_key"} & left.meta.keys()
+    assert left.unsound() == []
+    dying.mend()
+
+
+@pytest.mark.fault("process.interrupted_anywhere")
 @pytest.mark.parametrize("dying", ["definitions"], indirect=True)
 def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying: Doomed) -> None:
     statements = [what for kind, what in dying.events() if kind == "statement"]
@@ -150,5 +165,6 @@ def test_a_sync_that_was_stopped_at_any_event_goes_on_with_the_next(
 ) -> None:
     events = dying.events()
     dying.mend()
-    for number in range(1, sum(of == kind for of, _ in events) + 1):
-        dying.fall(kind, number, signals)
+    numbers = range(1, sum(of == kind for of, _ in events) + 1)
+    codes = [dying.fall(kind, number, signals) for number in numbers]
+    assert 130 in codes, "somebody has these signals ignored, as a shell does behind nohup and &"

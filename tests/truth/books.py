@@ -37,7 +37,7 @@ class Books:
 
     def unsound(self) -> list[str]:
         """What cannot be true of whole records, each as a sentence."""
-        return [*self._of_runs(), *self._of_paths()]
+        return [*self._of_runs(), *self._of_paths(), *self._of_meta()]
 
     def _of_runs(self) -> Iterator[str]:
         tables: dict[str, set[str]] = {run: set() for run in self.runs}
@@ -63,7 +63,12 @@ class Books:
                 yield f"{path} holds {number} rows, named are others"
         for path in held:
             yield f"{path} holds rows and has no position"
-        for key in {"schema_version", "origin", "hash_key"} - self.meta.keys() if self.runs else ():
+
+    def _of_meta(self) -> Iterator[str]:
+        """A run that brought nothing is recorded and says of whose rows a dataset is nothing yet."""
+        needed = {"schema_version"} if self.runs else set()
+        needed |= {"origin", "hash_key"} if self.paths or self.run_tables else set()
+        for key in sorted(needed - self.meta.keys()):
             yield f"_hogsync_meta lacks {key}"
 
 
