@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from tests.model.company import EVENTS, KEYS, PROJECTS
 from tests.model.life import Life, Stage
+from tests.model.moment import STREAMS
 from tests.model.step import Order
 from tests.truth.expected import BELOW
 
@@ -129,6 +130,23 @@ class Lives(RuleBasedStateMachine):
             life.is_killed(order, kind, number)
 
     @rule(
+        table=st.sampled_from((*STREAMS, "event_definitions")),
+        rows=st.sampled_from([1, 2]),
+        page=st.integers(11, 40),
+        happenings=HAPPENINGS,
+    )
+    def break_off_and_go_on(
+        self, table: str, rows: int, page: int, happenings: list[tuple[str, int]]
+    ) -> None:
+        self.life.posthog.options(cursor_rows=rows)
+        self.life.lists = {**self.life.lists, "page_size": rows}
+        with self.step() as life:
+            life.is_killed(Order(tables=(table,)), "request", page)
+            for event, number in happenings:
+                life.company.happens(event, number)
+            life.syncs(Order(tables=(table,)))
+
+    @rule(
         address=st.sampled_from(ADDRESSES),
         fault=st.sampled_from(FAULTS),
         times=st.sampled_from([1, 2, None, None]),
@@ -190,8 +208,12 @@ class Lives(RuleBasedStateMachine):
         privacy=st.sampled_from(PRIVACIES),
         history=st.sampled_from(HISTORIES),
         sweep_every=st.sampled_from(["0m", "1d"]),
+        cursor_rows=st.sampled_from([0, 1, 2, 4]),
     )
-    def set(self, page_size: int, in_flight: int, sweep_every: str, **sections: dict[str, Any]) -> None:
+    def set(
+        self, page_size: int, in_flight: int, sweep_every: str, cursor_rows: int, **sections: dict[str, Any]
+    ) -> None:
+        self.life.posthog.options(cursor_rows=cursor_rows)
         self.life.lists = {"page_size": page_size, "in_flight": in_flight, "sweep_every": sweep_every}
         self.life.privacy = sections["privacy"]
         self.life.history = sections["history"]
