@@ -12,6 +12,7 @@ import typer
 
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
 from pipelines.screen import say, say_json, sentence
+from pipelines.stopping import asked
 
 BUG = 1
 # Click's complaints about words; by its version, typer brings click along or stands on it.
@@ -35,6 +36,8 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _told(words, started, Interrupted("Stopped."))
     except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
+        if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
+            error = Interrupted("Stopped.")
         return _told(words, started, error)
 
 

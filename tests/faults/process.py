@@ -24,6 +24,11 @@ PROCESS = Kind(
             "exit 130 and recorded as interrupted, or done and recorded as done; nothing torn stays",
         ),
         Fault(
+            "process.interrupted_query",
+            "Ctrl-C or SIGTERM while a query takes long",
+            "exit 130; DuckDB's own error for it is no bug in hogsync",
+        ),
+        Fault(
             "process.interrupted_late",
             "Ctrl-C or SIGTERM when the run is recorded, or while a command that is done leaves",
             "the exit code is that of what was done; no traceback, and nothing that hangs is waited for",

@@ -27,7 +27,7 @@ from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
 from pipelines import stopping
-from pipelines.errors import HogsyncError
+from pipelines.errors import HogsyncError, Interrupted
 from pipelines.settings import load
 from pipelines.sync import Selection, sync
 from sources.posthog.client import Client, Patience
@@ -117,6 +117,8 @@ def main() -> None:
                 code = 0
             except HogsyncError as error:
                 code = error.exit_code
+            except KeyboardInterrupt:  # before the run had begun
+                code = Interrupted.exit_code
             finally:
                 sys.stderr.flush()
                 os._exit(code)
