@@ -60,7 +60,7 @@ def _restore(warehouse: Warehouse, endpoint: Endpoint, told: Mapping[str, tuple[
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:
-    """Make rows unknown that have lost a column, before they get an empty one in its place.
+    """Make rows unknown that have lost a column or a list, before they get an empty one in its place.
 
     Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
     written them, would count as unchanged ever after. Nor is a row without its values a version.
@@ -69,4 +69,12 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
         there = existing.get(outline.table, {})
         lost = (reading.known.columns(outline.table).keys() & outline.columns.keys()) - there.keys()
         if lost and there.keys() >= {*outline.key, "_dlt_load_id"}:
-            warehouse.execute(f"update {warehouse.name(outline.table)} set _dlt_load_id = '{LOST}'")
+            _distrust(warehouse, outline.table)
+        if lost and not there and "_dlt_load_id" in existing.get(outline.parent, {}):
+            _distrust(
+                warehouse, outline.parent
+            )  # a child table is gone: only with its row is a list written again
+
+
+def _distrust(warehouse: Warehouse, table: str) -> None:
+    warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")

@@ -232,7 +232,10 @@ class Half:
 
     def keep(self, page: Page, batch: Batch) -> None:
         """One more page; a disk that takes none only costs the chance to go on from here."""
-        if self._given_up:
+        nowhere = (
+            self._stream and not page.last and not page.next
+        )  # who goes on below it would take it for the end
+        if self._given_up or nowhere:
             return
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
         light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])

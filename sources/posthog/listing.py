@@ -193,6 +193,11 @@ class Listed:
         return self.walks[-1]
 
     @property
+    def kept(self) -> bool:
+        """Whether rows count as seen that only an earlier run has read: some of them may be gone."""
+        return any(walk.kept for walk in self.walks)
+
+    @property
     def pages(self) -> int:
         """Pages read over all walks."""
         return sum(walk.pages - walk.kept for walk in self.walks)

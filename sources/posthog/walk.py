@@ -220,7 +220,7 @@ class Walker:
 
     def _complete(self, listed: Listed) -> bool:
         walk = listed.last
-        if not walk.whole or walk.kept:
+        if not walk.whole or listed.kept:
             return False
         if walk.steady and self._explained(listed):
             return True
@@ -302,7 +302,7 @@ class Walker:
         if listed.complete:
             first = before.first_complete_at or before.last_complete_at or self.rules.started
             after = replace(after, first_complete_at=first)
-        if not walk.whole or (sees is None and listing.endpoint.mortal):
+        if not walk.whole or listed.kept or (sees is None and listing.endpoint.mortal):
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
         if not same_key and (listed.held or not listed.complete):

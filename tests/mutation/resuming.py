@@ -170,4 +170,25 @@ RESUMING_RULES = (
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
         (f"{RESUMED}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
     ),
+    Mutation(
+        "a page that leads nowhere is no end of what was kept",
+        JOURNAL,
+        "if self._given_up or nowhere:",
+        "if self._given_up:",
+        (f"{RESUMED}a_page_that_leads_nowhere_is_not_taken_for_the_end_by_who_goes_on",),
+    ),
+    Mutation(
+        "a second walk proves nothing where rows of a kept one count as seen",
+        WALK,
+        "if not walk.whole or listed.kept:",
+        "if not walk.whole or walk.kept:",
+        (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
+    ),
+    Mutation(
+        "a second walk says nothing of how many rows there are where a kept one came before",
+        WALK,
+        "if not walk.whole or listed.kept or (sees",
+        "if not walk.whole or (sees",
+        (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
+    ),
 )

@@ -87,6 +87,44 @@ def test_a_kill_before_a_dropped_column_is_filled_loses_nothing(one: One, column
             assert history(one.scene.url, "cohorts") == before, told[at - 1]
 
 
+# -- lists
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_a_dropped_list_of_rows_that_are_read_later_comes_back(one: One, posthog: Sandbox) -> None:
+    one.scene.sync("cohorts", **BOTH)
+    before = history(one.scene.url, "cohorts")
+    run(one.scene.url, "drop table posthog.cohorts__experiment_set")
+    posthog.fault(path="projects/101/cohorts", kind="status", status=400)
+    assert one.scene.sync("cohorts", **BOTH).exit_code == 1
+    posthog.clear_faults()
+    one.scene.sync("cohorts", **BOTH)
+    assert whole(one, **BOTH)
+    assert history(one.scene.url, "cohorts") == before
+
+
+@pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
+def test_a_kill_before_a_dropped_list_is_filled_loses_nothing(one: One) -> None:
+    def drop(_: Sandbox) -> list[Edit]:
+        run(one.scene.url, "drop table posthog.cohorts__experiment_set")
+        return []
+
+    one.synced()
+    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
+        dying.learn()
+        told = [what for kind, what in dying.events() if kind == "statement"]
+        made = next(
+            at
+            for at, what in enumerate(told, 1)
+            if "create table" in what and "cohorts__experiment_set" in what
+        )
+        for at in (made, made + 1):
+            dying.prepare()
+            assert dying.die("statement", at) < 0
+            dying.mend()
+            assert whole(one), told[at - 1]
+
+
 # -- columns of a history
 
 

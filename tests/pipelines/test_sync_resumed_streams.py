@@ -431,3 +431,28 @@ def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
     scene.learn(scene.truth(LOGS))
     assert scene.wrong() == ""
     assert kept(scene) == []
+
+
+def test_a_page_that_leads_nowhere_is_not_taken_for_the_end_by_who_goes_on(
+    file_scene: Scene, long_list: list[Row], posthog: Sandbox
+) -> None:
+    posthog.fault(kind="swap", path="/comments/", skip=12, times=1, body={"cursor=": "cursox="})
+    assert read(file_scene).status == "failed"
+    posthog.clear_faults()
+    result = read(file_scene)
+    assert (result.status, is_right(file_scene)) == ("loaded", True)
+    assert len(file_scene.rows(COMMENTS)) == len(long_list)
+
+
+def test_a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    assert read(scene).complete
+    dies(file_dying, 13)
+    gone = long_list[-300]
+    posthog.edit(COMMENTS, where={"id": gone["id"]}, delete=True)
+    second = read(scene)
+    assert not second.complete, "its count differs, so all of it was read; but who was kept counts as seen"
+    assert read(scene).counts.deleted == 1
+    assert (PROJECT, gone["id"]) in scene.rows(COMMENTS, dead=True)
