@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 from pipelines.errors import Interrupted
@@ -12,6 +13,11 @@ from pipelines.errors import Interrupted
 
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors say."""
+    for name in ("stdin", "stdout", "stderr"):
+        if (
+            getattr(sys, name) is None
+        ):  # closed by the shell: else the next file gets its number, and what is printed
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115  until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # Windows' old terminals know no arrows
             stream.reconfigure(errors="replace")

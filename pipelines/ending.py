@@ -26,7 +26,7 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
     """Read the words into a job (or an exit code), run it, say what went wrong, and give the exit code."""
     started = datetime.now(UTC)
     try:
-        job = read(words)
+        job = _read(read, words)
         return job() if callable(job) else int(job or 0)
     except Misread as error:
         what = sentence(error.format_message())  # type: ignore[attr-defined]
@@ -39,6 +39,15 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
         if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
             error = Interrupted("Stopped.")
         return _told(words, started, error)
+
+
+def _read(read: Callable[[list[str]], Any], words: list[str]) -> Any:
+    """Read the words; help is written on the way, to what may be a full disk."""
+    try:
+        return read(words)
+    except OSError as error:
+        message = f"The help could not be written to standard output: {error.strerror}."
+        raise UsageError(message) from error
 
 
 def _told(words: list[str], started: datetime, error: Exception) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -637,10 +638,26 @@ def test_check_answers_on_the_command_line(posthog: Sandbox) -> None:
 
 @pytest.mark.fault("process.disk_full_output")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
-@pytest.mark.parametrize("words", [["tables"], ["sync", "cohort", "--json"]])
+@pytest.mark.parametrize("words", [["tables"], ["--help"], ["sync", "cohort", "--json"]])
 def test_an_answer_that_cannot_be_written_is_a_sentence(posthog: Sandbox, words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [HOGSYNC, *words], env=environment(at(posthog)), stdout=full, stderr=subprocess.PIPE, text=True
         )
     Ended(done.returncode, "", done.stderr).refusal(2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes them so")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_what_the_shell_has_closed_is_written_nowhere_and_costs_nothing(
+    posthog: Sandbox, closed: str
+) -> None:
+    for words in ("--help", "tables --json", "sync cohorts"):
+        done = subprocess.run(
+            ["sh", "-c", f"{shlex.quote(str(HOGSYNC))} {words} {closed}"],
+            env=environment(at(posthog)),
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), words
+    assert stored("select count(*) from posthog.cohorts where _deleted_at is null") == [(alive(posthog),)]
