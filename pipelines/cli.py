@@ -14,9 +14,8 @@ from pipelines.errors import Interrupted
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors say."""
     for name in ("stdin", "stdout", "stderr"):
-        if (
-            getattr(sys, name) is None
-        ):  # closed by the shell: else the next file gets its number, and what is printed
+        # Closed by the shell: the next file would get its number, and with that whatever is printed.
+        if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115  until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # Windows' old terminals know no arrows
