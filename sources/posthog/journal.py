@@ -9,11 +9,13 @@ among the rows that were kept is not seen either way, so such a walk proves noth
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ log = logging.getLogger("hogsync")
 
 BUFFERED = 10
 """Up to so many pages nothing is written: reading them again costs less."""
+SPARED = timedelta(hours=1)
+"""What is younger is not swept: a run for another warehouse, which trusts for longer, may be going on with it."""
 REFUSALS = (400, 404)
 """How PostHog answers a cursor that it does not know any more."""
 
@@ -98,10 +102,12 @@ class Journal:
 
     def sweep(self) -> None:
         """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
-        with suppress(OSError):
-            for file in self.folder.parent.rglob("*") if self.folder else ():
-                if file.is_file() and file.stat().st_mtime < (self.now - self.trust).timestamp():
-                    forget(file)
+        before = (self.now - max(self.trust, SPARED)).timestamp()
+        for folder, _, files in os.walk(self.folder.parent) if self.folder else ():
+            for file in (Path(folder, name) for name in files):
+                with suppress(OSError):  # another run may be sweeping too
+                    if file.stat().st_mtime < before:
+                        forget(file)
 
 
 @dataclass(slots=True)
@@ -129,6 +135,8 @@ class Half:
         self._waiting: list[Callable[[], Leaf]] = []
         self._begun = False
         self._given_up = False
+        self._held = 0
+        """So many pages were kept and are gone on with."""
 
     # -- going on
 
@@ -150,8 +158,19 @@ class Half:
         return written is None or written <= last.read
 
     def kept(self) -> Iterator[Leaf]:
-        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts."""
-        return iter(self.leaves) if self._begun else iter(())
+        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.
+
+        PageFailed if they are not all there any more: the walk goes on behind them, and nobody would miss their rows.
+        """
+        came = 0
+        for leaf in islice(self.leaves, self._held):
+            came += 1
+            yield leaf
+        if came < self._held:
+            raise PageFailed(
+                f"{self._listing.address}: the file of what an earlier run had read of it was changed from outside; "
+                "the next sync reads it again."
+            )
 
     def _met(self) -> _Met:
         met = _Met()
@@ -172,8 +191,8 @@ class Half:
             pages = start(last.at)
             page = next(pages)
             then, now = (self._keys(batch) for batch in (batch_of(last), shaped(page.rows)))
-            if now and all(a == b for a, b in zip(then, now, strict=False)):
-                self._go_on(met.count - 1)
+            same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
+            if same and self._go_on(met.count - 1):
                 return [page], pages
         return self._anew(start)
 
@@ -192,10 +211,9 @@ class Half:
             if met_again or len(tops) == BUFFERED:
                 break
         deeper = self._deeper(last, start) if met_again else None
-        if deeper is None:
+        if deeper is None or not self._go_on(met.count):
             self.begin_anew()
             return tops, pages
-        self._go_on(met.count)
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
         return [*joined, *deeper[0]], deeper[1]
 
@@ -216,10 +234,14 @@ class Half:
     def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
         return list(zip(*map(batch.values, self._shape.key), strict=True))
 
-    def _go_on(self, leaves: int) -> None:
-        """Keep the first so many pages; what follows is written behind them."""
-        self.leaves.cut(leaves)
-        self._begun = True
+    def _go_on(self, leaves: int) -> bool:
+        """Keep the first so many pages, to write behind them what follows; False if they are not there any more."""
+        try:
+            self.leaves.cut(leaves)
+        except (OSError, EOFError):
+            return False
+        self._begun, self._held = True, leaves
+        return True
 
     # -- keeping
 
@@ -228,7 +250,7 @@ class Half:
         self._given_up = not self.leaves.forget()
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
-        self._begun = False
+        self._begun, self._held = False, 0
 
     def keep(self, page: Page, batch: Batch) -> None:
         """One more page; a disk that takes none only costs the chance to go on from here."""

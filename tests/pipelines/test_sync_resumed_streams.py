@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from pipelines.backfill import window
 from pipelines.errors import KeyProblem
+from sources.posthog.journal import Journal
 from sources.posthog.leaves import Leaves
 from sources.posthog.results import TableResult
 from sources.sandbox import Sandbox
@@ -343,6 +345,39 @@ def test_what_is_loaded_is_not_gone_on_with(file_dying: Doomed) -> None:
     assert "had been read" not in read(scene).detail
 
 
+def test_what_another_run_may_be_going_on_with_is_not_swept(
+    file_dying: Doomed, posthog: Sandbox, tmp_path: Path
+) -> None:
+    scene = file_dying.scene
+    other = Scene(posthog, f"duckdb:///{tmp_path / 'other.duckdb'}", scene.home)
+    dies(file_dying)
+    (file,) = kept(scene)
+    other.sync("cohorts", **HERE, lists={"resume_within": "0m"})
+    assert kept(scene) == [file], "it is young"
+    old = time.time() - 2 * 60 * 60
+    os.utime(file, (old, old))
+    seen: list[Path] = []
+
+    def sweep(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and not seen:
+            other.sync("cohorts", **HERE)
+            seen.extend(kept(scene))
+
+    assert read(scene, observers=(sweep,)).status == "loaded"
+    assert seen == [file], "it is in use"
+
+
+def test_a_file_that_goes_while_others_are_swept_keeps_none_of_them_there(tmp_path: Path) -> None:
+    folder, old = tmp_path / "walks" / "warehouse", time.time() - 2 * 60 * 60
+    folder.mkdir(parents=True)
+    for number in range(50):
+        folder.joinpath(f"{number}").touch()
+        os.utime(folder / f"{number}", (old, old))
+        folder.joinpath(f"{number} that is gone").symlink_to("nowhere")
+    Journal(folder, datetime.now(UTC), timedelta(hours=1)).sweep()
+    assert [path for path in folder.iterdir() if path.exists()] == []
+
+
 @pytest.mark.parametrize("cut", [1, 5_000, 10**9])
 def test_what_was_kept_and_got_damaged_costs_no_row(file_dying: Doomed, cut: int) -> None:
     scene = file_dying.scene
@@ -368,6 +403,39 @@ def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
     assert read(scene, observers=(gone,)).status == "failed"
     posthog.clear_faults()
     read(scene)
+    assert is_right(scene)
+
+
+@pytest.mark.parametrize("left", [0, 14, 18])
+def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying: Doomed, left: int) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    seen: list[Path] = []
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and not seen:
+            seen.extend(kept(scene))
+            os.truncate(seen[0], seen[0].stat().st_size * left // READ)
+
+    result = read(scene, observers=(cut,))
+    assert (result.status, result.complete) == ("failed", False)
+    stands = f"select count(watermark) from posthog._hogsync_paths where table_name = '{COMMENTS}'"
+    assert scene.ask(stands) == [(0,)]
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
+def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
+    dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = dying.scene
+    dies(dying)
+    posthog.fault(kind="latency", path="/comments/", seconds=4, times=1)
+    going = threading.Timer(2, shutil.rmtree, (scene.home / "walks",))
+    going.start()
+    result = read(scene)
+    going.join()
+    assert (result.status, result.requests, result.complete) == ("loaded", PAGES + 1, True)
     assert is_right(scene)
 
 
