@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
@@ -42,7 +40,7 @@ REFUSALS = (400, 404)
 Shaped = Callable[[list[Any]], Batch]
 Start = Callable[[str], Iterator[Page]]
 """The list's pages from an offset or cursor on, from its beginning if that is empty."""
-Pages = tuple[Iterable[Page], Iterator[Page]]
+Pages = tuple[Sequence[Page], Iterator[Page]]
 """Pages that are read already, and those that follow."""
 
 
@@ -187,13 +185,12 @@ class Half:
 
     def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
         """From the last page on that was kept, if the same rows stand there."""
-        with suppress(Unavailable, PageFailed, pa.ArrowException):
-            pages = start(last.at)
-            page = next(pages)
+        if again := self._from(last.at, start):
+            (page,), _ = again
             then, now = (self._keys(batch) for batch in (batch_of(last), shaped(page.rows)))
             same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
             if same and self._go_on(met.count - 1):
-                return [page], pages
+                return again
         return self._anew(start)
 
     def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
@@ -210,18 +207,17 @@ class Half:
             met_again = bool(keys) and keys[-1] in met.keys
             if met_again or len(tops) == BUFFERED:
                 break
-        deeper = self._deeper(last, start) if met_again else None
+        at_end: Pages = (), iter(())
+        deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
         if deeper is None or not self._go_on(met.count):
             self.begin_anew()
             return tops, pages
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
         return [*joined, *deeper[0]], deeper[1]
 
-    def _deeper(self, last: Leaf, start: Start) -> Pages | None:
-        """The pages below the deepest one; None if PostHog does not know any more where that was."""
-        if not last.next:
-            return (), iter(())
-        pages = start(last.next)
+    def _from(self, at: str, start: Start) -> Pages | None:
+        """One page and those behind it; None if PostHog does not know any more where that was."""
+        pages = start(at)
         try:
             return [next(pages)], pages
         except Unavailable:

@@ -62,7 +62,10 @@ RESUMING_RULES = (
         JOURNAL,
         "if failed.status in REFUSALS:",
         "if True:",
-        (f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",),
+        (
+            f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",
+            f"{RESUMED}an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept",
+        ),
     ),
     Mutation(
         "only the key that began a walk goes on with it",

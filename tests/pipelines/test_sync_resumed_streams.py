@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -88,6 +89,33 @@ def write(posthog: Sandbox, *contents: str) -> None:
     """New comments, each the newest of the list when it is written."""
     rows = [{"content": content, "created_at": later()} for content in contents]
     posthog.edit(COMMENTS, insert=rows, parents=BELOW)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """An organization's audit log, oldest first."""
+
+    posthog: Sandbox
+    organization: str
+
+    def happened(self, *times: datetime) -> None:
+        """So much more is written to it."""
+        rows = [{"created_at": time.isoformat(), "activity": "updated"} for time in times]
+        self.posthog.edit(LOGS, insert=rows, parents={"organization_id": self.organization})
+
+    @property
+    def path(self) -> str:
+        return f"{self.organization}/advanced_activity_logs/"
+
+    def dies(self, scene: Scene) -> None:
+        """A sync of it is killed after so many pages."""
+        with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
+            assert dying.die("request", READ + 1, of=self.path) == -signal.SIGKILL
+        self.posthog.clear_requests()
+
+    def requests(self) -> int:
+        """How often it was asked for since."""
+        return sum(self.path in request["path"] for request in self.posthog.requests())
 
 
 def is_right(scene: Scene) -> bool:
@@ -356,15 +384,16 @@ def test_what_another_run_may_be_going_on_with_is_not_swept(
     assert kept(scene) == [file], "it is young"
     old = time.time() - 2 * 60 * 60
     os.utime(file, (old, old))
-    seen: list[Path] = []
+    seen: list[list[Path]] = []
 
     def sweep(endpoint: Any, _rows: Any) -> None:
         if endpoint.table == COMMENTS and not seen:
             other.sync("cohorts", **HERE)
-            seen.extend(kept(scene))
+            seen.append(kept(scene))
 
-    assert read(scene, observers=(sweep,)).status == "loaded"
-    assert seen == [file], "it is in use"
+    trusting: dict[str, Any] = {"lists": {"resume_within": "3h"}}
+    assert "had been read" in read(scene, observers=(sweep,), **trusting).detail
+    assert seen == [[file]], "it is in use"
 
 
 def test_a_file_that_goes_while_others_are_swept_keeps_none_of_them_there(tmp_path: Path) -> None:
@@ -472,30 +501,36 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
 # -- the audit log, which is in the order of time
 
 
-def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
-    scene: Scene, posthog: Sandbox
-) -> None:
+@pytest.fixture
+def log(posthog: Sandbox) -> AuditLog:
+    """An audit log of so many entries, a minute apart."""
     posthog.options(cursor_rows=ON_A_PAGE)
     posthog.clear(LOGS)
-    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
+    here = AuditLog(posthog, posthog.truth()["rows"]["organizations"][0]["id"])
+    here.happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
+    return here
 
-    def happened(*times: datetime) -> None:
-        rows = [{"created_at": time.isoformat(), "activity": "updated"} for time in times]
-        posthog.edit(LOGS, insert=rows, parents=below)
 
-    happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
-    with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
-        here = f"{below['organization_id']}/advanced_activity_logs/"
-        assert dying.die("request", READ + 1, of=here) == -signal.SIGKILL
-    happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
-    happened(BEGAN + timedelta(minutes=MANY))
-    posthog.clear_requests()
+def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(scene: Scene, log: AuditLog) -> None:
+    log.dies(scene)
+    log.happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
+    log.happened(BEGAN + timedelta(minutes=MANY))
     result = of(scene.sync(LOGS), LOGS)
-    assert sum(here in request["path"] for request in posthog.requests()) == PAGES - READ + 2, (
-        "the last one again"
-    )
+    assert log.requests() == PAGES - READ + 2, "the last one again"
     assert (result.status, result.complete, result.counts.inserted) == ("loaded", False, MANY + 1)
     assert of(scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
     scene.learn(scene.truth(LOGS))
     assert scene.wrong() == ""
     assert kept(scene) == []
+
+
+def test_an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept(
+    file_scene: Scene, log: AuditLog, posthog: Sandbox
+) -> None:
+    log.dies(file_scene)
+    posthog.fault(kind="status", status=500, path="advanced_activity_logs/")
+    assert of(file_scene.sync(LOGS), LOGS).status == "failed"
+    posthog.clear_faults()
+    posthog.clear_requests()
+    result = of(file_scene.sync(LOGS), LOGS)
+    assert (log.requests(), result.counts.inserted) == (PAGES - READ + 1, MANY)
