@@ -30,6 +30,13 @@ RESUMING_RULES = (
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
     ),
     Mutation(
+        "a list that was gone on with is asked by the next run",
+        WALK,
+        "moved=None if walk.kept else ",
+        "moved=",
+        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
+    ),
+    Mutation(
         "what is new above what was kept is taken",
         WALK,
         "in itertools.chain(read, iter(deeper, None))",

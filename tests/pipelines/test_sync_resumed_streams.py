@@ -478,6 +478,7 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
     subscriptions = [row for row in posthog.truth()["rows"]["subscriptions"] if row["_parents"] == BELOW]
     below = {**BELOW, "subscription_id": min(row["id"] for row in subscriptions)}
     posthog.edit(DELIVERIES, parents=below, delete=True)
+    asked: dict[str, Any] = {"lists": {"sweep_every": "1d"}}  # only if the subscription has moved
     newest = datetime.now(UTC) - timedelta(days=10)
 
     def deliver(*times: datetime) -> None:
@@ -485,15 +486,17 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
         posthog.edit(DELIVERIES, insert=rows, parents=below)
 
     deliver(*(newest - timedelta(hours=n) for n in range(120)))
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).complete
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).complete
+    due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    posthog.edit("subscriptions", where={"id": below["subscription_id"]}, set={"next_delivery_date": due})
     path = f"subscriptions/{below['subscription_id']}/deliveries/"
     posthog.fault(kind="array", path=path, skip=13)  # of fifteen that hold three days
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).status == "failed"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).status == "failed"
     posthog.clear_faults()
     deliver(newest - timedelta(hours=30.5))
     deliver(datetime.now(UTC) - timedelta(minutes=1))
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the new one"
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the late one"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the new one"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the late one"
     scene.learn(scene.truth(DELIVERIES, **HERE))
     assert scene.wrong() == ""
 
