@@ -9,15 +9,15 @@ among the rows that were kept is not seen either way, so such a walk proves noth
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
@@ -32,13 +32,15 @@ log = logging.getLogger("hogsync")
 
 BUFFERED = 10
 """Up to so many pages nothing is written: reading them again costs less."""
+SPARED = timedelta(hours=1)
+"""What is younger is not swept: a run for another warehouse, which trusts for longer, may be going on with it."""
 REFUSALS = (400, 404)
 """How PostHog answers a cursor that it does not know any more."""
 
 Shaped = Callable[[list[Any]], Batch]
 Start = Callable[[str], Iterator[Page]]
 """The list's pages from an offset or cursor on, from its beginning if that is empty."""
-Pages = tuple[Iterable[Page], Iterator[Page]]
+Pages = tuple[Sequence[Page], Iterator[Page]]
 """Pages that are read already, and those that follow."""
 
 
@@ -98,10 +100,12 @@ class Journal:
 
     def sweep(self) -> None:
         """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
-        with suppress(OSError):
-            for file in self.folder.parent.rglob("*") if self.folder else ():
-                if file.is_file() and file.stat().st_mtime < (self.now - self.trust).timestamp():
-                    forget(file)
+        before = (self.now - max(self.trust, SPARED)).timestamp()
+        for folder, _, files in os.walk(self.folder.parent) if self.folder else ():
+            for file in (Path(folder, name) for name in files):
+                with suppress(OSError):  # another run may be sweeping too
+                    if file.stat().st_mtime < before:
+                        forget(file)
 
 
 @dataclass(slots=True)
@@ -129,6 +133,8 @@ class Half:
         self._waiting: list[Callable[[], Leaf]] = []
         self._begun = False
         self._given_up = False
+        self._held = 0
+        """So many pages were kept and are gone on with."""
 
     # -- going on
 
@@ -150,8 +156,19 @@ class Half:
         return written is None or written <= last.read
 
     def kept(self) -> Iterator[Leaf]:
-        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts."""
-        return iter(self.leaves) if self._begun else iter(())
+        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.
+
+        PageFailed if they are not all there any more: the walk goes on behind them, and nobody would miss their rows.
+        """
+        came = 0
+        for leaf in islice(self.leaves, self._held):
+            came += 1
+            yield leaf
+        if came < self._held:
+            raise PageFailed(
+                f"{self._listing.address}: the file of what an earlier run had read of it was changed from outside; "
+                "the next sync reads it again."
+            )
 
     def _met(self) -> _Met:
         met = _Met()
@@ -168,13 +185,12 @@ class Half:
 
     def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
         """From the last page on that was kept, if the same rows stand there."""
-        with suppress(Unavailable, PageFailed, pa.ArrowException):
-            pages = start(last.at)
-            page = next(pages)
+        if again := self._from(last.at, start):
+            (page,), _ = again
             then, now = (self._keys(batch) for batch in (batch_of(last), shaped(page.rows)))
-            if now and all(a == b for a, b in zip(then, now, strict=False)):
-                self._go_on(met.count - 1)
-                return [page], pages
+            same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
+            if same and self._go_on(met.count - 1):
+                return again
         return self._anew(start)
 
     def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
@@ -191,19 +207,17 @@ class Half:
             met_again = bool(keys) and keys[-1] in met.keys
             if met_again or len(tops) == BUFFERED:
                 break
-        deeper = self._deeper(last, start) if met_again else None
-        if deeper is None:
+        at_end: Pages = (), iter(())
+        deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
+        if deeper is None or not self._go_on(met.count):
             self.begin_anew()
             return tops, pages
-        self._go_on(met.count)
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
         return [*joined, *deeper[0]], deeper[1]
 
-    def _deeper(self, last: Leaf, start: Start) -> Pages | None:
-        """The pages below the deepest one; None if PostHog does not know any more where that was."""
-        if not last.next:
-            return (), iter(())
-        pages = start(last.next)
+    def _from(self, at: str, start: Start) -> Pages | None:
+        """One page and those behind it; None if PostHog does not know any more where that was."""
+        pages = start(at)
         try:
             return [next(pages)], pages
         except Unavailable:
@@ -216,10 +230,14 @@ class Half:
     def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
         return list(zip(*map(batch.values, self._shape.key), strict=True))
 
-    def _go_on(self, leaves: int) -> None:
-        """Keep the first so many pages; what follows is written behind them."""
-        self.leaves.cut(leaves)
-        self._begun = True
+    def _go_on(self, leaves: int) -> bool:
+        """Keep the first so many pages, to write behind them what follows; False if they are not there any more."""
+        try:
+            self.leaves.cut(leaves)
+        except (OSError, EOFError):
+            return False
+        self._begun, self._held = True, leaves
+        return True
 
     # -- keeping
 
@@ -228,7 +246,7 @@ class Half:
         self._given_up = not self.leaves.forget()
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
-        self._begun = False
+        self._begun, self._held = False, 0
 
     def keep(self, page: Page, batch: Batch) -> None:
         """One more page; a disk that takes none only costs the chance to go on from here."""

@@ -88,11 +88,11 @@ class Leaves:
             out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
 
     def cut(self, leaves: int) -> None:
-        """Leave only the first so many pages."""
+        """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
                 _piece(file)
-            file.truncate(file.tell())
+            file.truncate(file.tell())  # also where it ends there already: what is in use is young
 
     def forget(self) -> bool:
         """Remove the file; False if somebody lets nobody remove it."""

@@ -298,7 +298,8 @@ class Walker:
         if listed.status != "read":
             return after
         after = replace(after, open_floor=walk.open_floor)
-        after = replace(after, moved=self._moved(listing))
+        # What was written late among rows that were kept waits for the next run, which must ask.
+        after = replace(after, moved=None if walk.kept else self._moved(listing))
         if listed.complete:
             first = before.first_complete_at or before.last_complete_at or self.rules.started
             after = replace(after, first_complete_at=first)

@@ -30,6 +30,13 @@ RESUMING_RULES = (
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
     ),
     Mutation(
+        "a list that was gone on with is asked by the next run",
+        WALK,
+        "moved=None if walk.kept else ",
+        "moved=",
+        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
+    ),
+    Mutation(
         "what is new above what was kept is taken",
         WALK,
         "in itertools.chain(read, iter(deeper, None))",
@@ -62,7 +69,10 @@ RESUMING_RULES = (
         JOURNAL,
         "if failed.status in REFUSALS:",
         "if True:",
-        (f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",),
+        (
+            f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",
+            f"{RESUMED}an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept",
+        ),
     ),
     Mutation(
         "only the key that began a walk goes on with it",
@@ -148,10 +158,45 @@ RESUMING_RULES = (
         (f"{RESUMED}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
     ),
     Mutation(
+        "a walk whose kept pages did not all come back is not done",
+        JOURNAL,
+        "if came < self._held:",
+        "if False:",
+        (f"{RESUMED}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
+    ),
+    Mutation(
+        "what goes while a run begins with it costs no row",
+        JOURNAL,
+        "except (OSError, EOFError):\n            return False",
+        "except (OSError, EOFError):\n            pass",
+        (f"{RESUMED}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row[duckdb]",),
+    ),
+    Mutation(
+        "what a run for another warehouse may be going on with is not swept",
+        JOURNAL,
+        "max(self.trust, SPARED)",
+        "self.trust",
+        (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
+    ),
+    Mutation(
+        "what is gone on with is young",
+        "sources/posthog/leaves.py",
+        "            file.truncate(file.tell())",
+        "            pass",
+        (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
+    ),
+    Mutation(
+        "a file that goes does not keep the others from being swept",
+        JOURNAL,
+        "with suppress(OSError):  # another run",
+        "with suppress(EOFError):  # another run",
+        (f"{RESUMED}a_file_that_goes_while_others_are_swept_keeps_none_of_them_there",),
+    ),
+    Mutation(
         "a list of names goes on only if it still stands as it stood",
         JOURNAL,
-        "if now and all(a == b for",
-        "if now or all(a == b for",
+        "same = bool(now) and all(a == b for",
+        "same = bool(now) or all(a == b for",
         (f"{NAMES}a_list_that_moved_since_is_read_from_its_start",),
     ),
     Mutation(

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,6 +20,7 @@ from msgspec.structs import replace
 
 from pipelines.backfill import window
 from pipelines.errors import KeyProblem
+from sources.posthog.journal import Journal
 from sources.posthog.leaves import Leaves
 from sources.posthog.results import TableResult
 from sources.sandbox import Sandbox
@@ -86,6 +89,33 @@ def write(posthog: Sandbox, *contents: str) -> None:
     """New comments, each the newest of the list when it is written."""
     rows = [{"content": content, "created_at": later()} for content in contents]
     posthog.edit(COMMENTS, insert=rows, parents=BELOW)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """An organization's audit log, oldest first."""
+
+    posthog: Sandbox
+    organization: str
+
+    def happened(self, *times: datetime) -> None:
+        """So much more is written to it."""
+        rows = [{"created_at": time.isoformat(), "activity": "updated"} for time in times]
+        self.posthog.edit(LOGS, insert=rows, parents={"organization_id": self.organization})
+
+    @property
+    def path(self) -> str:
+        return f"{self.organization}/advanced_activity_logs/"
+
+    def dies(self, scene: Scene) -> None:
+        """A sync of it is killed after so many pages."""
+        with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
+            assert dying.die("request", READ + 1, of=self.path) == -signal.SIGKILL
+        self.posthog.clear_requests()
+
+    def requests(self) -> int:
+        """How often it was asked for since."""
+        return sum(self.path in request["path"] for request in self.posthog.requests())
 
 
 def is_right(scene: Scene) -> bool:
@@ -343,6 +373,40 @@ def test_what_is_loaded_is_not_gone_on_with(file_dying: Doomed) -> None:
     assert "had been read" not in read(scene).detail
 
 
+def test_what_another_run_may_be_going_on_with_is_not_swept(
+    file_dying: Doomed, posthog: Sandbox, tmp_path: Path
+) -> None:
+    scene = file_dying.scene
+    other = Scene(posthog, f"duckdb:///{tmp_path / 'other.duckdb'}", scene.home)
+    dies(file_dying)
+    (file,) = kept(scene)
+    other.sync("cohorts", **HERE, lists={"resume_within": "0m"})
+    assert kept(scene) == [file], "it is young"
+    old = time.time() - 2 * 60 * 60
+    os.utime(file, (old, old))
+    seen: list[list[Path]] = []
+
+    def sweep(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and not seen:
+            other.sync("cohorts", **HERE)
+            seen.append(kept(scene))
+
+    trusting: dict[str, Any] = {"lists": {"resume_within": "3h"}}
+    assert "had been read" in read(scene, observers=(sweep,), **trusting).detail
+    assert seen == [[file]], "it is in use"
+
+
+def test_a_file_that_goes_while_others_are_swept_keeps_none_of_them_there(tmp_path: Path) -> None:
+    folder, old = tmp_path / "walks" / "warehouse", time.time() - 2 * 60 * 60
+    folder.mkdir(parents=True)
+    for number in range(50):
+        folder.joinpath(f"{number}").touch()
+        os.utime(folder / f"{number}", (old, old))
+        folder.joinpath(f"{number} that is gone").symlink_to("nowhere")
+    Journal(folder, datetime.now(UTC), timedelta(hours=1)).sweep()
+    assert [path for path in folder.iterdir() if path.exists()] == []
+
+
 @pytest.mark.parametrize("cut", [1, 5_000, 10**9])
 def test_what_was_kept_and_got_damaged_costs_no_row(file_dying: Doomed, cut: int) -> None:
     scene = file_dying.scene
@@ -371,6 +435,39 @@ def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
     assert is_right(scene)
 
 
+@pytest.mark.parametrize("left", [0, 14, 18])
+def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying: Doomed, left: int) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    seen: list[Path] = []
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and not seen:
+            seen.extend(kept(scene))
+            os.truncate(seen[0], seen[0].stat().st_size * left // READ)
+
+    result = read(scene, observers=(cut,))
+    assert (result.status, result.complete) == ("failed", False)
+    stands = f"select count(watermark) from posthog._hogsync_paths where table_name = '{COMMENTS}'"
+    assert scene.ask(stands) == [(0,)]
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
+def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
+    dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = dying.scene
+    dies(dying)
+    posthog.fault(kind="latency", path="/comments/", seconds=4, times=1)
+    going = threading.Timer(2, shutil.rmtree, (scene.home / "walks",))
+    going.start()
+    result = read(scene)
+    going.join()
+    assert (result.status, result.requests, result.complete) == ("loaded", PAGES + 1, True)
+    assert is_right(scene)
+
+
 # -- how far a list counts as read
 
 
@@ -381,6 +478,7 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
     subscriptions = [row for row in posthog.truth()["rows"]["subscriptions"] if row["_parents"] == BELOW]
     below = {**BELOW, "subscription_id": min(row["id"] for row in subscriptions)}
     posthog.edit(DELIVERIES, parents=below, delete=True)
+    asked: dict[str, Any] = {"lists": {"sweep_every": "1d"}}  # only if the subscription has moved
     newest = datetime.now(UTC) - timedelta(days=10)
 
     def deliver(*times: datetime) -> None:
@@ -388,15 +486,17 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
         posthog.edit(DELIVERIES, insert=rows, parents=below)
 
     deliver(*(newest - timedelta(hours=n) for n in range(120)))
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).complete
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).complete
+    due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    posthog.edit("subscriptions", where={"id": below["subscription_id"]}, set={"next_delivery_date": due})
     path = f"subscriptions/{below['subscription_id']}/deliveries/"
     posthog.fault(kind="array", path=path, skip=13)  # of fifteen that hold three days
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).status == "failed"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).status == "failed"
     posthog.clear_faults()
     deliver(newest - timedelta(hours=30.5))
     deliver(datetime.now(UTC) - timedelta(minutes=1))
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the new one"
-    assert of(scene.sync(DELIVERIES, **HERE), DELIVERIES).counts.inserted == 1, "the late one"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the new one"
+    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the late one"
     scene.learn(scene.truth(DELIVERIES, **HERE))
     assert scene.wrong() == ""
 
@@ -404,28 +504,22 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
 # -- the audit log, which is in the order of time
 
 
-def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
-    scene: Scene, posthog: Sandbox
-) -> None:
+@pytest.fixture
+def log(posthog: Sandbox) -> AuditLog:
+    """An audit log of so many entries, a minute apart."""
     posthog.options(cursor_rows=ON_A_PAGE)
     posthog.clear(LOGS)
-    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
+    here = AuditLog(posthog, posthog.truth()["rows"]["organizations"][0]["id"])
+    here.happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
+    return here
 
-    def happened(*times: datetime) -> None:
-        rows = [{"created_at": time.isoformat(), "activity": "updated"} for time in times]
-        posthog.edit(LOGS, insert=rows, parents=below)
 
-    happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
-    with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
-        here = f"{below['organization_id']}/advanced_activity_logs/"
-        assert dying.die("request", READ + 1, of=here) == -signal.SIGKILL
-    happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
-    happened(BEGAN + timedelta(minutes=MANY))
-    posthog.clear_requests()
+def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(scene: Scene, log: AuditLog) -> None:
+    log.dies(scene)
+    log.happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
+    log.happened(BEGAN + timedelta(minutes=MANY))
     result = of(scene.sync(LOGS), LOGS)
-    assert sum(here in request["path"] for request in posthog.requests()) == PAGES - READ + 2, (
-        "the last one again"
-    )
+    assert log.requests() == PAGES - READ + 2, "the last one again"
     assert (result.status, result.complete, result.counts.inserted) == ("loaded", False, MANY + 1)
     assert of(scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
     scene.learn(scene.truth(LOGS))
@@ -456,3 +550,15 @@ def test_a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_rea
     assert not second.complete, "its count differs, so all of it was read; but who was kept counts as seen"
     assert read(scene).counts.deleted == 1
     assert (PROJECT, gone["id"]) in scene.rows(COMMENTS, dead=True)
+
+
+def test_an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept(
+    file_scene: Scene, log: AuditLog, posthog: Sandbox
+) -> None:
+    log.dies(file_scene)
+    posthog.fault(kind="status", status=500, path="advanced_activity_logs/")
+    assert of(file_scene.sync(LOGS), LOGS).status == "failed"
+    posthog.clear_faults()
+    posthog.clear_requests()
+    result = of(file_scene.sync(LOGS), LOGS)
+    assert (log.requests(), result.counts.inserted) == (PAGES - READ + 1, MANY)
