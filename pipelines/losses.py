@@ -68,5 +68,5 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
     for outline in reading.outlines():
         there = existing.get(outline.table, {})
         lost = (reading.known.columns(outline.table).keys() & outline.columns.keys()) - there.keys()
-        if lost and there.keys() >= {*outline.key, "_dlt_load_id"}:
+        if lost and there.keys() >= {*outline.key, "_dlt_load_id"} and outline.table not in warehouse.views():
             warehouse.execute(f"update {warehouse.name(outline.table)} set _dlt_load_id = '{LOST}'")

@@ -149,6 +149,20 @@ VERSION_RULES = (
         (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb-its columns]",),
     ),
     Mutation(
+        "a view in a derived table's place is no way to the table behind it",
+        FOLLOWING,
+        "                if one.target in views:\n",
+        "                if False:\n",
+        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[postgres-itself]",),
+    ),
+    Mutation(
+        "what stands behind a view is not emptied",
+        "destinations/warehouse.py",
+        "and table in self.views():",
+        "and False:",
+        ("destinations/test_warehouse.py::test_a_view_in_a_tables_place_is_left_alone[postgres-other key]",),
+    ),
+    Mutation(
         "a history that could not be written stays behind",
         FOLLOWING,
         "return self._begun_empty(there) | self._derived(work, there)",
