@@ -70,3 +70,33 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
         lost = (reading.known.columns(outline.table).keys() & outline.columns.keys()) - there.keys()
         if lost and there.keys() >= {*outline.key, "_dlt_load_id"} and outline.table not in warehouse.views():
             warehouse.execute(f"update {warehouse.name(outline.table)} set _dlt_load_id = '{LOST}'")
+
+
+def accept(warehouse: Warehouse, reading: Reading) -> None:
+    """Believe what a walk of all of a list has not met, where that ends no row: PostHog lists it no more.
+
+    Nothing would ever write these rows, and to look for them all of the list would be read in every run. Without their
+    hashes they are written all the same should they be met again. Needs the rows loaded.
+    """
+    walked = [
+        (changes, one.listing.stamps)
+        for table, changes in reading.changes.items()
+        for one in reading.results[table].listed
+        if _ends_nothing(changes.shape.endpoint) and one.complete
+    ]
+    doubted = [(one, stamps) for one, stamps in walked if one.stock.doubtful(stamps, revived=False)]
+    if not doubted or "_dlt_loads" not in warehouse.columns():
+        return
+    finished = f"select load_id from {warehouse.name('_dlt_loads')} where status = 0"
+    for changes, stamps in doubted:
+        scope = {name: value for name, value in stamps.items() if name in changes.shape.key}
+        within = "".join(f" and {quoted(name)} = {warehouse.mark}" for name in scope)
+        warehouse.execute(
+            f"update {warehouse.name(changes.table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
+            f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
+            [*scope.values()],
+        )
+
+
+def _ends_nothing(endpoint: Endpoint) -> bool:
+    return endpoint.plan != "snapshot" and not endpoint.mortal

@@ -20,7 +20,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import distrust, restore
+from pipelines.losses import accept, distrust, restore
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -216,6 +216,7 @@ class _Work:
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
+                accept(self.warehouse, self.reading)
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
                 run = records.write(self.warehouse, self._ended, self.reading, now, self.following)

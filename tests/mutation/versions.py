@@ -107,6 +107,13 @@ VERSION_RULES = (
         (f"{LOSSES}rows_of_a_list_that_fails_meanwhile_get_their_column_back_later[duckdb]",),
     ),
     Mutation(
+        "what a list that ends no rows has not shown is not looked for ever after",
+        SYNC,
+        "accept(self.warehouse, self.reading)",
+        "pass",
+        (f"{LOSSES}what_an_audit_log_lists_no_more_is_not_looked_for_ever_after[duckdb]",),
+    ),
+    Mutation(
         "what somebody dropped of a history is computed again",
         RECORDS,
         "following.regain()",
