@@ -21,19 +21,37 @@ LOST = "lost"
 
 
 def restore(memory: Memory, tables: Iterable[str]) -> bool:
-    """Make dropped tables anew of what their histories say lives, and tell if there were any; needs the warehouse open.
+    """Fill lost tables anew with what their histories say lives, and tell if there were any; needs the warehouse open.
+
+    Lost is what was dropped, emptied, or robbed of a column without which nobody can tell its rows apart.
 
     These rows are not believed either, so the run writes or ends them by the rules for all others. Without them nobody
     would miss what vanished before the table was read anew, and its last version would live for ever.
     """
-    found = [table for table in tables if table not in memory.tables and _told(memory, table)]
+    told = {table: columns for table in tables if (columns := _told(memory, table))}
+    found = _lost(memory, told)
     for table in found:
         log.warning(
-            "The table %s was dropped: its history says which rows it had, PostHog what they are now.", table
+            "The rows of the table %s were dropped: its history says which it had, PostHog what they are now.",
+            table,
         )
         with suppress(WarehouseUnavailable):  # what cannot be had from its history is read anew all the same
-            _restore(memory.warehouse, ENDPOINTS[table], _told(memory, table))
+            _restore(memory, ENDPOINTS[table], told[table])
     return bool(found)
+
+
+def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
+    """The tables without a row to be told, of which versions live; asked at once, for every run asks."""
+    name, asked = memory.warehouse.name, []
+    for table in tables:
+        endpoint = ENDPOINTS[table]
+        lives = f"exists (select 1 from {name(endpoint.history)} where valid_to is null)"
+        holds = f" and not exists (select 1 from {name(table)})"
+        told = {*endpoint.key} <= memory.tables.get(table, {}).keys()
+        asked.append(f"select '{table}' where {lives}{holds * told}")
+    found = [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
+    views = memory.warehouse.views() if found else ()
+    return [table for table in found if table not in views]
 
 
 def _told(memory: Memory, table: str) -> dict[str, tuple[str, str]]:
@@ -46,17 +64,17 @@ def _told(memory: Memory, table: str) -> dict[str, tuple[str, str]]:
     return told if {*endpoint.key} <= told.keys() and VERSION.keys() <= there.keys() else {}
 
 
-def _restore(warehouse: Warehouse, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
+def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
+    warehouse, existing = memory.warehouse, memory.tables.get(endpoint.table, {})
     columns = {name: type_ for name, (type_, _) in told.items()}
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
     into = ", ".join(map(quoted, (*columns, "_synced_at", "_row_hash", "_dlt_load_id")))
     values = ", ".join(f"h.{quoted(here)}" for _, here in told.values())
-    with warehouse.transaction():
-        warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, {})
-        warehouse.execute(
-            f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
-            f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
-        )
+    warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
+    warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
+        f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
+        f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
+    )
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:

@@ -132,7 +132,7 @@ VERSION_RULES = (
         SYNC,
         "if not selection.dry_run and restore(memory, versioned) else memory",
         "if False else memory",
-        (f"{LOSSES}a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb]",),
+        (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-dropped]",),
     ),
     Mutation(
         "a dry run makes no dropped table anew",
@@ -144,9 +144,16 @@ VERSION_RULES = (
     Mutation(
         "a dropped table is made anew with all of its rows",
         "pipelines/losses.py",
-        "    with warehouse.transaction():",
-        "    if True:",
+        "{lives}{holds * told}",
+        "{lives}{holds * told}{' and false' * (table in memory.tables)}",
         (f"{LOSSES}a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows[duckdb]",),
+    ),
+    Mutation(
+        "what an emptied table held is not forgotten",
+        "pipelines/losses.py",
+        "{lives}{holds * told}",
+        "{lives}{' and false' * (table in memory.tables)}",
+        (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-emptied]",),
     ),
     Mutation(
         "what cannot be derived fails neither rows nor records",

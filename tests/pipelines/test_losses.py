@@ -19,6 +19,12 @@ from tests.truth.stored import types
 from tests.truth.versions import history, wrong_versions
 
 BOTH: dict[str, Any] = {"projects": (101, 201)}
+LOST = [
+    "drop table posthog.cohorts",
+    "delete from posthog.cohorts",
+    "alter table posthog.cohorts drop column id",
+    "alter table posthog.cohorts drop column project_id",
+]
 LOGS, ON_A_PAGE = "organization_activity_logs", 10
 
 
@@ -187,12 +193,13 @@ def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> 
 
 
 @pytest.mark.fault("warehouse.dropped_table")
-def test_a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One) -> None:
+@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
+def test_a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One, lost: str) -> None:
     changed, gone = One(one.scene), One(one.scene)
     one.synced()
     assert whole(one)
     before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "drop table posthog.cohorts")
+    run(one.scene.url, lost)
     changed.becomes(set={"description": "later"})
     gone.becomes(delete=True)
     new = One(one.scene)
@@ -211,12 +218,13 @@ def test_a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwh
 
 
 @pytest.mark.fault("warehouse.dropped_table")
-def test_a_dropped_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox) -> None:
+@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
+def test_a_lost_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox, lost: str) -> None:
     gone = One(one.scene)
     one.scene.sync("cohorts", **BOTH)
     assert whole(one, **BOTH)
     before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "drop table posthog.cohorts")
+    run(one.scene.url, lost)
     gone.becomes(delete=True)
     posthog.fault(path="projects/101/cohorts", kind="status", status=403)
     one.scene.sync("cohorts", **BOTH)
