@@ -8,10 +8,14 @@ from contextlib import suppress
 
 from destinations.history import OWN, VERSION
 from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
-from pipelines.records import Memory
+from pipelines.connect import policy
+from pipelines.history import mark
+from pipelines.records import PRIVACY, Memory
+from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.delta import STAMPED
 from sources.posthog.endpoint import Endpoint
+from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
 from sources.posthog.shape import OURS
 
@@ -20,7 +24,7 @@ LOST = "lost"
 """The load of rows that lack what somebody dropped: it never ends, so they are not believed until they are written."""
 
 
-def restore(memory: Memory, tables: Iterable[str]) -> bool:
+def restore(memory: Memory, tables: Iterable[str], settings: Settings) -> bool:
     """Fill lost tables anew with what their histories say lives, and tell if there were any; needs the warehouse open.
 
     Lost is what was dropped, emptied, or robbed of a column without which nobody can tell its rows apart.
@@ -28,7 +32,7 @@ def restore(memory: Memory, tables: Iterable[str]) -> bool:
     These rows are not believed either, so the run writes or ends them by the rules for all others. Without them nobody
     would miss what vanished before the table was read anew, and its last version would live for ever.
     """
-    told = {table: columns for table in tables if (columns := _told(memory, table))}
+    told = {table: columns for table in tables if (columns := _told(memory, table, settings))}
     found = _lost(memory, told)
     for table in found:
         log.warning(
@@ -54,22 +58,47 @@ def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
     return [table for table in found if table not in views]
 
 
-def _told(memory: Memory, table: str) -> dict[str, tuple[str, str]]:
-    """The columns that a table had, their types and what its history calls them; none if that cannot tell the rows."""
+def _told(memory: Memory, table: str, settings: Settings) -> dict[str, tuple[str, str]]:
+    """The columns that a table had, their types and what its history calls them; none if that cannot tell the rows.
+
+    Without a name are those that stay empty: what other privacy settings have left in a history must not come back.
+    """
     endpoint = ENDPOINTS[table]
     there = memory.tables.get(endpoint.history, {})
     made = {name: type_ for name, type_ in memory.columns(table).items() if name not in OURS}
     names = {name: next((n for n in (f"{name}{OWN}", name) if n in there), "") for name in made}
-    told = {name: (made[name], here) for name, here in names.items() if here}
+    allowed = names.keys() if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
+    told = {name: (made[name], here if name in allowed else "") for name, here in names.items() if here}
     return told if {*endpoint.key} <= told.keys() and VERSION.keys() <= there.keys() else {}
+
+
+def _is_of_today(memory: Memory, table: str, settings: Settings) -> bool:
+    """Whether a history says what its table held, and that was stored under the privacy settings of this run."""
+    stored_under = memory.meta.get(f"{PRIVACY}{table}")
+    return bool(
+        memory.meta.get(mark(ENDPOINTS[table].history)) and stored_under == settings.privacy.model_dump_json()
+    )
+
+
+def _kept(endpoint: Endpoint, rules: Policy) -> frozenset[str]:
+    """The columns of declared fields whose values are stored as they come, and those that the path gives."""
+    whole = (
+        field
+        for field in endpoint.fields
+        if rules.mode(endpoint.table, field.name, field.privacy) == "keep"
+        and not (field.literals and rules.mode(endpoint.table, field.name, "customer") != "keep")
+    )
+    named = (f"{field.name}_id" if field.role in {"person", "reference"} else field.name for field in whole)
+    return frozenset({*endpoint.key, *endpoint.stamps, *named})
 
 
 def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
     warehouse, existing = memory.warehouse, memory.tables.get(endpoint.table, {})
     columns = {name: type_ for name, (type_, _) in told.items()}
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
-    into = ", ".join(map(quoted, (*columns, "_synced_at", "_row_hash", "_dlt_load_id")))
-    values = ", ".join(f"h.{quoted(here)}" for _, here in told.values())
+    filled = {name: here for name, (_, here) in told.items() if here}
+    into = ", ".join(map(quoted, (*filled, "_synced_at", "_row_hash", "_dlt_load_id")))
+    values = ", ".join(f"h.{quoted(here)}" for here in filled.values())
     warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
     warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
         f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "

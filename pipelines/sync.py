@@ -94,7 +94,7 @@ def sync(
         journal.sweep()
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(
-                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned]
+                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned], settings
             )
             stored_under = _stored_under(known, privacy, with_parents(tables))
             changed = _privacy_changed(stored_under, privacy)
@@ -328,7 +328,11 @@ def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
 
 
 def _remembered(
-    warehouse: Warehouse, meta: dict[str, str], selection: Selection, versioned: Sequence[str]
+    warehouse: Warehouse,
+    meta: dict[str, str],
+    selection: Selection,
+    versioned: Sequence[str],
+    settings: Settings,
 ) -> Memory | Nothing:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
@@ -338,7 +342,8 @@ def _remembered(
         return Nothing()
     memory = Memory(warehouse)
     memory.check(meta)
-    return Memory(warehouse) if not selection.dry_run and restore(memory, versioned) else memory
+    lost = not selection.dry_run and restore(memory, versioned, settings)
+    return Memory(warehouse) if lost else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

@@ -130,15 +130,15 @@ VERSION_RULES = (
     Mutation(
         "what a dropped table held is not forgotten",
         SYNC,
-        "if not selection.dry_run and restore(memory, versioned) else memory",
-        "if False else memory",
+        "lost = not selection.dry_run and restore(memory, versioned, settings)",
+        "lost = False",
         (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-dropped]",),
     ),
     Mutation(
         "a dry run makes no dropped table anew",
         SYNC,
-        "if not selection.dry_run and restore(memory, versioned) else memory",
-        "if restore(memory, versioned) else memory",
+        "lost = not selection.dry_run and restore(memory, versioned, settings)",
+        "lost = restore(memory, versioned, settings)",
         (f"{LOSSES}a_dry_run_makes_no_dropped_table_anew[duckdb]",),
     ),
     Mutation(
@@ -147,6 +147,13 @@ VERSION_RULES = (
         "{lives}{holds * told}",
         "{lives}{holds * told}{' and false' * (table in memory.tables)}",
         (f"{LOSSES}a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows[duckdb]",),
+    ),
+    Mutation(
+        "what a history has of other privacy settings does not come back",
+        "pipelines/losses.py",
+        "if _is_of_today(memory, table, settings) else",
+        "if True else",
+        (f"{LOSSES}what_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
     ),
     Mutation(
         "what an emptied table held is not forgotten",

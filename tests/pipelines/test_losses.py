@@ -231,10 +231,29 @@ def test_a_lost_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: San
     posthog.clear_faults()
     assert wrong_versions(one.scene.url) == ""
     assert history(one.scene.url, "cohorts") == before
-    assert (101, gone.ident) in one.scene.rows("cohorts", dead=False)
+    kept = one.scene.rows("cohorts", dead=False)
+    assert kept[(101, gone.ident)]["description"] == "born"
+    filters = {key: row.get("filters") for key, row in kept.items()}
+    assert any(filters.values())
+    assert filters == {key: before[key][-1]["filters"] for key in filters}
     one.scene.sync("cohorts", **BOTH)
     assert whole(one, **BOTH)
     assert gone.told() == [("insert",), ("delete",)]
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_what_may_be_stored_no_more_does_not_come_back_from_a_history(one: One, posthog: Sandbox) -> None:
+    strict = {"columns": {"cohorts.description": "drop"}}
+    one.synced()
+    one.synced(history={"enabled": False}, privacy=strict)
+    run(one.scene.url, "drop table posthog.cohorts")
+    posthog.fault(path="projects/101/cohorts", kind="status", status=403)
+    one.scene.sync("cohorts", **HERE, privacy=strict)
+    kept = f"select name, description, filters from posthog.cohorts where id = {one.ident}"
+    assert one.scene.ask(kept) == [("one", None, None)]
+    posthog.clear_faults()
+    one.synced(privacy=strict)
+    assert one.told("description") == [("insert", "born"), ("update", None)]
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
