@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import History
-from destinations.warehouse import Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoTable, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -93,6 +93,8 @@ class Following:
             if isinstance(one, History) and self._is_up_to_date(one, there):
                 lost = one.lost(there.get(one.target, {}))
                 with suppress(Underivable), self._troubled_by(one):
+                    if lost and one.target in self.warehouse.views():
+                        raise NoTable(one.target)
                     if lost:
                         one.regain(self.warehouse, finished(self.warehouse, one), lost)
 
@@ -115,10 +117,14 @@ class Following:
         return {mark(name): "" for changes in self._written() for name in changes.shape.endpoint.followers}
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
-        """See to it that these tables are there with all of their columns."""
-        for one in self._untroubled(derived):
+        """See to it that these tables are there with all of their columns, and that they are tables."""
+        work = self._untroubled(derived)
+        views = self.warehouse.views() if work else ()
+        for one in work:
             existing = there.get(one.target, {})
             with suppress(Underivable), self._troubled_by(one):
+                if one.target in views:
+                    raise NoTable(one.target)
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
 
     def readable(self, there: Tables) -> Iterator[Derived]:

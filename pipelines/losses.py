@@ -8,10 +8,14 @@ from contextlib import suppress
 
 from destinations.history import OWN, VERSION
 from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
-from pipelines.records import Memory
+from pipelines.connect import policy
+from pipelines.history import mark
+from pipelines.records import PRIVACY, Memory
+from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.delta import STAMPED
 from sources.posthog.endpoint import Endpoint
+from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
 from sources.posthog.shape import OURS
 
@@ -20,43 +24,86 @@ LOST = "lost"
 """The load of rows that lack what somebody dropped: it never ends, so they are not believed until they are written."""
 
 
-def restore(memory: Memory, tables: Iterable[str]) -> bool:
-    """Make dropped tables anew of what their histories say lives, and tell if there were any; needs the warehouse open.
+def restore(memory: Memory, tables: Iterable[str], settings: Settings) -> bool:
+    """Fill lost tables anew with what their histories say lives, and tell if there were any; needs the warehouse open.
+
+    Lost is what was dropped, emptied, or robbed of a column without which nobody can tell its rows apart.
 
     These rows are not believed either, so the run writes or ends them by the rules for all others. Without them nobody
     would miss what vanished before the table was read anew, and its last version would live for ever.
     """
-    found = [table for table in tables if table not in memory.tables and _told(memory, table)]
+    told = {table: columns for table in tables if (columns := _told(memory, table, settings))}
+    found = _lost(memory, told)
     for table in found:
         log.warning(
-            "The table %s was dropped: its history says which rows it had, PostHog what they are now.", table
+            "The rows of the table %s were dropped: its history says which it had, PostHog what they are now.",
+            table,
         )
         with suppress(WarehouseUnavailable):  # what cannot be had from its history is read anew all the same
-            _restore(memory.warehouse, ENDPOINTS[table], _told(memory, table))
+            _restore(memory, ENDPOINTS[table], told[table])
     return bool(found)
 
 
-def _told(memory: Memory, table: str) -> dict[str, tuple[str, str]]:
-    """The columns that a table had, their types and what its history calls them; none if that cannot tell the rows."""
+def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
+    """The tables without a row to be told, of which versions live; asked at once, for every run asks."""
+    name, asked = memory.warehouse.name, []
+    for table in tables:
+        endpoint = ENDPOINTS[table]
+        lives = f"exists (select 1 from {name(endpoint.history)} where valid_to is null)"
+        holds = f" and not exists (select 1 from {name(table)})"
+        told = {*endpoint.key} <= memory.tables.get(table, {}).keys()
+        asked.append(f"select '{table}' where {lives}{holds * told}")
+    found = [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
+    views = memory.warehouse.views() if found else ()
+    return [table for table in found if table not in views]
+
+
+def _told(memory: Memory, table: str, settings: Settings) -> dict[str, tuple[str, str]]:
+    """The columns that a table had, their types and what its history calls them; none if that cannot tell the rows.
+
+    Without a name are those that stay empty: what other privacy settings have left in a history must not come back.
+    """
     endpoint = ENDPOINTS[table]
     there = memory.tables.get(endpoint.history, {})
     made = {name: type_ for name, type_ in memory.columns(table).items() if name not in OURS}
     names = {name: next((n for n in (f"{name}{OWN}", name) if n in there), "") for name in made}
-    told = {name: (made[name], here) for name, here in names.items() if here}
+    allowed = names.keys() if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
+    told = {name: (made[name], here if name in allowed else "") for name, here in names.items() if here}
     return told if {*endpoint.key} <= told.keys() and VERSION.keys() <= there.keys() else {}
 
 
-def _restore(warehouse: Warehouse, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
+def _is_of_today(memory: Memory, table: str, settings: Settings) -> bool:
+    """Whether a history says what its table held, and that was stored under the privacy settings of this run."""
+    stored_under = memory.meta.get(f"{PRIVACY}{table}")
+    return bool(
+        memory.meta.get(mark(ENDPOINTS[table].history)) and stored_under == settings.privacy.model_dump_json()
+    )
+
+
+def _kept(endpoint: Endpoint, rules: Policy) -> frozenset[str]:
+    """The columns of declared fields whose values are stored as they come, and those that the path gives."""
+    whole = (
+        field
+        for field in endpoint.fields
+        if rules.mode(endpoint.table, field.name, field.privacy) == "keep"
+        and not (field.literals and rules.mode(endpoint.table, field.name, "customer") != "keep")
+    )
+    named = (f"{field.name}_id" if field.role in {"person", "reference"} else field.name for field in whole)
+    return frozenset({*endpoint.key, *endpoint.stamps, *named})
+
+
+def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, str]]) -> None:
+    warehouse, existing = memory.warehouse, memory.tables.get(endpoint.table, {})
     columns = {name: type_ for name, (type_, _) in told.items()}
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
-    into = ", ".join(map(quoted, (*columns, "_synced_at", "_row_hash", "_dlt_load_id")))
-    values = ", ".join(f"h.{quoted(here)}" for _, here in told.values())
-    with warehouse.transaction():
-        warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, {})
-        warehouse.execute(
-            f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
-            f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
-        )
+    filled = {name: here for name, (_, here) in told.items() if here}
+    into = ", ".join(map(quoted, (*filled, "_synced_at", "_row_hash", "_dlt_load_id")))
+    values = ", ".join(f"h.{quoted(here)}" for here in filled.values())
+    warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
+    warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
+        f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
+        f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
+    )
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:
@@ -66,15 +113,39 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
     written them, would count as unchanged ever after. Nor is a row without its values a version.
     """
     for outline in reading.outlines():
-        there = existing.get(outline.table, {})
-        lost = (reading.known.columns(outline.table).keys() & outline.columns.keys()) - there.keys()
-        if lost and there.keys() >= {*outline.key, "_dlt_load_id"}:
-            _distrust(warehouse, outline.table)
-        if lost and not there and "_dlt_load_id" in existing.get(outline.parent, {}):
-            _distrust(
-                warehouse, outline.parent
-            )  # a child table is gone: only with its row is a list written again
+        lost = reading.known.columns(outline.table).keys() & outline.columns.keys()
+        lost -= existing.get(outline.table, {}).keys()
+        # Where a child table is gone altogether, its parents are meant: with them their lists are written again.
+        table = outline.table if outline.table in existing else outline.parent
+        if lost and "_dlt_load_id" in existing.get(table, {}) and table not in warehouse.views():
+            warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")
 
 
-def _distrust(warehouse: Warehouse, table: str) -> None:
-    warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")
+def accept(warehouse: Warehouse, reading: Reading) -> None:
+    """Believe what a walk of all of a list has not met, where that ends no row: PostHog lists it no more.
+
+    Nothing would ever write these rows, and to look for them all of the list would be read in every run. Without their
+    hashes they are written all the same should they be met again. Needs the rows loaded.
+    """
+    walked = [
+        (changes, one.listing.stamps)
+        for table, changes in reading.changes.items()
+        for one in reading.results[table].listed
+        if _ends_nothing(changes.shape.endpoint) and one.complete
+    ]
+    doubted = [(one, stamps) for one, stamps in walked if one.stock.doubtful(stamps, revived=False)]
+    if not doubted or "_dlt_loads" not in warehouse.columns():
+        return
+    finished = f"select load_id from {warehouse.name('_dlt_loads')} where status = 0"
+    for changes, stamps in doubted:
+        scope = {name: value for name, value in stamps.items() if name in changes.shape.key}
+        within = "".join(f" and {quoted(name)} = {warehouse.mark}" for name in scope)
+        warehouse.execute(
+            f"update {warehouse.name(changes.table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
+            f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
+            [*scope.values()],
+        )
+
+
+def _ends_nothing(endpoint: Endpoint) -> bool:
+    return endpoint.plan != "snapshot" and not endpoint.mortal

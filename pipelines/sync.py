@@ -20,7 +20,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import distrust, restore
+from pipelines.losses import accept, distrust, restore
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -94,7 +94,7 @@ def sync(
         journal.sweep()
         with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
             known = _remembered(
-                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned]
+                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned], settings
             )
             stored_under = _stored_under(known, privacy, with_parents(tables))
             changed = _privacy_changed(stored_under, privacy)
@@ -216,6 +216,7 @@ class _Work:
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
+                accept(self.warehouse, self.reading)
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
                 run = records.write(self.warehouse, self._ended, self.reading, now, self.following)
@@ -327,7 +328,11 @@ def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
 
 
 def _remembered(
-    warehouse: Warehouse, meta: dict[str, str], selection: Selection, versioned: Sequence[str]
+    warehouse: Warehouse,
+    meta: dict[str, str],
+    selection: Selection,
+    versioned: Sequence[str],
+    settings: Settings,
 ) -> Memory | Nothing:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
@@ -337,7 +342,8 @@ def _remembered(
         return Nothing()
     memory = Memory(warehouse)
     memory.check(meta)
-    return Memory(warehouse) if not selection.dry_run and restore(memory, versioned) else memory
+    lost = not selection.dry_run and restore(memory, versioned, settings)
+    return Memory(warehouse) if lost else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

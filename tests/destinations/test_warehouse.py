@@ -16,7 +16,7 @@ import pytest
 
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
-from destinations.warehouse import Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoTable, Warehouse, WarehouseUnavailable
 
 COLUMNS = {
     "project_id": "bigint",
@@ -51,6 +51,19 @@ def filled(warehouse: Warehouse) -> Warehouse:
     warehouse.ensure("things", COLUMNS, ("project_id", "name"), {}, primary=True)
     warehouse.upsert("things", ("project_id", "name"), ROWS)
     return warehouse
+
+
+@pytest.mark.parametrize("key", [("id",), ("project_id", "name")], ids=["other key", "its key"])
+def test_a_view_in_a_tables_place_is_left_alone(warehouse: Warehouse, key: tuple[str, ...]) -> None:
+    with warehouse.opened():
+        name = filled(warehouse).name("things")
+        view = warehouse.name("shown")
+        warehouse.execute(f"create view {view} as select project_id, name from {name}")
+        assert warehouse.views() == {"shown"}
+        with pytest.raises(NoTable, match="shown"):
+            warehouse.ensure("shown", {**COLUMNS, "id": "bigint"}, key, warehouse.columns()["shown"])
+        assert warehouse.rows(f"select count(*) from {name}") == [(len(ROWS),)]
+        assert len(warehouse.columns()["shown"]) == 2
 
 
 def test_a_table_gets_its_columns_and_later_those_that_it_lacks(warehouse: Warehouse) -> None:

@@ -18,7 +18,7 @@ RESUMING_RULES = (
     Mutation(
         "a walk that was gone on with is not complete",
         WALK,
-        "if not walk.whole or walk.kept:",
+        "if not walk.whole or listed.kept:",
         "if not walk.whole:",
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),

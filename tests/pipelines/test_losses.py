@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,20 @@ from sources.sandbox import Sandbox
 from tests.pipelines.test_history import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
+from tests.truth.expected import Row
 from tests.truth.kills import Story, doomed
 from tests.truth.scene import Scene
 from tests.truth.stored import types
 from tests.truth.versions import history, wrong_versions
 
 BOTH: dict[str, Any] = {"projects": (101, 201)}
+LOST = [
+    "drop table posthog.cohorts",
+    "delete from posthog.cohorts",
+    "alter table posthog.cohorts drop column id",
+    "alter table posthog.cohorts drop column project_id",
+]
+LOGS, ON_A_PAGE = "organization_activity_logs", 10
 
 
 @pytest.fixture
@@ -30,6 +39,18 @@ def whole(one: One, **asked: Any) -> bool:
     """Whether the warehouse holds what PostHog shows, with sound histories."""
     one.scene.learn(one.scene.truth("cohorts", **(asked or HERE)))
     return (one.scene.wrong(), wrong_versions(one.scene.url)) == ("", "")
+
+
+def logged(posthog: Sandbox) -> tuple[Row, list[Row]]:
+    """An organization's audit log of ten pages, what names it and what is in it."""
+    posthog.options(cursor_rows=ON_A_PAGE)
+    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
+    began = datetime.now(UTC) - timedelta(days=30)
+    posthog.clear(LOGS)
+    times = [(began + timedelta(hours=number)).isoformat() for number in range(10 * ON_A_PAGE)]
+    posthog.edit(LOGS, insert=[{"created_at": at, "activity": "updated"} for at in times], parents=below)
+    made = [row for row in posthog.truth()["rows"][LOGS] if row["_parents"] == below]
+    return below, sorted(made, key=lambda row: str(row["created_at"]))
 
 
 # -- columns of a table
@@ -125,6 +146,52 @@ def test_a_kill_before_a_dropped_list_is_filled_loses_nothing(one: One) -> None:
             assert whole(one), told[at - 1]
 
 
+# -- what is listed no more
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_what_an_audit_log_lists_no_more_is_not_looked_for_ever_after(scene: Scene, posthog: Sandbox) -> None:
+    below, there = logged(posthog)
+    asked = f"{below['organization_id']}/advanced_activity_logs/"
+
+    def pages() -> int:
+        posthog.clear_requests()
+        assert scene.sync(LOGS).exit_code == 0
+        return sum(asked in request["path"] for request in posthog.requests())
+
+    def stored() -> dict[str, str | None]:
+        one = f"organization_id = '{below['organization_id']}'"
+        return dict(scene.ask(f"select id, activity from posthog.{LOGS} where {one}"))
+
+    assert pages() >= len(there) // ON_A_PAGE > pages()
+    gone = there[0]["id"]
+    posthog.edit(LOGS, where={"id": gone}, delete=True)
+    run(scene.url, f"alter table posthog.{LOGS} drop column activity")
+    assert pages() >= len(there) // ON_A_PAGE > pages()
+    activities = {row["id"]: "updated" for row in there}
+    assert stored() == {**activities, gone: None}
+    posthog.edit(LOGS, insert=[there[0]], parents=below)
+    scene.sync(LOGS, full=True)
+    assert stored() == activities
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_what_an_audit_log_was_not_read_to_is_looked_for_again(scene: Scene, posthog: Sandbox) -> None:
+    below, there = logged(posthog)
+    scene.sync(LOGS)
+    run(scene.url, f"alter table posthog.{LOGS} drop column activity")
+    posthog.fault(
+        path=f"{below['organization_id']}/advanced_activity_logs/.*", kind="status", status=400, skip=3
+    )
+    assert scene.sync(LOGS).exit_code == 1
+    posthog.clear_faults()
+    scene.sync(LOGS)
+    scene.sync(LOGS)
+    filled = f"select count(*) from posthog.{LOGS} where activity = 'updated' and _dlt_load_id <> 'lost'"
+    within = f" and organization_id = '{below['organization_id']}'"
+    assert scene.ask(filled + within) == [(len(there),)]
+
+
 # -- columns of a history
 
 
@@ -167,12 +234,13 @@ def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> 
 
 
 @pytest.mark.fault("warehouse.dropped_table")
-def test_a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One) -> None:
+@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
+def test_a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One, lost: str) -> None:
     changed, gone = One(one.scene), One(one.scene)
     one.synced()
     assert whole(one)
     before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "drop table posthog.cohorts")
+    run(one.scene.url, lost)
     changed.becomes(set={"description": "later"})
     gone.becomes(delete=True)
     new = One(one.scene)
@@ -191,22 +259,42 @@ def test_a_dropped_table_is_read_anew_and_its_history_tells_what_happened_meanwh
 
 
 @pytest.mark.fault("warehouse.dropped_table")
-def test_a_dropped_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox) -> None:
+@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
+def test_a_lost_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox, lost: str) -> None:
     gone = One(one.scene)
     one.scene.sync("cohorts", **BOTH)
     assert whole(one, **BOTH)
     before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "drop table posthog.cohorts")
+    run(one.scene.url, lost)
     gone.becomes(delete=True)
     posthog.fault(path="projects/101/cohorts", kind="status", status=403)
     one.scene.sync("cohorts", **BOTH)
     posthog.clear_faults()
     assert wrong_versions(one.scene.url) == ""
     assert history(one.scene.url, "cohorts") == before
-    assert (101, gone.ident) in one.scene.rows("cohorts", dead=False)
+    kept = one.scene.rows("cohorts", dead=False)
+    assert kept[(101, gone.ident)]["description"] == "born"
+    filters = {key: row.get("filters") for key, row in kept.items()}
+    assert any(filters.values())
+    assert filters == {key: before[key][-1]["filters"] for key in filters}
     one.scene.sync("cohorts", **BOTH)
     assert whole(one, **BOTH)
     assert gone.told() == [("insert",), ("delete",)]
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_what_may_be_stored_no_more_does_not_come_back_from_a_history(one: One, posthog: Sandbox) -> None:
+    strict = {"columns": {"cohorts.description": "drop"}}
+    one.synced()
+    one.synced(history={"enabled": False}, privacy=strict)
+    run(one.scene.url, "drop table posthog.cohorts")
+    posthog.fault(path="projects/101/cohorts", kind="status", status=403)
+    one.scene.sync("cohorts", **HERE, privacy=strict)
+    kept = f"select name, description, filters from posthog.cohorts where id = {one.ident}"
+    assert one.scene.ask(kept) == [("one", None, None)]
+    posthog.clear_faults()
+    one.synced(privacy=strict)
+    assert one.told("description") == [("insert", "born"), ("update", None)]
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")

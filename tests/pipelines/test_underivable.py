@@ -46,15 +46,25 @@ def falls_short(one: One, target: str) -> None:
 @pytest.mark.fault("warehouse.users_view")
 @pytest.mark.parametrize(
     "view",
-    ["select 1 as one", "select * from posthog.cohorts_kept limit 100000"],
-    ids=["other columns", "its columns"],
+    [
+        "select 1 as one",
+        "select * from posthog.cohorts_kept limit 100000",
+        "select * from posthog.cohorts_kept",
+        "select id, name, description, valid_to, op from posthog.cohorts_kept",
+        "select project_id, id, name, valid_from, valid_to, op from posthog.cohorts_kept",
+    ],
+    ids=["other columns", "its columns", "itself", "without its key", "few of its columns"],
 )
 def test_a_view_in_a_historys_place_fails_nothing_else(one: One, view: str) -> None:
     one.synced()
+    before = one.scene.ask("select id, name, valid_from, valid_to from posthog.cohorts_history order by id")
     run(one.scene.url, PLACED.format(view))
     one.becomes(set={"description": "secret"})
     falls_short(one, "cohorts_history")
     falls_short(one, "cohorts_history")
+    assert before == one.scene.ask(
+        "select id, name, valid_from, valid_to from posthog.cohorts_kept order by id"
+    )
     run(one.scene.url, "drop view posthog.cohorts_history")
     run(one.scene.url, "alter table posthog.cohorts_kept rename to cohorts_history")
     one.synced()

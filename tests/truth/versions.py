@@ -123,8 +123,11 @@ def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types
     """Where the latest version is not what the table holds; rows whose load or history is not finished are left out."""
     finished = {load for (load,) in answer("select load_id from posthog._dlt_loads where status = 0")}
     lists, torn = _lists(answer, table, made, finished)
-    for row in rows(answer, table, made[table], "posthog"):
-        key = _key(table, row)
+    there = {_key(table, row): row for row in rows(answer, table, made[table], "posthog")}
+    for key in versions.keys() - there.keys():
+        if versions[key][-1]["op"] != "delete":
+            yield f"{table} {key} is not there, its last version lives"
+    for key, row in there.items():
         if row["_dlt_load_id"] not in finished or key in torn:
             continue
         each = versions.get(key)
