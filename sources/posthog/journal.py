@@ -26,6 +26,7 @@ from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, forget, leaf_of
 from sources.posthog.listing import Listing
 from sources.posthog.paging import Page
+from sources.posthog.shape import Shape
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
@@ -57,10 +58,11 @@ class Journal:
         self,
         listing: Listing,
         changes: Changes,
+        person: Shape,
         asked: Mapping[str, Any],
+        *,
         sees: str | None,
         since: datetime | None,
-        *,
         anew: bool,
     ) -> Half | None:
         """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
@@ -76,7 +78,7 @@ class Journal:
             forget(file)
             return None
         about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
-        half = Half(listing, Leaves(file), Head(about, self.now), changes, self)
+        half = Half(listing, Leaves(file), Head(about, self.now), changes, person=person, journal=self)
         head = half.leaves.head()
         if head and head.about == about and self._holds(head, since):
             half.head = head
@@ -122,12 +124,20 @@ class Half:
     """One walk over one list, of which an earlier run may have read the beginning."""
 
     def __init__(
-        self, listing: Listing, leaves: Leaves, head: Head, changes: Changes, journal: Journal
+        self,
+        listing: Listing,
+        leaves: Leaves,
+        head: Head,
+        changes: Changes,
+        *,
+        person: Shape,
+        journal: Journal,
     ) -> None:
         self.leaves = leaves
         self.head = head
         self._listing = listing
         self._shape = changes.shape
+        self._person = person
         self._stock = changes.stock
         self._journal = journal
         self._waiting: list[Callable[[], Leaf]] = []
@@ -175,6 +185,7 @@ class Half:
         for leaf in self.leaves:
             met.count, met.last = met.count + 1, leaf
             met.fit = met.fit and self._shape.recall(leaf.named, leaf.types)
+            met.fit = met.fit and self._person.recall({}, leaf.people_types)
             if self._stream:
                 met.keys.update(self._keys(batch_of(leaf)))
         return met
@@ -254,7 +265,8 @@ class Half:
             return
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
         light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
-        self._waiting.append(partial(leaf_of, bare, light, len(page.rows), self._shape, self._journal.now))
+        sent, shapes = len(page.rows), (self._shape, self._person)
+        self._waiting.append(partial(leaf_of, bare, light, sent, shapes, self._journal.now))
         if len(self._waiting) <= BUFFERED and not self._begun:
             return
         try:
