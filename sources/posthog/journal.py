@@ -1,9 +1,9 @@
 """Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
 
-It has to be the same key under the same settings, soon after, and nobody may have read these rows since. A list in
-the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream, newest
-first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or changed
-among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
+It has to be the same key under the same settings, soon after, and nobody may have stored rows of the list since. A list
+in the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream,
+newest first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or
+changed among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import query
 from sources.posthog.errors import PageFailed, Unavailable
-from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, forget, leaf_of
+from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, leaf_of, remove
 from sources.posthog.listing import Listing
 from sources.posthog.paging import Page
 from sources.posthog.shape import Shape
@@ -75,7 +75,7 @@ class Journal:
             return None
         file = self.folder / digest(listing.path)
         if anew or not self.trust or sees is None:
-            forget(file)
+            remove(file)
             return None
         about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
         half = Half(listing, Leaves(file), Head(about, self.now), changes, person=person, journal=self)
@@ -83,7 +83,7 @@ class Journal:
         if head and head.about == about and self._holds(head, since):
             half.head = head
         else:
-            forget(file)
+            remove(file)
         return half
 
     def _holds(self, head: Head, since: datetime | None) -> bool:
@@ -98,7 +98,7 @@ class Journal:
     def settle(self) -> None:
         """Forget the walks whose rows are loaded."""
         for file in self._ended:
-            forget(file)
+            remove(file)
 
     def sweep(self) -> None:
         """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
@@ -107,7 +107,7 @@ class Journal:
             for file in (Path(folder, name) for name in files):
                 with suppress(OSError):  # another run may be sweeping too
                     if file.stat().st_mtime < before:
-                        forget(file)
+                        remove(file)
 
 
 @dataclass(slots=True)
@@ -148,13 +148,13 @@ class Half:
 
     # -- going on
 
-    def begin(self, shaped: Shaped, start: Start) -> Pages:
-        """Where the walk begins: if what was kept holds, with the pages that join it, else at the list's start."""
+    def resume(self, shaped: Shaped, start: Start) -> Pages:
+        """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
         met = self._met()
         if met.last and met.fit and self._newest(met.last):
             join = self._below if self._stream else self._behind
             return join(met, met.last, shaped, start)
-        return self._anew(start)
+        return self._from_top(start)
 
     @property
     def _stream(self) -> bool:
@@ -190,8 +190,8 @@ class Half:
                 met.keys.update(self._keys(batch_of(leaf)))
         return met
 
-    def _anew(self, start: Start) -> Pages:
-        self.begin_anew()
+    def _from_top(self, start: Start) -> Pages:
+        self._drop_kept()
         return (), start("")
 
     def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
@@ -202,7 +202,7 @@ class Half:
             same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
             if same and self._go_on(met.count - 1):
                 return again
-        return self._anew(start)
+        return self._from_top(start)
 
     def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
         """From the top down to a row that was kept, and on from below the deepest page.
@@ -221,7 +221,7 @@ class Half:
         at_end: Pages = (), iter(())
         deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
         if deeper is None or not self._go_on(met.count):
-            self.begin_anew()
+            self._drop_kept()
             return tops, pages
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
         return [*joined, *deeper[0]], deeper[1]
@@ -252,9 +252,9 @@ class Half:
 
     # -- keeping
 
-    def begin_anew(self) -> None:
-        """Forget what was kept."""
-        self._given_up = not self.leaves.forget()
+    def _drop_kept(self) -> None:
+        """Forget what was kept, by whatever run: what is read now is a walk of its own."""
+        self._given_up = not remove(self.leaves.file)
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
         self._begun, self._held = False, 0
@@ -273,12 +273,12 @@ class Half:
             self._write([leaf() for leaf in self._waiting])
         except (OSError, ValueError, OverflowError, TypeError) as error:
             log.debug("%s is not kept: %s", self.leaves.file, type(error).__name__)
-            self.begin_anew()
+            self._drop_kept()
             self._given_up = True
 
     def _write(self, leaves: Sequence[Leaf]) -> None:
         if not self._begun:
-            self.leaves.begin(self.head)
+            self.leaves.create(self.head)
             self._begun = True
         self.leaves.add(leaves)
         self._waiting.clear()

@@ -74,8 +74,8 @@ class Leaves:
             while True:
                 yield msgspec.msgpack.decode(_piece(file), type=Leaf)
 
-    def begin(self, head: Head) -> None:
-        """Make the file anew."""
+    def create(self, head: Head) -> None:
+        """Write the file, without pages yet, over what is there."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "wb", opener=_own) as out:
             out.write(_sealed(msgspec.msgpack.encode(head)))
@@ -93,16 +93,13 @@ class Leaves:
                 _piece(file)
             file.truncate(file.tell())  # also where it ends there already: what is in use is young
 
-    def forget(self) -> bool:
-        """Remove the file; False if somebody lets nobody remove it."""
-        forget(self.file)
-        return not self.file.exists()
 
-
-def forget(file: Path) -> None:
-    """Remove a file, if it lets itself be removed."""
+def remove(file: Path) -> bool:
+    """Remove a file; False if somebody lets nobody remove it."""
     with suppress(OSError):
         file.unlink(missing_ok=True)
+        return True
+    return False
 
 
 def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[Shape, Shape], read: datetime) -> Leaf:

@@ -180,7 +180,7 @@ class Walker:
             reached = floor and walk.oldest and walk.oldest < floor and not walk.filtered
             return None if reached else next(following, None)
 
-        read, following = half.begin(shaped, start) if half else ((), start(""))
+        read, following = half.resume(shaped, start) if half else ((), start(""))
         for leaf in half.kept() if half else ():
             walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
             walk.counts.append(leaf.count)

@@ -376,7 +376,7 @@ def test_a_walk_that_began_too_long_ago_is_not_gone_on_with(file_dying: Doomed) 
     (leaves,) = map(Leaves, kept(scene))
     head, pages = leaves.head(), list(leaves)
     assert head
-    leaves.begin(replace(head, began=head.began - timedelta(hours=2)))
+    leaves.create(replace(head, began=head.began - timedelta(hours=2)))
     leaves.add(pages)  # as by a run that went on with it in between
     assert read(scene).requests == PAGES
 
