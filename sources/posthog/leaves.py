@@ -60,6 +60,8 @@ class Leaves:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._end = 0
+        """Where what was written, or left, by this run ends."""
 
     def head(self) -> Head | None:
         """Whose pages these are; None if there is no such file, or none that can be read."""
@@ -79,19 +81,24 @@ class Leaves:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "wb", opener=_own) as out:
             out.write(_sealed(msgspec.msgpack.encode(head)))
+            self._end = out.tell()
 
     def add(self, leaves: Sequence[Leaf]) -> None:
-        """Write pages behind what is there; OSError where nothing is any more."""
+        """Write pages behind what is there; OSError where that is gone, or is what another run left."""
         with self.file.open("rb+") as out:
-            out.seek(0, os.SEEK_END)
+            if out.seek(0, os.SEEK_END) != self._end:
+                raise OSError
             out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
+            self._end = out.tell()
 
     def cut(self, leaves: int) -> None:
         """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
                 _piece(file)
-            file.truncate(file.tell())  # also where it ends there already: what is in use is young
+            self._end = file.truncate(
+                file.tell()
+            )  # also where it ends there already: what is in use is young
 
 
 def remove(file: Path) -> bool:

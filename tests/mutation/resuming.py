@@ -167,6 +167,13 @@ RESUMING_RULES = (
         (f"{RESUMED}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
     ),
     Mutation(
+        "no page is written behind what another left",
+        "sources/posthog/leaves.py",
+        "if out.seek(0, os.SEEK_END) != self._end:",
+        "if out.seek(0, os.SEEK_END) == 0:",
+        (f"{RESUMED}a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row",),
+    ),
+    Mutation(
         "what goes while a run begins with it costs no row",
         JOURNAL,
         "except (OSError, EOFError):\n            return False",
@@ -183,8 +190,8 @@ RESUMING_RULES = (
     Mutation(
         "what is gone on with is young",
         "sources/posthog/leaves.py",
-        "            file.truncate(file.tell())",
-        "            pass",
+        "self._end = file.truncate(file.tell())",
+        "self._end = file.tell()",
         (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(

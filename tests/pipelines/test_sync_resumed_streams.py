@@ -489,6 +489,25 @@ def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying
     assert is_right(scene)
 
 
+def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying, 14)
+    pages = count(1)
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and next(pages) == 17:  # those that were kept, the top, two below
+            Leaves(kept(scene)[0]).cut(12)
+
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=7)
+    assert read(scene, observers=(cut,)).status == "failed"
+    Path(scene.url.removeprefix("duckdb:///")).unlink()  # as if it had died before it loaded
+    posthog.clear_faults()
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
 def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
     dying: Doomed, posthog: Sandbox
 ) -> None:
