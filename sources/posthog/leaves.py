@@ -96,9 +96,8 @@ class Leaves:
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
                 _piece(file)
-            self._end = file.truncate(
-                file.tell()
-            )  # also where it ends there already: what is in use is young
+            # Also where it ends there already: what is in use is young.
+            self._end = file.truncate(file.tell())
 
 
 def remove(file: Path) -> bool:
