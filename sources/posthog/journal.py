@@ -1,9 +1,9 @@
 """Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
 
-It has to be the same key under the same settings, soon after, and nobody may have read these rows since. A list in
-the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream, newest
-first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or changed
-among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
+It has to be the same key under the same settings, soon after, and nobody may have stored rows of the list since. A list
+in the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream,
+newest first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or
+changed among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import query
 from sources.posthog.errors import PageFailed, Unavailable
-from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, forget, leaf_of
+from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, leaf_of, remove
 from sources.posthog.listing import Listing
 from sources.posthog.paging import Page
+from sources.posthog.shape import Shape
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
@@ -57,10 +58,11 @@ class Journal:
         self,
         listing: Listing,
         changes: Changes,
+        person: Shape,
         asked: Mapping[str, Any],
+        *,
         sees: str | None,
         since: datetime | None,
-        *,
         anew: bool,
     ) -> Half | None:
         """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
@@ -73,15 +75,15 @@ class Journal:
             return None
         file = self.folder / digest(listing.path)
         if anew or not self.trust or sees is None:
-            forget(file)
+            remove(file)
             return None
         about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
-        half = Half(listing, Leaves(file), Head(about, self.now), changes, self)
+        half = Half(listing, Leaves(file), Head(about, self.now), changes, person=person, journal=self)
         head = half.leaves.head()
         if head and head.about == about and self._holds(head, since):
             half.head = head
         else:
-            forget(file)
+            remove(file)
         return half
 
     def _holds(self, head: Head, since: datetime | None) -> bool:
@@ -96,7 +98,7 @@ class Journal:
     def settle(self) -> None:
         """Forget the walks whose rows are loaded."""
         for file in self._ended:
-            forget(file)
+            remove(file)
 
     def sweep(self) -> None:
         """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
@@ -105,7 +107,7 @@ class Journal:
             for file in (Path(folder, name) for name in files):
                 with suppress(OSError):  # another run may be sweeping too
                     if file.stat().st_mtime < before:
-                        forget(file)
+                        remove(file)
 
 
 @dataclass(slots=True)
@@ -122,12 +124,20 @@ class Half:
     """One walk over one list, of which an earlier run may have read the beginning."""
 
     def __init__(
-        self, listing: Listing, leaves: Leaves, head: Head, changes: Changes, journal: Journal
+        self,
+        listing: Listing,
+        leaves: Leaves,
+        head: Head,
+        changes: Changes,
+        *,
+        person: Shape,
+        journal: Journal,
     ) -> None:
         self.leaves = leaves
         self.head = head
         self._listing = listing
         self._shape = changes.shape
+        self._person = person
         self._stock = changes.stock
         self._journal = journal
         self._waiting: list[Callable[[], Leaf]] = []
@@ -138,13 +148,13 @@ class Half:
 
     # -- going on
 
-    def begin(self, shaped: Shaped, start: Start) -> Pages:
-        """Where the walk begins: if what was kept holds, with the pages that join it, else at the list's start."""
+    def resume(self, shaped: Shaped, start: Start) -> Pages:
+        """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
         met = self._met()
         if met.last and met.fit and self._newest(met.last):
             join = self._below if self._stream else self._behind
             return join(met, met.last, shaped, start)
-        return self._anew(start)
+        return self._from_top(start)
 
     @property
     def _stream(self) -> bool:
@@ -175,12 +185,13 @@ class Half:
         for leaf in self.leaves:
             met.count, met.last = met.count + 1, leaf
             met.fit = met.fit and self._shape.recall(leaf.named, leaf.types)
+            met.fit = met.fit and self._person.recall({}, leaf.people_types)
             if self._stream:
                 met.keys.update(self._keys(batch_of(leaf)))
         return met
 
-    def _anew(self, start: Start) -> Pages:
-        self.begin_anew()
+    def _from_top(self, start: Start) -> Pages:
+        self._drop_kept()
         return (), start("")
 
     def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
@@ -191,7 +202,7 @@ class Half:
             same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
             if same and self._go_on(met.count - 1):
                 return again
-        return self._anew(start)
+        return self._from_top(start)
 
     def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
         """From the top down to a row that was kept, and on from below the deepest page.
@@ -210,7 +221,7 @@ class Half:
         at_end: Pages = (), iter(())
         deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
         if deeper is None or not self._go_on(met.count):
-            self.begin_anew()
+            self._drop_kept()
             return tops, pages
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
         return [*joined, *deeper[0]], deeper[1]
@@ -241,9 +252,9 @@ class Half:
 
     # -- keeping
 
-    def begin_anew(self) -> None:
-        """Forget what was kept."""
-        self._given_up = not self.leaves.forget()
+    def _drop_kept(self) -> None:
+        """Forget what was kept, by whatever run: what is read now is a walk of its own."""
+        self._given_up = not remove(self.leaves.file)
         self.head = Head(self.head.about, self._journal.now)
         self._waiting.clear()
         self._begun, self._held = False, 0
@@ -257,19 +268,20 @@ class Half:
             return
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
         light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
-        self._waiting.append(partial(leaf_of, bare, light, len(page.rows), self._shape, self._journal.now))
+        sent, shapes = len(page.rows), (self._shape, self._person)
+        self._waiting.append(partial(leaf_of, bare, light, sent, shapes, self._journal.now))
         if len(self._waiting) <= BUFFERED and not self._begun:
             return
         try:
             self._write([leaf() for leaf in self._waiting])
         except (OSError, ValueError, OverflowError, TypeError) as error:
             log.debug("%s is not kept: %s", self.leaves.file, type(error).__name__)
-            self.begin_anew()
+            self._drop_kept()
             self._given_up = True
 
     def _write(self, leaves: Sequence[Leaf]) -> None:
         if not self._begun:
-            self.leaves.begin(self.head)
+            self.leaves.create(self.head)
             self._begun = True
         self.leaves.add(leaves)
         self._waiting.clear()

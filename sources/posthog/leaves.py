@@ -8,22 +8,20 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
 
 from sources.posthog.batch import Batch, joined
-from sources.posthog.catalogue import PEOPLE
 from sources.posthog.endpoint import Type
 from sources.posthog.paging import Page
-from sources.posthog.people import latest_of
-from sources.posthog.privacy import Policy
+from sources.posthog.people import latest_of, shaped
 from sources.posthog.shape import Shape
 
 HEAD, SEAL = 8, 16
@@ -38,7 +36,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """One page: where it stands in its list, its rows as Arrow, and what else came with them."""
+    """One page: where it stands in its list, its rows and whom they name as Arrow, and what else came with them."""
 
     at: str
     next: str
@@ -49,11 +47,12 @@ class Leaf(msgspec.Struct, frozen=True):
     count: int | None
     rejected: int
     misfits: dict[str, int]
-    people: list[dict[str, Any]]
     lists: list[str]
     named: dict[str, str]
     types: dict[str, Type]
     rows: bytes
+    people_types: dict[str, Type]
+    people: bytes
 
 
 class Leaves:
@@ -61,6 +60,8 @@ class Leaves:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._end = 0
+        """Where what was written, or left, by this run ends."""
 
     def head(self) -> Head | None:
         """Whose pages these are; None if there is no such file, or none that can be read."""
@@ -75,44 +76,42 @@ class Leaves:
             while True:
                 yield msgspec.msgpack.decode(_piece(file), type=Leaf)
 
-    def begin(self, head: Head) -> None:
-        """Make the file anew."""
+    def create(self, head: Head) -> None:
+        """Write the file, without pages yet, over what is there."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "wb", opener=_own) as out:
             out.write(_sealed(msgspec.msgpack.encode(head)))
+            self._end = out.tell()
 
     def add(self, leaves: Sequence[Leaf]) -> None:
-        """Write pages behind what is there; OSError where nothing is any more."""
+        """Write pages behind what is there; OSError where that is gone, or is what another run left."""
         with self.file.open("rb+") as out:
-            out.seek(0, os.SEEK_END)
+            if out.seek(0, os.SEEK_END) != self._end:
+                raise OSError
             out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
+            self._end = out.tell()
 
     def cut(self, leaves: int) -> None:
         """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
                 _piece(file)
-            file.truncate(file.tell())  # also where it ends there already: what is in use is young
-
-    def forget(self) -> bool:
-        """Remove the file; False if somebody lets nobody remove it."""
-        forget(self.file)
-        return not self.file.exists()
+            # Also where it ends there already: what is in use is young.
+            self._end = file.truncate(file.tell())
 
 
-def forget(file: Path) -> None:
-    """Remove a file, if it lets itself be removed."""
+def remove(file: Path) -> bool:
+    """Remove a file; False if somebody lets nobody remove it."""
     with suppress(OSError):
         file.unlink(missing_ok=True)
+        return True
+    return False
 
 
-def leaf_of(page: Page, batch: Batch, sent: int, shape: Shape, read: datetime) -> Leaf:
-    """A page, of which so many rows were sent, as it is kept."""
-    columns = batch.columns
-    table = joined([columns], [len(batch)], {name: array.type for name, array in columns.items()})
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
+def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[Shape, Shape], read: datetime) -> Leaf:
+    """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
+    shape, person = shapes
+    people = shaped(latest_of(batch.people).values(), person)
     return Leaf(
         at=page.at,
         next=page.next,
@@ -121,36 +120,43 @@ def leaf_of(page: Page, batch: Batch, sent: int, shape: Shape, read: datetime) -
         count=page.count,
         rejected=batch.rejected,
         misfits=dict(batch.misfits),
-        people=[_person(shape.policy, one) for one in latest_of(batch.people)],
         lists=list(batch.lists),
         named=dict(shape.undeclared.named),
-        types={name: shape.columns[name] for name in batch.arrays if name in shape.columns},
-        rows=out.getvalue(),
+        types=_types(batch, shape),
+        rows=_packed(batch),
+        people_types=_types(people, person),
+        people=_packed(people),
     )
 
 
 def batch_of(leaf: Leaf) -> Batch:
-    """A page's rows again."""
-    table = pa.ipc.open_stream(leaf.rows).read_all()
+    """A page's rows again, and the people whom they named, as they will be stored."""
+    table = _unpacked(leaf.rows)
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     batch = Batch([{}] * table.num_rows)
     batch.arrays = {name: array for name, array in columns.items() if name not in leaf.lists}
     batch.lists = {name: columns[name] for name in leaf.lists}
-    batch.people.extend(leaf.people)
+    batch.people.extend(_unpacked(leaf.people).to_pylist())
     batch.misfits = Counter(leaf.misfits)
     batch.rejected = leaf.rejected
     return batch
 
 
-def _person(policy: Policy, user: Mapping[str, Any]) -> dict[str, Any]:
-    """Of an embedded user what the settings keep as it is; the rest comes when somebody meets the user again."""
-    return {
-        field.name: user[field.name]
-        for field in PEOPLE.fields
-        if field.name in user
-        and field.type != "json"
-        and policy.mode(PEOPLE.table, field.name, field.privacy) == "keep"
-    }
+def _types(batch: Batch, shape: Shape) -> dict[str, Type]:
+    return {name: shape.columns[name] for name in batch.arrays if name in shape.columns}
+
+
+def _packed(batch: Batch) -> bytes:
+    columns = batch.columns
+    table = joined([columns], [len(batch)], {name: array.type for name, array in columns.items()})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def _unpacked(rows: bytes) -> pa.Table:
+    return pa.ipc.open_stream(rows).read_all()
 
 
 def _own(path: str, flags: int) -> int:

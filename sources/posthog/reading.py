@@ -87,7 +87,15 @@ class Reading:
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Ahead(client.get, ahead - 1)
-        self.walker = Walker(self._get, self.changes, known, rules, soon=self.ahead, journal=journal)
+        self.walker = Walker(
+            self._get,
+            self.changes,
+            known,
+            rules,
+            person=self.people.shape,
+            soon=self.ahead,
+            journal=journal,
+        )
         self.key: Key | None = None
         self._reads: list[Read] = []
 
@@ -251,10 +259,10 @@ class Reading:
 
     def _gather_people(self) -> None:
         """Everybody met becomes a row."""
-        batch = gathered(self.walker.people, self.people)
-        self.people.add(batch, walk=0)
-        self.results[PEOPLE.table].rows_read = len(batch)
-        self.results[PEOPLE.table].gathered.update(batch.misfits)
+        for batch in gathered(self.walker.people, self.people):
+            self.people.add(batch, walk=0)
+            self.results[PEOPLE.table].rows_read += len(batch)
+            self.results[PEOPLE.table].gathered.update(batch.misfits)
 
     def _settle(self) -> None:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:

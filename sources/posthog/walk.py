@@ -19,7 +19,8 @@ from sources.posthog.journal import NO_JOURNAL, Half, Journal
 from sources.posthog.leaves import batch_of
 from sources.posthog.listing import UNSETTLED, Listed, Listing, Memory, Observer, Position, Rules, Walk
 from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
-from sources.posthog.people import RECALLED, People
+from sources.posthog.people import People
+from sources.posthog.shape import Shape
 from sources.posthog.sights import Sights
 
 COUNTED_HERE = 5000
@@ -36,12 +37,15 @@ class Walker:
         memory: Memory,
         rules: Rules,
         *,
+        person: Shape,
         soon: Soon = one_by_one,
         journal: Journal = NO_JOURNAL,
     ) -> None:
+        """`person` is how whoever the rows name becomes a row."""
         self.get = get
         self.soon = soon
         self.journal = journal
+        self.person = person
         self.changes = changes
         self.memory = memory
         self.rules = rules
@@ -121,7 +125,10 @@ class Walker:
                 walk.rows += sent
                 walk.rejected += batch.rejected
                 walk.misfits.update(batch.misfits)
-                self.people.meet(batch.people, RECALLED if walk.recalls else endpoint.people_rank)
+                if walk.recalls:
+                    self.people.recall(batch.people)
+                else:
+                    self.people.meet(batch.people, endpoint.people_rank)
                 changes.add(batch, walk.id)
                 if walk.rows <= COUNTED_HERE:
                     keys.update(zip(*map(batch.values, endpoint.key), strict=True))
@@ -143,9 +150,10 @@ class Walker:
         return self.journal.half(
             listing,
             changes,
+            self.person,
             asked,
-            self.sights.of(listing),
-            known.last_walk_at if known else None,
+            sees=self.sights.of(listing),
+            since=known.last_walk_at if known else None,
             anew=again or self.rules.full or self.rules.window is not None,
         )
 
@@ -172,7 +180,7 @@ class Walker:
             reached = floor and walk.oldest and walk.oldest < floor and not walk.filtered
             return None if reached else next(following, None)
 
-        read, following = half.begin(shaped, start) if half else ((), start(""))
+        read, following = half.resume(shaped, start) if half else ((), start(""))
         for leaf in half.kept() if half else ():
             walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
             walk.counts.append(leaf.count)

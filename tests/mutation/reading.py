@@ -278,8 +278,8 @@ READING_RULES = (
     Mutation(
         "users know more of people than other lists",
         WALK,
-        "RECALLED if walk.recalls else endpoint.people_rank)",
-        "RECALLED if walk.recalls else 0)",
+        "self.people.meet(batch.people, endpoint.people_rank)",
+        "self.people.meet(batch.people, 0)",
         (f"{MENDING}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
     ),
     Mutation(

@@ -5,7 +5,9 @@ from tests.mutation.mutation import Mutation
 STREAMS = "pipelines/test_sync_streams.py::test_"
 NAMES = "pipelines/test_sync_resumed.py::test_"
 RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
-WALK, LISTING, JOURNAL = (f"sources/posthog/{module}.py" for module in ("walk", "listing", "journal"))
+WALK, LISTING, JOURNAL, PEOPLE = (
+    f"sources/posthog/{module}.py" for module in ("walk", "listing", "journal", "people")
+)
 
 RESUMING_RULES = (
     Mutation(
@@ -137,10 +139,10 @@ RESUMING_RULES = (
         (f"{NAMES}a_second_look_uses_nothing_that_was_kept",),
     ),
     Mutation(
-        "the names of today count more than those that were kept",
-        WALK,
-        "RECALLED if walk.recalls else endpoint.people_rank",
-        "endpoint.people_rank",
+        "what is stored of people counts more than what was kept",
+        PEOPLE,
+        "for i, row in recalled.items() if i not in before]",
+        "for i, row in recalled.items()]",
         (f"{RESUMED}nobody_is_called_by_an_older_name_because_of_rows_that_were_kept",),
     ),
     Mutation(
@@ -165,6 +167,13 @@ RESUMING_RULES = (
         (f"{RESUMED}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
     ),
     Mutation(
+        "no page is written behind what another left",
+        "sources/posthog/leaves.py",
+        "if out.seek(0, os.SEEK_END) != self._end:",
+        "if out.seek(0, os.SEEK_END) == 0:",
+        (f"{RESUMED}a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row",),
+    ),
+    Mutation(
         "what goes while a run begins with it costs no row",
         JOURNAL,
         "except (OSError, EOFError):\n            return False",
@@ -181,8 +190,8 @@ RESUMING_RULES = (
     Mutation(
         "what is gone on with is young",
         "sources/posthog/leaves.py",
-        "            file.truncate(file.tell())",
-        "            pass",
+        "self._end = file.truncate(file.tell())",
+        "self._end = file.tell()",
         (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(
@@ -200,12 +209,22 @@ RESUMING_RULES = (
         (f"{NAMES}a_list_that_moved_since_is_read_from_its_start",),
     ),
     Mutation(
-        "of people only what is stored as it is is kept",
+        "of people only what is stored is kept",
         "sources/posthog/leaves.py",
-        'and policy.mode(PEOPLE.table, field.name, field.privacy) == "keep"',
-        "",
+        "people=_packed(people),",
+        "people=_packed(people) + repr(batch.people).encode(),",
         (
+            f"{RESUMED}an_odd_person_is_kept_as_it_will_be_stored",
             "pipelines/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
+        ),
+    ),
+    Mutation(
+        "the word of today counts more than what was kept of people",
+        PEOPLE,
+        "sorted(self._recalled.items()) if i not in self._met}",
+        "sorted(self._recalled.items())}",
+        (
+            "sources/posthog/test_people.py::test_what_an_earlier_run_was_told_counts_less_than_any_word_of_today",
         ),
     ),
     Mutation(

@@ -335,13 +335,48 @@ def test_nobody_is_called_by_an_older_name_because_of_rows_that_were_kept(
     assert here.rows("people")[(author,)]["last_name"] == "Married"
 
 
+def test_who_is_met_only_in_rows_that_were_kept_is_stored_as_by_any_other_run(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox, tmp_path: Path
+) -> None:
+    here, privacy = file_dying.scene, {"person": "hash"}
+    there = Scene(posthog, f"duckdb:///{tmp_path / 'other.duckdb'}", tmp_path / "another home")
+    author = max(row["user"]["id"] for row in posthog.truth()["rows"]["organization_members"])
+    posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
+    edit(posthog, long_list[-500], created_by=author)
+    file_dying.more = {"HOGSYNC_PRIVACY": privacy}
+    dies(file_dying)
+    assert "had been read" in read(here, privacy=privacy).detail
+    read(there, privacy=privacy)
+    assert here.rows("people")[(author,)]["email"]
+    assert here.rows("people") == there.rows("people")
+
+
+def test_an_odd_person_is_kept_as_it_will_be_stored(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene, secret = file_dying.scene, "canarysecret of a name"
+    members = posthog.truth()["rows"]["organization_members"]
+    author = next(row["user"] for row in members if row["user"]["id"] > 1)
+    posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
+    edit(posthog, long_list[-500], created_by=author["id"])
+    odd = json.dumps({"api_key": secret, "is": "odd"})
+    name = f'"first_name":"{author["first_name"]}"'
+    posthog.fault(kind="swap", path="/comments/", body={name: f'"first_name":{odd}'})
+    dies(file_dying)
+    (file,) = kept(scene)
+    assert b"odd" in file.read_bytes()
+    assert secret.encode() not in file.read_bytes()
+    assert "had been read" in read(scene).detail
+    assert scene.rows("people")[(author["id"],)]["first_name__v_text"] == '{"is":"odd"}'
+
+
 def test_a_walk_that_began_too_long_ago_is_not_gone_on_with(file_dying: Doomed) -> None:
     scene = file_dying.scene
     dies(file_dying)
     (leaves,) = map(Leaves, kept(scene))
     head, pages = leaves.head(), list(leaves)
     assert head
-    leaves.begin(replace(head, began=head.began - timedelta(hours=2)))
+    leaves.create(replace(head, began=head.began - timedelta(hours=2)))
     leaves.add(pages)  # as by a run that went on with it in between
     assert read(scene).requests == PAGES
 
@@ -450,6 +485,25 @@ def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying
     assert (result.status, result.complete) == ("failed", False)
     stands = f"select count(watermark) from posthog._hogsync_paths where table_name = '{COMMENTS}'"
     assert scene.ask(stands) == [(0,)]
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
+def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying, 14)
+    pages = count(1)
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and next(pages) == 17:  # those that were kept, the top, two below
+            Leaves(kept(scene)[0]).cut(12)
+
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=7)
+    assert read(scene, observers=(cut,)).status == "failed"
+    Path(scene.url.removeprefix("duckdb:///")).unlink()  # as if it had died before it loaded
+    posthog.clear_faults()
     assert read(scene).status == "loaded"
     assert is_right(scene)
 

@@ -44,12 +44,14 @@ class Doomed:
     def __init__(self, scene: Scene, story: Story, process: subprocess.Popen[str]) -> None:
         self.scene, self.story, self.process = scene, story, process
         self.told = scene.home.with_name("told")
+        self.more: dict[str, Any] = {}
+        """Settings that differ from the scene's."""
         self.books = NONE
         """As the last clean sync left them."""
 
     def settings(self) -> dict[str, Any]:
         """A first load finds no hash key either: it is made on the way."""
-        settings = self.scene.settings()
+        settings = self.scene.settings() | self.more
         if self.story.change is None:
             del settings["HOGSYNC_HASH_KEY"]
         return settings

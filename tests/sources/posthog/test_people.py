@@ -31,3 +31,11 @@ def test_who_has_no_id_that_fits_is_nobody() -> None:
     people = People()
     people.meet([{"id": 2**70}, {"id": "7"}, {"id": True}, {}, {"id": 9}], 0)
     assert list(people.everybody()) == [9]
+
+
+def test_what_an_earlier_run_was_told_counts_less_than_any_word_of_today() -> None:
+    people = People()
+    people.meet([EMBEDDED], 0)
+    people.recall([{**MEMBER, "first_name": "Augusta"}, {"id": 8, "first_name": "Charles"}])
+    assert people.everybody() == {7: EMBEDDED}
+    assert people.recalled() == {8: {"id": 8, "first_name": "Charles"}}
