@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import History
-from destinations.warehouse import NoTable, Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoTable, TableInUse, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -58,9 +58,7 @@ class Following:
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
             self.troubles[one.target] = said = (
-                f"{where} could not be written ({type(error.__cause__ or error).__name__}); where a view or a table of "
-                "another kind stands at its name, drop or rename that, else let this role change it: "
-                "the next sync makes up for what lacks"
+                f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
             )
             self.reading.results[one.source].oddities.append(said)
             raise Underivable from error
@@ -183,6 +181,19 @@ class Following:
     def _written(self) -> list[Changes]:
         results = self.reading.results
         return [one for table, one in self.reading.changes.items() if results[table].counts.written]
+
+
+def _why(error: WarehouseUnavailable) -> str:
+    """What to do about a table that could not be written."""
+    if isinstance(error, TableInUse):
+        return " while somebody else's transaction uses it"
+    if isinstance(error, NoTable):
+        return ", because it is no table: drop or rename the view at its name"
+    kind = type(error.__cause__ or error).__name__
+    return (
+        f" ({kind}); where a table of another kind stands at its name, drop or rename that, "
+        "else let this role change it"
+    )
 
 
 def _is_there(one: Derived, there: Tables) -> bool:
