@@ -6,7 +6,7 @@ delete, that holds no time at all. What is no row's living version is never chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,7 +77,8 @@ class History:
     def regain(self, warehouse: Warehouse, rows: Rows, lost: Types) -> None:
         """Give it columns anew that somebody has dropped, and the living versions their values, all at once.
 
-        The columns alone would make a version of every row, which differs from the former in nothing.
+        The columns alone would make a version of every row, which differs from the former in nothing. What else has
+        changed of these rows makes its version first: the former one is not to have a value of now.
         """
         columns = [
             warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()
@@ -91,10 +92,22 @@ class History:
                 where t._deleted_at is null) v
             where {same("o", "v", self.source_key)} and o.valid_to is null
             """
-        warehouse.redefine(self.target, *columns, values)
+        additions = self._additions(warehouse, rows, empty=False, begins=None, silent=lost)
+        warehouse.redefine(self.target, *columns, additions, self._endings(warehouse, rows), values)
 
-    def _additions(self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None) -> str:
-        """Insert what is new, a living row or its death, where that is not what the latest version says."""
+    def _additions(
+        self,
+        warehouse: Warehouse,
+        rows: Rows,
+        *,
+        empty: bool,
+        begins: datetime | None,
+        silent: Collection[str] = (),
+    ) -> str:
+        """Insert what is new, a living row or its death, where that is not what the latest version says.
+
+        `silent` are columns of which that version says nothing.
+        """
         history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
         names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
@@ -111,7 +124,7 @@ class History:
                 {self._compared(warehouse, rows, past)}
                 where {rows.condition} and case
                     when t._deleted_at is not null then o.valid_from is not null or p.latest is null
-                    else o.valid_from is null or {self._differs()} end) v
+                    else o.valid_from is null or {self._differs(silent)} end) v
             """
 
     def _values(self) -> str:
@@ -143,11 +156,16 @@ class History:
                         on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
                     group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
 
-    def _differs(self) -> str:
-        """That a living row is not as its living version says."""
+    def _differs(self, silent: Collection[str]) -> str:
+        """That a living row is not as its living version says, of all but these columns."""
         compared = [name for name in self.values if name not in {*self.quiet, *self.source_key}]
+        compared = [name for name in compared if self.named[name] not in silent]
         pairs = [(f"t.{quoted(n)}", f"o.{quoted(self.named[n])}", self.values[n]) for n in compared]
-        pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]
+        pairs += [
+            (f"{quoted(name)}.items", f"o.{quoted(name)}", "json")
+            for name in self.lists
+            if name not in silent
+        ]
         as_text = {"json": "::varchar"}  # Postgres' json knows no equality
         differing = (
             f"{now}{as_text.get(type_, '')} is distinct from {then}{as_text.get(type_, '')}"

@@ -12,7 +12,7 @@ import psycopg2
 import psycopg2.extras
 import pyarrow as pa
 
-from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, patiently, quoted
+from destinations.warehouse import TableInUse, Types, Warehouse, WarehouseUnavailable, patiently, quoted
 
 OLDEST = 15_00_00
 DLT_TRIES = 5
@@ -26,10 +26,6 @@ select distinct concat(coalesce(nullif(application_name, ''), backend_type), ' o
   from pg_locks join pg_stat_activity using (pid)
  where relation = to_regclass(%s) and granted and pid <> pg_backend_pid()
 """
-
-
-class TableInUse(WarehouseUnavailable):
-    """Somebody else's transaction uses the table."""
 
 
 class Postgres(Warehouse):
@@ -92,7 +88,8 @@ class Postgres(Warehouse):
                 yield cursor
         except psycopg2.Error as error:
             message = f"{self.label} refused: {_first_line(error)}"
-            raise WarehouseUnavailable(message) from error
+            waited = isinstance(error, psycopg2.errors.LockNotAvailable)
+            raise (TableInUse if waited else WarehouseUnavailable)(message) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -118,9 +115,7 @@ class Postgres(Warehouse):
                 self.execute(f"set local lock_timeout = '{MOMENT}'")
                 for sql in statements:
                     self.execute(sql)
-        except WarehouseUnavailable as error:
-            if not isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
-                raise
+        except TableInUse as error:
             users = ", ".join(user for (user,) in self.rows(USERS, [self.name(table)]))
             message = (
                 f"{self.label} cannot change the table {table} while it is in use by {users or 'somebody'}"

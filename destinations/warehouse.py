@@ -22,6 +22,10 @@ class WarehouseUnavailable(Exception):
     """The database cannot be reached, opened or written, or somebody else holds it; the message says which."""
 
 
+class TableInUse(WarehouseUnavailable):
+    """Somebody else's transaction uses the table."""
+
+
 class NoTable(WarehouseUnavailable):
     """A view stands at a table's name, or whatever else is no table of this database's own."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import History
-from destinations.warehouse import NoTable, Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -58,9 +58,7 @@ class Following:
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
             self.troubles[one.target] = said = (
-                f"{where} could not be written ({type(error.__cause__ or error).__name__}); where a view or a table of "
-                "another kind stands at its name, drop or rename that, else let this role change it: "
-                "the next sync makes up for what lacks"
+                f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
             )
             self.reading.results[one.source].oddities.append(said)
             raise Underivable from error
@@ -84,19 +82,45 @@ class Following:
         ]
 
     def regain(self) -> None:
-        """Fill again what somebody has dropped of histories that lack nothing else.
+        """Fill again what somebody has dropped of histories.
 
         Not with other privacy settings: the stored rows still hold what may be kept no longer.
         """
         there = self.before.tables
         for one in self.followers.of([] if self.after_loading else self._stocked(), there):
-            if isinstance(one, History) and self._is_up_to_date(one, there):
-                lost = one.lost(there.get(one.target, {}))
-                with suppress(Underivable), self._troubled_by(one):
-                    if lost and one.target in self.warehouse.views():
-                        raise NoTable(one.target)
-                    if lost:
-                        one.regain(self.warehouse, finished(self.warehouse, one), lost)
+            if isinstance(one, History) and _is_there(one, there):
+                lost = one.lost(there[one.target])
+                new = () if self._is_up_to_date(one, there) else self._new(one)
+                self._regain(one, {name: type_ for name, type_ in lost.items() if name not in new})
+
+    def regain_loaded(self, there: Tables) -> None:
+        """Fill again what somebody has dropped of histories and of their tables, which this run's rows have filled."""
+        before = self.before.tables
+        for one in self._untroubled(self.readable(there)):
+            if isinstance(one, History) and _is_there(one, there):
+                taken = {
+                    table: self.before.columns(table).keys() - before.get(table, {}).keys()
+                    for table in (one.source, *one.children)
+                }
+                dropped = {one.named[name] for name in taken[one.source] if name in one.named}
+                dropped |= {name for name, table in zip(one.lists, one.children, strict=True) if taken[table]}
+                lost = one.lost(there[one.target])
+                self._regain(one, {name: type_ for name, type_ in lost.items() if name in dropped})
+
+    def _regain(self, one: History, lost: Types) -> None:
+        with suppress(Underivable), self._troubled_by(one):
+            if lost and one.target in self.warehouse.views():
+                raise NoTable(one.target)
+            if lost and self.warehouse.rows(f"select 1 from {self.warehouse.name(one.target)} limit 1"):
+                one.regain(self.warehouse, finished(self.warehouse, one), lost)
+
+    def _new(self, one: History) -> frozenset[str]:
+        """Columns that a history which is behind may lack because no run that was recorded had them: they are news."""
+        shape = self.reading.changes[one.source].shape
+        recorded = {field.name for field in shape.endpoint.fields} | {*shape.endpoint.stamps, *one.lists}
+        recorded |= {f"{field.name}_id" for field in shape.endpoint.fields}
+        recorded |= {*self.before.named(one.source).values()}
+        return frozenset(here for name, here in one.named.items() if name not in recorded)
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
         return bool(self.before.meta.get(mark(one.target))) and _is_there(one, there)
@@ -183,6 +207,19 @@ class Following:
     def _written(self) -> list[Changes]:
         results = self.reading.results
         return [one for table, one in self.reading.changes.items() if results[table].counts.written]
+
+
+def _why(error: WarehouseUnavailable) -> str:
+    """What to do about a table that could not be written."""
+    if isinstance(error, TableInUse):
+        return " while somebody else's transaction uses it"
+    if isinstance(error, NoTable):
+        return ", because it is no table: drop or rename the view at its name"
+    kind = type(error.__cause__ or error).__name__
+    return (
+        f" ({kind}); where a table of another kind stands at its name, drop or rename that, "
+        "else let this role change it"
+    )
 
 
 def _is_there(one: Derived, there: Tables) -> bool:

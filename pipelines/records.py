@@ -225,6 +225,7 @@ def write(
     for table in BOOKS:
         _ensure(warehouse, table, existing)
     if following:
+        following.regain_loaded(existing)
         following.make(following.readable(existing), existing)
 
     def work() -> Run:

@@ -121,10 +121,31 @@ VERSION_RULES = (
         (f"{LOSSES}a_dropped_column_of_a_history_is_filled_for_what_lives[duckdb-description]",),
     ),
     Mutation(
+        "what table and history have lost is filled again in both",
+        RECORDS,
+        "following.regain_loaded(existing)",
+        "pass",
+        (f"{LOSSES}a_column_that_table_and_history_have_lost_makes_no_versions[duckdb-description]",),
+    ),
+    Mutation(
+        "a history that lags gets a lost column back with its values",
+        FOLLOWING,
+        "else self._new(one)",
+        "else lost",
+        (f"{LOSSES}a_history_that_lags_and_lost_a_column_tells_only_what_has_changed[duckdb]",),
+    ),
+    Mutation(
+        "a field that is news is no lost column",
+        FOLLOWING,
+        "else self._new(one)",
+        "else ()",
+        (f"{LOSSES}a_field_that_came_with_a_run_that_died_is_no_lost_column[duckdb]",),
+    ),
+    Mutation(
         "a history's column comes back with its values",
         HISTORY,
-        "warehouse.redefine(self.target, *columns, values)",
-        "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, values)",
+        "warehouse.redefine(self.target, *columns, additions,",
+        "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, additions,",
         (f"{LOSSES}a_kill_while_a_historys_column_is_filled_makes_no_version[duckdb]",),
     ),
     Mutation(

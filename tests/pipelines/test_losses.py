@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
@@ -228,6 +231,66 @@ def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> 
             assert dying.die("statement", at) < 0
             dying.mend()
             assert one.told("description") == [("insert", "born")], told[at - 1]
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+@pytest.mark.parametrize("column", ["description", "experiment_set"])
+def test_a_column_that_table_and_history_have_lost_makes_no_versions(one: One, column: str) -> None:
+    one.synced()
+    before = history(one.scene.url, "cohorts")
+    lost = "cohorts__experiment_set drop column value"
+    run(
+        one.scene.url,
+        f"alter table posthog.{lost if column == 'experiment_set' else 'cohorts drop column ' + column}",
+    )
+    run(one.scene.url, f"alter table posthog.cohorts_history drop column {column}")
+    one.synced()
+    assert history(one.scene.url, "cohorts") == before
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_a_history_that_lags_and_lost_a_column_tells_only_what_has_changed(one: One) -> None:
+    one.synced()
+    others = history(one.scene.url, "cohorts")
+    mine = others.pop((101, one.ident))
+    one.becomes(set={"name": "second"})
+    one.synced(history={"enabled": False})
+    run(one.scene.url, "alter table posthog.cohorts_history drop column description")
+    one.synced()
+    assert one.told("name", "description") == [("insert", "one", None), ("update", "second", "born")]
+    after = history(one.scene.url, "cohorts")
+    assert after.pop((101, one.ident))[0]["valid_from"] == mine[0]["valid_from"]
+    assert after == others
+
+
+def test_a_field_that_came_with_a_run_that_died_is_no_lost_column(one: One) -> None:
+    one.synced()
+    one.becomes(set={"just_come": "news"})
+    one.synced(history={"enabled": False})
+    # As a kill before its records would have left it.
+    run(one.scene.url, "delete from posthog._hogsync_meta where key = 'columns of cohorts'")
+    one.synced()
+    assert one.told("just_come") == [("insert", None), ("update", "news")]
+
+
+@pytest.mark.fault("warehouse.dropped_column", "warehouse.long_select")
+def test_a_historys_column_that_could_not_come_back_at_once_makes_no_versions_later(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    one = One(Scene(posthog, postgres_url, tmp_path / "home"))
+    one.synced()
+    others = history(one.scene.url, "cohorts")
+    run(one.scene.url, "alter table posthog.cohorts_history drop column description")
+    one.becomes(set={"name": "second"})
+    with closing(psycopg2.connect(one.scene.url)) as reader:
+        reader.cursor().execute("select * from posthog.cohorts_history")
+        assert one.scene.sync("cohorts", **HERE, wait=1).run.status == "partial"
+    one.synced()
+    assert one.told("name", "description") == [("insert", "one", None), ("update", "second", "born")]
+    after = history(one.scene.url, "cohorts")
+    del after[(101, one.ident)], others[(101, one.ident)]
+    assert after == others
+    one.becomes(delete=True)
 
 
 # -- whole tables

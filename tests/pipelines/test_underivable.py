@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
+import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
@@ -94,10 +97,27 @@ def test_sizes_that_cannot_be_kept_are_no_hindrance(one: One) -> None:
     assert one.scene.ask(sizes) == [(3,)]
 
 
+def test_a_history_that_is_in_use_is_nobodys_to_rename(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    one = One(Scene(posthog, postgres_url, tmp_path / "home"))
+    one.synced()
+    one.becomes(set={"description": "later"})
+    with closing(psycopg2.connect(one.scene.url)) as somebody:
+        somebody.cursor().execute("lock table posthog.cohorts_history in share mode")
+        said = one.scene.sync("cohorts", **HERE, wait=1).run.error or ""
+    assert "cohorts_history in " in said
+    assert "while somebody else's transaction uses it: the next sync makes up" in said
+    assert "rename" not in said
+    one.synced()
+    assert one.told("description") == [("insert", "born"), ("update", "later")]
+    one.becomes(delete=True)
+
+
 def test_the_command_says_which_table_it_is_and_what_to_do(file_scene: Scene, posthog: Sandbox) -> None:
     run(file_scene.url, "create schema posthog; create view posthog.cohorts_history as select 1 as one")
     ended = hogsync(file_scene, "sync", "cohorts")
     assert ended.code == 1
     assert "(cohorts_history in " in ended.err
-    assert "drop or rename that" in ended.err
+    assert "drop or rename the view at its name" in ended.err
     assert "Partly done: not all that is derived from these tables could be written" in ended.out
