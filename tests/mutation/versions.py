@@ -60,8 +60,8 @@ VERSION_RULES = (
     Mutation(
         "a changed list makes a version",
         HISTORY,
-        """pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]""",
-        "pass",
+        "for name in self.lists\n            if name not in silent",
+        "for name in ()",
         (LIFE,),
     ),
     Mutation(
