@@ -195,7 +195,9 @@ def test_a_run_that_goes_on_may_be_killed_at_any_moment(
         number += step
     assert number > 6
     assert is_right(scene)
-    assert read(scene).complete
+    assert read(scene, full=True).complete, (
+        "one that was killed once it was recorded was followed by a full walk"
+    )
     assert is_right(scene)
 
 
