@@ -515,7 +515,7 @@ if "pipelines.schedule.run" in sys.orig_argv:
                 os.kill(os.getppid(), signal.SIGTERM)
                 stopping.asked.wait(20)
 
-    Late("", 0, "", []).watch()
+    Late({"kind": "", "number": 0, "settings": {"HOGSYNC_HOME": ""}}).watch()
 """
 
 
