@@ -261,9 +261,8 @@ class Half:
 
     def keep(self, page: Page, batch: Batch) -> None:
         """One more page; a disk that takes none only costs the chance to go on from here."""
-        nowhere = (
-            self._stream and not page.last and not page.next
-        )  # who goes on below it would take it for the end
+        # Who goes on below a page that names no other would take it for the end.
+        nowhere = self._stream and not page.last and not page.next
         if self._given_up or nowhere:
             return
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.

@@ -104,7 +104,7 @@ VERSION_RULES = (
         SYNC,
         "distrust(self.warehouse, self.reading, existing)",
         "pass",
-        (f"{LOSSES}rows_of_a_list_that_fails_meanwhile_get_their_column_back_later[duckdb]",),
+        (f"{LOSSES}rows_of_a_list_that_fails_meanwhile_get_what_was_dropped_back_later[duckdb-column]",),
     ),
     Mutation(
         "what a list that ends no rows has not shown is not looked for ever after",

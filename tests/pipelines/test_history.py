@@ -3,66 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
+from tests.pipelines.one_cohort import BELOW, HERE, NUMBERS, PROJECT, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.expected import Row
 from tests.truth.kills import Doomed, Story, doomed
 from tests.truth.scene import Scene, written
 from tests.truth.stored import types
 from tests.truth.versions import VERSIONED, history, wrong_versions
-
-PROJECT = 101
-BELOW = {"project_id": PROJECT}
-HERE: dict[str, Any] = {"projects": (PROJECT,)}
-_numbers = count(700_000)
-
-
-class One:
-    """One cohort, what happens to it, and its versions."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene, self.posthog, self.ident = scene, scene.posthog, next(_numbers)
-        own = {"name": "one", "description": "born", "experiment_set": [1, 2], "count": 5}
-        self.raw = {"id": self.ident, **own}
-        self.step = 0
-        self.born()
-
-    def born(self) -> None:
-        self.posthog.edit("cohorts", insert=[self.raw], parents=BELOW)
-
-    def becomes(self, **change: Any) -> None:
-        self.posthog.edit("cohorts", where={"id": self.ident}, parents=BELOW, **change)
-
-    def synced(self, **asked: Any) -> datetime:
-        """The start of a sync, after which history is sound."""
-        outcome = self.scene.sync("cohorts", **HERE, **asked)
-        assert outcome.exit_code == 0
-        assert wrong_versions(self.scene.url) == ""
-        return outcome.run.started_at
-
-    @property
-    def versions(self) -> list[Row]:
-        return history(self.scene.url, "cohorts").get((PROJECT, self.ident), [])
-
-    def told(self, *names: str) -> list[tuple[Any, ...]]:
-        """What its versions say, each with what made it."""
-        return [(row["op"], *(row[name] for name in names)) for row in self.versions]
-
-
-@pytest.fixture
-def one(scene: Scene) -> Iterator[One]:
-    cohort = One(scene)
-    yield cohort
-    cohort.becomes(delete=True)
 
 
 @pytest.fixture
@@ -117,7 +70,7 @@ def test_a_life_in_versions(one: One) -> None:
 def test_a_row_that_posthog_calls_deleted_has_died_with_its_lists_and_may_return(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    made = [{"id": next(_numbers), "target_value": "a@x.example,b@y.example"} for _ in range(2)]
+    made = [{"id": next(NUMBERS), "target_value": "a@x.example,b@y.example"} for _ in range(2)]
     gone, stillborn = (row["id"] for row in made)
     posthog.edit("subscriptions", insert=made, parents=BELOW)
     posthog.edit("subscriptions", where={"id": stillborn}, soft_delete=True)
@@ -178,7 +131,7 @@ def test_few_rows_are_no_reason_to_look_through_a_table_and_many_are(
     )
     counts = []
     for number in (1, 600):
-        rows = [{"id": next(_numbers), "name": "many"} for _ in range(number)]
+        rows = [{"id": next(NUMBERS), "name": "many"} for _ in range(number)]
         one.posthog.edit("cohorts", insert=rows, parents=BELOW)
         one.synced()
         ((count,),) = one.scene.ask(looked)

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_history import BELOW, HERE, One
+from tests.pipelines.one_cohort import BELOW, HERE, NUMBERS, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.kills import Doomed, Story, doomed
 from tests.truth.scene import Scene
 from tests.truth.versions import history, wrong_versions
 
-_numbers = count(830_000)
 TORN = "update posthog.cohorts__experiment_set set _dlt_load_id = 'never finished'"
-
-
-@pytest.fixture
-def one(scene: Scene) -> Iterator[One]:
-    cohort = One(scene)
-    yield cohort
-    cohort.becomes(delete=True)
 
 
 def test_what_had_left_the_list_before_is_not_in_it(one: One) -> None:
@@ -39,7 +30,7 @@ def test_what_had_left_the_list_before_is_not_in_it(one: One) -> None:
 def test_a_list_that_shrinks_with_its_rows_death_is_what_posthog_says_of_the_dead(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    ident = next(_numbers)
+    ident = next(NUMBERS)
     row = {"id": ident, "target_value": "a@x.example,b@y.example,c@z.example"}
     posthog.edit("subscriptions", insert=[row], parents=BELOW)
     scene.sync("subscriptions", **HERE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_history import HERE, One
+from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.expected import Row
@@ -29,13 +28,6 @@ LOST = [
     "alter table posthog.cohorts drop column project_id",
 ]
 LOGS, ON_A_PAGE = "organization_activity_logs", 10
-
-
-@pytest.fixture
-def one(scene: Scene) -> Iterator[One]:
-    cohort = One(scene)
-    yield cohort
-    cohort.becomes(delete=True)
 
 
 def whole(one: One, **asked: Any) -> bool:
@@ -75,11 +67,18 @@ def test_a_dropped_column_is_filled_again_and_makes_no_version(one: One, column:
     assert one.told("description", "experiment_set") == [("insert", "born", [1, 2]), ("update", "later", [5])]
 
 
-@pytest.mark.fault("warehouse.dropped_column")
-def test_rows_of_a_list_that_fails_meanwhile_get_their_column_back_later(one: One, posthog: Sandbox) -> None:
+@pytest.mark.fault("warehouse.dropped_column", "warehouse.dropped_table")
+@pytest.mark.parametrize(
+    "drop",
+    ["alter table posthog.cohorts drop column description", "drop table posthog.cohorts__experiment_set"],
+    ids=["column", "list"],
+)
+def test_rows_of_a_list_that_fails_meanwhile_get_what_was_dropped_back_later(
+    one: One, posthog: Sandbox, drop: str
+) -> None:
     one.scene.sync("cohorts", **BOTH)
     before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "alter table posthog.cohorts drop column description")
+    run(one.scene.url, drop)
     posthog.fault(path="projects/101/cohorts", kind="status", status=400)
     assert one.scene.sync("cohorts", **BOTH).exit_code == 1
     posthog.clear_faults()
@@ -112,19 +111,6 @@ def test_a_kill_before_a_dropped_column_is_filled_loses_nothing(one: One, column
 
 
 # -- lists
-
-
-@pytest.mark.fault("warehouse.dropped_table")
-def test_a_dropped_list_of_rows_that_are_read_later_comes_back(one: One, posthog: Sandbox) -> None:
-    one.scene.sync("cohorts", **BOTH)
-    before = history(one.scene.url, "cohorts")
-    run(one.scene.url, "drop table posthog.cohorts__experiment_set")
-    posthog.fault(path="projects/101/cohorts", kind="status", status=400)
-    assert one.scene.sync("cohorts", **BOTH).exit_code == 1
-    posthog.clear_faults()
-    one.scene.sync("cohorts", **BOTH)
-    assert whole(one, **BOTH)
-    assert history(one.scene.url, "cohorts") == before
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")

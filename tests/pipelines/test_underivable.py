@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_history import HERE, One
+from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
 from tests.truth.scene import Scene, of
@@ -20,13 +19,6 @@ PLACED = (
     "alter table posthog.cohorts_history rename to cohorts_kept; create view posthog.cohorts_history as {}"
 )
 ODDLY = "alter table posthog.cohorts_history drop column description; {} add column description integer"
-
-
-@pytest.fixture
-def one(scene: Scene) -> Iterator[One]:
-    cohort = One(scene)
-    yield cohort
-    cohort.becomes(delete=True)
 
 
 def falls_short(one: One, target: str) -> None:
