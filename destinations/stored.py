@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -55,16 +56,28 @@ class Stored:
             return not self.warehouse.rows(f"select 1 from {self.warehouse.name(table)} limit 1")
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `synced_at`, `deleted_at` and `sound` of every row."""
+        """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
         if not self.has(table, key):
             return
         columns = ", ".join(quoted(name) for name in key)
         with self.warehouse.opened():
             yield from self.warehouse.batches(
-                f"select {columns}, _row_hash as row_hash, _synced_at as synced_at, _deleted_at as deleted_at, "
-                f"{self._sound('t')} as sound "
+                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._sound('t')} as sound "
                 f"from {self.warehouse.name(table)} t"
             )
+
+    def written(self, table: str, columns: Sequence[str]) -> dict[tuple[Any, ...], datetime]:
+        """When the run began that last wrote a row, by the values of these columns."""
+        if not self.has(table, columns):
+            return {}
+        names = "".join(f"{quoted(name)}, " for name in columns)
+        places = ", ".join(str(at + 1) for at in range(len(columns)))
+        sql = (
+            f"select {names}max(_synced_at) from {self.warehouse.name(table)}"
+            + f" group by {places}" * bool(places)
+        )
+        with self.warehouse.opened():
+            return {tuple(values): latest for *values, latest in self.warehouse.rows(sql) if latest}
 
     def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""

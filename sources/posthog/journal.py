@@ -91,6 +91,13 @@ class Journal:
         young = timedelta() <= self.now - head.began < self.trust
         return young and (since is None or since < head.began)
 
+    def holds(self) -> bool:
+        """Whether an earlier run left anything."""
+        try:
+            return self.folder is not None and any(self.folder.iterdir())
+        except OSError:
+            return False
+
     def ended(self, file: Path) -> None:
         """A walk came to its end; what was kept of it is needed until its rows are loaded."""
         self._ended.append(file)
@@ -162,8 +169,7 @@ class Half:
 
     def _newest(self, last: Leaf) -> bool:
         """Whether nothing of the list was stored by a run that read it later: older rows would go over newer ones."""
-        written = self._stock.written(self._listing.stamps)
-        return written is None or written <= last.read
+        return self._stock.untouched(self._listing.stamps, last.read)
 
     def kept(self) -> Iterator[Leaf]:
         """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.

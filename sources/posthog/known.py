@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -26,7 +27,10 @@ class Known(Protocol):
         """Whether the table holds no row at all, not even one that could not be compared."""
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `synced_at`, `deleted_at` and `sound` (its load was finished) of every row."""
+        """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
+
+    def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:
+        """When the run began that last wrote a row, by the values of these columns."""
 
     def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""
@@ -64,6 +68,10 @@ class Nothing:
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above
         """No rows."""
         return iter(())
+
+    def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:  # noqa: ARG002  as above
+        """Never."""
+        return {}
 
     def torn(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
         """No rows."""

@@ -84,6 +84,9 @@ class Reading:
         for table in self.tables:
             for below in self._children(ENDPOINTS[table]):
                 self.changes[table].stock.suppose_above(below.changes.stock, below.columns)
+        if journal.holds():
+            for changes in self.changes.values():
+                changes.stock.ask_when_written()
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Ahead(client.get, ahead - 1)

@@ -1,4 +1,4 @@
-"""What is stored of a table: key, hash and times of every row, and whether the row can be believed.
+"""What is stored of a table: key, hash and death of every row, and whether the row can be believed.
 
 A row of an unfinished load is not believed: the load may have stopped between this table and its children. It stands
 in the working table `known <table>`, and whatever hangs on it does, so that all of it is written again.
@@ -6,8 +6,8 @@ in the working table `known <table>`, and whatever hangs on it does, so that all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +16,6 @@ from sources.posthog.endpoint import Stamps
 from sources.posthog.known import Known
 from sources.posthog.shape import Shape
 from sources.posthog.workspace import Workspace, child_table, declared, equal, quoted, working
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Stock:
@@ -41,11 +39,12 @@ class Stock:
             workspace.run(f"update {self.name} set sound = false")
         self._torn_scopes = self._scopes_with("not sound")
         self._dead_scopes = self._scopes_with("deleted_at is not null")
+        self._written: Mapping[tuple[Any, ...], datetime] | None = None
 
     def _take_in(self) -> None:
         """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
         run, known, unsorted = self.workspace.run, self.name, working(self.table, "unsorted")
-        own = "row_hash varchar, synced_at timestamptz, deleted_at timestamptz, sound boolean"
+        own = "row_hash varchar, deleted_at timestamptz, sound boolean"
         columns = f"{declared(self.shape.key_columns)}, {own}"
         run(f"create table {known} ({columns})")
         run(f"create table {unsorted} as from {known}")
@@ -70,13 +69,20 @@ class Stock:
         scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
         return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
 
-    def written(self, scope: Stamps) -> datetime | None:
-        """When the run began that last wrote a row of a scope; None if none ever did."""
-        shared = {name: value for name, value in scope.items() if name in self._scope_columns}
-        within = "".join(f" and {quoted(name)} = ?" for name in shared)
-        sql = f"select epoch_us(max(synced_at)) from {self.name} where true{within}"
-        ((passed,),) = self.workspace.rows(sql, list(shared.values()))
-        return None if passed is None else EPOCH + timedelta(microseconds=passed)
+    def ask_when_written(self) -> None:
+        """Learn when each scope was last written, what only half-read lists want to know; needs the warehouse."""
+        self._written = self.known.written(self.table, self._scope_columns)
+
+    def untouched(self, scope: Stamps, since: datetime) -> bool:
+        """Whether no run that began later wrote a row of a scope; False where that was not asked."""
+        if self._written is None:
+            return False
+        columns = self._scope_columns
+        within = [(at, scope[name]) for at, name in enumerate(columns) if name in scope]
+        times = (
+            time for values, time in self._written.items() if all(values[at] == value for at, value in within)
+        )
+        return all(time <= since for time in times)
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""

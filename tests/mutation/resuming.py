@@ -109,7 +109,7 @@ RESUMING_RULES = (
     Mutation(
         "what others have stored since is not overwritten",
         JOURNAL,
-        "return written is None or written <= last.read",
+        "return self._stock.untouched(self._listing.stamps, last.read)",
         "return True",
         (f"{RESUMED}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
     ),
