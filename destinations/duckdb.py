@@ -81,11 +81,18 @@ class DuckDB(Warehouse):
         self._db.close()
         self._connection = None
 
+    def interrupt(self) -> None:
+        """End the statement that runs: DuckDB hears no signal in some of them."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """What the database refuses, such as a write to a full disk, as everywhere else."""
         try:
             yield
+        except duckdb.InterruptException as stopped:
+            raise KeyboardInterrupt from stopped
         except duckdb.Error as error:
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error

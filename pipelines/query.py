@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import UsageError, WarehouseProblem
 from pipelines.screen import printable, rendered, sentence
+from pipelines.stopping import cutting_short
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -65,7 +66,7 @@ def session(settings: Settings) -> Iterator[Callable[[str], Answer]]:
 
 @contextmanager
 def _duckdb(settings: Settings) -> Iterator[Callable[[str], Answer]]:
-    with closing(_open_duckdb(settings)) as database:
+    with closing(_open_duckdb(settings)) as database, cutting_short(database.interrupt):
         _use(database, settings)
         # A file opened read-only could still copy rows into another file, or attach one and write there.
         database.execute(
@@ -81,6 +82,8 @@ def _answered_by_duckdb(database: Any, sql: str) -> Answer:
         cursor = database.execute(sql)
         described = [(str(name), str(kind)) for name, kind, *_ in cursor.description or ()]
         rows = cursor.fetchall() if described else []
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         raise _misunderstood(error) from None
     parsed = [kind == "JSON" for _, kind in described]

@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from pipelines.errors import Interrupted
@@ -22,6 +22,9 @@ asked = threading.Event()
 """Whether this process was asked to stop."""
 too_late = threading.Event()
 """Whether all is done but the commit of the record that says so: whatever is asked then, the run is done."""
+_cuts: list[Callable[[], object]] = []
+_cut = threading.Event()
+"""Whether the statements that ran when this process was asked to stop have been cut short."""
 CURSOR = b"\x1b[?25h"
 """Shows the cursor again, which a progress display had hidden."""
 AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
@@ -53,16 +56,47 @@ def note(then: Callable[[socket.socket], None]) -> None:
     def wait() -> None:
         _next(inside)
         asked.set()
+        _cut_short()
         then(inside)
 
     threading.Thread(target=wait, name="hogsync-stopping", daemon=True).start()
 
 
+@contextmanager
+def cutting_short(*statements: Callable[[], object]) -> Iterator[None]:
+    """Inside, whoever asks this process to stop also has these called, by another thread; never after the block.
+
+    Such a call ends what a database is busy with for this process: there no Python handler may run for minutes.
+    """
+    _cuts.extend(statements)
+    try:
+        yield
+    finally:
+        _let_cut()  # other threads' statements too, which what comes next would wait for
+        for cut in statements:
+            _cuts.remove(cut)
+        _let_cut()  # what comes next, such as the record of the stop, must not be hit
+
+
+def _let_cut() -> None:
+    if asked.is_set():
+        _cut.wait(1)
+
+
+def _cut_short() -> None:
+    if not too_late.is_set():  # the commit that it is too late for would be hit
+        for cut in _cuts:
+            with suppress(Exception):  # nothing may cost the thread that makes sure of the end
+                cut()
+    _cut.set()
+
+
 def heed() -> None:
     """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that; then it is too late."""
+    too_late.set()  # before the look: who is asked in between cuts nothing short any more
     if asked.is_set():
+        too_late.clear()
         raise KeyboardInterrupt
-    too_late.set()
 
 
 def interrupt(*_: object) -> None:

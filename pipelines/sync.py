@@ -92,7 +92,11 @@ def sync(
         walks = None if selection.dry_run else settings.home / "walks" / witness.name(settings)
         journal = Journal(walks, started, settings.lists.resume_within)
         journal.sweep()
-        with warehouse_problems(), warehouse.opened() if _to_open(warehouse, selection) else nullcontext():
+        with (
+            warehouse_problems(),
+            warehouse.opened() if _to_open(warehouse, selection) else nullcontext(),
+            stopping.cutting_short(warehouse.interrupt),
+        ):
             known = _remembered(
                 warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned], settings
             )
@@ -181,11 +185,12 @@ class _Work:
 
     def _tried(self) -> Outcome:
         try:
-            if not self.selection.dry_run:
-                prepare(self.reading)
-            self.reading.read()
-            self._known_projects()
-            return self._load()
+            with stopping.cutting_short(self.warehouse.interrupt, self.reading.workspace.interrupt):
+                if not self.selection.dry_run:
+                    prepare(self.reading)
+                self.reading.read()
+                self._known_projects()
+                return self._load()
         except (KeyRefused, Misdirected) as refused:
             self._record_or_not("refused", str(refused))
             raise _as_problem(refused) from refused

@@ -62,8 +62,14 @@ class Workspace:
         reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(size)
         return (pa.Table.from_batches([batch]) for batch in reader)
 
+    def interrupt(self) -> None:
+        """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
+        if not self._closed:
+            self._connection.interrupt()
+
     def close(self) -> None:
-        """Forget everything; a thread that is still reading ends by Stopped."""
+        """Forget everything; a thread that is still reading ends by Stopped, or in mid-statement."""
+        self.interrupt()
         with self.lock:
             self._closed = True
             self._connection.close()
@@ -78,6 +84,8 @@ class Workspace:
                 self._connection.register(name, data)
             try:
                 yield
+            except duckdb.InterruptException as stopped:
+                raise KeyboardInterrupt from stopped
             except (duckdb.OutOfMemoryException, duckdb.IOException) as full:
                 raise NoRoom(
                     f"hogsync's working data has no room: {str(full).splitlines()[0]}. Free space below HOGSYNC_HOME."

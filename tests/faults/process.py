@@ -26,7 +26,7 @@ PROCESS = Kind(
         Fault(
             "process.interrupted_query",
             "Ctrl-C or SIGTERM while a query takes long",
-            "exit 130; DuckDB's own error for it is no bug in hogsync",
+            "exit 130 at once, also where DuckDB looks for no signal; its own error for it is no bug in hogsync",
         ),
         Fault(
             "process.interrupted_late",

@@ -7,8 +7,6 @@ SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
-KILLS = "pipelines/test_sync_kills.py::test_"
-SWALLOWED = "a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_more"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 LOCKS = "pipelines/test_warehouse_locks.py::test_"
 
@@ -291,32 +289,6 @@ KEEPING_RULES = (
         "pass",
         (
             "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
-        ),
-    ),
-    Mutation(
-        "a stop that comes when the run is recorded changes nothing",
-        "pipelines/stopping.py",
-        "too_late.set()",
-        "pass",
-        (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[duckdb-definitions]",),
-    ),
-    Mutation(
-        "a command that is done leaves with its own end",
-        "pipelines/stopping.py",
-        "signal.signal(number, lambda *_: os._exit(code))",
-        "pass",
-        (
-            "pipelines/test_cli_leaving.py::test_a_command_that_is_done_and_asked_to_stop_has_its_own_end_at_once",
-        ),
-    ),
-    Mutation(
-        "a stop that dlt swallowed is heeded",
-        RECORDS,
-        "stopping.heed()",
-        "pass",
-        (
-            f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",
-            f"pipelines/test_schedule.py::test_{SWALLOWED}[duckdb]",
         ),
     ),
 )

@@ -369,18 +369,6 @@ def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> N
     assert "Traceback" not in err
 
 
-@pytest.mark.fault("process.interrupted_query")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_query_that_takes_long_can_be_stopped(posthog: Sandbox, number: signal.Signals) -> None:
-    and_then_all_is_right(posthog)
-    process = started("query", "select count(*) from range(1000000) a, range(1000000) b", **at(posthog))
-    time.sleep(2.5)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=15)
-    said = Ended(process.returncode, out, err).refusal(130)
-    assert said.startswith("Stopped"), "by DuckDB, or at once where it does not look for signals"
-
-
 STUCK = """
 import os, signal, sys
 from pipelines import stopping

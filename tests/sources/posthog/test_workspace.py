@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,3 +30,20 @@ def test_no_room_on_the_disk_either_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(NoRoom, match="Free space below HOGSYNC_HOME"):
         workspace.run(MANY)
     workspace.close()
+
+
+@pytest.mark.parametrize("end", [Workspace.interrupt, Workspace.close])
+def test_a_statement_of_another_thread_ends_with_the_run(
+    tmp_path: Path, end: Callable[[Workspace], None]
+) -> None:
+    workspace, ended = Workspace(tmp_path), threading.Event()
+
+    def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            workspace.rows("select count(*) from range(10_000_000) a, range(10_000_000) b")
+        ended.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.5)
+    end(workspace)
+    assert ended.wait(5)

@@ -1,0 +1,65 @@
+"""Rules of leaving: what a stop may cut short, and what it may not."""
+
+from tests.mutation.mutation import Mutation
+
+KILLS = "pipelines/test_sync_kills.py::test_"
+STOPS = "pipelines/test_stop_in_statement.py::test_"
+SWALLOWED = "a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_more"
+AFTER = "what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_late"
+
+LEAVING_RULES = (
+    Mutation(
+        "a stop that comes when the run is recorded changes nothing",
+        "pipelines/stopping.py",
+        "too_late.set()",
+        "pass",
+        (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[duckdb-definitions]",),
+    ),
+    Mutation(
+        "a stop ends the statement that runs",
+        "pipelines/stopping.py",
+        "        _cut_short()\n",
+        "",
+        (f"{STOPS}a_query_that_takes_long_is_stopped_at_once",),
+    ),
+    Mutation(
+        "a stop ends the statement of a sync, to be recorded",
+        "destinations/duckdb.py",
+        "self._connection.interrupt()",
+        "pass",
+        (f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[loading-2]",),
+    ),
+    Mutation(
+        "no stop cuts the commit short that it is too late for",
+        "pipelines/stopping.py",
+        "if not too_late.is_set():  # the commit that",
+        "if True:  # the commit that",
+        (f"{STOPS}{AFTER}",),
+    ),
+    Mutation(
+        "the record of a stop is not cut short",
+        "pipelines/stopping.py",
+        "        _cut.wait(1)",
+        "        pass",
+        (f"{STOPS}{AFTER}",),
+    ),
+    Mutation(
+        "a command that is done leaves with its own end",
+        "pipelines/stopping.py",
+        "signal.signal(number, lambda *_: os._exit(code))",
+        "pass",
+        (
+            "pipelines/test_cli_leaving.py::test_a_command_that_is_done_and_asked_to_stop_has_its_own_end_at_once",
+        ),
+    ),
+    Mutation(
+        "a stop that dlt swallowed is heeded",
+        "pipelines/records.py",
+        "stopping.heed()",
+        "pass",
+        (
+            f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",
+            f"pipelines/test_schedule.py::test_{SWALLOWED}[duckdb]",
+        ),
+    ),
+)

@@ -1,0 +1,117 @@
+"""A stop while a database is busy: no Python handler may run there, and nobody waits for the statement's end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+
+from sources.sandbox import Sandbox
+from tests.ended import Ended
+from tests.pipelines.test_cli import and_then_all_is_right, at, started, stored
+
+ALWAYS, LOADING = "true", "key = 'cohorts_history until' and value = ''"
+"""When a warehouse is slow, as `_hogsync_meta` has it."""
+BOTH = pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+
+
+@pytest.fixture
+def posthog(sandbox: Callable[..., Sandbox]) -> Iterator[Sandbox]:
+    """One that was synced."""
+    with sandbox(seed=5) as one:
+        and_then_all_is_right(one)
+        yield one
+
+
+@contextmanager
+def endless(when: str) -> Iterator[None]:
+    """A warehouse in which whoever asks for cohorts waits for ever."""
+    with duckdb.connect("hogsync.duckdb") as database:
+        database.execute(
+            "use posthog; alter table cohorts rename to true_cohorts;"
+            "create view cohorts as from true_cohorts union all "
+            f"select c.* from true_cohorts c, (select 1 from _hogsync_meta where {when} limit 1), "
+            "range(10_000_000) a, range(10_000_000) b where hash(a.range, b.range) = 0"
+        )
+    yield
+    with duckdb.connect("hogsync.duckdb") as database:
+        database.execute("use posthog; drop view cohorts; alter table true_cohorts rename to cohorts")
+
+
+ASKED = """
+import os, signal, time
+from pipelines import stopping
+
+def cut():
+    time.sleep(0.5)
+    print("cut", flush=True)
+
+stopping.listen()
+try:
+    with stopping.cutting_short(cut):
+        {0}
+        os.kill(os.getpid(), signal.SIGTERM)
+except KeyboardInterrupt:
+    pass
+print("next", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("before", "said"), [("pass", "cut\nnext\n"), ("stopping.heed()", "next\n")])
+def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_late(
+    before: str, said: str
+) -> None:
+    command = [sys.executable, "-c", ASKED.format(before)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout == said
+
+
+@BOTH
+@pytest.mark.fault("process.interrupted_query")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select count(*) from range(10_000_000) a, range(10_000_000) b",
+        "select a.range from range(100_000_000) a order by hash(a.range)",
+    ],
+    ids=["joins", "sorts"],
+)
+def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, how: signal.Signals) -> None:
+    process = started("query", sql, **at(posthog))
+    time.sleep(2.5)
+    begun = time.monotonic()
+    process.send_signal(how)
+    out, err = process.communicate(timeout=15)
+    assert Ended(process.returncode, out, err).refusal(130) == "Stopped."
+    assert time.monotonic() - begun < 4, "half of the grace"
+
+
+@BOTH
+@pytest.mark.fault("process.interrupted_anywhere")
+@pytest.mark.parametrize(
+    ("when", "recorded"), [(ALWAYS, []), (LOADING, ["interrupted"])], ids=["before it begins", "loading"]
+)
+def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded(
+    posthog: Sandbox, when: str, recorded: list[str], how: signal.Signals
+) -> None:
+    gone = posthog.truth()["rows"]["cohorts"][0]["id"]
+    posthog.edit("cohorts", where={"id": gone}, delete=True)
+    with endless(when):
+        process = started("sync", "cohorts", **at(posthog))
+        time.sleep(5)
+        assert process.poll() is None
+        begun = time.monotonic()
+        process.send_signal(how)
+        out, err = process.communicate(timeout=15)
+        assert Ended(process.returncode, out, err).refusal(130).startswith("Stopped.")
+        assert time.monotonic() - begun < 4, "half of the grace"
+    assert stored("select status from posthog._hogsync_runs order by started_at")[1:] == [
+        (status,) for status in recorded
+    ]
+    and_then_all_is_right(posthog)
