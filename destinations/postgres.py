@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -11,6 +11,7 @@ import adbc_driver_postgresql.dbapi
 import psycopg2
 import psycopg2.extras
 import pyarrow as pa
+from adbc_driver_manager import AdbcStatement
 
 from destinations.warehouse import TableInUse, Types, Warehouse, WarehouseUnavailable, patiently, quoted
 
@@ -50,6 +51,7 @@ class Postgres(Warehouse):
         self._connection: Any = None
         self._arrow: Any = None
         self._indexes: set[str] | None = None
+        self._interrupted = False
 
     def destination(self) -> Any:
         """The dlt destination on the same database; dlt wants a password even where the server wants none."""
@@ -81,12 +83,21 @@ class Postgres(Warehouse):
             self._arrow.close()
         self._connection = self._arrow = self._indexes = None
 
+    def interrupt(self) -> None:
+        """End the statement that runs, if one does: libpq waits for the server's answer, whatever signal comes."""
+        self._interrupted = True
+        if self._connection is not None:
+            self._connection.cancel()
+        if self._arrow is not None:
+            self._arrow.adbc_cancel()
+
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
         try:
             with self._connection.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
+            self._heed(error)
             message = f"{self.label} refused: {_first_line(error)}"
             waited = isinstance(error, psycopg2.errors.LockNotAvailable)
             raise (TableInUse if waited else WarehouseUnavailable)(message) from error
@@ -134,12 +145,27 @@ class Postgres(Warehouse):
             if self._arrow is None:
                 dsn = waiting(self._dsn, self.wait)
                 self._arrow = adbc_driver_postgresql.dbapi.connect(dsn, autocommit=True)
-            with self._one_transaction(), self._arrow.cursor() as cursor:
-                cursor.execute(sql)
-                yield from cursor.fetch_record_batch()
-        except adbc_driver_postgresql.dbapi.Error as error:
+            with self._one_transaction(), closing(self._statement(sql)) as statement:
+                stream, _ = statement.execute_query()
+                yield from pa.RecordBatchReader.from_stream(stream)
+        except (
+            adbc_driver_postgresql.dbapi.Error,
+            pa.ArrowException,
+            OSError,
+        ) as error:  # in mid-stream Arrow's own
+            self._heed(error)
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
+
+    def _statement(self, sql: str) -> AdbcStatement:
+        """A statement below ADBC's cursor, which has SIGINT to itself while it waits: nobody else would hear of it."""
+        statement = AdbcStatement(self._arrow.adbc_connection)
+        statement.set_sql_query(sql)
+        return statement
+
+    def _heed(self, error: Exception) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt from error
 
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:

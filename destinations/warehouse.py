@@ -138,7 +138,8 @@ class Warehouse(ABC):
         """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
         return True
 
-    def interrupt(self) -> None:  # noqa: B027  not every database can be asked so from here
+    @abstractmethod
+    def interrupt(self) -> None:
         """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
 
     def expect_inserts_only(self) -> None:  # noqa: B027  not every database has something to do then

@@ -27,7 +27,27 @@ LEAVING_RULES = (
         "destinations/duckdb.py",
         "self._connection.interrupt()",
         "pass",
-        (f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[loading-2]",),
+        (
+            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[duckdb-loading-2]",
+        ),
+    ),
+    Mutation(
+        "a stop ends the statement that Postgres is in",
+        "destinations/postgres.py",
+        "self._connection.cancel()",
+        "pass",
+        (
+            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-15]",
+        ),
+    ),
+    Mutation(
+        "a stop ends what Postgres is sending",
+        "destinations/postgres.py",
+        "self._arrow.adbc_cancel()",
+        "pass",
+        (
+            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-before it begins-2]",
+        ),
     ),
     Mutation(
         "no stop cuts the commit short that it is too late for",

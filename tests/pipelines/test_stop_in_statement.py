@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import duckdb
 import pytest
 
 from sources.sandbox import Sandbox
 from tests.ended import Ended
-from tests.pipelines.test_cli import and_then_all_is_right, at, started, stored
+from tests.pipelines.test_cli import and_then_all_is_right, at, started
+from tests.pipelines.test_sync_mending import run
+from tests.truth.stored import ask
 
 ALWAYS, LOADING = "true", "key = 'cohorts_history until' and value = ''"
 """When a warehouse is slow, as `_hogsync_meta` has it."""
@@ -30,18 +31,18 @@ def posthog(sandbox: Callable[..., Sandbox]) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def endless(when: str) -> Iterator[None]:
+def endless(url: str, when: str) -> Iterator[None]:
     """A warehouse in which whoever asks for cohorts waits for ever."""
-    with duckdb.connect("hogsync.duckdb") as database:
-        database.execute(
-            "use posthog; alter table cohorts rename to true_cohorts;"
-            "create view cohorts as from true_cohorts union all "
-            f"select c.* from true_cohorts c, (select 1 from _hogsync_meta where {when} limit 1), "
-            "range(10_000_000) a, range(10_000_000) b where hash(a.range, b.range) = 0"
-        )
+    numbers = "generate_series(1, 200000) a(n), generate_series(1, 200000) b(n)"
+    run(
+        url,
+        "alter table posthog.cohorts rename to true_cohorts;"
+        "create view posthog.cohorts as select * from posthog.true_cohorts union all "
+        f"select c.* from posthog.true_cohorts c, (select 1 from posthog._hogsync_meta where {when} limit 1) w, "
+        f"{numbers} where (a.n * 7919 + b.n) % 1000003 = -1",
+    )
     yield
-    with duckdb.connect("hogsync.duckdb") as database:
-        database.execute("use posthog; drop view cohorts; alter table true_cohorts rename to cohorts")
+    run(url, "drop view posthog.cohorts; alter table posthog.true_cohorts rename to cohorts")
 
 
 ASKED = """
@@ -98,20 +99,25 @@ def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, 
     ("when", "recorded"), [(ALWAYS, []), (LOADING, ["interrupted"])], ids=["before it begins", "loading"]
 )
 def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded(
-    posthog: Sandbox, when: str, recorded: list[str], how: signal.Signals
+    sandbox: Callable[..., Sandbox],
+    warehouse_url: str,
+    when: str,
+    recorded: list[str],
+    how: signal.Signals,
 ) -> None:
-    gone = posthog.truth()["rows"]["cohorts"][0]["id"]
-    posthog.edit("cohorts", where={"id": gone}, delete=True)
-    with endless(when):
-        process = started("sync", "cohorts", **at(posthog))
-        time.sleep(5)
-        assert process.poll() is None
-        begun = time.monotonic()
-        process.send_signal(how)
-        out, err = process.communicate(timeout=15)
-        assert Ended(process.returncode, out, err).refusal(130).startswith("Stopped.")
-        assert time.monotonic() - begun < 4, "half of the grace"
-    assert stored("select status from posthog._hogsync_runs order by started_at")[1:] == [
-        (status,) for status in recorded
-    ]
-    and_then_all_is_right(posthog)
+    with sandbox(seed=5) as posthog:
+        and_then_all_is_right(posthog, WAREHOUSE_URL=warehouse_url)
+        gone = posthog.truth()["rows"]["cohorts"][0]["id"]
+        posthog.edit("cohorts", where={"id": gone}, delete=True)
+        with endless(warehouse_url, when):
+            process = started("sync", "cohorts", **at(posthog, WAREHOUSE_URL=warehouse_url))
+            time.sleep(5)
+            assert process.poll() is None
+            begun = time.monotonic()
+            process.send_signal(how)
+            out, err = process.communicate(timeout=15)
+            assert Ended(process.returncode, out, err).refusal(130).startswith("Stopped.")
+            assert time.monotonic() - begun < 4, "half of the grace"
+        runs = ask(warehouse_url, "select status from posthog._hogsync_runs order by started_at")
+        assert runs[1:] == [(status,) for status in recorded]
+        and_then_all_is_right(posthog, WAREHOUSE_URL=warehouse_url)
