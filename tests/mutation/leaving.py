@@ -36,9 +36,7 @@ LEAVING_RULES = (
         "destinations/postgres.py",
         "self._connection.cancel()",
         "pass",
-        (
-            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-15]",
-        ),
+        (f"{STOPS}a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded[15]",),
     ),
     Mutation(
         "a stop ends what Postgres is sending",
@@ -46,7 +44,7 @@ LEAVING_RULES = (
         "self._arrow.adbc_cancel()",
         "pass",
         (
-            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-before it begins-2]",
+            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-2]",
         ),
     ),
     Mutation(

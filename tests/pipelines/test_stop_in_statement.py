@@ -73,6 +73,17 @@ def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_
     assert done.stdout == said
 
 
+def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals, *, after: float = 5) -> str:
+    """What a command says that is busy by then, and stopped."""
+    time.sleep(after)
+    assert process.poll() is None
+    begun = time.monotonic()
+    process.send_signal(how)
+    out, err = process.communicate(timeout=15)
+    assert time.monotonic() - begun < 4, "half of the grace"
+    return Ended(process.returncode, out, err).refusal(130)
+
+
 @BOTH
 @pytest.mark.fault("process.interrupted_query")
 @pytest.mark.parametrize(
@@ -84,13 +95,7 @@ def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_
     ids=["joins", "sorts"],
 )
 def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, how: signal.Signals) -> None:
-    process = started("query", sql, **at(posthog))
-    time.sleep(2.5)
-    begun = time.monotonic()
-    process.send_signal(how)
-    out, err = process.communicate(timeout=15)
-    assert Ended(process.returncode, out, err).refusal(130) == "Stopped."
-    assert time.monotonic() - begun < 4, "half of the grace"
+    assert stopped_at_once(started("query", sql, **at(posthog)), how, after=2.5) == "Stopped."
 
 
 @BOTH
@@ -111,13 +116,31 @@ def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded
         posthog.edit("cohorts", where={"id": gone}, delete=True)
         with endless(warehouse_url, when):
             process = started("sync", "cohorts", **at(posthog, WAREHOUSE_URL=warehouse_url))
-            time.sleep(5)
-            assert process.poll() is None
-            begun = time.monotonic()
-            process.send_signal(how)
-            out, err = process.communicate(timeout=15)
-            assert Ended(process.returncode, out, err).refusal(130).startswith("Stopped.")
-            assert time.monotonic() - begun < 4, "half of the grace"
+            assert stopped_at_once(process, how).startswith("Stopped.")
         runs = ask(warehouse_url, "select status from posthog._hogsync_runs order by started_at")
         assert runs[1:] == [(status,) for status in recorded]
         and_then_all_is_right(posthog, WAREHOUSE_URL=warehouse_url)
+
+
+@BOTH
+@pytest.mark.fault("process.interrupted_anywhere")
+def test_a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded(
+    sandbox: Callable[..., Sandbox], postgres_url: str, how: signal.Signals
+) -> None:
+    with sandbox(seed=5) as posthog:
+        here = at(posthog, WAREHOUSE_URL=postgres_url)
+        and_then_all_is_right(posthog, WAREHOUSE_URL=postgres_url)
+        gone = posthog.truth()["rows"]["cohorts"][0]["id"]
+        posthog.edit("cohorts", where={"id": gone}, delete=True)
+        run(
+            postgres_url,
+            "create function doze() returns trigger language plpgsql as "
+            "$$ begin perform pg_sleep(600); return new; end $$;"
+            "create trigger slow before insert on posthog.cohorts_history execute function doze()",
+        )
+        assert stopped_at_once(started("sync", "cohorts", **here), how).startswith("Stopped.")
+        run(postgres_url, "drop function doze cascade")
+        assert ask(postgres_url, "select status from posthog._hogsync_runs order by started_at")[1:] == [
+            ("interrupted",)
+        ]
+        and_then_all_is_right(posthog, WAREHOUSE_URL=postgres_url)
