@@ -5,7 +5,7 @@ What a list held when it was first read to its end may be older than that, howev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.history import since
 from pipelines.query import Answer
 from pipelines.records import META, PATHS
-from sources.posthog.endpoint import Endpoint, filled, placeholders
+from sources.posthog.endpoint import Endpoint, filled, placeholders, query
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -33,8 +33,15 @@ class Beginning:
 
     def found(self, row: Mapping[str, Any], first: datetime) -> bool:
         """Whether a row whose first version is of this time was found with its list, and may be older."""
-        paths = (filled(path, row) for path in self.endpoint.paths if row.keys() >= {*placeholders(path)})
-        return any(self.whole[path] >= first for path in paths if path in self.whole)
+        return any(self.whole[path] >= first for path in self._lists(row) if path in self.whole)
+
+    def _lists(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """The lists that a row may stand in: those that ask for what it is."""
+        for path in self.endpoint.paths:
+            if row.keys() >= {*placeholders(path)}:
+                asked = query(one := filled(path, row))
+                if all(str(row[name]).lower() == asked[name].lower() for name in asked.keys() & row.keys()):
+                    yield one
 
 
 def beginning(

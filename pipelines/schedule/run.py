@@ -39,10 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     logs.set_up()
     _end_when_asked()
     try:
-        return _run(asked.group, catch_up=asked.catch_up)
-    except HogsyncError as problem:
-        log.error("%s", problem)
-        return problem.exit_code
+        return _ended(asked.group, catch_up=asked.catch_up)
     except KeyboardInterrupt:
         pass
     except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
@@ -50,6 +47,19 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
     log.info("Stopped.")
     return Interrupted.exit_code
+
+
+def _ended(group: str, *, catch_up: bool) -> int:
+    """Run, and say what went wrong; who asks it to end after that changes nothing."""
+    problem = None
+    try:
+        code = _run(group, catch_up=catch_up)
+    except HogsyncError as error:
+        problem, code = error, error.exit_code
+    stopping.too_late.set()
+    if problem:
+        log.error("%s", problem)
+    return code
 
 
 def _run(name: str, *, catch_up: bool) -> int:
@@ -113,15 +123,17 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
 
 
 def _end_when_asked() -> None:
-    """SIGTERM interrupts as Ctrl-C does, and so does the end of the service."""
-    signal.signal(signal.SIGTERM, _interrupt_once)
+    """Either signal interrupts, once, and so does the end of the service."""
+    for number in stopping.SIGNALS:
+        signal.signal(number, _interrupt_once)
     stopping.note(lambda _: None)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 
 def _interrupt_once(*_: object) -> None:
     # systemd asks every process and the service asks its run; the second must not hit the run's last words.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in stopping.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     stopping.interrupt()
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
-from sources.posthog.endpoint import query
+from sources.posthog.endpoint import Type, query
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.leaves import Head, Leaf, Leaves, batch_of, leaf_of, remove
 from sources.posthog.listing import Listing
@@ -119,12 +119,14 @@ class Journal:
 
 @dataclass(slots=True)
 class _Met:
-    """What a walk through the pages that were kept has met: how many, the last, the rows' keys, whether they fit."""
+    """What a walk through the pages that were kept has met: how many, the last, the rows' keys, their columns."""
 
     count: int = 0
     last: Leaf | None = None
     keys: set[tuple[Any, ...]] = field(default_factory=set)
-    fit: bool = True
+    named: dict[str, str] = field(default_factory=dict)
+    types: dict[str, Type] = field(default_factory=dict)
+    people_types: dict[str, Type] = field(default_factory=dict)
 
 
 class Half:
@@ -158,7 +160,7 @@ class Half:
     def resume(self, shaped: Shaped, start: Start) -> Pages:
         """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
         met = self._met()
-        if met.last and met.fit and self._newest(met.last):
+        if met.last and self._newest(met.last):
             join = self._below if self._stream else self._behind
             return join(met, met.last, shaped, start)
         return self._from_top(start)
@@ -190,8 +192,9 @@ class Half:
         met = _Met()
         for leaf in self.leaves:
             met.count, met.last = met.count + 1, leaf
-            met.fit = met.fit and self._shape.recall(leaf.named, leaf.types)
-            met.fit = met.fit and self._person.recall({}, leaf.people_types)
+            met.types |= leaf.types
+            met.named |= {name: column for name, column in leaf.named.items() if column in leaf.types}
+            met.people_types |= leaf.people_types
             if self._stream:
                 met.keys.update(self._keys(batch_of(leaf)))
         return met
@@ -204,9 +207,9 @@ class Half:
         """From the last page on that was kept, if the same rows stand there."""
         if again := self._from(last.at, start):
             (page,), _ = again
-            then, now = (self._keys(batch) for batch in (batch_of(last), shaped(page.rows)))
+            then, now = self._keys(batch_of(last)), self._keys(shaped(self._declared(page.rows)))
             same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
-            if same and self._go_on(met.count - 1):
+            if same and self._go_on(met, met.count - 1):
                 return again
         return self._from_top(start)
 
@@ -220,13 +223,13 @@ class Half:
         met_again = False
         for page in (pages := start("")):
             tops.append(page)
-            keys = self._keys(shaped(page.rows))
+            keys = self._keys(shaped(self._declared(page.rows)))
             met_again = bool(keys) and keys[-1] in met.keys
             if met_again or len(tops) == BUFFERED:
                 break
         at_end: Pages = (), iter(())
         deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
-        if deeper is None or not self._go_on(met.count):
+        if deeper is None or not self._go_on(met, met.count):
             self._drop_kept()
             return tops, pages
         joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
@@ -247,11 +250,24 @@ class Half:
     def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
         return list(zip(*map(batch.values, self._shape.key), strict=True))
 
-    def _go_on(self, leaves: int) -> bool:
-        """Keep the first so many pages, to write behind them what follows; False if they are not there any more."""
+    def _declared(self, rows: Sequence[Any]) -> list[Any]:
+        """Rows without the fields that nobody declared: a look at their keys must not give those columns."""
+        known = {declared.name for declared in self._listing.endpoint.fields}
+        return [
+            {name: value for name, value in row.items() if name in known} if isinstance(row, dict) else row
+            for row in rows
+        ]
+
+    def _go_on(self, met: _Met, leaves: int) -> bool:
+        """Keep the first so many pages, with their columns, to write behind them what follows.
+
+        False if they are not there any more, or their columns do not go with those that this run has by now.
+        """
         try:
             self.leaves.cut(leaves)
         except (OSError, EOFError):
+            return False
+        if not (self._shape.recall(met.named, met.types) and self._person.recall({}, met.people_types)):
             return False
         self._begun, self._held = True, leaves
         return True

@@ -111,20 +111,13 @@ class Shape:
         return batch
 
     def recall(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
-        """Take over columns as an earlier run had them; False if this one met other values first and differs."""
+        """Take over columns as an earlier run had them; False if this one met other values first, or has no room."""
         with self._lock:
-            own, taken = (
-                self.undeclared.named,
-                {column: name for name, column in self.undeclared.named.items()},
-            )
-            fit = all(self.columns.get(column, type_) == type_ for column, type_ in types.items()) and all(
-                own.get(name, column) == column and taken.get(column, name) == name
-                for name, column in named.items()
-            )
+            same = all(self.columns.get(column, type_) == type_ for column, type_ in types.items())
+            fit = same and self.undeclared.may_take(named, types)
             if fit:
-                own.update(named)
-                for column, type_ in types.items():
-                    self.columns.setdefault(column, type_)
+                self.undeclared.named.update(named)
+                self.columns.update(types)
         return fit
 
     def filled(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:

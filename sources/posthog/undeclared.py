@@ -31,8 +31,19 @@ class Undeclared:
 
     def has_room(self, name: str) -> bool:
         """Whether a field has a column already or may get one."""
-        own = {c for c in self._columns.keys() - self._declared if c != BEYOND and not c.endswith(VARIANT)}
+        own = self._undeclared(self._columns)
         return name in self.named or column_name(name) in own or len(own) < self._new_columns
+
+    def may_take(self, named: Mapping[str, str], columns: Iterable[str]) -> bool:
+        """Whether columns and their fields, as another run had them, go with those that are here, and have room."""
+        together = {**self.named, **named}
+        own, more = self._undeclared(self._columns), self._undeclared(columns)
+        room = more <= own or len(own | more) <= self._new_columns
+        return room and together == {**named, **self.named} and len({*together.values()}) == len(together)
+
+    def _undeclared(self, columns: Iterable[str]) -> set[str]:
+        """Those among some columns that count as new ones."""
+        return {c for c in {*columns} - self._declared if c != BEYOND and not c.endswith(VARIANT)}
 
     def column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
         """A field's column; where names fall together the declared or plain one keeps it, others get `__2`, `__3`."""

@@ -62,6 +62,13 @@ LEAVING_RULES = (
         (f"{STOPS}{AFTER}",),
     ),
     Mutation(
+        "a run of the schedule that is done leaves with its own end",
+        "pipelines/schedule/run.py",
+        "    stopping.too_late.set()\n",
+        "",
+        ("pipelines/test_schedule.py::test_a_run_that_is_done_and_asked_to_end_has_its_own_end",),
+    ),
+    Mutation(
         "a command that is done leaves with its own end",
         "pipelines/stopping.py",
         "signal.signal(number, lambda *_: os._exit(code))",

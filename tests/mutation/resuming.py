@@ -255,4 +255,18 @@ RESUMING_RULES = (
         "if not walk.whole or (sees",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
+    Mutation(
+        "a half-read list brings no more new columns than there may be",
+        "sources/posthog/undeclared.py",
+        "room and together",
+        "together",
+        (f"{NAMES}a_half_read_list_brings_no_more_new_columns_than_there_may_be",),
+    ),
+    Mutation(
+        "a look at the keys of a list gives no columns",
+        "sources/posthog/journal.py",
+        "for name, value in row.items() if name in known}",
+        "for name, value in row.items()}",
+        (f"{NAMES}columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with",),
+    ),
 )

@@ -240,6 +240,13 @@ VERSION_RULES = (
         (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(
+        "a row is of those of its table's lists that ask for what it is",
+        "pipelines/diff/beginnings.py",
+        "if all(str(row[name]).lower() == asked[name].lower() for name in asked.keys() & row.keys()):",
+        "if asked is not None:",
+        (f"{BEGINNINGS}a_row_that_comes_is_told_while_another_list_of_its_table_is_not_known_yet",),
+    ),
+    Mutation(
         "a list is known as a whole from the first time on",
         "sources/posthog/walk.py",
         "before.first_complete_at or before.last_complete_at or self.rules.started",

@@ -14,6 +14,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import kill_in_mid_walk
 from tests.truth.scene import Scene, of
+from tests.truth.stored import session
 
 EVENTS = "event_definitions"
 HERE: dict[str, Any] = {"projects": (103,)}
@@ -139,3 +140,50 @@ def test_of_people_only_what_is_stored_as_it_is_is_kept(
     kill_in_mid_walk(file_scene, posthog, EVENTS, 32, HOGSYNC_PRIVACY__PERSON=handling)
     found = subprocess.run(["grep", "-rq", "hedgebox.example", file_scene.home / "walks"], check=False)
     assert (found.returncode == 0) == there
+
+
+def odd_events(posthog: Sandbox, **fields: dict[str, Any]) -> None:
+    """Many events, some of which have fields that nobody declared."""
+    many_events(posthog)
+    for event, values in fields.items():
+        posthog.edit(EVENTS, where={"name": event.replace("_", " ")}, set=values)
+
+
+def odd(scene: Scene, event: str) -> dict[str, Any]:
+    """What is stored of such fields."""
+    return {n: v for n, v in scene.rows(EVENTS)[(103, event)].items() if n.startswith(("odd", "_other"))}
+
+
+def test_columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    odd_events(posthog, event_00001={"odd": 1}, event_01599={"odd": "one"}, event_01900={"odd": 2})
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (result.requests, result.counts.inserted) == (9, MANY)
+    stored = [odd(file_scene, f"event {n:05}") for n in (1, 1599, 1900)]
+    assert stored == [{"odd": 1}, {"odd__v_text": "one"}, {"odd": 2}]
+
+
+def test_a_half_read_list_that_holds_no_more_leaves_no_column(file_scene: Scene, posthog: Sandbox) -> None:
+    odd_events(posthog, event_00003={"odd": 1})
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
+    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
+    assert (result.counts.inserted, result.requests) == (MANY - 1, 41)
+    with session(file_scene.url) as answer:
+        assert "odd" not in answer.types()[EVENTS]
+
+
+def test_a_half_read_list_brings_no_more_new_columns_than_there_may_be(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    fields = {"odd_a": 1, "odd_b": 2, "odd_c": 3}
+    odd_events(posthog, event_00003=fields)
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    few: dict[str, Any] = {"lists": {**SMALL_PAGES["lists"], "new_columns": 1}}
+    result = of(file_scene.sync(EVENTS, **HERE, **few), EVENTS)
+    assert (result.counts.inserted, result.requests) == (MANY, 41)
+    stored = odd(file_scene, "event 00003")
+    assert stored.keys() - {"_other_fields"} <= fields.keys()
+    assert (len(stored), len(stored["_other_fields"])) == (2, 2)
