@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import duckdb
 import pyarrow as pa
 
-from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, patiently, quoted
+from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavailable, patiently, quoted
 
 READABLE_SINCE = "v1.5.0"
 """New files are written so that DuckDB of this version opens them too; 2.0's own default shuts 1.5 out."""
@@ -62,6 +62,8 @@ class DuckDB(Warehouse):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = patiently(self._open, lambda _: is_locked(self.path), self.wait, self.on_wait)
+        except duckdb.OutOfMemoryException as short:
+            raise self._short(short) from short
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
@@ -86,6 +88,9 @@ class DuckDB(Warehouse):
         if self._connection is not None:
             self._connection.interrupt()
 
+    def _short(self, error: duckdb.OutOfMemoryException) -> NoMemory:
+        return NoMemory(f"{self.label} has too little memory: {_first_line(error)}")
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """What the database refuses, such as a write to a full disk, as everywhere else."""
@@ -93,6 +98,8 @@ class DuckDB(Warehouse):
             yield
         except duckdb.InterruptException as stopped:
             raise KeyboardInterrupt from stopped
+        except duckdb.OutOfMemoryException as short:
+            raise self._short(short) from short
         except duckdb.Error as error:
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error

@@ -22,6 +22,10 @@ class WarehouseUnavailable(Exception):
     """The database cannot be reached, opened or written, or somebody else holds it; the message says which."""
 
 
+class NoMemory(WarehouseUnavailable, MemoryError):
+    """The database, which works inside this process, has no memory for a statement."""
+
+
 class TableInUse(WarehouseUnavailable):
     """Somebody else's transaction uses the table."""
 

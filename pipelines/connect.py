@@ -14,6 +14,7 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.client import Client, Patience, Rate
+from sources.posthog.errors import NoRoom
 from sources.posthog.privacy import Policy
 
 log = logging.getLogger("hogsync")
@@ -94,8 +95,10 @@ def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
 
 @contextmanager
 def warehouse_problems() -> Iterator[None]:
-    """Whatever the database refuses inside is exit 4."""
+    """Whatever the database refuses inside is exit 4, and so are working data without room."""
     try:
         yield
-    except WarehouseUnavailable as problem:
+    except MemoryError:  # this process's, whoever asked for it
+        raise
+    except (WarehouseUnavailable, NoRoom) as problem:
         raise WarehouseProblem(str(problem)) from problem

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError
 from pipelines.screen import say, say_json, sentence
 from pipelines.stopping import asked
 
@@ -38,6 +38,8 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
         if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
             error = Interrupted("Stopped.")
+        if isinstance(error, MemoryError):
+            error = OutOfMemory()
         return _told(words, started, error)
 
 

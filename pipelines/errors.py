@@ -4,9 +4,10 @@ HogsyncError        one sentence: what was asked, what came back, what to do
  ├─ UsageError        2: a setting or an argument is wrong -> nothing was started
  ├─ KeyProblem        3: PostHog refused the key, or nothing selected was readable -> the run stopped
  ├─ WarehouseProblem  4: the warehouse is unreachable, or another process holds it -> try again later
+ ├─ OutOfMemory       1: this process may have no more memory -> give it more, or let it hold less at a time
  └─ Interrupted     130: someone asked to stop -> what was loaded is whole, the next run goes on
 
-Exit code 1 has no leaf: a table that failed is a result of the run, not an error of the command.
+A table that failed has no leaf: it is a result of the run (exit code 1), not an error of the command.
 """
 
 from __future__ import annotations
@@ -47,3 +48,15 @@ class Interrupted(HogsyncError):
     """The run was asked to stop and did."""
 
     exit_code = 130
+
+
+class OutOfMemory(HogsyncError):
+    """This process needed more memory, or threads, than it may have."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "hogsync ran out of memory. Give it more, or let it hold less at a time: set [lists] page_size, in_flight "
+            "and ahead lower."
+        )

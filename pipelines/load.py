@@ -63,6 +63,7 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     dlt = _awake()
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException
+    from duckdb import OutOfMemoryException
 
     from sources.posthog import changed
 
@@ -82,6 +83,8 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         cause = _cause(failed)
         if isinstance(cause, KeyboardInterrupt):  # dlt wraps Ctrl-C like any failure of a step
             raise KeyboardInterrupt from failed
+        if isinstance(cause, MemoryError | OutOfMemoryException):
+            raise MemoryError from failed  # noqa: TRY004  it is the cause's type that is asked for
         if isinstance(cause, OSError):  # a database has errors of its own
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed

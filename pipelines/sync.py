@@ -15,7 +15,14 @@ from uuid import uuid4
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records, stopping, witness
 from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
-from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
+from pipelines.errors import (
+    HogsyncError,
+    Interrupted,
+    KeyProblem,
+    OutOfMemory,
+    UsageError,
+    WarehouseProblem,
+)
 from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
@@ -200,6 +207,11 @@ class _Work:
         except PostHogError as failed:
             self._record_or_not("failed", str(failed))
             raise _Failed(str(failed)) from failed
+        except MemoryError as short:
+            self.reading.close()  # the record needs some, too
+            with suppress(MemoryError):
+                self._record_or_not("failed", str(OutOfMemory()))
+            raise OutOfMemory from short
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or stopping.asked.is_set():
                 self._record_or_not("interrupted", "stopped by the user")

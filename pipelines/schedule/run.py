@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, report, stopping
 from pipelines.connect import open_warehouse
-from pipelines.errors import HogsyncError, Interrupted, UsageError
+from pipelines.errors import HogsyncError, Interrupted, OutOfMemory, UsageError
 from pipelines.lane import lane
 from pipelines.records import RUN_TABLES, RUNS
 from pipelines.schedule import crontab, late
@@ -51,11 +51,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _ended(group: str, *, catch_up: bool) -> int:
     """Run, and say what went wrong; who asks it to end after that changes nothing."""
-    problem = None
+    problem: HogsyncError | None = None
     try:
         code = _run(group, catch_up=catch_up)
     except HogsyncError as error:
         problem, code = error, error.exit_code
+    except MemoryError:
+        problem, code = OutOfMemory(), OutOfMemory.exit_code
     stopping.too_late.set()
     if problem:
         log.error("%s", problem)

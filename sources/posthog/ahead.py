@@ -44,7 +44,11 @@ class Ahead:
         """A page on its way; None where no place is free."""
         if not self._places.acquire(blocking=False):
             return None
-        return Coming(self._pool.submit(self._get, path, params), self._places.release)
+        try:
+            return Coming(self._pool.submit(self._get, path, params), self._places.release)
+        except RuntimeError:  # there is no room for one more thread
+            self._places.release()
+            return None
 
     def close(self) -> None:
         """Send nothing more."""

@@ -154,7 +154,11 @@ class Reading:
         finished: list[Read] = []
 
         def start(work: Callable[[Read], None], read: Read) -> None:
-            running[future := pool.submit(work, read)] = read
+            try:
+                future = pool.submit(work, read)
+            except RuntimeError as none:  # there is no room for one more thread
+                raise MemoryError from none
+            running[future] = read
             future.add_done_callback(ended.put)
 
         try:
@@ -195,7 +199,7 @@ class Reading:
             self.refusal = self.refusal or refusal
             self.client.stop()
             said = str(refusal)
-        except NoRoom:
+        except (NoRoom, MemoryError):
             raise
         except Stopped:
             said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"

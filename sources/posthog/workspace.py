@@ -32,15 +32,16 @@ class Workspace:
     """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
 
     def __init__(self, folder: Path, memory: str = "160MB") -> None:
-        self._connection = duckdb.connect(":memory:")
-        for name, value in {
-            "memory_limit": memory,
-            "temp_directory": str(folder / "spill"),
-            "TimeZone": "UTC",
-        }.items():
-            self._connection.execute(f"set global {name} = {literal(value)}")
         self.lock = threading.RLock()
         self._closed = False
+        with self._offered({}):
+            self._connection = duckdb.connect(":memory:")
+            for name, value in {
+                "memory_limit": memory,
+                "temp_directory": str(folder / "spill"),
+                "TimeZone": "UTC",
+            }.items():
+                self._connection.execute(f"set global {name} = {literal(value)}")
 
     def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
         """Execute one statement, Arrow data at hand under the given names."""
@@ -88,7 +89,8 @@ class Workspace:
                 raise KeyboardInterrupt from stopped
             except (duckdb.OutOfMemoryException, duckdb.IOException) as full:
                 raise NoRoom(
-                    f"hogsync's working data has no room: {str(full).splitlines()[0]}. Free space below HOGSYNC_HOME."
+                    f"hogsync's working data has no room: {str(full).splitlines()[0]}. "
+                    "Free space below HOGSYNC_HOME, or give hogsync more memory."
                 ) from full
             finally:
                 for name in tables:

@@ -95,7 +95,7 @@ PROCESS = Kind(
         Fault(
             "process.memory_short",
             "less memory than a run needs",
-            f"{RIGHT}; memory is bounded by the pages in flight, not by the lists' length",
+            f"{RIGHT} and recorded as failed; memory is bounded by the pages in flight, not by the lists' length",
         ),
         Fault(
             "process.clock_ahead",

@@ -113,7 +113,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "values that do not fit are counted",
-        SHAPE,
+        "sources/posthog/fields.py",
         "batch.misfits[column] += kept",
         "pass",
         (f"{SHAPES}one_odd_value_leaves_the_others_of_its_column_as_they_are",),

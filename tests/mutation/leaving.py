@@ -1,4 +1,4 @@
-"""Rules of leaving: what a stop may cut short, and what it may not."""
+"""Rules of leaving: what ends a run, what a stop may cut short, and what it may not."""
 
 from tests.mutation.mutation import Mutation
 
@@ -45,6 +45,15 @@ LEAVING_RULES = (
         "pass",
         (
             f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-2]",
+        ),
+    ),
+    Mutation(
+        "a lack of memory ends the run, not one list",
+        "sources/posthog/reading.py",
+        "except (NoRoom, MemoryError):",
+        "except NoRoom:",
+        (
+            "pipelines/test_sync_memory.py::test_a_sync_that_runs_out_of_memory_says_so_and_is_recorded_as_failed",
         ),
     ),
     Mutation(

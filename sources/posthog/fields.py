@@ -1,0 +1,151 @@
+"""How one field's values, those of all rows of a page at once, get into a batch: whole, cleaned, hashed, lifted, split.
+
+Where a column's values fit it as they are, which is nearly always, nobody looks at them one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.batch import Batch
+from sources.posthog.endpoint import Endpoint, Field, Type
+from sources.posthog.privacy import Policy, Scrubber, is_secret
+from sources.posthog.split import Recipients, items
+from sources.posthog.undeclared import VARIANT
+from sources.posthog.values import ARROW, CONVERT, canonical, fitting
+
+Handler = Callable[[Sequence[Any], Batch], None]
+"""Takes one field's values, one per row, into the batch."""
+Convert = Callable[[Any, Batch], Any]
+"""A value as its column takes it, None if it does not fit."""
+
+
+class Fields:
+    """The ways in which an endpoint's fields become columns, which are noted in `columns` and `child_columns`."""
+
+    def __init__(self, endpoint: Endpoint, policy: Policy, columns: dict[str, Type]) -> None:
+        self.endpoint = endpoint
+        self.policy = policy
+        self.columns = columns
+        self.child_columns: dict[str, dict[str, Type]] = {}
+
+    def handler(self, declared: Field) -> Handler:
+        """What takes in the values of a declared field."""
+        mode = self.policy.mode(self.endpoint.table, declared.name, declared.privacy)
+        if mode == "drop" or declared.role in {"secret", "omitted", "identity"}:
+            return ignore
+        if declared.role == "recipients":
+            return self._recipients(declared)
+        if declared.role == "items":
+            return self._items(declared)
+        if declared.role in {"person", "reference"}:
+            self.columns[f"{declared.name}_id"] = declared.type
+            return self.embedded(declared)
+        self.columns[declared.name] = declared.type
+        converted = self._converter(declared, mode == "hash")
+        if converted:
+            return self.each(declared.name, declared.type, converted, Scrubber(self.policy, declared))
+        return self._whole(declared.name, declared)
+
+    def _whole(self, column: str, declared: Field) -> Handler:
+        """Stores values that fit their column as they are all at once, others one by one."""
+        convert = CONVERT[declared.type]
+        each = self.each(
+            column, declared.type, lambda value, _batch: convert(value), Scrubber(self.policy, declared)
+        )
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            array = fitting(values, declared.type)
+            if array is None:
+                each(values, batch)
+            else:
+                batch.arrays[column] = array
+
+        return store
+
+    def each(self, column: str, type_: Type, convert: Convert, scrub: Scrubber) -> Handler:
+        """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            kept = [None if value is None else convert(value, batch) for value in values]
+            batch.arrays[column] = pa.array(kept, ARROW[type_])
+            misfits = [v if fit is None else None for v, fit in zip(values, kept, strict=True)]
+            self._keep_as_text(column, misfits, batch, scrub)
+
+        return store
+
+    def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, scrub: Scrubber) -> None:
+        texts: list[str | None] = [None] * len(misfits)
+        for row, value in enumerate(misfits):
+            if value is not None and not is_secret("", value):
+                cleaned = scrub.clean(value, batch.people.append)
+                texts[row] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
+        kept = len(texts) - texts.count(None)
+        if kept:
+            batch.misfits[column] += kept
+            self.columns.setdefault(f"{column}{VARIANT}", "text")
+            batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
+
+    def embedded(self, declared: Field) -> Handler:
+        """Keeps the ids of embedded objects; a person's object is lifted out."""
+        store = self._whole(f"{declared.name}_id", declared)
+
+        def lift(values: Sequence[Any], batch: Batch) -> None:
+            if declared.role == "person":
+                batch.people.extend(value for value in values if isinstance(value, dict))
+            store([value.get("id") if isinstance(value, dict) else value for value in values], batch)
+
+        return lift
+
+    def _converter(self, declared: Field, hashed: bool) -> Convert | None:  # noqa: FBT001
+        """How a field's value changes before it is stored, None where it stays as it is.
+
+        JSON is cleaned at every depth, hashed columns keep only hashes.
+        """
+        policy = self.policy
+        within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
+        if hashed and not within:
+            hidden = canonical if declared.type == "json" else str
+            return lambda value, _batch: hidden(
+                policy.hash(value if isinstance(value, str) else canonical(value))
+            )
+        if declared.type != "json":
+            return None
+        literals = (
+            policy.mode(self.endpoint.table, declared.name, "customer") if declared.literals else "keep"
+        )
+        scrub = Scrubber(policy, declared, literals, "hash" if hashed and not declared.literals else "keep")
+        return lambda value, batch: canonical(scrub.clean(value, batch.people.append))
+
+    # -- lists that become tables of their own
+
+    def _items(self, declared: Field) -> Handler:
+        self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
+        scrub = Scrubber(self.policy, declared)
+
+        def split(values: Sequence[Any], batch: Batch) -> None:
+            batch.lists[declared.name], misfits = items(declared, values)
+            self._keep_as_text(declared.name, misfits, batch, scrub)
+
+        return split
+
+    def _recipients(self, declared: Field) -> Handler:
+        """The first of the endpoint's recipient fields that holds any becomes rows, one per address."""
+        addresses = Recipients(self.endpoint, declared, self.policy)
+        self.child_columns["recipients"] = addresses.columns
+
+        def split(values: Sequence[Any], batch: Batch) -> None:
+            # Such values are not kept: nobody could tell an address in them.
+            odd = sum(not isinstance(value, str | list | None) for value in values)
+            batch.misfits.update({declared.name: odd} if odd else {})
+            if "recipients" not in batch.lists:
+                batch.lists["recipients"] = addresses.split(batch.raws)
+
+        return split
+
+
+def ignore(_values: Sequence[Any], _batch: Batch) -> None:
+    """Leave the values behind."""
