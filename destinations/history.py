@@ -180,3 +180,12 @@ class History:
             where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
                 and o.valid_to is null and n.valid_from > o.valid_from
             """
+
+
+def latest(warehouse: Warehouse, history: str, key: Sequence[str]) -> str:
+    """The query for every row's latest version: the one that lives, or its death."""
+    name = warehouse.name(history)
+    return (
+        f"(select h.* from {name} h join (select {listed('h', key)}, max(h.valid_from) as latest from {name} h "
+        f"group by {listed('h', key)}) p on {same('p', 'h', key)} and h.valid_from = p.latest)"
+    )

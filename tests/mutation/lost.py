@@ -1,0 +1,37 @@
+"""Rules of what somebody took out of a warehouse: that it comes back, and that no death is told by halves."""
+
+from tests.mutation.mutation import Mutation
+
+LOSSES = "pipelines/losses.py"
+DEATHS = "pipelines/test_losses_deaths.py::test_"
+
+LOST_RULES = (
+    Mutation(
+        "a list whose table was dropped is known before its row dies",
+        LOSSES,
+        "for one in _lost_lists(memory, table, settings).items()]",
+        "for one in ()]",
+        (f"{DEATHS}a_row_that_dies_as_its_lost_list_is_made_anew_dies_with_the_list_that_it_had[duckdb]",),
+    ),
+    Mutation(
+        "rows whose lost list comes from a history that lags are written again",
+        LOSSES,
+        "warehouse.execute(f\"update {source} set _dlt_load_id = '{LOST}'\")",
+        "pass",
+        (f"{DEATHS}a_lost_list_of_which_the_history_knows_nothing_comes_from_posthog[duckdb]",),
+    ),
+    Mutation(
+        "a lost list's table is made and filled at once",
+        LOSSES,
+        "    with warehouse.transaction():\n        warehouse.ensure(child",
+        "    if True:\n        warehouse.ensure(child",
+        (f"{DEATHS}a_kill_while_a_lost_list_is_made_anew_forgets_nothing_of_it[duckdb]",),
+    ),
+    Mutation(
+        "a list that may be stored no more does not come back",
+        LOSSES,
+        "if name in kept and name in shape.child_columns}",
+        "if True}",
+        (f"{DEATHS}a_list_that_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
+    ),
+)
