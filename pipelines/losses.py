@@ -60,14 +60,14 @@ def _making_up(table: str) -> Iterator[None]:
 
 
 def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
-    """The tables without a row to be told, of which versions live; asked at once, for every run asks."""
+    """The tables without a row to be told, of which there are versions; asked at once, for every run asks."""
     name, asked = memory.warehouse.name, []
     for table in tables:
         endpoint = ENDPOINTS[table]
-        lives = f"exists (select 1 from {name(endpoint.history)} where valid_to is null)"
+        had = f"exists (select 1 from {name(endpoint.history)})"
         holds = f" and not exists (select 1 from {name(table)})"
         told = {*endpoint.key} <= memory.tables.get(table, {}).keys()
-        asked.append(f"select '{table}' where {lives}{holds * told}")
+        asked.append(f"select '{table}' where {had}{holds * told}")
     found = [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
     views = memory.warehouse.views() if found else ()
     return [table for table in found if table not in views]
@@ -112,12 +112,13 @@ def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, s
     columns = {name: type_ for name, (type_, _) in told.items()}
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
     filled = {name: here for name, (_, here) in told.items() if here}
-    into = ", ".join(map(quoted, (*filled, "_synced_at", "_row_hash", "_dlt_load_id")))
+    into = ", ".join(map(quoted, (*filled, "_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id")))
     values = ", ".join(f"h.{quoted(here)}" for here in filled.values())
     warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
     warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
-        f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
-        f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
+        f"insert into {warehouse.name(endpoint.table)} ({into}) "
+        f"select {values}, h.valid_from, h.valid_to, '', '{LOST}' "  # only a death is a last version with an end
+        f"from {latest(warehouse, endpoint.history, endpoint.key)} h"
     )
 
 

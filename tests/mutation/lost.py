@@ -34,4 +34,18 @@ LOST_RULES = (
         "if True}",
         (f"{DEATHS}a_list_that_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
     ),
+    Mutation(
+        "what had died comes back with its table",
+        LOSSES,
+        'f"from {latest(warehouse, endpoint.history, endpoint.key)} h"',
+        'f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"',
+        (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
+    ),
+    Mutation(
+        "what had died comes back as dead",
+        LOSSES,
+        "select {values}, h.valid_from, h.valid_to, ''",
+        "select {values}, h.valid_from, null::timestamptz, ''",
+        (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
+    ),
 )

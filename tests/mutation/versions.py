@@ -165,22 +165,22 @@ VERSION_RULES = (
     Mutation(
         "a dropped table is made anew with all of its rows",
         "pipelines/losses.py",
-        "{lives}{holds * told}",
-        "{lives}{holds * told}{' and false' * (table in memory.tables)}",
+        "{had}{holds * told}",
+        "{had}{holds * told}{' and false' * (table in memory.tables)}",
         (f"{LOSSES}a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows[duckdb]",),
     ),
     Mutation(
         "what a history has of other privacy settings does not come back",
         "pipelines/losses.py",
-        "if _is_of_today(memory, table, settings) else",
-        "if True else",
+        "allowed = names.keys() if _is_of_today(memory, table, settings) else",
+        "allowed = names.keys() if True else",
         (f"{LOSSES}what_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
     ),
     Mutation(
         "what an emptied table held is not forgotten",
         "pipelines/losses.py",
-        "{lives}{holds * told}",
-        "{lives}{' and false' * (table in memory.tables)}",
+        "{had}{holds * told}",
+        "{had}{' and false' * (table in memory.tables)}",
         (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-emptied]",),
     ),
     Mutation(

@@ -12,11 +12,16 @@ from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.expected import Row
 from tests.truth.kills import Story, doomed
-from tests.truth.scene import Scene
+from tests.truth.scene import Scene, written
 from tests.truth.stored import types
-from tests.truth.versions import history
+from tests.truth.versions import Key, history
 
 LIST = "cohorts__experiment_set"
+DROPPED = {
+    "dropped": "drop table posthog.cohorts",
+    "emptied": "delete from posthog.cohorts",
+    "with list": f"drop table posthog.cohorts; drop table posthog.{LIST}",
+}
 BORN_AND_GONE = [("insert", [1, 2]), ("delete", [1, 2])]
 
 
@@ -121,3 +126,44 @@ def test_addresses_come_back_as_they_were_stored(scene: Scene, posthog: Sandbox)
 
 def _recipients(scene: Scene) -> dict[tuple[Any, ...], Row]:
     return scene.rows("subscriptions__recipients")
+
+
+# -- whole tables
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+@pytest.mark.parametrize("lost", DROPPED.values(), ids=DROPPED)
+def test_rows_that_had_died_come_back_to_a_lost_table_as_dead(one: One, lost: str) -> None:
+    dead, gone, again = One(one.scene), One(one.scene), One(one.scene)
+    one.synced()
+    dead.becomes(delete=True)
+    again.becomes(delete=True)
+    one.synced()
+    before, told = _dead(one), history(one.scene.url, "cohorts")
+    run(one.scene.url, lost)
+    gone.becomes(delete=True)
+    again.born()
+    one.synced()
+    after = _dead(one)
+    assert after.pop(gone.ident)
+    assert before.pop(again.ident)
+    assert after == before
+    assert items(dead) == items(gone) == [(1, True), (2, True)]
+    assert items(again) == [(1, False), (2, False)]
+    assert gone.told("experiment_set") == BORN_AND_GONE
+    assert again.told() == [("insert",), ("delete",), ("insert",)]
+    assert _but(history(one.scene.url, "cohorts"), gone, again) == _but(told, gone, again)
+    assert written(one.scene.sync("cohorts", **HERE)) == 0
+    again.becomes(delete=True)
+
+
+def _dead(one: One) -> dict[int, tuple[Any, ...]]:
+    """The dead cohorts: when they died and what they were."""
+    columns = "id, _deleted_at, name, description, count, filters::varchar, created_at"
+    found = one.scene.ask(f"select {columns} from posthog.cohorts where _deleted_at is not null")
+    return {ident: tuple(rest) for ident, *rest in found}
+
+
+def _but(versions: dict[Key, list[Row]], *others: One) -> dict[Key, list[Row]]:
+    """All versions but those of these cohorts."""
+    return {key: each for key, each in versions.items() if key[-1] not in {one.ident for one in others}}
