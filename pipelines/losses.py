@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from destinations.derived import listed, same
-from destinations.history import OWN, VERSION, latest
+from destinations.history import DERIVABLE, OWN, VERSION, latest, regain_derivable
 from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.history import mark
@@ -57,6 +57,33 @@ def _making_up(table: str) -> Iterator[None]:
     )
     with suppress(WarehouseUnavailable):
         yield
+
+
+def mend_versions(memory: Memory, tables: Iterable[str]) -> bool:
+    """Derive what somebody dropped of histories' spans anew, and tell if there was any; needs the warehouse open.
+
+    An empty column in its place would let all versions live, the dead ones too.
+    """
+    lost = [(ENDPOINTS[table], name) for table in tables for name in _underived(memory, table)]
+    views = memory.warehouse.views() if lost else ()
+    for endpoint, name in lost:
+        if endpoint.history not in views:
+            log.warning(
+                "The column %s of the table %s was dropped: the other versions tell it.",
+                name,
+                endpoint.history,
+            )
+            with suppress(WarehouseUnavailable):  # then the history has lost it still, and its run says so
+                regain_derivable(memory.warehouse, endpoint.history, endpoint.key, name)
+    return bool(lost)
+
+
+def _underived(memory: Memory, table: str) -> tuple[str, ...]:
+    """The one column of its versions that a history has lost and can tell by the others."""
+    endpoint = ENDPOINTS[table]
+    there = memory.tables.get(endpoint.history, {}).keys()
+    lost = tuple(VERSION.keys() - there)
+    return lost if len(lost) == 1 and {*lost} <= DERIVABLE.keys() and {*endpoint.key} <= there else ()
 
 
 def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:

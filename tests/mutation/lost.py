@@ -2,8 +2,9 @@
 
 from tests.mutation.mutation import Mutation
 
-LOSSES = "pipelines/losses.py"
+LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
+SPANS = "pipelines/test_losses_versions.py::test_"
 
 LOST_RULES = (
     Mutation(
@@ -47,5 +48,28 @@ LOST_RULES = (
         "select {values}, h.valid_from, h.valid_to, ''",
         "select {values}, h.valid_from, null::timestamptz, ''",
         (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
+    ),
+    Mutation(
+        "a history's lost ends are derived before anything goes by them",
+        "pipelines/sync.py",
+        "if mend_versions(memory, versioned) else memory",
+        "if False else memory",
+        (
+            f"{SPANS}what_a_history_has_lost_of_its_versions_spans_is_derived_anew[duckdb-with the table-valid_to]",
+        ),
+    ),
+    Mutation(
+        "a history without its spans gets no version",
+        FOLLOWING,
+        "self._derive_spans(one, existing)",
+        "pass",
+        (f"{SPANS}a_history_that_has_lost_both_is_left_alone_until_somebody_drops_it[duckdb]",),
+    ),
+    Mutation(
+        "a history's lost ends come back with their times at once",
+        "destinations/history.py",
+        "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),\n",
+        "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]])); warehouse.redefine(history,\n",
+        (f"{SPANS}a_kill_while_spans_are_derived_anew_leaves_none_without_an_end[duckdb]",),
     ),
 )

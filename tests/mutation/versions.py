@@ -151,15 +151,15 @@ VERSION_RULES = (
     Mutation(
         "what a dropped table held is not forgotten",
         SYNC,
-        "lost = not selection.dry_run and restore(memory, versioned, settings)",
-        "lost = False",
+        "if restore(memory, versioned, settings) else memory",
+        "if False else memory",
         (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-dropped]",),
     ),
     Mutation(
         "a dry run makes no dropped table anew",
         SYNC,
-        "lost = not selection.dry_run and restore(memory, versioned, settings)",
-        "lost = restore(memory, versioned, settings)",
+        "    if selection.dry_run:\n        return memory",
+        "    if False:\n        return memory",
         (f"{LOSSES}a_dry_run_makes_no_dropped_table_anew[duckdb]",),
     ),
     Mutation(
