@@ -4,6 +4,7 @@ from tests.mutation.mutation import Mutation
 
 LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
+KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
 SPANS = "pipelines/test_losses_versions.py::test_"
 
 LOST_RULES = (
@@ -71,5 +72,12 @@ LOST_RULES = (
         "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),\n",
         "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]])); warehouse.redefine(history,\n",
         (f"{SPANS}a_kill_while_spans_are_derived_anew_leaves_none_without_an_end[duckdb]",),
+    ),
+    Mutation(
+        "a history's lost column comes back with its values after loading, too",
+        "destinations/history.py",
+        "warehouse.redefine(self.target, *columns, additions,",
+        "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, additions,",
+        (f"{KILLED}before_the_run_is_recorded_makes_no_version[duckdb]",),
     ),
 )
