@@ -15,6 +15,12 @@ from destinations.warehouse import Types, Warehouse, quoted
 
 VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
 """What a version has besides its row's columns."""
+DERIVABLE = {
+    "valid_to": "case when op = 'delete' then valid_from else lead(valid_from) over versions end",
+    "op": "case when valid_to = valid_from then 'delete' "
+    "when coalesce(lag(valid_to = valid_from) over versions, true) then 'insert' else 'update' end",
+}
+"""Those of them that the others tell, as long as these are there: only a death ends as it begins."""
 OWN = "__own"
 """Ends the name of a column that would otherwise be named like one of these, or like a list."""
 
@@ -180,3 +186,26 @@ class History:
             where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
                 and o.valid_to is null and n.valid_from > o.valid_from
             """
+
+
+def latest(warehouse: Warehouse, history: str, key: Sequence[str]) -> str:
+    """The query for every row's latest version: the one that lives, or its death."""
+    name = warehouse.name(history)
+    return (
+        f"(select h.* from {name} h join (select {listed('h', key)}, max(h.valid_from) as latest from {name} h "
+        f"group by {listed('h', key)}) p on {same('p', 'h', key)} and h.valid_from = p.latest)"
+    )
+
+
+def regain_derivable(warehouse: Warehouse, history: str, key: Sequence[str], lost: str) -> None:
+    """Give all versions what the others of `VERSION` tell of them, where somebody has dropped that column."""
+    name, column, version = warehouse.name(history), quoted(lost), (*key, "valid_from")
+    told = (
+        f"select {listed('h', version)}, {DERIVABLE[lost]} as told from {name} h "
+        f"window versions as (partition by {listed('h', key)} order by h.valid_from)"
+    )
+    warehouse.redefine(
+        history,
+        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),
+        f"update {name} o set {column} = v.told from ({told}) v where {same('o', 'v', version)}",
+    )

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
-from destinations.history import History
+from destinations.history import VERSION, History, regain_derivable
 from destinations.warehouse import NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
@@ -31,6 +31,10 @@ def since(target: str) -> str:
 
 class Underivable(Exception):
     """A table that follows others could not be written; from now on it is among the troubles and left alone."""
+
+
+class NoSpans(WarehouseUnavailable):
+    """A history has lost what says until when its versions held, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,17 @@ class Following:
             with suppress(Underivable), self._troubled_by(one):
                 if one.target in views:
                     raise NoTable(one.target)
+                if isinstance(one, History) and _is_there(one, there):
+                    self._derive_spans(one, existing)
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
+
+    def _derive_spans(self, one: History, existing: Types) -> None:
+        """Without what says until when its versions held, and why, none may be added to a history."""
+        lost = VERSION.keys() - existing.keys()
+        if len(lost) > 1:
+            raise NoSpans(one.target)
+        for name in lost:  # when the run began it could not be had
+            regain_derivable(self.warehouse, one.target, one.source_key, name)
 
     def readable(self, there: Tables) -> Iterator[Derived]:
         """What follows the tables that could be read, empty ones too."""
@@ -215,6 +229,8 @@ def _why(error: WarehouseUnavailable) -> str:
         return " while somebody else's transaction uses it"
     if isinstance(error, NoTable):
         return ", because it is no table: drop or rename the view at its name"
+    if isinstance(error, NoSpans):
+        return ", because it has lost its columns valid_to and op: drop or rename it, and it begins anew"
     kind = type(error.__cause__ or error).__name__
     return (
         f" ({kind}); where a table of another kind stands at its name, drop or rename that, "

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
-from destinations.history import OWN, VERSION
+from destinations.derived import listed, same
+from destinations.history import DERIVABLE, OWN, VERSION, latest, regain_derivable
 from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.history import mark
 from pipelines.records import PRIVACY, Memory
 from pipelines.settings import Settings
-from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.delta import STAMPED
 from sources.posthog.endpoint import Endpoint
 from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
-from sources.posthog.shape import OURS
+from sources.posthog.shape import OURS, Shape
+from sources.posthog.workspace import child_table
 
 log = logging.getLogger("hogsync")
 LOST = "lost"
@@ -25,34 +27,74 @@ LOST = "lost"
 
 
 def restore(memory: Memory, tables: Iterable[str], settings: Settings) -> bool:
-    """Fill lost tables anew with what their histories say lives, and tell if there were any; needs the warehouse open.
+    """Fill lost tables anew with what their histories say, and tell if there were any; needs the warehouse open.
 
-    Lost is what was dropped, emptied, or robbed of a column without which nobody can tell its rows apart.
+    Lost is what was dropped, emptied, or robbed of a column without which nobody can tell its rows apart; of a list's
+    table, what was dropped.
 
     These rows are not believed either, so the run writes or ends them by the rules for all others. Without them nobody
-    would miss what vanished before the table was read anew, and its last version would live for ever.
+    would miss what vanished before the table was read anew, and its last version would live for ever; what dies in
+    this run would have died without its lists.
     """
     told = {table: columns for table in tables if (columns := _told(memory, table, settings))}
     found = _lost(memory, told)
     for table in found:
-        log.warning(
-            "The rows of the table %s were dropped: its history says which it had, PostHog what they are now.",
-            table,
-        )
-        with suppress(WarehouseUnavailable):  # what cannot be had from its history is read anew all the same
+        with _making_up(table):
             _restore(memory, ENDPOINTS[table], told[table])
-    return bool(found)
+    lists = [(table, *one) for table in told for one in _lost_lists(memory, table, settings).items()]
+    for table, name, items in lists:
+        with _making_up(child_table(table, name)):
+            _restore_list(memory, ENDPOINTS[table], name, items)
+    return bool(found or lists)
+
+
+@contextmanager
+def _making_up(table: str) -> Iterator[None]:
+    """Fill a table from a history; what cannot be had from there is read anew all the same."""
+    log.warning(
+        "The rows of the table %s were dropped: its history says which it had, PostHog what they are now.",
+        table,
+    )
+    with suppress(WarehouseUnavailable):
+        yield
+
+
+def mend_versions(memory: Memory, tables: Iterable[str]) -> bool:
+    """Derive what somebody dropped of histories' spans anew, and tell if there was any; needs the warehouse open.
+
+    An empty column in its place would let all versions live, the dead ones too.
+    """
+    lost = [(ENDPOINTS[table], name) for table in tables for name in _underived(memory, table)]
+    views = memory.warehouse.views() if lost else ()
+    for endpoint, name in lost:
+        if endpoint.history not in views:
+            log.warning(
+                "The column %s of the table %s was dropped: the other versions tell it.",
+                name,
+                endpoint.history,
+            )
+            with suppress(WarehouseUnavailable):  # then the history has lost it still, and its run says so
+                regain_derivable(memory.warehouse, endpoint.history, endpoint.key, name)
+    return bool(lost)
+
+
+def _underived(memory: Memory, table: str) -> tuple[str, ...]:
+    """The one column of its versions that a history has lost and can tell by the others."""
+    endpoint = ENDPOINTS[table]
+    there = memory.tables.get(endpoint.history, {}).keys()
+    lost = tuple(VERSION.keys() - there)
+    return lost if len(lost) == 1 and {*lost} <= DERIVABLE.keys() and {*endpoint.key} <= there else ()
 
 
 def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
-    """The tables without a row to be told, of which versions live; asked at once, for every run asks."""
+    """The tables without a row to be told, of which there are versions; asked at once, for every run asks."""
     name, asked = memory.warehouse.name, []
     for table in tables:
         endpoint = ENDPOINTS[table]
-        lives = f"exists (select 1 from {name(endpoint.history)} where valid_to is null)"
+        had = f"exists (select 1 from {name(endpoint.history)})"
         holds = f" and not exists (select 1 from {name(table)})"
         told = {*endpoint.key} <= memory.tables.get(table, {}).keys()
-        asked.append(f"select '{table}' where {lives}{holds * told}")
+        asked.append(f"select '{table}' where {had}{holds * told}")
     found = [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
     views = memory.warehouse.views() if found else ()
     return [table for table in found if table not in views]
@@ -97,12 +139,57 @@ def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, s
     columns = {name: type_ for name, (type_, _) in told.items()}
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
     filled = {name: here for name, (_, here) in told.items() if here}
-    into = ", ".join(map(quoted, (*filled, "_synced_at", "_row_hash", "_dlt_load_id")))
+    into = ", ".join(map(quoted, (*filled, "_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id")))
     values = ", ".join(f"h.{quoted(here)}" for here in filled.values())
     warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
     warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
-        f"insert into {warehouse.name(endpoint.table)} ({into}) select {values}, h.valid_from, '', '{LOST}' "
-        f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"
+        f"insert into {warehouse.name(endpoint.table)} ({into}) "
+        f"select {values}, h.valid_from, h.valid_to, '', '{LOST}' "  # only a death is a last version with an end
+        f"from {latest(warehouse, endpoint.history, endpoint.key)} h"
+    )
+
+
+def _lost_lists(memory: Memory, table: str, settings: Settings) -> dict[str, Types]:
+    """Lists whose tables are gone, as far as they may still be stored, and what their items hold."""
+    endpoint, there = ENDPOINTS[table], memory.tables
+    gone = [name for name in there[endpoint.history] if memory.columns(child_table(table, name))]
+    gone = [name for name in gone if child_table(table, name) not in there]
+    if not gone or table in memory.warehouse.views():
+        return {}
+    shape = Shape(endpoint, policy(settings), stamp_types(endpoint), {})
+    kept = {*gone} if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
+    return {name: shape.items(name) for name in gone if name in kept and name in shape.child_columns}
+
+
+def _restore_list(memory: Memory, endpoint: Endpoint, name: str, items: Types) -> None:
+    """Make a list's table anew, and its rows unknown: those of which the history lags behind lack their items."""
+    warehouse, key, source = memory.warehouse, endpoint.key, memory.warehouse.name(endpoint.table)
+    child, made, lists = (
+        child_table(endpoint.table, name),
+        memory.columns(endpoint.table),
+        f"h.{quoted(name)}",
+    )
+    own = {**{column: made[column] for column in key}, "position": "bigint", **items}
+    columns: Types = {**own, **STAMPED, "_dlt_load_id": "text"}
+    values = [f"{_item(lists, column)}::{warehouse.types[type_]}" for column, type_ in items.items()]
+    last = latest(warehouse, endpoint.history, key)
+    with warehouse.transaction():
+        warehouse.ensure(child, columns, (*key, "position"), {})
+        warehouse.execute(
+            f"insert into {warehouse.name(child)} ({', '.join(map(quoted, columns))}) "
+            f"select {listed('t', key)}, p.position, {', '.join(values)}, h.valid_from, t._deleted_at, '', '{LOST}' "
+            f"from {source} t join {last} h on {same('h', 't', key)} cross join lateral "
+            f"generate_series(0, cast(json_array_length({lists}) as bigint) - 1) p(position)"
+        )
+        warehouse.execute(f"update {source} set _dlt_load_id = '{LOST}'")
+
+
+def _item(place: str, column: str) -> str:
+    """What an item of a JSON list says of a column, as text; see `History` for how items are written."""
+    return (
+        f"({place} ->> p.position::int)"
+        if column == "value"
+        else f"({place} -> p.position::int ->> '{column}')"
     )
 
 

@@ -27,7 +27,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import accept, distrust, restore
+from pipelines.losses import accept, distrust, mend_versions, restore
 from pipelines.records import PRIVACY, Memory
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
@@ -359,8 +359,10 @@ def _remembered(
         return Nothing()
     memory = Memory(warehouse)
     memory.check(meta)
-    lost = not selection.dry_run and restore(memory, versioned, settings)
-    return Memory(warehouse) if lost else memory
+    if selection.dry_run:
+        return memory
+    memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
+    return Memory(warehouse) if restore(memory, versioned, settings) else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

@@ -18,13 +18,19 @@ from pathlib import Path
 
 from tests.mutation.keeping import KEEPING_RULES
 from tests.mutation.leaving import LEAVING_RULES
+from tests.mutation.lost import LOST_RULES
 from tests.mutation.mutation import Mutation
 from tests.mutation.reading import READING_RULES
 from tests.mutation.resuming import RESUMING_RULES
 from tests.mutation.versions import VERSION_RULES
 
 MUTATIONS: tuple[Mutation, ...] = (
-    READING_RULES + RESUMING_RULES + KEEPING_RULES + LEAVING_RULES + VERSION_RULES
+    *READING_RULES,
+    *RESUMING_RULES,
+    *KEEPING_RULES,
+    *LEAVING_RULES,
+    *VERSION_RULES,
+    *LOST_RULES,
 )
 ROOT = Path(__file__).parents[2]
 ROOMS = (

@@ -1,0 +1,83 @@
+"""Rules of what somebody took out of a warehouse: that it comes back, and that no death is told by halves."""
+
+from tests.mutation.mutation import Mutation
+
+LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
+DEATHS = "pipelines/test_losses_deaths.py::test_"
+KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
+SPANS = "pipelines/test_losses_versions.py::test_"
+
+LOST_RULES = (
+    Mutation(
+        "a list whose table was dropped is known before its row dies",
+        LOSSES,
+        "for one in _lost_lists(memory, table, settings).items()]",
+        "for one in ()]",
+        (f"{DEATHS}a_row_that_dies_as_its_lost_list_is_made_anew_dies_with_the_list_that_it_had[duckdb]",),
+    ),
+    Mutation(
+        "rows whose lost list comes from a history that lags are written again",
+        LOSSES,
+        "warehouse.execute(f\"update {source} set _dlt_load_id = '{LOST}'\")",
+        "pass",
+        (f"{DEATHS}a_lost_list_of_which_the_history_knows_nothing_comes_from_posthog[duckdb]",),
+    ),
+    Mutation(
+        "a lost list's table is made and filled at once",
+        LOSSES,
+        "    with warehouse.transaction():\n        warehouse.ensure(child",
+        "    if True:\n        warehouse.ensure(child",
+        (f"{DEATHS}a_kill_while_a_lost_list_is_made_anew_forgets_nothing_of_it[duckdb]",),
+    ),
+    Mutation(
+        "a list that may be stored no more does not come back",
+        LOSSES,
+        "if name in kept and name in shape.child_columns}",
+        "if True}",
+        (f"{DEATHS}a_list_that_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
+    ),
+    Mutation(
+        "what had died comes back with its table",
+        LOSSES,
+        'f"from {latest(warehouse, endpoint.history, endpoint.key)} h"',
+        'f"from {warehouse.name(endpoint.history)} h where h.valid_to is null"',
+        (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
+    ),
+    Mutation(
+        "what had died comes back as dead",
+        LOSSES,
+        "select {values}, h.valid_from, h.valid_to, ''",
+        "select {values}, h.valid_from, null::timestamptz, ''",
+        (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
+    ),
+    Mutation(
+        "a history's lost ends are derived before anything goes by them",
+        "pipelines/sync.py",
+        "if mend_versions(memory, versioned) else memory",
+        "if False else memory",
+        (
+            f"{SPANS}what_a_history_has_lost_of_its_versions_spans_is_derived_anew[duckdb-with the table-valid_to]",
+        ),
+    ),
+    Mutation(
+        "a history without its spans gets no version",
+        FOLLOWING,
+        "self._derive_spans(one, existing)",
+        "pass",
+        (f"{SPANS}a_history_that_has_lost_both_is_left_alone_until_somebody_drops_it[duckdb]",),
+    ),
+    Mutation(
+        "a history's lost ends come back with their times at once",
+        "destinations/history.py",
+        "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),\n",
+        "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]])); warehouse.redefine(history,\n",
+        (f"{SPANS}a_kill_while_spans_are_derived_anew_leaves_none_without_an_end[duckdb]",),
+    ),
+    Mutation(
+        "a history's lost column comes back with its values after loading, too",
+        "destinations/history.py",
+        "warehouse.redefine(self.target, *columns, additions,",
+        "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, additions,",
+        (f"{KILLED}before_the_run_is_recorded_makes_no_version[duckdb]",),
+    ),
+)
