@@ -5,6 +5,9 @@ from tests.mutation.mutation import Mutation
 STREAMS = "pipelines/test_sync_streams.py::test_"
 NAMES = "pipelines/test_sync_resumed.py::test_"
 RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
+TRUST = "pipelines/test_sync_resumed_trust.py::test_"
+FILES = "pipelines/test_sync_resumed_files.py::test_"
+LOGS = "pipelines/test_sync_resumed_logs.py::test_"
 WALK, LISTING, JOURNAL, PEOPLE = (
     f"sources/posthog/{module}.py" for module in ("walk", "listing", "journal", "people")
 )
@@ -73,7 +76,7 @@ RESUMING_RULES = (
         "if True:",
         (
             f"{RESUMED}a_page_that_fails_below_what_was_kept_is_asked_for_again_by_the_next_run",
-            f"{RESUMED}an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept",
+            f"{LOGS}an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept",
         ),
     ),
     Mutation(
@@ -81,7 +84,7 @@ RESUMING_RULES = (
         JOURNAL,
         "asked.items()}, sees, changes",
         "asked.items()}, changes",
-        (f"{RESUMED}another_key_begins_anew",),
+        (f"{TRUST}another_key_begins_anew",),
     ),
     Mutation(
         "only the settings of its beginning go on with a walk",
@@ -89,7 +92,7 @@ RESUMING_RULES = (
         ", changes.shape.fingerprint])",
         "])",
         (
-            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[other privacy]",
+            f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[other privacy]",
         ),
     ),
     Mutation(
@@ -97,21 +100,21 @@ RESUMING_RULES = (
         JOURNAL,
         "return young and (",
         "return True and (",
-        (f"{RESUMED}a_walk_that_began_too_long_ago_is_not_gone_on_with",),
+        (f"{TRUST}a_walk_that_began_too_long_ago_is_not_gone_on_with",),
     ),
     Mutation(
         "what is loaded is not gone on with",
         JOURNAL,
         "(since is None or since < head.began)",
         "True",
-        (f"{RESUMED}what_is_loaded_is_not_gone_on_with",),
+        (f"{TRUST}what_is_loaded_is_not_gone_on_with",),
     ),
     Mutation(
         "what others have stored since is not overwritten",
         JOURNAL,
         "return self._stock.untouched(self._listing.stamps, last.read)",
         "return True",
-        (f"{RESUMED}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
+        (f"{TRUST}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
     ),
     Mutation(
         "full walks use nothing that was kept",
@@ -119,7 +122,7 @@ RESUMING_RULES = (
         "anew=again or self.rules.full or",
         "anew=again or",
         (
-            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[all asked for]",
+            f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[all asked for]",
         ),
     ),
     Mutation(
@@ -127,9 +130,7 @@ RESUMING_RULES = (
         WALK,
         "self.rules.full or self.rules.window is not None",
         "self.rules.full",
-        (
-            f"{RESUMED}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",
-        ),
+        (f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",),
     ),
     Mutation(
         "second looks use nothing that was kept",
@@ -143,7 +144,7 @@ RESUMING_RULES = (
         PEOPLE,
         "for i, row in recalled.items() if i not in before]",
         "for i, row in recalled.items()]",
-        (f"{RESUMED}nobody_is_called_by_an_older_name_because_of_rows_that_were_kept",),
+        (f"{TRUST}nobody_is_called_by_an_older_name_because_of_rows_that_were_kept",),
     ),
     Mutation(
         "what is loaded is kept no longer",
@@ -157,49 +158,49 @@ RESUMING_RULES = (
         "pipelines/sync.py",
         "journal.sweep()",
         "pass",
-        (f"{RESUMED}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
+        (f"{TRUST}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
     ),
     Mutation(
         "a walk whose kept pages did not all come back is not done",
         JOURNAL,
         "if came < self._held:",
         "if False:",
-        (f"{RESUMED}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
+        (f"{FILES}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
     ),
     Mutation(
         "no page is written behind what another left",
         "sources/posthog/leaves.py",
         "if out.seek(0, os.SEEK_END) != self._end:",
         "if out.seek(0, os.SEEK_END) == 0:",
-        (f"{RESUMED}a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row",),
+        (f"{FILES}a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row",),
     ),
     Mutation(
         "what goes while a run begins with it costs no row",
         JOURNAL,
         "except (OSError, EOFError):\n            return False",
         "except (OSError, EOFError):\n            pass",
-        (f"{RESUMED}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row[duckdb]",),
+        (f"{FILES}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row[duckdb]",),
     ),
     Mutation(
         "what a run for another warehouse may be going on with is not swept",
         JOURNAL,
         "max(self.trust, SPARED)",
         "self.trust",
-        (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
+        (f"{TRUST}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(
         "what is gone on with is young",
         "sources/posthog/leaves.py",
         "self._end = file.truncate(file.tell())",
         "self._end = file.tell()",
-        (f"{RESUMED}what_another_run_may_be_going_on_with_is_not_swept",),
+        (f"{TRUST}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(
         "a file that goes does not keep the others from being swept",
         JOURNAL,
         "with suppress(OSError):  # another run",
         "with suppress(EOFError):  # another run",
-        (f"{RESUMED}a_file_that_goes_while_others_are_swept_keeps_none_of_them_there",),
+        (f"{TRUST}a_file_that_goes_while_others_are_swept_keeps_none_of_them_there",),
     ),
     Mutation(
         "a list of names goes on only if it still stands as it stood",
@@ -214,7 +215,7 @@ RESUMING_RULES = (
         "people=_packed(people),",
         "people=_packed(people) + repr(batch.people).encode(),",
         (
-            f"{RESUMED}an_odd_person_is_kept_as_it_will_be_stored",
+            f"{TRUST}an_odd_person_is_kept_as_it_will_be_stored",
             "pipelines/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
         ),
     ),
@@ -232,7 +233,7 @@ RESUMING_RULES = (
         WALK,
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = walk.newest",
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
-        (f"{RESUMED}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
+        (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
     ),
     Mutation(
         "a page that leads nowhere is no end of what was kept",

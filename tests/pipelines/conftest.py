@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.settings import load
+from tests.pipelines.half_read import dying, file_dying, long_list  # noqa: F401  fixtures
 from tests.pipelines.one_cohort import one  # noqa: F401  a fixture
 from tests.truth.scene import company, file_scene, posthog, scene  # noqa: F401  fixtures
 from tests.truth.served import original, served  # noqa: F401  fixtures

@@ -1,0 +1,97 @@
+"""The file of a half-read list may go, or be cut or damaged, at any moment: that costs no row."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sources.posthog.leaves import Leaves
+from sources.sandbox import Sandbox
+from tests.pipelines.half_read import COMMENTS, MANY, PAGES, READ, dies, is_right, kept, read
+from tests.truth.kills import Doomed
+
+
+@pytest.mark.parametrize("cut", [1, 5_000, 10**9])
+def test_what_was_kept_and_got_damaged_costs_no_row(file_dying: Doomed, cut: int) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    (file,) = kept(scene)
+    os.truncate(file, max(0, file.stat().st_size - cut))
+    assert read(scene).counts.inserted == MANY
+    assert is_right(scene)
+
+
+def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying, 12)
+
+    def gone(endpoint: Any, rows: Any) -> None:
+        if endpoint.table == COMMENTS:
+            for file in kept(scene):
+                file.unlink()
+
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=8)
+    assert read(scene, observers=(gone,)).status == "failed"
+    posthog.clear_faults()
+    read(scene)
+    assert is_right(scene)
+
+
+@pytest.mark.parametrize("left", [0, 14, 18])
+def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying: Doomed, left: int) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    seen: list[Path] = []
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and not seen:
+            seen.extend(kept(scene))
+            os.truncate(seen[0], seen[0].stat().st_size * left // READ)
+
+    result = read(scene, observers=(cut,))
+    assert (result.status, result.complete) == ("failed", False)
+    stands = f"select count(watermark) from posthog._hogsync_paths where table_name = '{COMMENTS}'"
+    assert scene.ask(stands) == [(0,)]
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
+def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row(
+    file_dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying, 14)
+    pages = count(1)
+
+    def cut(endpoint: Any, _rows: Any) -> None:
+        if endpoint.table == COMMENTS and next(pages) == 17:  # those that were kept, the top, two below
+            Leaves(kept(scene)[0]).cut(12)
+
+    posthog.fault(kind="array", path="comments/.*cursor=", skip=7)
+    assert read(scene, observers=(cut,)).status == "failed"
+    Path(scene.url.removeprefix("duckdb:///")).unlink()  # as if it had died before it loaded
+    posthog.clear_faults()
+    assert read(scene).status == "loaded"
+    assert is_right(scene)
+
+
+def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
+    dying: Doomed, posthog: Sandbox
+) -> None:
+    scene = dying.scene
+    dies(dying)
+    posthog.fault(kind="latency", path="/comments/", seconds=4, times=1)
+    going = threading.Timer(2, shutil.rmtree, (scene.home / "walks",))
+    going.start()
+    result = read(scene)
+    going.join()
+    assert (result.status, result.requests, result.complete) == ("loaded", PAGES + 1, True)
+    assert is_right(scene)
