@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,8 +27,9 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import accept, distrust, mend_versions, restore
+from pipelines.losses import accept, distrust
 from pipelines.records import PRIVACY, Memory
+from pipelines.remembered import privacy_changed, remembered, restored, stored_under, to_open
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.tables import known_tables
@@ -38,7 +39,6 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.journal import Journal
-from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
@@ -101,30 +101,25 @@ def sync(
         journal.sweep()
         with (
             warehouse_problems(),
-            warehouse.opened() if _to_open(warehouse, selection) else nullcontext(),
+            warehouse.opened() if to_open(warehouse, dry_run=selection.dry_run) else nullcontext(),
             stopping.cutting_short(warehouse.interrupt),
         ):
-            known = _remembered(
-                warehouse, meta, selection, [t for t in with_parents(tables) if t in versioned], settings
+            known = remembered(
+                warehouse,
+                meta,
+                [table for table in with_parents(tables) if table in versioned],
+                settings,
+                dry_run=selection.dry_run,
             )
-            stored_under = _stored_under(known, privacy, with_parents(tables))
-            changed = _privacy_changed(stored_under, privacy)
+            modes = stored_under(known, privacy, with_parents(tables))
+            changed = privacy_changed(modes, privacy)
+            full = selection.full or changed or restored(known, witness.last_run(settings))
             reading = Reading(
                 client,
                 tables,
                 known=known,
                 policy=policy(settings),
-                rules=Rules(
-                    started=started,
-                    page_size=settings.lists.page_size,
-                    full=selection.full or changed or _restored(known, witness.last_run(settings)),
-                    full_every=settings.lists.full_every,
-                    full_every_of=full_every_of(settings),
-                    sweep_every=settings.lists.sweep_every,
-                    accept_deletes=selection.accept_deletes,
-                    new_columns=settings.lists.new_columns,
-                    window=selection.window,
-                ),
+                rules=_rules(settings, selection, started, full=full),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
@@ -133,7 +128,7 @@ def sync(
             )
         reading.walker.observers.extend(observers)
         # What differs is half this, half that until it has been read to its end.
-        meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in stored_under.items()}
+        meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in modes.items()}
         following = (
             Following(warehouse, reading, known, Followers(known, versioned), changed)
             if isinstance(known, Memory)
@@ -148,6 +143,21 @@ def sync(
             return outcome
         finally:
             reading.close()
+
+
+def _rules(settings: Settings, selection: Selection, started: datetime, *, full: bool) -> Rules:
+    lists = settings.lists
+    return Rules(
+        started=started,
+        page_size=lists.page_size,
+        full=full,
+        full_every=lists.full_every,
+        full_every_of=full_every_of(settings),
+        sweep_every=lists.sweep_every,
+        accept_deletes=selection.accept_deletes,
+        new_columns=lists.new_columns,
+        window=selection.window,
+    )
 
 
 @contextmanager
@@ -309,60 +319,6 @@ def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bo
 def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     """The tables to read; raises UsageError for a name that is no table, with the nearest one."""
     return known_tables(selection.tables or settings.selection.tables or ENDPOINTS)
-
-
-def _stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
-    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
-    meta = known.meta if isinstance(known, Memory) else {}
-    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
-
-
-def _privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
-    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
-    if all(mode == privacy for mode in stored_under.values()):
-        return False
-    log.warning(
-        "The privacy settings have changed: every list is read in full and its rows are stored anew; "
-        "rows that PostHog no longer lists, and older versions in the history tables, keep what was stored of them."
-    )
-    return True
-
-
-def _restored(known: Memory | Nothing, last_run: str | None) -> bool:
-    """Whether the warehouse is an older state of what this machine left; then every list is read in full."""
-    if not isinstance(known, Memory) or not known.lacks(last_run):
-        return False
-    log.warning(
-        "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
-        "Every list is read in full."
-    )
-    return True
-
-
-def _to_open(warehouse: Warehouse, selection: Selection) -> bool:
-    """A dry run must not bring a DuckDB file into being."""
-    return warehouse.exists() or not selection.dry_run
-
-
-def _remembered(
-    warehouse: Warehouse,
-    meta: dict[str, str],
-    selection: Selection,
-    versioned: Sequence[str],
-    settings: Settings,
-) -> Memory | Nothing:
-    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
-
-    What somebody dropped of the tables with a history it holds again, but for a dry run.
-    """
-    if not _to_open(warehouse, selection):
-        return Nothing()
-    memory = Memory(warehouse)
-    memory.check(meta)
-    if selection.dry_run:
-        return memory
-    memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
-    return Memory(warehouse) if restore(memory, versioned, settings) else memory
 
 
 def _as_problem(refused: PostHogError) -> HogsyncError:

@@ -52,7 +52,7 @@ LOST_RULES = (
     ),
     Mutation(
         "a history's lost ends are derived before anything goes by them",
-        "pipelines/sync.py",
+        "pipelines/remembered.py",
         "if mend_versions(memory, versioned) else memory",
         "if False else memory",
         (

@@ -362,7 +362,7 @@ READING_RULES = (
     Mutation(
         "a restored backup is noticed",
         "pipelines/sync.py",
-        "or _restored(known, witness.last_run(settings))",
+        "or restored(known, witness.last_run(settings))",
         "or False",
         ("pipelines/test_recovery.py::test_a_restored_backup_is_noticed_and_all_is_read_again",),
     ),

@@ -2,6 +2,7 @@
 
 from tests.mutation.mutation import Mutation
 
+REMEMBERED = "pipelines/remembered.py"
 SYNC, FOLLOWING, RECORDS = "pipelines/sync.py", "pipelines/history.py", "pipelines/records.py"
 FOLLOWERS = "pipelines/followers.py"
 DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
@@ -150,15 +151,15 @@ VERSION_RULES = (
     ),
     Mutation(
         "what a dropped table held is not forgotten",
-        SYNC,
+        REMEMBERED,
         "if restore(memory, versioned, settings) else memory",
         "if False else memory",
         (f"{LOSSES}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb-dropped]",),
     ),
     Mutation(
         "a dry run makes no dropped table anew",
-        SYNC,
-        "    if selection.dry_run:\n        return memory",
+        REMEMBERED,
+        "    if dry_run:\n        return memory",
         "    if False:\n        return memory",
         (f"{LOSSES}a_dry_run_makes_no_dropped_table_anew[duckdb]",),
     ),

@@ -1,0 +1,69 @@
+"""What a run knows of its warehouse before it reads, and whether that has every list be read in full."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from destinations.warehouse import Warehouse
+from pipelines.losses import mend_versions, restore
+from pipelines.records import PRIVACY, Memory
+from pipelines.settings import Settings
+from sources.posthog.known import Nothing
+
+log = logging.getLogger("hogsync")
+
+
+def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
+    """A dry run must not bring a DuckDB file into being."""
+    return warehouse.exists() or not dry_run
+
+
+def remembered(
+    warehouse: Warehouse,
+    meta: Mapping[str, str],
+    versioned: Sequence[str],
+    settings: Settings,
+    *,
+    dry_run: bool,
+) -> Memory | Nothing:
+    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
+
+    What somebody dropped of the tables with a history it holds again, but for a dry run.
+    """
+    if not to_open(warehouse, dry_run=dry_run):
+        return Nothing()
+    memory = Memory(warehouse)
+    memory.check(meta)
+    if dry_run:
+        return memory
+    memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
+    return Memory(warehouse) if restore(memory, versioned, settings) else memory
+
+
+def restored(known: Memory | Nothing, last_run: str | None) -> bool:
+    """Whether the warehouse is an older state of what this machine left; then every list is read in full."""
+    if not isinstance(known, Memory) or not known.lacks(last_run):
+        return False
+    log.warning(
+        "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
+        "Every list is read in full."
+    )
+    return True
+
+
+def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
+    meta = known.meta if isinstance(known, Memory) else {}
+    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
+
+
+def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
+    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
+    if all(mode == privacy for mode in stored_under.values()):
+        return False
+    log.warning(
+        "The privacy settings have changed: every list is read in full and its rows are stored anew; "
+        "rows that PostHog no longer lists, and older versions in the history tables, keep what was stored of them."
+    )
+    return True
