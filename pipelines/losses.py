@@ -16,6 +16,7 @@ from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.delta import STAMPED
 from sources.posthog.endpoint import Endpoint
+from sources.posthog.listing import Listed
 from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
 from sources.posthog.shape import OURS, Shape
@@ -209,7 +210,7 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
 
 
 def accept(warehouse: Warehouse, reading: Reading) -> None:
-    """Believe what a walk of all of a list has not met, where that ends no row: PostHog lists it no more.
+    """Believe what a walk of all of a list has not met, where that ends no row: PostHog lists it no more, or hides it.
 
     Nothing would ever write these rows, and to look for them all of the list would be read in every run. Without their
     hashes they are written all the same should they be met again. Needs the rows loaded.
@@ -218,7 +219,7 @@ def accept(warehouse: Warehouse, reading: Reading) -> None:
         (changes, one.listing.stamps)
         for table, changes in reading.changes.items()
         for one in reading.results[table].listed
-        if _ends_nothing(changes.shape.endpoint) and one.complete
+        if one.complete and _ends_nothing(changes.shape.endpoint, one)
     ]
     doubted = [(one, stamps) for one, stamps in walked if one.stock.doubtful(stamps, revived=False)]
     if not doubted or "_dlt_loads" not in warehouse.columns():
@@ -227,12 +228,17 @@ def accept(warehouse: Warehouse, reading: Reading) -> None:
     for changes, stamps in doubted:
         scope = {name: value for name, value in stamps.items() if name in changes.shape.key}
         within = "".join(f" and {quoted(name)} = {warehouse.mark}" for name in scope)
-        warehouse.execute(
-            f"update {warehouse.name(changes.table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
-            f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
-            [*scope.values()],
-        )
+        for (
+            table
+        ) in changes.stock.empty:  # what hangs on a row that is not believed makes that one doubtful again
+            warehouse.execute(
+                f"update {warehouse.name(table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
+                f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
+                [*scope.values()],
+            )
 
 
-def _ends_nothing(endpoint: Endpoint) -> bool:
-    return endpoint.plan != "snapshot" and not endpoint.mortal
+def _ends_nothing(endpoint: Endpoint, listed: Listed) -> bool:
+    """Whether a list's next walks will end no more rows than this one has: what is held under a key stays so."""
+    held = listed.held > 0 and not listed.held_keys
+    return endpoint.plan != "snapshot" and (held or not endpoint.mortal)

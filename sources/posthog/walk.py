@@ -217,8 +217,9 @@ class Walker:
         known = self.memory.position(listed.listing.path)
         if not listed.listing.endpoint.count or known is None or listed.last.whole or self.rules.window:
             return None
-        count = self._count(listed.listing)
-        return None if count == known.rows + listed.last.fresh + known.gap else count
+        count, expected = self._count(listed.listing), known.rows + listed.last.fresh + known.gap
+        unseen = known.held if known.fingerprint != self.sights.of(listed.listing) else 0
+        return None if count in (expected, expected - unseen) else count
 
     # -- proving
 
@@ -315,9 +316,14 @@ class Walker:
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
         if not same_key and (listed.held or not listed.complete):
-            return after
+            return self._held(after, listed) if listed.complete else after
         after = replace(after, rows=walk.distinct, gap=walk.gap, held=listed.held, fingerprint=sees)
         return replace(after, last_complete_at=self.rules.started) if listed.complete else after
+
+    def _held(self, before: Position, listed: Listed) -> Position:
+        """What another key does not see counts on, but was looked for: no run need do so before one is due."""
+        rows = listed.last.distinct + listed.held
+        return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)
 
 
 def _listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:

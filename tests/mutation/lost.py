@@ -5,6 +5,8 @@ from tests.mutation.mutation import Mutation
 LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
 KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
+STREAMS = "pipelines/test_sync_streams.py::test_"
+HELD, WALK = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once", "sources/posthog/walk.py"
 SPANS = "pipelines/test_losses_versions.py::test_"
 
 LOST_RULES = (
@@ -79,5 +81,26 @@ LOST_RULES = (
         "warehouse.redefine(self.target, *columns, additions,",
         "warehouse.redefine(self.target, *columns); warehouse.redefine(self.target, additions,",
         (f"{KILLED}before_the_run_is_recorded_makes_no_version[duckdb]",),
+    ),
+    Mutation(
+        "what another key has not met is not looked for in every run",
+        LOSSES,
+        "held = listed.held > 0 and not listed.held_keys",
+        "held = False",
+        (f"{HELD}[duckdb-subscription_deliveries-change_summary-column dropped]",),
+    ),
+    Mutation(
+        "a list's count without what is held for another key is no news",
+        WALK,
+        "return None if count in (expected, expected - unseen) else count",
+        "return None if count == expected else count",
+        (f"{HELD}[duckdb-comments-content-known]",),
+    ),
+    Mutation(
+        "a full walk of another key is none that is due",
+        WALK,
+        "return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)",
+        "return replace(before, rows=rows, held=listed.held)",
+        (f"{HELD}[duckdb-comments-content-known]",),
     ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import LONG, many_comments
 from tests.pipelines.test_sync_mending import run
@@ -280,3 +282,37 @@ def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(
     posthog.clear_faults()
     file_scene.sync(DELIVERIES, **HERE, **SWEPT)
     assert file_scene.rows(DELIVERIES).keys() == rows
+
+
+# -- deaths that another key may not tell
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "column dropped"])
+@pytest.mark.parametrize(("table", "column"), [("comments", "content"), (DELIVERIES, "change_summary")])
+def test_a_death_that_is_held_for_another_key_is_looked_for_once(
+    scene: Scene, posthog: Sandbox, table: str, column: str, *, lost: bool
+) -> None:
+    here = {"projects": (103,)} if table == "comments" else HERE
+    if table == "comments":
+        many_comments(posthog)
+    finish_all(posthog)
+    scene.sync(table, **here, **SWEPT)
+    quick = of(scene.sync(table, **here, **SWEPT), table).pages
+    living = [row for row in posthog.truth()["rows"][table] if not row.get("deleted")]
+    own = [row for row in living if row["_parents"]["project_id"] == here["projects"][0]]
+    gone = min(own, key=lambda row: str(row["created_at"]))["id"]
+    posthog.edit(table, where={"id": gone}, delete=True)
+    if lost:
+        run(scene.url, f"alter table posthog.{table} drop column {column}")
+    age(scene, table, last_complete_at="30 days")
+    scopes = ["*:read", "query:read", "*"]
+    other = posthog.new_key(f"unsure {table}{lost}{scene.url[:4]}", user="owner", scopes=scopes)
+    first = of(scene.sync(table, key=other, **here, **SWEPT), table)
+    assert first.pages > quick
+    for _ in range(2):
+        assert of(scene.sync(table, key=other, **here, **SWEPT), table).pages <= quick
+    assert gone not in {key[-1] for key in scene.rows(table, dead=True)}
+    for _ in range(2):  # a list of more than 50 pages has its second look in the next run
+        scene.sync(table, full=True, **here, **SWEPT)
+    assert gone in {key[-1] for key in scene.rows(table, dead=True)}, "the key that saw it may tell"
