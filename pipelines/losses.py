@@ -228,9 +228,8 @@ def accept(warehouse: Warehouse, reading: Reading) -> None:
     for changes, stamps in doubted:
         scope = {name: value for name, value in stamps.items() if name in changes.shape.key}
         within = "".join(f" and {quoted(name)} = {warehouse.mark}" for name in scope)
-        for (
-            table
-        ) in changes.stock.empty:  # what hangs on a row that is not believed makes that one doubtful again
+        # With its lists: what hangs on a row and is not believed makes that row doubtful again.
+        for table in changes.stock.empty:
             warehouse.execute(
                 f"update {warehouse.name(table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
                 f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
