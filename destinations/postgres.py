@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -86,10 +86,12 @@ class Postgres(Warehouse):
     def interrupt(self) -> None:
         """End the statement that runs, if one does: libpq waits for the server's answer, whatever signal comes."""
         self._interrupted = True
-        if self._connection is not None:
-            self._connection.cancel()
-        if self._arrow is not None:
-            self._arrow.adbc_cancel()
+        for cancel in (self._connection and self._connection.cancel, self._arrow and self._arrow.adbc_cancel):
+            with suppress(
+                psycopg2.Error, adbc_driver_postgresql.dbapi.Error
+            ):  # the other one may be the busy one
+                if cancel:
+                    cancel()
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from destinations.derived import listed, same
 from destinations.history import DERIVABLE, OWN, VERSION, latest, regain_derivable
-from destinations.warehouse import Types, Warehouse, WarehouseUnavailable, quoted
+from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.history import mark
 from pipelines.records import PRIVACY, Memory
@@ -56,8 +56,15 @@ def _making_up(table: str) -> Iterator[None]:
         "The rows of the table %s were dropped: its history says which it had, PostHog what they are now.",
         table,
     )
-    with suppress(WarehouseUnavailable):
+    try:
         yield
+    except (
+        NoMemory,
+        TableInUse,
+    ):  # passing ones: once the table is read anew, nobody would look for what it lacks
+        raise
+    except WarehouseUnavailable as refused:
+        log.warning("What the table %s held cannot be had from its history: %s", table, refused)
 
 
 def mend_versions(memory: Memory, tables: Iterable[str]) -> bool:

@@ -85,7 +85,7 @@ def _let_cut() -> None:
 
 def _cut_short() -> None:
     if not too_late.is_set():  # the commit that it is too late for would be hit
-        for cut in _cuts:
+        for cut in tuple(_cuts):
             with suppress(Exception):  # nothing may cost the thread that makes sure of the end
                 cut()
     _cut.set()

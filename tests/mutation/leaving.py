@@ -34,15 +34,15 @@ LEAVING_RULES = (
     Mutation(
         "a stop ends the statement that Postgres is in",
         "destinations/postgres.py",
-        "self._connection.cancel()",
-        "pass",
+        "self._connection and self._connection.cancel, ",
+        "",
         (f"{STOPS}a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded[15]",),
     ),
     Mutation(
         "a stop ends what Postgres is sending",
         "destinations/postgres.py",
-        "self._arrow.adbc_cancel()",
-        "pass",
+        ", self._arrow and self._arrow.adbc_cancel)",
+        ",)",
         (
             f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-2]",
         ),
