@@ -53,6 +53,31 @@ def test_what_an_audit_log_lists_no_more_is_not_looked_for_ever_after(scene: Sce
 
 
 @pytest.mark.fault("warehouse.dropped_column")
+def test_what_an_audit_log_lists_no_more_stands_in_the_newest_load(scene: Scene, posthog: Sandbox) -> None:
+    below, there = logged(posthog)
+
+    def last() -> str:
+        finished = "from posthog._dlt_loads where status = 0"
+        ((load,),) = scene.ask(f"select load_id {finished} order by inserted_at desc limit 1")
+        return str(load)
+
+    def stands_in() -> list[tuple[str]]:
+        return scene.ask(f"select _dlt_load_id from posthog.{LOGS} where id = '{there[0]['id']}'")
+
+    scene.sync(LOGS)
+    first = last()
+    posthog.edit(LOGS, where={"id": there[0]["id"]}, delete=True)
+    run(scene.url, f"alter table posthog.{LOGS} drop column activity")
+    scene.sync(LOGS)
+    assert stands_in() == [(last(),)] != [(first,)], "the load of the run that believed it"
+    second = last()
+    run(scene.url, f"update posthog.{LOGS} set _dlt_load_id = 'lost' where id = '{there[0]['id']}'")
+    scene.sync(LOGS)
+    assert stands_in() == [(last(),)] == [(second,)], "a run without changes makes no load"
+    posthog.edit(LOGS, insert=[there[0]], parents=below)
+
+
+@pytest.mark.fault("warehouse.dropped_column")
 def test_what_an_audit_log_was_not_read_to_is_looked_for_again(scene: Scene, posthog: Sandbox) -> None:
     below, there = logged(posthog)
     scene.sync(LOGS)
