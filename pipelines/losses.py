@@ -232,13 +232,14 @@ def accept(warehouse: Warehouse, reading: Reading) -> None:
     if not doubted or "_dlt_loads" not in warehouse.columns():
         return
     finished = f"select load_id from {warehouse.name('_dlt_loads')} where status = 0"
+    newest = f"{finished} order by inserted_at desc limit 1"  # of this run, if it made one
     for changes, stamps in doubted:
         scope = {name: value for name, value in stamps.items() if name in changes.shape.key}
         within = "".join(f" and {quoted(name)} = {warehouse.mark}" for name in scope)
         # With its lists: what hangs on a row and is not believed makes that row doubtful again.
         for table in changes.stock.empty:
             warehouse.execute(
-                f"update {warehouse.name(table)} set _row_hash = '', _dlt_load_id = ({finished} limit 1) "
+                f"update {warehouse.name(table)} set _row_hash = '', _dlt_load_id = ({newest}) "
                 f"where exists ({finished}) and (_dlt_load_id in ({finished})) is not true{within}",
                 [*scope.values()],
             )

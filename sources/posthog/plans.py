@@ -20,8 +20,10 @@ SHORT = 10
 """A list of at most so many pages is walked in full every run: truth is cheap there."""
 
 
-def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) -> datetime | None:
-    """The time from which on a list is read; None for all of it."""
+def floor(
+    listing: Listing, known: Position | None, rules: Rules, stock: Stock, *, back: bool
+) -> datetime | None:
+    """The time from which on a list is read; None for all of it, as when a key is `back` (`is_back`)."""
     endpoint = listing.endpoint
     fanned_out = _fanned_out(endpoint)
     if rules.window and endpoint.plan != "snapshot":
@@ -30,11 +32,20 @@ def floor(listing: Listing, known: Position | None, rules: Rules, stock: Stock) 
         return None if doubtful else rules.window.since
     if endpoint.plan == "snapshot" or rules.full or known is None or known.watermark is None:
         return None
-    if _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
+    if back or _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
         return None
     if endpoint.mortal and not fanned_out and known.rows <= SHORT * endpoint.page_size:
         return None
     return min(known.watermark - endpoint.lookback, _open_since(endpoint, known, rules) or known.watermark)
+
+
+def is_back(known: Position | None, sees: str | None, remembered: frozenset[str]) -> bool:
+    """Whether a key that saw rows follows one that did not meet them, and had them held.
+
+    Only it can tell what they are, or that they are gone. What is `remembered` as held by its own walk has its second
+    look in time, and what a gap of that walk hides no walk can tell.
+    """
+    return bool(known and known.held and known.fingerprint == sees and not known.gap and not remembered)
 
 
 def spared(listing: Listing, known: Position, moved: str | None, rules: Rules, stock: Stock) -> bool:

@@ -59,7 +59,9 @@ class Walker:
         """Read a list, twice if one walk is no proof; refusals and failures are in the answer."""
         listed = Listed(listing)
         known = self.memory.position(listing.path)
-        floor = plans.floor(listing, known, self.rules, self.changes[listing.endpoint.table].stock)
+        stock = self.changes[listing.endpoint.table].stock
+        back = plans.is_back(known, self.sights.of(listing), self.memory.held(listing.path))
+        floor = plans.floor(listing, known, self.rules, stock, back=back)
         listed.reached = floor is not None
         count = self._count(listing) if floor is None and known and known.gap else None
         self.look(listed, floor, count)

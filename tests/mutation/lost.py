@@ -5,7 +5,7 @@ from tests.mutation.mutation import Mutation
 LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
 KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
-STREAMS = "pipelines/test_sync_streams.py::test_"
+STREAMS, KEYS = "pipelines/test_sync_streams.py::test_", "pipelines/test_sync_keys.py::test_"
 HELD, WALK = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once", "sources/posthog/walk.py"
 SPANS = "pipelines/test_losses_versions.py::test_"
 
@@ -102,5 +102,12 @@ LOST_RULES = (
         "return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)",
         "return replace(before, rows=rows, held=listed.held)",
         (f"{HELD}[duckdb-comments-content-known]",),
+    ),
+    Mutation(
+        "what another key has not met is looked for when the key that saw it is back",
+        "sources/posthog/plans.py",
+        "if back or _due(endpoint, known, rules)",
+        "if _due(endpoint, known, rules)",
+        (f"{KEYS}a_key_that_is_back_tells_at_once_of_what_another_did_not_meet[duckdb-listed]",),
     ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.expected import Row
 from tests.truth.kills import Story, doomed
 from tests.truth.scene import Scene
 from tests.truth.stored import types
@@ -27,25 +25,12 @@ LOST = [
     "alter table posthog.cohorts drop column id",
     "alter table posthog.cohorts drop column project_id",
 ]
-LOGS, ON_A_PAGE = "organization_activity_logs", 10
 
 
 def whole(one: One, **asked: Any) -> bool:
     """Whether the warehouse holds what PostHog shows, with sound histories."""
     one.scene.learn(one.scene.truth("cohorts", **(asked or HERE)))
     return (one.scene.wrong(), wrong_versions(one.scene.url)) == ("", "")
-
-
-def logged(posthog: Sandbox) -> tuple[Row, list[Row]]:
-    """An organization's audit log of ten pages, what names it and what is in it."""
-    posthog.options(cursor_rows=ON_A_PAGE)
-    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
-    began = datetime.now(UTC) - timedelta(days=30)
-    posthog.clear(LOGS)
-    times = [(began + timedelta(hours=number)).isoformat() for number in range(10 * ON_A_PAGE)]
-    posthog.edit(LOGS, insert=[{"created_at": at, "activity": "updated"} for at in times], parents=below)
-    made = [row for row in posthog.truth()["rows"][LOGS] if row["_parents"] == below]
-    return below, sorted(made, key=lambda row: str(row["created_at"]))
 
 
 # -- columns of a table
@@ -135,52 +120,6 @@ def test_a_kill_before_a_dropped_list_is_filled_loses_nothing(one: One) -> None:
             assert dying.die("statement", at) < 0
             dying.mend()
             assert whole(one), told[at - 1]
-
-
-# -- what is listed no more
-
-
-@pytest.mark.fault("warehouse.dropped_column")
-def test_what_an_audit_log_lists_no_more_is_not_looked_for_ever_after(scene: Scene, posthog: Sandbox) -> None:
-    below, there = logged(posthog)
-    asked = f"{below['organization_id']}/advanced_activity_logs/"
-
-    def pages() -> int:
-        posthog.clear_requests()
-        assert scene.sync(LOGS).exit_code == 0
-        return sum(asked in request["path"] for request in posthog.requests())
-
-    def stored() -> dict[str, str | None]:
-        one = f"organization_id = '{below['organization_id']}'"
-        return dict(scene.ask(f"select id, activity from posthog.{LOGS} where {one}"))
-
-    assert pages() >= len(there) // ON_A_PAGE > pages()
-    gone = there[0]["id"]
-    posthog.edit(LOGS, where={"id": gone}, delete=True)
-    run(scene.url, f"alter table posthog.{LOGS} drop column activity")
-    assert pages() >= len(there) // ON_A_PAGE > pages()
-    activities = {row["id"]: "updated" for row in there}
-    assert stored() == {**activities, gone: None}
-    posthog.edit(LOGS, insert=[there[0]], parents=below)
-    scene.sync(LOGS, full=True)
-    assert stored() == activities
-
-
-@pytest.mark.fault("warehouse.dropped_column")
-def test_what_an_audit_log_was_not_read_to_is_looked_for_again(scene: Scene, posthog: Sandbox) -> None:
-    below, there = logged(posthog)
-    scene.sync(LOGS)
-    run(scene.url, f"alter table posthog.{LOGS} drop column activity")
-    posthog.fault(
-        path=f"{below['organization_id']}/advanced_activity_logs/.*", kind="status", status=400, skip=3
-    )
-    assert scene.sync(LOGS).exit_code == 1
-    posthog.clear_faults()
-    scene.sync(LOGS)
-    scene.sync(LOGS)
-    filled = f"select count(*) from posthog.{LOGS} where activity = 'updated' and _dlt_load_id <> 'lost'"
-    within = f" and organization_id = '{below['organization_id']}'"
-    assert scene.ask(filled + within) == [(len(there),)]
 
 
 # -- columns of a history

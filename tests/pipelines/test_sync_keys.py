@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 import pytest
 
 from sources.sandbox import Sandbox
+from tests.pipelines.long_lists import many_comments
+from tests.pipelines.test_sync_mending import run
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of
 
@@ -93,3 +96,32 @@ def test_a_plain_member_sees_the_owner_of_the_key_alone_in_users(file_scene: Sce
     assert len(file_scene.rows("people")) > 10
     users: list[Row] = list(file_scene.rows("users").values())
     assert not {"email", "first_name", "last_name", "distinct_id"} & users[0].keys()
+
+
+@pytest.mark.fault("warehouse.dropped_column", "access.returns")
+@pytest.mark.parametrize("there", [True, False], ids=["listed", "deleted"])
+def test_a_key_that_is_back_tells_at_once_of_what_another_did_not_meet(
+    scene: Scene, posthog: Sandbox, *, there: bool
+) -> None:
+    rows = many_comments(posthog)
+    here: dict[str, Any] = {"projects": (103,)}
+    unseen = next(row for row in rows if row["_listed"] and row["content"])
+    scene.sync("comments", **here)
+    quick = of(scene.sync("comments", **here), "comments").pages
+    posthog.edit("comments", where={"id": unseen["id"]}, delete=True)
+    run(scene.url, "alter table posthog.comments drop column content")
+    other = posthog.new_key(f"unseeing{next(NUMBERS)}", user="owner", scopes=["*:read", "query:read", "*"])
+    scene.sync("comments", key=other, **here)
+
+    def told() -> list[tuple[str | None, bool]]:
+        return scene.ask(
+            f"select content, _deleted_at is null from posthog.comments where id = '{unseen['id']}'"
+        )
+
+    assert told() == [(None, True)], "held, and not to be had"
+    if there:
+        own = {name: value for name, value in unseen.items() if not name.startswith("_")}
+        posthog.edit("comments", insert=[own], parents=unseen["_parents"])
+    assert of(scene.sync("comments", **here), "comments").pages > quick
+    assert told() == [(unseen["content"] if there else None, there)]
+    assert of(scene.sync("comments", **here), "comments").pages <= quick
