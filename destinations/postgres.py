@@ -87,9 +87,8 @@ class Postgres(Warehouse):
         """End the statement that runs, if one does: libpq waits for the server's answer, whatever signal comes."""
         self._interrupted = True
         for cancel in (self._connection and self._connection.cancel, self._arrow and self._arrow.adbc_cancel):
-            with suppress(
-                psycopg2.Error, adbc_driver_postgresql.dbapi.Error
-            ):  # the other one may be the busy one
+            # Where one cannot be asked, the other may be the busy one.
+            with suppress(psycopg2.Error, adbc_driver_postgresql.dbapi.Error):
                 if cancel:
                     cancel()
 
@@ -150,11 +149,8 @@ class Postgres(Warehouse):
             with self._one_transaction(), closing(self._statement(sql)) as statement:
                 stream, _ = statement.execute_query()
                 yield from pa.RecordBatchReader.from_stream(stream)
-        except (
-            adbc_driver_postgresql.dbapi.Error,
-            pa.ArrowException,
-            OSError,
-        ) as error:  # in mid-stream Arrow's own
+        except (adbc_driver_postgresql.dbapi.Error, pa.ArrowException, OSError) as error:
+            # The last two are Arrow's own, in mid-stream.
             self._heed(error)
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
-from destinations.history import VERSION, History, regain_derivable
+from destinations.history import DERIVABLE, History, regain_derivable
 from destinations.warehouse import NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
@@ -159,7 +159,7 @@ class Following:
 
     def _derive_spans(self, one: History, existing: Types) -> None:
         """Without what says until when its versions held, and why, none may be added to a history."""
-        lost = VERSION.keys() - existing.keys()
+        lost = DERIVABLE.keys() - existing.keys()
         if len(lost) > 1:
             raise NoSpans(one.target)
         for name in lost:  # when the run began it could not be had

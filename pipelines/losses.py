@@ -58,11 +58,8 @@ def _making_up(table: str) -> Iterator[None]:
     )
     try:
         yield
-    except (
-        NoMemory,
-        TableInUse,
-    ):  # passing ones: once the table is read anew, nobody would look for what it lacks
-        raise
+    except (NoMemory, TableInUse):
+        raise  # it passes; but once the table is read anew, nobody would look for what it lacks
     except WarehouseUnavailable as refused:
         log.warning("What the table %s held cannot be had from its history: %s", table, refused)
 
@@ -76,11 +73,8 @@ def mend_versions(memory: Memory, tables: Iterable[str]) -> bool:
     views = memory.warehouse.views() if lost else ()
     for endpoint, name in lost:
         if endpoint.history not in views:
-            log.warning(
-                "The column %s of the table %s was dropped: the other versions tell it.",
-                name,
-                endpoint.history,
-            )
+            said = "The column %s of the table %s was dropped: the other versions tell it."
+            log.warning(said, name, endpoint.history)
             with suppress(WarehouseUnavailable):  # then the history has lost it still, and its run says so
                 regain_derivable(memory.warehouse, endpoint.history, endpoint.key, name)
     return bool(lost)
@@ -90,8 +84,8 @@ def _underived(memory: Memory, table: str) -> tuple[str, ...]:
     """The one column of its versions that a history has lost and can tell by the others."""
     endpoint = ENDPOINTS[table]
     there = memory.tables.get(endpoint.history, {}).keys()
-    lost = tuple(VERSION.keys() - there)
-    return lost if len(lost) == 1 and {*lost} <= DERIVABLE.keys() and {*endpoint.key} <= there else ()
+    lost = tuple(DERIVABLE.keys() - there)
+    return lost if len(lost) == 1 and {*endpoint.key, "valid_from"} <= there else ()
 
 
 def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
@@ -172,11 +166,8 @@ def _lost_lists(memory: Memory, table: str, settings: Settings) -> dict[str, Typ
 def _restore_list(memory: Memory, endpoint: Endpoint, name: str, items: Types) -> None:
     """Make a list's table anew, and its rows unknown: those of which the history lags behind lack their items."""
     warehouse, key, source = memory.warehouse, endpoint.key, memory.warehouse.name(endpoint.table)
-    child, made, lists = (
-        child_table(endpoint.table, name),
-        memory.columns(endpoint.table),
-        f"h.{quoted(name)}",
-    )
+    child, lists = child_table(endpoint.table, name), f"h.{quoted(name)}"
+    made = memory.columns(endpoint.table)
     own = {**{column: made[column] for column in key}, "position": "bigint", **items}
     columns: Types = {**own, **STAMPED, "_dlt_load_id": "text"}
     values = [f"{_item(lists, column)}::{warehouse.types[type_]}" for column, type_ in items.items()]
@@ -194,11 +185,8 @@ def _restore_list(memory: Memory, endpoint: Endpoint, name: str, items: Types) -
 
 def _item(place: str, column: str) -> str:
     """What an item of a JSON list says of a column, as text; see `History` for how items are written."""
-    return (
-        f"({place} ->> p.position::int)"
-        if column == "value"
-        else f"({place} -> p.position::int ->> '{column}')"
-    )
+    at = "p.position::int"
+    return f"({place} ->> {at})" if column == "value" else f"({place} -> {at} ->> '{column}')"
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:

@@ -15,7 +15,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.command import hogsync
-from tests.truth.kills import Story, doomed
+from tests.truth.kills import Story, doomed, number_of
 from tests.truth.scene import Scene, of
 from tests.truth.versions import history, wrong_versions
 
@@ -167,10 +167,7 @@ def test_a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_begin
     late.sync("cohorts", projects=(EARLY,))
     with doomed(late, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        made = next(
-            at for at, what in enumerate(told, 1) if "create table" in what and "cohorts_history" in what
-        )
+        made = number_of(dying.statements(), "create table", "cohorts_history")
         dying.prepare()
         assert dying.die("statement", made + 1) < 0
         again = dying.mend().run.started_at

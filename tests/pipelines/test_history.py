@@ -12,7 +12,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import BELOW, HERE, NUMBERS, PROJECT, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.kills import Doomed, Story, doomed
+from tests.truth.kills import Doomed, Story, doomed, number_of
 from tests.truth.scene import Scene, written
 from tests.truth.stored import types
 from tests.truth.versions import VERSIONED, history, wrong_versions
@@ -234,11 +234,9 @@ def dying(one: One) -> Iterator[Doomed]:
 def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
     dying: Doomed, one: One
 ) -> None:
-    told = [what for kind, what in dying.events() if kind == "statement"]
+    told = dying.statements()
     before, first = len(one.versions), one.step + 1
-    derives = next(
-        at for at, what in enumerate(told, 1) if "cohorts_history" in what and "insert into" in what
-    )
+    derives = number_of(told, "cohorts_history", "insert into")
     begins = max(at for at, what in enumerate(told[:derives], 1) if "begin" in what)
     for at in (begins, derives, derives + 1, len(told)):
         dying.prepare()

@@ -84,7 +84,7 @@ def dying(one: One) -> Iterator[Doomed]:
 def test_a_kill_between_a_row_and_its_list_leaves_the_list_to_its_death(
     dying: Doomed, one: One, posthog: Sandbox
 ) -> None:
-    told = [what for kind, what in dying.events() if kind == "statement"]
+    told = dying.statements()
     merges = [at for at, what in enumerate(told, 1) if "cohorts" in what and "_history" not in what]
     for at in (merges[len(merges) // 2], merges[-1]):
         dying.prepare()

@@ -13,7 +13,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.kills import Story, doomed
+from tests.truth.kills import Story, doomed, number_of
 from tests.truth.scene import Scene
 from tests.truth.stored import types
 from tests.truth.versions import history, wrong_versions
@@ -86,12 +86,9 @@ def test_a_kill_before_a_dropped_column_is_filled_loses_nothing(one: One, column
     before = history(one.scene.url, "cohorts")
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        added = next(at for at, what in enumerate(told, 1) if "add column" in what)
-        for at in (added, added + 1, added + 2):
-            dying.prepare()
-            assert dying.die("statement", at) < 0
-            dying.mend()
+        told = dying.statements()
+        added = number_of(told, "add column")
+        for at in dying.mended((added, added + 1, added + 2)):
             assert history(one.scene.url, "cohorts") == before, told[at - 1]
 
 
@@ -109,16 +106,9 @@ def test_a_kill_before_a_dropped_list_is_filled_loses_nothing(one: One) -> None:
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.more = {"HOGSYNC_HISTORY": without}
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        made = next(
-            at
-            for at, what in enumerate(told, 1)
-            if "create table" in what and "cohorts__experiment_set" in what
-        )
-        for at in (made, made + 1):
-            dying.prepare()
-            assert dying.die("statement", at) < 0
-            dying.mend()
+        told = dying.statements()
+        made = number_of(told, "create table", "cohorts__experiment_set")
+        for at in dying.mended((made, made + 1)):
             assert whole(one), told[at - 1]
 
 
@@ -151,12 +141,9 @@ def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> 
     one.synced()
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        added = next(at for at, what in enumerate(told, 1) if "add column" in what)
-        for at in (added, added + 1, added + 2):
-            dying.prepare()
-            assert dying.die("statement", at) < 0
-            dying.mend()
+        told = dying.statements()
+        added = number_of(told, "add column")
+        for at in dying.mended((added, added + 1, added + 2)):
             assert one.told("description") == [("insert", "born")], told[at - 1]
 
 
@@ -299,8 +286,8 @@ def test_a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows(
     one.synced()
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        made = next(at for at, what in enumerate(told, 1) if "create table" in what and '"cohorts"' in what)
+        told = dying.statements()
+        made = number_of(told, "create table", '"cohorts"')
         gone.becomes(delete=True)
         dying.prepare()
         assert dying.die("statement", made + 1) < 0
@@ -329,8 +316,8 @@ def test_a_kill_after_a_lost_column_came_back_and_before_the_run_is_recorded_mak
     one.synced()
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        regained = next(at for at, what in enumerate(told, 1) if "add column" in what and "_history" in what)
+        told = dying.statements()
+        regained = number_of(told, "add column", "_history")
         for at in (
             regained,
             regained + 2,

@@ -11,7 +11,7 @@ from tests.pipelines.one_cohort import HERE, PROJECT, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.expected import Row
-from tests.truth.kills import Story, doomed
+from tests.truth.kills import Story, doomed, number_of
 from tests.truth.scene import Scene, written
 from tests.truth.stored import types
 from tests.truth.versions import Key, history
@@ -89,8 +89,8 @@ def test_a_kill_while_a_lost_list_is_made_anew_forgets_nothing_of_it(one: One) -
     one.synced()
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        made = next(at for at, what in enumerate(told, 1) if "create table" in what and LIST in what)
+        told = dying.statements()
+        made = number_of(told, "create table", LIST)
         for at in (made + 1, made + 2):
             gone.becomes(delete=True)
             dying.prepare()

@@ -12,7 +12,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import HERE, PROJECT, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.kills import Story, doomed
+from tests.truth.kills import Story, doomed, number_of
 from tests.truth.scene import Scene
 from tests.truth.versions import history, wrong_versions
 
@@ -85,12 +85,9 @@ def test_a_kill_while_spans_are_derived_anew_leaves_none_without_an_end(one: One
     before = history(one.scene.url, "cohorts")
     with doomed(one.scene, Story(("cohorts",), drop)) as dying:
         dying.learn()
-        told = [what for kind, what in dying.events() if kind == "statement"]
-        added = next(at for at, what in enumerate(told, 1) if "add column" in what)
-        for at in (added + 1, added + 2):
-            dying.prepare()
-            assert dying.die("statement", at) < 0
-            dying.mend()
+        told = dying.statements()
+        added = number_of(told, "add column")
+        for at in dying.mended((added + 1, added + 2)):
             assert history(one.scene.url, "cohorts") == before, told[at - 1]
 
 

@@ -15,7 +15,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.truth.books import books
 from tests.truth.changes import COHORTS, DELIVERIES, EVENTS, definitions, deliveries, isolate, shrink
-from tests.truth.kills import Doomed, Event, Story, doomed
+from tests.truth.kills import Doomed, Event, Story, doomed, number_of
 from tests.truth.scene import Scene, written
 
 STORIES = {
@@ -135,8 +135,7 @@ def test_a_first_sync_that_was_stopped_before_its_first_row_is_recorded_and_clai
 @pytest.mark.fault("process.interrupted_anywhere")
 @pytest.mark.parametrize("dying", ["definitions"], indirect=True)
 def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying: Doomed) -> None:
-    statements = [what for kind, what in dying.events() if kind == "statement"]
-    loaded = next(n for n, what in enumerate(statements, 1) if "INSERT" in what and "_dlt_loads" in what)
+    loaded = number_of(dying.statements(), "INSERT", "_dlt_loads")
     dying.mend()
     assert dying.fall("statement", loaded, (INT,)) == 130
 

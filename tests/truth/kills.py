@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +87,10 @@ class Doomed:
         assert self.die("none", 0) == 0
         return [(kind, what) for kind, what in json.loads(self.told.read_text())]
 
+    def statements(self) -> list[str]:
+        """What a sync that lives says to the warehouse."""
+        return [what for kind, what in self.events() if kind == "statement"]
+
     def prepare(self) -> list[Edit]:
         """Something to load; gives the edits that take a change back."""
         if self.story.change:
@@ -114,6 +118,14 @@ class Doomed:
             self.scene.posthog.edit(**edit)
         self.mend()
         return code
+
+    def mended(self, statements: Iterable[int]) -> Iterator[int]:
+        """Each of these statements, once a sync has died just before it and a clean one has mended what it tore."""
+        for number in statements:
+            self.prepare()
+            assert self.die("statement", number) < 0, number
+            self.mend()
+            yield number
 
     def _look(self, code: int, *, at_once: bool) -> None:
         """Bookkeeping speaks of rows that are there, or not at all, and of the end that the process chose."""
@@ -151,6 +163,11 @@ class Doomed:
         if self.story.change is None:
             self.scene.known = {}
         self.scene.learn(self.scene.truth(*self.story.tables, projects=(PROJECT,)))
+
+
+def number_of(statements: Sequence[str], *words: str) -> int:
+    """The number of the first statement in which all of these words stand."""
+    return next(at for at, what in enumerate(statements, 1) if all(word in what for word in words))
 
 
 @contextmanager
