@@ -83,8 +83,7 @@ class DuckDB(Warehouse):
         self._db.close()
         self._connection = None
 
-    def interrupt(self) -> None:
-        """End the statement that runs: DuckDB hears no signal in some of them."""
+    def _interrupt(self) -> None:
         if self._connection is not None:
             self._connection.interrupt()
 

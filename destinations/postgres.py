@@ -82,10 +82,10 @@ class Postgres(Warehouse):
         if self._arrow is not None:
             self._arrow.close()
         self._connection = self._arrow = self._indexes = None
+        self._interrupted = False
 
-    def interrupt(self) -> None:
-        """End the statement that runs, if one does: libpq waits for the server's answer, whatever signal comes."""
-        self._interrupted = True
+    def _interrupt(self) -> None:
+        self._interrupted = self._connection is not None
         for cancel in (self._connection and self._connection.cancel, self._arrow and self._arrow.adbc_cancel):
             # Where one cannot be asked, the other may be the busy one.
             with suppress(psycopg2.Error, adbc_driver_postgresql.dbapi.Error):
@@ -98,7 +98,7 @@ class Postgres(Warehouse):
             with self._connection.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            self._heed(error)
+            self._unless_interrupted(error)
             message = f"{self.label} refused: {_first_line(error)}"
             waited = isinstance(error, psycopg2.errors.LockNotAvailable)
             raise (TableInUse if waited else WarehouseUnavailable)(message) from error
@@ -151,7 +151,7 @@ class Postgres(Warehouse):
                 yield from pa.RecordBatchReader.from_stream(stream)
         except (adbc_driver_postgresql.dbapi.Error, pa.ArrowException, OSError) as error:
             # The last two are Arrow's own, in mid-stream.
-            self._heed(error)
+            self._unless_interrupted(error)
             message = f"{self.label} refused: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
@@ -161,7 +161,8 @@ class Postgres(Warehouse):
         statement.set_sql_query(sql)
         return statement
 
-    def _heed(self, error: Exception) -> None:
+    def _unless_interrupted(self, error: Exception) -> None:
+        """Postgres has no error for this alone: its own for a cancelled statement also comes with a timeout."""
         if self._interrupted:
             raise KeyboardInterrupt from error
 

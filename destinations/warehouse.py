@@ -56,6 +56,8 @@ class Warehouse(ABC):
         self.on_wait = on_wait
         self._depth = 0
         self._lock = threading.RLock()
+        self._held = threading.Lock()
+        """Whoever closes the connection and whoever interrupts it have it to themselves."""
 
     @contextmanager
     def opened(self) -> Iterator[Warehouse]:
@@ -70,7 +72,8 @@ class Warehouse(ABC):
             with self._lock:
                 self._depth -= 1
                 if self._depth == 0:
-                    self._close()
+                    with self._held:
+                        self._close()
 
     def name(self, table: str) -> str:
         """A table's qualified name."""
@@ -142,9 +145,16 @@ class Warehouse(ABC):
         """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
         return True
 
-    @abstractmethod
     def interrupt(self) -> None:
         """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
+        if self._held.acquire(blocking=False):  # else it is being closed, and no statement runs
+            try:
+                self._interrupt()
+            finally:
+                self._held.release()
+
+    @abstractmethod
+    def _interrupt(self) -> None: ...
 
     def expect_inserts_only(self) -> None:  # noqa: B027  not every database has something to do then
         """Take note that the load of this opening changes no stored row."""

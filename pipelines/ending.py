@@ -39,7 +39,7 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
         if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
             error = Interrupted("Stopped.")
         if isinstance(error, MemoryError):
-            error = OutOfMemory()
+            error = OutOfMemory(error)
         return _told(words, started, error)
 
 

@@ -55,8 +55,10 @@ class OutOfMemory(HogsyncError):
 
     exit_code = 1
 
-    def __init__(self) -> None:
+    def __init__(self, short: BaseException) -> None:
+        """`short` may say what there was no room for: DuckDB also tells so of a full disk that it spills onto."""
+        said = f" ({short})" * bool(str(short))
         super().__init__(
-            "hogsync ran out of memory. Give it more, or let it hold less at a time: set [lists] page_size, in_flight "
-            "and ahead lower."
+            f"hogsync ran out of memory{said}. Give it more, free space on the disk that DuckDB spills onto, or let it "
+            "hold less at a time: set [lists] page_size, in_flight and ahead lower."
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.warehouse import Types, Warehouse
+from pipelines import stopping
 from pipelines.settings import keep_dlt_quiet
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
@@ -81,10 +82,11 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
         pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
-        if isinstance(cause, KeyboardInterrupt):  # dlt wraps Ctrl-C like any failure of a step
+        # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.
+        if isinstance(cause, KeyboardInterrupt) or stopping.asked.is_set():
             raise KeyboardInterrupt from failed
         if isinstance(cause, MemoryError | OutOfMemoryException):
-            raise MemoryError from failed  # noqa: TRY004  it is the cause's type that is asked for
+            raise MemoryError(_first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
         if isinstance(cause, OSError):  # a database has errors of its own
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed

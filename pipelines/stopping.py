@@ -37,10 +37,15 @@ def listen() -> None:
     counts the seconds. What ends without ceremony is safe: locks, the sandbox and throw-away folders are bound to
     the process, and a torn load is mended by the next run.
     """
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and a shell's & ask to be left alone
-            signal.signal(number, interrupt)
+    handle(interrupt)
     note(_end_in_time)
+
+
+def handle(handler: Callable[..., object] | signal.Handlers) -> None:
+    """From now on this is done about either signal; but nohup and a shell's & ask to be left alone by some."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def note(then: Callable[[socket.socket], None]) -> None:
@@ -80,7 +85,7 @@ def cutting_short(*statements: Callable[[], object]) -> Iterator[None]:
 
 def _let_cut() -> None:
     if asked.is_set():
-        _cut.wait(1)
+        _cut.wait(GRACE)  # a server that is far may take its time, and is not cancelled in what comes next
 
 
 def _cut_short() -> None:
@@ -116,9 +121,7 @@ def leave(code: int) -> NoReturn:
     one. It frees what the system frees anyway, and waits for threads: one may still wait for PostHog's next byte.
     What libraries have registered for the end runs, but not for who was interrupted.
     """
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: os._exit(code))
+    handle(lambda *_: os._exit(code))
     if code != Interrupted.exit_code:
         atexit._run_exitfuncs()  # noqa: SLF001  as multiprocessing calls it, for the same end
     for stream in (sys.stdout, sys.stderr):

@@ -220,8 +220,8 @@ class _Work:
         except MemoryError as short:
             self.reading.close()  # the record needs some, too
             with suppress(MemoryError):
-                self._record_or_not("failed", str(OutOfMemory()))
-            raise OutOfMemory from short
+                self._record_or_not("failed", str(OutOfMemory(short)))
+            raise OutOfMemory(short) from short
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or stopping.asked.is_set():
                 self._record_or_not("interrupted", "stopped by the user")

@@ -8,7 +8,6 @@ No file and no connection is kept between runs.
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from pipelines.errors import UsageError
 from pipelines.schedule.runs import Runs
 from pipelines.settings import Settings
 from pipelines.settings.sections import Group
-from pipelines.stopping import SIGNALS
+from pipelines.stopping import handle
 
 log = logging.getLogger("hogsync")
 
@@ -89,12 +88,10 @@ def _on_signals(runs: Runs) -> None:
         runs.kill()
 
     def interrupt(*_: object) -> NoReturn:
-        for number in SIGNALS:
-            signal.signal(number, kill)
+        handle(kill)
         raise KeyboardInterrupt
 
-    for number in SIGNALS:
-        signal.signal(number, interrupt)
+    handle(interrupt)
 
 
 # -- times

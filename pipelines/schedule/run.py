@@ -56,8 +56,8 @@ def _ended(group: str, *, catch_up: bool) -> int:
         code = _run(group, catch_up=catch_up)
     except HogsyncError as error:
         problem, code = error, error.exit_code
-    except MemoryError:
-        problem, code = OutOfMemory(), OutOfMemory.exit_code
+    except MemoryError as short:
+        problem, code = OutOfMemory(short), OutOfMemory.exit_code
     stopping.too_late.set()
     if problem:
         log.error("%s", problem)
@@ -126,16 +126,14 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
 
 def _end_when_asked() -> None:
     """Either signal interrupts, once, and so does the end of the service."""
-    for number in stopping.SIGNALS:
-        signal.signal(number, _interrupt_once)
+    stopping.handle(_interrupt_once)
     stopping.note(lambda _: None)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 
 def _interrupt_once(*_: object) -> None:
     # systemd asks every process and the service asks its run; the second must not hit the run's last words.
-    for number in stopping.SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    stopping.handle(signal.SIG_IGN)
     stopping.interrupt()
 
 

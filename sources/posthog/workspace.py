@@ -33,9 +33,11 @@ class Workspace:
 
     def __init__(self, folder: Path, memory: str = "160MB") -> None:
         self.lock = threading.RLock()
+        self._held = threading.Lock()
+        """Whoever closes the connections and whoever interrupts them have them to themselves."""
         self._closed = False
         with self._offered({}):
-            self._connection = duckdb.connect(":memory:")
+            self._connection = self._running = duckdb.connect(":memory:")
             for name, value in {
                 "memory_limit": memory,
                 "temp_directory": str(folder / "spill"),
@@ -60,18 +62,35 @@ class Workspace:
 
     def batches(self, sql: str, parameters: Sequence[Any] = (), *, size: int = LOADED) -> Iterator[pa.Table]:
         """The answer as Arrow tables of `size` rows, read through a connection of its own."""
-        reader = self._connection.cursor().sql(sql, params=list(parameters)).to_arrow_reader(size)
-        return (pa.Table.from_batches([batch]) for batch in reader)
+        with self._through(cursor := self._connection.cursor()):
+            reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(size)
+        while True:
+            with self._through(cursor):
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield pa.Table.from_batches([batch])
+
+    @contextmanager
+    def _through(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """One statement through another connection, or one batch of its answer."""
+        with self._offered({}):
+            self._running = connection
+            try:
+                yield
+            finally:
+                self._running = self._connection
 
     def interrupt(self) -> None:
         """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
-        if not self._closed:
-            self._connection.interrupt()
+        with self._held:
+            if not self._closed:
+                self._running.interrupt()
 
     def close(self) -> None:
         """Forget everything; a thread that is still reading ends by Stopped, or in mid-statement."""
         self.interrupt()
-        with self.lock:
+        with self.lock, self._held:
             self._closed = True
             self._connection.close()
 

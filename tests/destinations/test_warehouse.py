@@ -237,3 +237,11 @@ def test_umask_is_left_as_it_was(tmp_path: Path) -> None:
         assert os.umask(0o022) == 0o022
     finally:
         os.umask(before)
+
+
+def test_an_interrupt_is_over_with_the_connection_that_it_was_for(warehouse: Warehouse) -> None:
+    with warehouse.opened():
+        warehouse.interrupt()
+    warehouse.interrupt()
+    with warehouse.opened(), pytest.raises(WarehouseUnavailable):
+        warehouse.rows("select * from nowhere")

@@ -48,6 +48,27 @@ LEAVING_RULES = (
         ),
     ),
     Mutation(
+        "a stop ends what is being read of the working data",
+        "sources/posthog/workspace.py",
+        "            self._running = connection",
+        "            pass",
+        ("sources/posthog/test_workspace.py::test_a_statement_of_another_thread_ends_with_the_run",),
+    ),
+    Mutation(
+        "a stop is over with the connection that it was for",
+        "destinations/postgres.py",
+        "        self._connection = self._arrow = self._indexes = None\n        self._interrupted = False",
+        "        self._connection = self._arrow = self._indexes = None",
+        ("destinations/test_warehouse.py::test_an_interrupt_is_over_with_the_connection_that_it_was_for",),
+    ),
+    Mutation(
+        "what is to be left alone by a signal is",
+        "pipelines/stopping.py",
+        "if signal.getsignal(number) is not signal.SIG_IGN:",
+        "if number:",
+        ("pipelines/test_schedule.py::test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore",),
+    ),
+    Mutation(
         "a lack of memory ends the run, not one list",
         "sources/posthog/reading.py",
         "except (NoRoom, MemoryError):",
@@ -66,8 +87,8 @@ LEAVING_RULES = (
     Mutation(
         "the record of a stop is not cut short",
         "pipelines/stopping.py",
-        "        _cut.wait(1)",
-        "        pass",
+        "_cut.wait(GRACE)",
+        "pass",
         (f"{STOPS}{AFTER}",),
     ),
     Mutation(
@@ -80,7 +101,7 @@ LEAVING_RULES = (
     Mutation(
         "a command that is done leaves with its own end",
         "pipelines/stopping.py",
-        "signal.signal(number, lambda *_: os._exit(code))",
+        "handle(lambda *_: os._exit(code))",
         "pass",
         (
             "pipelines/test_cli_leaving.py::test_a_command_that_is_done_and_asked_to_stop_has_its_own_end_at_once",

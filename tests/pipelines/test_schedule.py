@@ -566,6 +566,26 @@ def test_a_run_that_is_done_and_asked_to_end_has_its_own_end(
     assert process.returncode == code, said
 
 
+def test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore(posthog: Sandbox) -> None:
+    """A shell's & has whatever it starts ignore Ctrl-C."""
+    slowly(posthog, 1)
+    command = [
+        "sh",
+        "-c",
+        "trap '' INT; exec \"$@\"",
+        "sh",
+        sys.executable,
+        "-m",
+        "pipelines.schedule.run",
+        "all",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        wait_until(lambda: bool(posthog.requests()), PATIENCE)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    assert recorded() == [("schedule", "ok")]
+
+
 def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, begin: Begin) -> None:
     with lane(load(), 0, "hogsync test"):
         service = begin(all=NEVER)

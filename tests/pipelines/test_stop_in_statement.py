@@ -50,7 +50,7 @@ import os, signal, time
 from pipelines import stopping
 
 def cut():
-    time.sleep(0.5)
+    time.sleep(1.5)
     print("cut", flush=True)
 
 stopping.listen()

@@ -56,3 +56,15 @@ def test_a_statement_that_duckdb_has_no_memory_for_is_not_blamed_on_the_warehous
         warehouse.execute("set memory_limit = '20MB'")
         with pytest.raises(MemoryError), warehouse_problems():
             warehouse.rows("select list(i) from range(100_000_000) numbers(i)")
+
+
+def test_a_full_disk_that_duckdb_spills_onto_is_told(tmp_path: Path) -> None:
+    warehouse = DuckDB(tmp_path / "some.duckdb", "posthog")
+    with warehouse.opened():
+        warehouse.execute("set memory_limit = '60MB'")
+        warehouse.execute("set max_temp_directory_size = '1MB'")
+        with pytest.raises(MemoryError) as short:
+            warehouse.rows("select i from range(100_000_000) numbers(i) order by hash(i)")
+    said = str(OutOfMemory(short.value))
+    assert "failed to offload" in said
+    assert "free space on the disk that DuckDB spills onto" in said

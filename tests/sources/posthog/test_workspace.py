@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -32,18 +32,27 @@ def test_no_room_on_the_disk_either_is_one_sentence(tmp_path: Path) -> None:
     workspace.close()
 
 
+@pytest.mark.parametrize("ask", [Workspace.rows, Workspace.batches])
 @pytest.mark.parametrize("end", [Workspace.interrupt, Workspace.close])
 def test_a_statement_of_another_thread_ends_with_the_run(
-    tmp_path: Path, end: Callable[[Workspace], None]
+    tmp_path: Path, end: Callable[[Workspace], None], ask: Callable[[Workspace, str], Iterable[object]]
 ) -> None:
     workspace, ended = Workspace(tmp_path), threading.Event()
 
     def work() -> None:
         with pytest.raises(KeyboardInterrupt):
-            workspace.rows("select count(*) from range(10_000_000) a, range(10_000_000) b")
+            list(ask(workspace, "select count(*) from range(10_000_000) a, range(10_000_000) b"))
         ended.set()
 
     threading.Thread(target=work, daemon=True).start()
     time.sleep(0.5)
     end(workspace)
     assert ended.wait(5)
+
+
+@pytest.mark.parametrize("end", [Workspace.interrupt, Workspace.close])
+def test_the_end_may_come_again_when_all_is_closed(tmp_path: Path, end: Callable[[Workspace], None]) -> None:
+    workspace = Workspace(tmp_path)
+    assert [batch.num_rows for batch in workspace.batches("select 1")] == [1]
+    workspace.close()
+    end(workspace)
