@@ -22,6 +22,7 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.ended import LOG_LINE, Ended
+from tests.holding import holding
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
 HEAVY = {"dlt", "duckdb", "pyarrow", "django", "httpx", "apscheduler"}
@@ -153,21 +154,6 @@ def test_a_dataset_of_another_origin_is_refused_with_the_remedy(
     assert posthog.url in said
     assert "HOGSYNC_DATASET" in said
     and_then_all_is_right(posthog)
-
-
-HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-
-
-@contextmanager
-def holding(file: str) -> Iterator[int]:
-    """Another process has the file open."""
-    command = [sys.executable, "-c", HOLD, file]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdin
-        process.stdout.readline()
-        yield process.pid
-        process.stdin.close()
 
 
 @pytest.mark.fault("warehouse.file_held_by_writer")

@@ -239,6 +239,17 @@ def slowly(posthog: Sandbox, seconds: float) -> None:
     posthog.fault(path=".", kind="latency", seconds=seconds)
 
 
+def in_mid_run(posthog: Sandbox, begin: Begin) -> Service:
+    """A service, after a sync by hand, whose run waits for cohorts."""
+    by_hand()
+    posthog.clear_requests()
+    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
+    service = begin(all=2)
+    wait_until(lambda: len(posthog.requests()) > 2, PATIENCE)  # key, organizations, projects
+    time.sleep(0.5)
+    return service
+
+
 # -- runs come when they are due
 
 
@@ -488,14 +499,7 @@ def test_an_idle_service_ends_at_once(
 def test_a_run_is_ended_with_the_service_and_recorded(
     posthog: Sandbox, place: str, begin: Begin, how: signal.Signals
 ) -> None:
-    by_hand()
-    posthog.clear_requests()
-    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
-    service = begin(all=2)
-    wait_until(
-        lambda: len(posthog.requests()) > 2, PATIENCE
-    )  # key, organizations, projects: the rest is waited for
-    time.sleep(0.5)
+    service = in_mid_run(posthog, begin)
     assert service.stop(how, within=9) == 0
     assert "Group all: exit 130, interrupted" in service.said
     assert all(gone(process) for process in service.runs())
@@ -616,14 +620,7 @@ def test_a_second_signal_does_not_wait(posthog: Sandbox, begin: Begin) -> None:
 
 
 def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Begin) -> None:
-    by_hand()
-    posthog.clear_requests()
-    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
-    service = begin(all=2)
-    wait_until(
-        lambda: len(posthog.requests()) > 2, PATIENCE
-    )  # key, organizations, projects: the rest is waited for
-    time.sleep(0.5)
+    service = in_mid_run(posthog, begin)
     service.stop(signal.SIGKILL)
     wait_until(lambda: all(gone(process) for process in service.runs()), 12)
     assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]

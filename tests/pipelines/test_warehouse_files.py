@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,11 @@ import pytest
 
 from pipelines.errors import WarehouseProblem
 from sources.sandbox import Sandbox
+from tests.holding import holding
 from tests.truth.scene import Scene
 
 HERE: dict[str, Any] = {"projects": (101,)}
 TABLES = ("cohorts",)
-READ = """
-import duckdb, sys
-file = duckdb.connect(sys.argv[1], read_only=True)
-print("held", flush=True)
-sys.stdin.read()
-"""
 CRASH = """
 import duckdb, os, sys
 file = duckdb.connect(sys.argv[1])
@@ -86,21 +79,10 @@ def of_version(number: int, content: bytes) -> bytes:
     return checksum.to_bytes(8, "little") + other.to_bytes(8, "little") + content[16:]
 
 
-@contextmanager
-def read_by_another(scene: Scene) -> Iterator[int]:
-    command = [sys.executable, "-c", READ, str(path(scene))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdin
-        process.stdout.readline()
-        yield process.pid
-        process.stdin.close()
-
-
 @pytest.mark.fault("warehouse.file_held_by_reader")
 def test_a_file_that_is_only_read_by_another_process_is_held_too(filled: Scene) -> None:
     with (
-        read_by_another(filled) as pid,
+        holding(path(filled), "only read") as pid,
         pytest.raises(WarehouseProblem, match=str(pid)) as caught,
     ):
         filled.sync(*TABLES, wait=0.5, **HERE)
