@@ -11,7 +11,7 @@ from destinations.history import DERIVABLE, OWN, VERSION, latest, regain_derivab
 from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.history import mark
-from pipelines.records import PRIVACY, Memory
+from pipelines.records import EVER, PRIVACY, Memory
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.delta import STAMPED
@@ -117,8 +117,12 @@ def _told(memory: Memory, table: str, settings: Settings) -> dict[str, tuple[str
 
 
 def _is_of_today(memory: Memory, table: str, settings: Settings) -> bool:
-    """Whether a history says what its table held, and that was stored under the privacy settings of this run."""
-    stored_under = memory.meta.get(f"{PRIVACY}{table}")
+    """Whether a history says what its table held, and nothing of both was ever stored under other privacy settings.
+
+    Of single versions that cannot be told: a death begins with the run that noticed it, whatever settings had stored
+    the row, and so does all that a history finds at its beginning.
+    """
+    stored_under = memory.meta.get(f"{PRIVACY}{table}{EVER}")
     return bool(
         memory.meta.get(mark(ENDPOINTS[table].history)) and stored_under == settings.privacy.model_dump_json()
     )

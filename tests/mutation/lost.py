@@ -3,6 +3,7 @@
 from tests.mutation.mutation import Mutation
 
 LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
+REMEMBERED = "pipelines/remembered.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
 KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
 STREAMS, KEYS = "pipelines/test_sync_streams.py::test_", "pipelines/test_sync_keys.py::test_"
@@ -39,6 +40,32 @@ LOST_RULES = (
         (f"{DEATHS}a_list_that_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
     ),
     Mutation(
+        "what older settings stored of the dead does not come back",
+        LOSSES,
+        'memory.meta.get(f"{PRIVACY}{table}{EVER}")',
+        'memory.meta.get(f"{PRIVACY}{table}")',
+        (
+            f"{DEATHS}what_older_settings_stored_of_the_dead_does_not_come_back[duckdb-before]",
+            f"{DEATHS}addresses_of_the_dead_do_not_come_back_as_settings_of_old_stored_them[duckdb-before]",
+        ),
+    ),
+    Mutation(
+        "a dataset that was once stored under other settings never forgets it",
+        REMEMBERED,
+        "privacy * (_ever(known, t, privacy) == privacy)",
+        "privacy",
+        (f"{DEATHS}what_older_settings_stored_of_the_dead_does_not_come_back[duckdb-with the change]",),
+    ),
+    Mutation(
+        "what a dataset does not say of its settings is not supposed",
+        REMEMBERED,
+        'known.meta.get(f"{PRIVACY}{table}{EVER}", "")',
+        'known.meta.get(f"{PRIVACY}{table}{EVER}", privacy)',
+        (
+            f"{DEATHS}of_the_dead_of_a_dataset_that_does_not_say_how_they_were_stored_only_what_is_kept_comes_back[duckdb]",
+        ),
+    ),
+    Mutation(
         "what had died comes back with its table",
         LOSSES,
         'f"from {latest(warehouse, endpoint.history, endpoint.key)} h"',
@@ -54,7 +81,7 @@ LOST_RULES = (
     ),
     Mutation(
         "a history's lost ends are derived before anything goes by them",
-        "pipelines/remembered.py",
+        REMEMBERED,
         "if mend_versions(memory, versioned) else memory",
         "if False else memory",
         (
