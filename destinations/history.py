@@ -6,7 +6,7 @@ delete, that holds no time at all. What is no row's living version is never chan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,8 +54,7 @@ class History:
     @property
     def named(self) -> dict[str, str]:
         """The source's columns and their names here."""
-        taken = {*VERSION, *self.lists}
-        return {name: f"{name}{OWN}" if name in taken else name for name in self.values}
+        return named(self.values, self.lists)
 
     @property
     def columns(self) -> Types:
@@ -186,6 +185,12 @@ class History:
             where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
                 and o.valid_to is null and n.valid_from > o.valid_from
             """
+
+
+def named(columns: Iterable[str], lists: Iterable[str]) -> dict[str, str]:
+    """What a history with these split lists calls columns of its source."""
+    taken = {*VERSION, *lists}
+    return {name: f"{name}{OWN}" if name in taken else name for name in columns}
 
 
 def latest(warehouse: Warehouse, history: str, key: Sequence[str]) -> str:

@@ -66,6 +66,24 @@ LOST_RULES = (
         ),
     ),
     Mutation(
+        "a lost table's columns are those that its history calls so",
+        LOSSES,
+        "names = named(made, _shape(endpoint, settings).child_columns)",
+        'names = {n: f"{n}__own" if f"{n}__own" in there else n for n in made}',
+        (
+            "pipelines/test_losses_names.py::test_a_users_own_column_of_a_history_is_no_column_of_its_table[duckdb]",
+        ),
+    ),
+    Mutation(
+        "a field that a history calls otherwise comes back as itself",
+        LOSSES,
+        "names = named(made, _shape(endpoint, settings).child_columns)",
+        "names = {name: name for name in made}",
+        (
+            "pipelines/test_losses_names.py::test_a_field_that_a_history_calls_otherwise_comes_back_as_itself[duckdb]",
+        ),
+    ),
+    Mutation(
         "what had died comes back with its table",
         LOSSES,
         'f"from {latest(warehouse, endpoint.history, endpoint.key)} h"',
