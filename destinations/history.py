@@ -18,7 +18,7 @@ VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "tex
 DERIVABLE = {
     "valid_to": "case when op = 'delete' then valid_from else lead(valid_from) over versions end",
     "op": "case when valid_to = valid_from then 'delete' "
-    "when coalesce(lag(valid_to = valid_from) over versions, true) then 'insert' else 'update' end",
+    "when lag(coalesce(valid_to = valid_from, false), 1, true) over versions then 'insert' else 'update' end",
 }
 """Those of them that the others tell, as long as these are there: only a death ends as it begins."""
 OWN = "__own"

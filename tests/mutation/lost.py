@@ -114,6 +114,13 @@ LOST_RULES = (
         (f"{SPANS}a_history_that_has_lost_both_is_left_alone_until_somebody_drops_it[duckdb]",),
     ),
     Mutation(
+        "what follows a version that is no death is no insert",
+        "destinations/history.py",
+        "lag(coalesce(valid_to = valid_from, false), 1, true) over versions",
+        "coalesce(lag(valid_to = valid_from) over versions, true)",
+        (f"{SPANS}what_follows_a_version_that_is_no_death_is_told_as_an_update[duckdb-one without its end]",),
+    ),
+    Mutation(
         "a history's lost ends come back with their times at once",
         "destinations/history.py",
         "        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),\n",
