@@ -98,6 +98,13 @@ LOST_RULES = (
         (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
     ),
     Mutation(
+        "what came back as dead is written again, and believed",
+        "sources/posthog/changes.py",
+        'dead = "deleted_at is not null and sound"',
+        'dead = "deleted_at is not null"',
+        ("pipelines/test_losses_costs.py::test_the_dead_of_lost_tables_are_looked_for_once[duckdb-tables]",),
+    ),
+    Mutation(
         "a history's lost ends are derived before anything goes by them",
         REMEMBERED,
         "if mend_versions(memory, versioned) else memory",
