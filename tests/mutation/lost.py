@@ -105,6 +105,13 @@ LOST_RULES = (
         ("pipelines/test_losses_costs.py::test_the_dead_of_lost_tables_are_looked_for_once[duckdb-tables]",),
     ),
     Mutation(
+        "memory that a history lacks is not blamed on its table",
+        FOLLOWING,
+        "        except NoMemory:\n            raise",
+        "        except ZeroDivisionError:\n            raise",
+        ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
+    ),
+    Mutation(
         "a history's lost ends are derived before anything goes by them",
         REMEMBERED,
         "if mend_versions(memory, versioned) else memory",
