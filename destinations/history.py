@@ -6,7 +6,7 @@ delete, that holds no time at all. What is no row's living version is never chan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "tex
 DERIVABLE = {
     "valid_to": "case when op = 'delete' then valid_from else lead(valid_from) over versions end",
     "op": "case when valid_to = valid_from then 'delete' "
-    "when coalesce(lag(valid_to = valid_from) over versions, true) then 'insert' else 'update' end",
+    "when lag(coalesce(valid_to = valid_from, false), 1, true) over versions then 'insert' else 'update' end",
 }
 """Those of them that the others tell, as long as these are there: only a death ends as it begins."""
 OWN = "__own"
@@ -54,8 +54,7 @@ class History:
     @property
     def named(self) -> dict[str, str]:
         """The source's columns and their names here."""
-        taken = {*VERSION, *self.lists}
-        return {name: f"{name}{OWN}" if name in taken else name for name in self.values}
+        return named(self.values, self.lists)
 
     @property
     def columns(self) -> Types:
@@ -186,6 +185,12 @@ class History:
             where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
                 and o.valid_to is null and n.valid_from > o.valid_from
             """
+
+
+def named(columns: Iterable[str], lists: Iterable[str]) -> dict[str, str]:
+    """What a history with these split lists calls columns of its source."""
+    taken = {*VERSION, *lists}
+    return {name: f"{name}{OWN}" if name in taken else name for name in columns}
 
 
 def latest(warehouse: Warehouse, history: str, key: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import DERIVABLE, History, regain_derivable
-from destinations.warehouse import NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoMemory, NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -59,6 +59,8 @@ class Following:
         """
         try:
             yield
+        except NoMemory:
+            raise  # this process's trouble: nothing is to be done about the table
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
             self.troubles[one.target] = said = (

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from destinations.derived import listed, same
-from destinations.history import DERIVABLE, OWN, VERSION, latest, regain_derivable
+from destinations.history import DERIVABLE, VERSION, latest, named, regain_derivable
 from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.history import mark
-from pipelines.records import PRIVACY, Memory
+from pipelines.records import EVER, PRIVACY, Memory
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.delta import STAMPED
@@ -110,18 +110,26 @@ def _told(memory: Memory, table: str, settings: Settings) -> dict[str, tuple[str
     endpoint = ENDPOINTS[table]
     there = memory.tables.get(endpoint.history, {})
     made = {name: type_ for name, type_ in memory.columns(table).items() if name not in OURS}
-    names = {name: next((n for n in (f"{name}{OWN}", name) if n in there), "") for name in made}
+    names = named(made, _shape(endpoint, settings).child_columns)
     allowed = names.keys() if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
-    told = {name: (made[name], here if name in allowed else "") for name, here in names.items() if here}
+    told = {n: (made[n], here if n in allowed else "") for n, here in names.items() if here in there}
     return told if {*endpoint.key} <= told.keys() and VERSION.keys() <= there.keys() else {}
 
 
 def _is_of_today(memory: Memory, table: str, settings: Settings) -> bool:
-    """Whether a history says what its table held, and that was stored under the privacy settings of this run."""
-    stored_under = memory.meta.get(f"{PRIVACY}{table}")
+    """Whether a history says what its table held, and nothing of both was ever stored under other privacy settings.
+
+    Of single versions that cannot be told: a death begins with the run that noticed it, whatever settings had stored
+    the row, and so does all that a history finds at its beginning.
+    """
+    stored_under = memory.meta.get(f"{PRIVACY}{table}{EVER}")
     return bool(
         memory.meta.get(mark(ENDPOINTS[table].history)) and stored_under == settings.privacy.model_dump_json()
     )
+
+
+def _shape(endpoint: Endpoint, settings: Settings) -> Shape:
+    return Shape(endpoint, policy(settings), stamp_types(endpoint), {})
 
 
 def _kept(endpoint: Endpoint, rules: Policy) -> frozenset[str]:
@@ -158,7 +166,7 @@ def _lost_lists(memory: Memory, table: str, settings: Settings) -> dict[str, Typ
     gone = [name for name in gone if child_table(table, name) not in there]
     if not gone or table in memory.warehouse.views():
         return {}
-    shape = Shape(endpoint, policy(settings), stamp_types(endpoint), {})
+    shape = _shape(endpoint, settings)
     kept = {*gone} if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
     return {name: shape.items(name) for name in gone if name in kept and name in shape.child_columns}
 

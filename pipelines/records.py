@@ -35,6 +35,8 @@ PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved"
 """Of a list's position, what says how far it was read."""
 PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
+EVER = " ever"
+"""Ends those of them under which stands how all of a table, its history and its dead were; blank if not all alike."""
 NAMED = "columns of "
 """Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from destinations.warehouse import Warehouse
 from pipelines.losses import mend_versions, restore
-from pipelines.records import PRIVACY, Memory
+from pipelines.records import EVER, PRIVACY, Memory
 from pipelines.settings import Settings
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.known import Nothing
 
 log = logging.getLogger("hogsync")
@@ -56,6 +57,20 @@ def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -
     """The privacy settings under which each table's rows were stored; those of now if none were yet."""
     meta = known.meta if isinstance(known, Memory) else {}
     return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
+
+
+def privacy_marks(known: Memory | Nothing, modes: Mapping[str, str], privacy: str) -> dict[str, str]:
+    """What `_hogsync_meta` must say of privacy before rows are loaded: `modes` are those of the stored ones."""
+    # What differs is half this, half that until it has been read to its end.
+    marks = {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
+    return marks | {f"{PRIVACY}{t}{EVER}": privacy * (_ever(known, t, privacy) == privacy) for t in modes}
+
+
+def _ever(known: Memory | Nothing, table: str, privacy: str) -> str:
+    """The privacy settings under which a table and its history were stored, if known to be the only ones."""
+    if not isinstance(known, Memory) or not {table, ENDPOINTS[table].history} & known.tables.keys():
+        return privacy
+    return known.meta.get(f"{PRIVACY}{table}{EVER}", "")
 
 
 def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:

@@ -29,7 +29,7 @@ from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.losses import accept, distrust
 from pipelines.records import PRIVACY, Memory
-from pipelines.remembered import privacy_changed, remembered, restored, stored_under, to_open
+from pipelines.remembered import privacy_changed, privacy_marks, remembered, restored, stored_under, to_open
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.tables import known_tables
@@ -127,8 +127,7 @@ def sync(
                 journal=journal,
             )
         reading.walker.observers.extend(observers)
-        # What differs is half this, half that until it has been read to its end.
-        meta |= {f"{PRIVACY}{t}": mode if mode == privacy else "" for t, mode in modes.items()}
+        meta |= privacy_marks(known, modes, privacy)
         following = (
             Following(warehouse, reading, known, Followers(known, versioned), changed)
             if isinstance(known, Memory)

@@ -3,6 +3,7 @@
 from tests.mutation.mutation import Mutation
 
 LOSSES, FOLLOWING = "pipelines/losses.py", "pipelines/history.py"
+REMEMBERED = "pipelines/remembered.py"
 DEATHS = "pipelines/test_losses_deaths.py::test_"
 KILLED = "pipelines/test_losses.py::test_a_kill_after_a_lost_column_came_back_and_"
 STREAMS, KEYS = "pipelines/test_sync_streams.py::test_", "pipelines/test_sync_keys.py::test_"
@@ -39,6 +40,50 @@ LOST_RULES = (
         (f"{DEATHS}a_list_that_may_be_stored_no_more_does_not_come_back_from_a_history[duckdb]",),
     ),
     Mutation(
+        "what older settings stored of the dead does not come back",
+        LOSSES,
+        'memory.meta.get(f"{PRIVACY}{table}{EVER}")',
+        'memory.meta.get(f"{PRIVACY}{table}")',
+        (
+            f"{DEATHS}what_older_settings_stored_of_the_dead_does_not_come_back[duckdb-before]",
+            f"{DEATHS}addresses_of_the_dead_do_not_come_back_as_settings_of_old_stored_them[duckdb-before]",
+        ),
+    ),
+    Mutation(
+        "a dataset that was once stored under other settings never forgets it",
+        REMEMBERED,
+        "privacy * (_ever(known, t, privacy) == privacy)",
+        "privacy",
+        (f"{DEATHS}what_older_settings_stored_of_the_dead_does_not_come_back[duckdb-with the change]",),
+    ),
+    Mutation(
+        "what a dataset does not say of its settings is not supposed",
+        REMEMBERED,
+        'known.meta.get(f"{PRIVACY}{table}{EVER}", "")',
+        'known.meta.get(f"{PRIVACY}{table}{EVER}", privacy)',
+        (
+            f"{DEATHS}of_the_dead_of_a_dataset_that_does_not_say_how_they_were_stored_only_what_is_kept_comes_back[duckdb]",
+        ),
+    ),
+    Mutation(
+        "a lost table's columns are those that its history calls so",
+        LOSSES,
+        "names = named(made, _shape(endpoint, settings).child_columns)",
+        'names = {n: f"{n}__own" if f"{n}__own" in there else n for n in made}',
+        (
+            "pipelines/test_losses_names.py::test_a_users_own_column_of_a_history_is_no_column_of_its_table[duckdb]",
+        ),
+    ),
+    Mutation(
+        "a field that a history calls otherwise comes back as itself",
+        LOSSES,
+        "names = named(made, _shape(endpoint, settings).child_columns)",
+        "names = {name: name for name in made}",
+        (
+            "pipelines/test_losses_names.py::test_a_field_that_a_history_calls_otherwise_comes_back_as_itself[duckdb]",
+        ),
+    ),
+    Mutation(
         "what had died comes back with its table",
         LOSSES,
         'f"from {latest(warehouse, endpoint.history, endpoint.key)} h"',
@@ -53,8 +98,22 @@ LOST_RULES = (
         (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
     ),
     Mutation(
+        "what came back as dead is written again, and believed",
+        "sources/posthog/changes.py",
+        'dead = "deleted_at is not null and sound"',
+        'dead = "deleted_at is not null"',
+        ("pipelines/test_losses_costs.py::test_the_dead_of_lost_tables_are_looked_for_once[duckdb-tables]",),
+    ),
+    Mutation(
+        "memory that a history lacks is not blamed on its table",
+        FOLLOWING,
+        "        except NoMemory:\n            raise",
+        "        except ZeroDivisionError:\n            raise",
+        ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
+    ),
+    Mutation(
         "a history's lost ends are derived before anything goes by them",
-        "pipelines/remembered.py",
+        REMEMBERED,
         "if mend_versions(memory, versioned) else memory",
         "if False else memory",
         (
@@ -67,6 +126,13 @@ LOST_RULES = (
         "self._derive_spans(one, existing)",
         "pass",
         (f"{SPANS}a_history_that_has_lost_both_is_left_alone_until_somebody_drops_it[duckdb]",),
+    ),
+    Mutation(
+        "what follows a version that is no death is no insert",
+        "destinations/history.py",
+        "lag(coalesce(valid_to = valid_from, false), 1, true) over versions",
+        "coalesce(lag(valid_to = valid_from) over versions, true)",
+        (f"{SPANS}what_follows_a_version_that_is_no_death_is_told_as_an_update[duckdb-one without its end]",),
     ),
     Mutation(
         "a history's lost ends come back with their times at once",

@@ -124,6 +124,25 @@ def test_addresses_come_back_as_they_were_stored(scene: Scene, posthog: Sandbox)
     assert _recipients(scene) == before
 
 
+@pytest.mark.parametrize("died", ["before", "meanwhile"])
+def test_addresses_of_the_dead_do_not_come_back_as_settings_of_old_stored_them(
+    scene: Scene, posthog: Sandbox, died: str
+) -> None:
+    below, told = {"project_id": PROJECT}, {"target_type": "email", "target_value": "old@example.com"}
+    posthog.edit("subscriptions", insert=[{"id": 700, "title": "old", **told}], parents=below)
+    scene.sync("subscriptions", **HERE, privacy={"recipient": "keep"})
+    if died == "meanwhile":
+        scene.sync("subscriptions", **HERE)
+    posthog.edit("subscriptions", where={"id": 700}, parents=below, delete=True)
+    scene.sync("subscriptions", **HERE, privacy={"recipient": "keep"} if died == "before" else {})
+    scene.sync("subscriptions", **HERE)
+    run(scene.url, "drop table posthog.subscriptions__recipients")
+    scene.sync("subscriptions", **HERE)
+    stored = {key[:2] for key in _recipients(scene)}
+    assert stored
+    assert (PROJECT, 700) not in stored
+
+
 def _recipients(scene: Scene) -> dict[tuple[Any, ...], Row]:
     return scene.rows("subscriptions__recipients")
 
@@ -155,6 +174,45 @@ def test_rows_that_had_died_come_back_to_a_lost_table_as_dead(one: One, lost: st
     assert _but(history(one.scene.url, "cohorts"), gone, again) == _but(told, gone, again)
     assert written(one.scene.sync("cohorts", **HERE)) == 0
     again.becomes(delete=True)
+
+
+def test_of_the_dead_of_a_dataset_that_does_not_say_how_they_were_stored_only_what_is_kept_comes_back(
+    one: One,
+) -> None:
+    dead = One(one.scene)
+    one.becomes(set={"filters": {"properties": {"type": "OR", "values": []}}})
+    dead.becomes(set={"filters": {"properties": {"type": "OR", "values": []}}})
+    one.synced()
+    dead.becomes(delete=True)
+    one.synced()
+    # As an older hogsync left it.
+    run(one.scene.url, "delete from posthog._hogsync_meta where key = 'privacy of cohorts ever'")
+    one.synced()
+    run(one.scene.url, "drop table posthog.cohorts")
+    one.synced()
+    stored = "select name, filters is null from posthog.cohorts where id = {}"
+    assert one.scene.ask(stored.format(dead.ident)) == [("one", True)]
+    assert one.scene.ask(stored.format(one.ident)) == [("one", False)]
+
+
+@pytest.mark.parametrize("died", ["before", "with the change", "after"])
+def test_what_older_settings_stored_of_the_dead_does_not_come_back(one: One, died: str) -> None:
+    strict = {"columns": {"cohorts.description": "hash"}}
+    dead = One(one.scene)
+    one.synced()
+    if died == "before":
+        dead.becomes(delete=True)
+        one.synced()
+    if died == "after":
+        one.synced(privacy=strict)
+    dead.becomes(delete=True)
+    one.synced(privacy=strict)
+    one.synced(privacy=strict)
+    run(one.scene.url, "drop table posthog.cohorts")
+    one.synced(privacy=strict)
+    kept = f"select name, description from posthog.cohorts where id = {dead.ident}"
+    assert one.scene.ask(kept) == [("one", None)]
+    assert one.scene.ask(kept.replace(str(dead.ident), str(one.ident)))[0][1] not in (None, "born")
 
 
 def _dead(one: One) -> dict[int, tuple[Any, ...]]:

@@ -58,6 +58,20 @@ def test_what_a_history_has_lost_of_its_versions_spans_is_derived_anew(
 
 
 @pytest.mark.fault("warehouse.dropped_column")
+@pytest.mark.parametrize("ended", [True, False], ids=["all ended", "one without its end"])
+def test_what_follows_a_version_that_is_no_death_is_told_as_an_update(one: One, *, ended: bool) -> None:
+    one.synced()
+    for name in ("second", "third"):
+        one.becomes(set={"name": name})
+        one.synced()
+    if not ended:
+        run(one.scene.url, f"update posthog.cohorts_history set valid_to = null where id = {one.ident}")
+    run(one.scene.url, CALLED)
+    one.scene.sync("cohorts", **HERE)
+    assert one.told("name") == [("insert", "one"), ("update", "second"), ("update", "third")]
+
+
+@pytest.mark.fault("warehouse.dropped_column")
 def test_a_history_that_has_lost_both_is_left_alone_until_somebody_drops_it(one: One) -> None:
     lived(one)
     run(one.scene.url, f"{ENDED}; {CALLED}")

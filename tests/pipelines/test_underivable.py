@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import psycopg2
 import pytest
 
+from pipelines.errors import OutOfMemory
 from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
@@ -19,6 +21,8 @@ PLACED = (
     "alter table posthog.cohorts_history rename to cohorts_kept; create view posthog.cohorts_history as {}"
 )
 ODDLY = "alter table posthog.cohorts_history drop column description; {} add column description integer"
+
+LONG = "list_resize([1::bigint], 8_000_000)"
 
 
 def falls_short(one: One, target: str) -> None:
@@ -76,6 +80,27 @@ def test_what_was_not_derived_while_a_type_did_not_fit_is_derived_later(one: One
     run(one.scene.url, "alter table posthog.cohorts_history alter column description type varchar")
     one.synced()
     assert one.told("name", "description")[-1] == ("update", "another", "secret one")
+
+
+@pytest.mark.fault("process.memory_short")
+def test_memory_that_a_history_lacks_is_nobodys_table_to_rename(file_scene: Scene) -> None:
+    one = One(file_scene)
+    one.synced()
+    run(one.scene.url, "alter table posthog.cohorts_history add column mine bigint[]")
+    run(one.scene.url, f"alter table posthog.cohorts_history alter column mine set default {LONG}")
+    one.becomes(set={"description": "later"})
+    with duckdb.connect(
+        one.scene.url.removeprefix("duckdb:///")
+    ) as file:  # one database for all of a process
+        file.execute("set global memory_limit = '40MB'")
+        with pytest.raises(OutOfMemory, match="ran out of memory"):
+            one.scene.sync("cohorts", **HERE)
+    said = "select status, error from posthog._hogsync_runs order by started_at desc limit 1"
+    assert one.scene.ask(said) == [("failed", str(OutOfMemory()))]
+    run(one.scene.url, "alter table posthog.cohorts_history alter column mine drop default")
+    one.synced()
+    assert one.told("description") == [("insert", "born"), ("update", "later")]
+    one.becomes(delete=True)
 
 
 def test_sizes_that_cannot_be_kept_are_no_hindrance(one: One) -> None:
