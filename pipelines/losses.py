@@ -150,7 +150,7 @@ def _restore(memory: Memory, endpoint: Endpoint, told: Mapping[str, tuple[str, s
     stamps: Types = {**STAMPED, "_dlt_load_id": "text"}
     filled = {name: here for name, (_, here) in told.items() if here}
     into = ", ".join(map(quoted, (*filled, "_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id")))
-    values = ", ".join(f"h.{quoted(here)}" for here in filled.values())
+    values = ", ".join(f"h.{quoted(here)}::{warehouse.types[columns[name]]}" for name, here in filled.items())
     warehouse.ensure(endpoint.table, {**columns, **stamps}, endpoint.key, existing)
     warehouse.execute(  # should it not come to this, the table is empty, and the next run finds it so
         f"insert into {warehouse.name(endpoint.table)} ({into}) "

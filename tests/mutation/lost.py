@@ -98,6 +98,15 @@ LOST_RULES = (
         (f"{DEATHS}rows_that_had_died_come_back_to_a_lost_table_as_dead[duckdb-dropped]",),
     ),
     Mutation(
+        "a lost table comes back from a history whose column has another type",
+        LOSSES,
+        '"h.{quoted(here)}::{warehouse.types[columns[name]]}"',
+        '"h.{quoted(here)}"',
+        (
+            "pipelines/test_losses_rights.py::test_a_lost_table_comes_back_from_a_history_whose_column_has_another_type[postgres]",
+        ),
+    ),
+    Mutation(
         "what came back as dead is written again, and believed",
         "sources/posthog/changes.py",
         'dead = "deleted_at is not null and sound"',
