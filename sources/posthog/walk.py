@@ -272,15 +272,19 @@ class Walker:
         What a walk in the order of time has met is loaded, wherever it broke off. Of a list that was to be read as a
         whole, because rows of its table want to be written again, nothing holds that was known.
         """
+        onward = (
+            listed.listing.endpoint.plan == "since"
+            and listed.walks
+            and listed.last.pages
+            and listed.last.ascending
+        )
+        return bool(onward) or self._begins_anew(listed)
+
+    def _begins_anew(self, listed: Listed) -> bool:
+        """Whether a list no longer stands where it stood: what its table has lost was not read again."""
         endpoint = listed.listing.endpoint
-        onward = bool(
-            endpoint.plan == "since" and listed.walks and listed.last.pages and listed.last.ascending
-        )
-        known = self.memory.position(listed.listing.path)
-        anew = (
-            endpoint.plan != "snapshot" and not self.changes[endpoint.table].stock.whole and known is not None
-        )
-        return onward or (anew and not listed.reached)
+        lost = endpoint.plan != "snapshot" and not self.changes[endpoint.table].stock.whole
+        return lost and not listed.reached and self.memory.position(listed.listing.path) is not None
 
     def position(self, listed: Listed) -> Position:
         """Where the list stands after this run.
@@ -292,8 +296,7 @@ class Walker:
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
-        if listed.status != "read" and not listed.reached:
-            # What was to be read anew has not been, or in part only.
+        if listed.status != "read" and self._begins_anew(listed):
             before = replace(before, watermark=None, last_complete_at=None, moved=None)
         if not listed.walks:  # the run stopped before it came to anything
             return before

@@ -153,6 +153,20 @@ READING_RULES = (
         (f"{MENDING}what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
     ),
     Mutation(
+        "what was to be filled anew and could not be is known no more",
+        "sources/posthog/walk.py",
+        "before = replace(before, watermark=None, last_complete_at=None, moved=None)",
+        "pass",
+        ("pipelines/test_sync_since.py::test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run",),
+    ),
+    Mutation(
+        "a full walk that breaks off takes no watermark back",
+        "sources/posthog/walk.py",
+        "return lost and not listed.reached",
+        "return not listed.reached",
+        ("pipelines/test_sync_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
+    ),
+    Mutation(
         "one row per key is written",
         CHANGES,
         "group by {self.key}) l",

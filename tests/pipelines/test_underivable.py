@@ -93,10 +93,10 @@ def test_memory_that_a_history_lacks_is_nobodys_table_to_rename(file_scene: Scen
         one.scene.url.removeprefix("duckdb:///")
     ) as file:  # one database for all of a process
         file.execute("set global memory_limit = '40MB'")
-        with pytest.raises(OutOfMemory, match="ran out of memory"):
+        with pytest.raises(OutOfMemory, match="ran out of memory") as told:
             one.scene.sync("cohorts", **HERE)
     said = "select status, error from posthog._hogsync_runs order by started_at desc limit 1"
-    assert one.scene.ask(said) == [("failed", str(OutOfMemory()))]
+    assert one.scene.ask(said) == [("failed", str(told.value))]
     run(one.scene.url, "alter table posthog.cohorts_history alter column mine drop default")
     one.synced()
     assert one.told("description") == [("insert", "born"), ("update", "later")]
