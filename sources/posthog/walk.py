@@ -251,11 +251,11 @@ class Walker:
         """Whose key saw the rows that are about to be stored, if that is not known of the list yet.
 
         Rows of a run that dies before its records, or of a backfill, would else be taken for those of another key,
-        whose walk lacks them.
+        whose walk lacks them. So would those of a run that cannot tell what its key sees.
         """
-        listing, sees = listed.listing, self.sights.of(listed.listing)
+        listing, sees = listed.listing, self.sights.of(listed.listing) or UNSETTLED
         known = self.memory.position(listing.path)
-        if sees is None or not listing.endpoint.mortal or not listed.pages:
+        if not listing.endpoint.mortal or not listed.pages:
             return None
         if known is None or known.fingerprint is None:
             return replace(

@@ -384,4 +384,14 @@ READING_RULES = (
         "        for one in read.listed:\n            one.status",
         (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key[duckdb]",),
     ),
+    Mutation(
+        "rows of a run that could not tell what its key sees are nobody's",
+        WALK,
+        "self.sights.of(listed.listing) or UNSETTLED",
+        "self.sights.of(listed.listing)",
+        (
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-False]",
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-True]",
+        ),
+    ),
 )
