@@ -16,6 +16,7 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.client import Client, Patience, Rate
 from sources.posthog.errors import NoRoom
 from sources.posthog.privacy import Policy
+from sources.posthog.sights import TELLING
 
 log = logging.getLogger("hogsync")
 
@@ -67,7 +68,7 @@ def policy(settings: Settings) -> Policy:
 
 
 def _refuse_senseless(name: str, mode: str) -> None:
-    """UsageError for a column that there is not, that is part of a key, or that no hash fits into."""
+    """UsageError for a column that there is not, that is part of a key, that tells of deaths, or that takes no hash."""
     table, _, column = name.partition(".")
     endpoints = {**ENDPOINTS, PEOPLE.table: PEOPLE}
     where = f"[privacy.columns] {name}"
@@ -78,6 +79,10 @@ def _refuse_senseless(name: str, mode: str) -> None:
         raise UsageError(f"{where}: {table} has no column {column}{did_you_mean(column, list(fields))}")
     if column in endpoints[table].key:
         raise UsageError(f"{where}: {column} is part of the key of {table} and must be kept.")
+    if mode != "keep" and (column == "deleted" or column in TELLING.get(table, ())):
+        raise UsageError(
+            f"{where}: hogsync goes by {column} of {table} to tell which rows are gone; keep it."
+        )
     if mode == "hash" and fields[column].type not in {"text", "json"}:
         raise UsageError(f"{where}: a {fields[column].type} column cannot hold a hash; keep or drop it.")
 

@@ -200,10 +200,17 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
+
+    Of tables that are to be stored anew every list is forgotten: those that this run leaves out, below other projects,
+    are to be read in full by whichever run reads them.
     """
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
     _note(warehouse, meta)
+    if anew := [
+        key.removeprefix(PRIVACY) for key, mode in meta.items() if key.startswith(PRIVACY) and not mode
+    ]:
+        forget(warehouse, anew)
     listed = (one for result in reading.results.values() for one in result.listed)
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
     if claims:

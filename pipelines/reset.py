@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
-from pipelines import records
+from pipelines import records, witness
 from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.lane import lane
@@ -17,6 +18,8 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False) 
     if not warehouse.exists():
         raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
     with lane(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
+        # A run that goes on with them does not read in full.
+        shutil.rmtree(witness.walks(settings), ignore_errors=True)
         lists = records.forget(warehouse, tables) if tables else 0
         if hash_key:
             records.forget_hashes(warehouse)

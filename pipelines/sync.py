@@ -96,7 +96,7 @@ def sync(
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key, patience=patience)
-        walks = None if selection.dry_run else settings.home / "walks" / witness.name(settings)
+        walks = None if selection.dry_run else witness.walks(settings)
         journal = Journal(walks, started, settings.lists.resume_within)
         journal.sweep()
         with (

@@ -45,6 +45,11 @@ def _noted(file: Path) -> dict[str, str]:
     return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
+def walks(settings: Settings) -> Path:
+    """Where the half-read lists of the warehouse of the settings are kept."""
+    return settings.home / "walks" / name(settings)
+
+
 def name(settings: Settings) -> str:
     """One warehouse and dataset; a digest, for a path or an address is nobody else's business."""
     place = settings.warehouse

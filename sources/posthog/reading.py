@@ -176,7 +176,9 @@ class Reading:
         return finished
 
     def _walk(self, read: Read) -> None:
-        read.listed = [self.walker.read(listing) for listing in read.scope.listings]
+        read.listed = [Listed(listing) for listing in read.scope.listings]
+        for one in read.listed:
+            self.walker.read(one)
 
     def _doubts(self, reads: Sequence[Read]) -> list[Read]:
         """The scopes that lack stored rows."""
@@ -207,7 +209,8 @@ class Reading:
             path = read.scope.listings[0].path
             log.debug("%s", path, exc_info=bug)
             said = f"{type(bug).__name__} while {path} was read: this is a bug in hogsync"
-        read.listed = [Listed(listing, status="failed", detail=said) for listing in read.scope.listings]
+        for one in read.listed:
+            one.status, one.complete, one.detail = "failed", False, said
 
     def _remember(self) -> None:
         """Note what came of each list, and where it stands from now on."""

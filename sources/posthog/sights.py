@@ -13,6 +13,12 @@ ORGANIZATIONS, USERS, MEMBERS = (
 )
 ADMIN = 8
 """The membership level from which an organization hides no member."""
+TELLING = {
+    ORGANIZATIONS.table: ("membership_level",),
+    USERS.table: ("id", "is_staff"),
+    MEMBERS.table: ("user",),
+}
+"""The fields by which this is told; without them a key that sees less would end what it does not see."""
 
 
 class Sights:

@@ -55,9 +55,9 @@ class Walker:
         self.observers: list[Observer] = [self.sights.note, self.movements.note]
         self._walk_ids = itertools.count(1)
 
-    def read(self, listing: Listing) -> Listed:
-        """Read a list, twice if one walk is no proof; refusals and failures are in the answer."""
-        listed = Listed(listing)
+    def read(self, listed: Listed) -> None:
+        """Read a list, twice if one walk is no proof; refusals and failures are noted there."""
+        listing = listed.listing
         known = self.memory.position(listing.path)
         stock = self.changes[listing.endpoint.table].stock
         back = plans.is_back(known, self.sights.of(listing), self.memory.held(listing.path))
@@ -66,13 +66,12 @@ class Walker:
         count = self._count(listing) if floor is None and known and known.gap else None
         self.look(listed, floor, count)
         if listed.status != "read":
-            return listed
+            return
         if floor is None:
             if not self._proven(listed) and not listed.last.kept:
                 self.look(listed, count=count)
         elif (count := self._drift(listed)) is not None:
             self.look(listed, count=count)
-        return listed
 
     def spared(self, listing: Listing) -> bool:
         """Whether the list need not be asked in this run."""
@@ -95,9 +94,11 @@ class Walker:
 
         `count` is how many rows the list has, where that was asked for beside it.
         """
-        walk = self._walk(listed.listing, floor, again=bool(listed.walks))
+        walk = Walk(next(self._walk_ids), filtered=bool(floor and listed.listing.endpoint.since))
+        again = bool(listed.walks)
+        listed.walks.append(walk)  # now, for what a walk has read is loaded also where a stop ends it
+        self._walk(walk, listed.listing, floor, again=again)
         walk.counts = walk.counts if count is None else [count]
-        listed.walks.append(walk)
         listed.detail = ""
         if walk.rejected:
             listed.detail = f"{walk.rejected} rows without a key, or no rows at all, were left out"
@@ -113,11 +114,11 @@ class Walker:
 
     # -- reading
 
-    def _walk(self, listing: Listing, floor: datetime | None, *, again: bool) -> Walk:
+    def _walk(self, walk: Walk, listing: Listing, floor: datetime | None, *, again: bool) -> None:
         endpoint = listing.endpoint
-        walk = Walk(next(self._walk_ids), filtered=bool(floor and endpoint.since))
         changes = self.changes[endpoint.table]
         keys: set[tuple[Any, ...]] = set()
+        walk.keys = keys
         asked = query(listing.path)
         if floor and endpoint.since:
             asked |= plans.asked_for(endpoint.since, floor, self.rules.window)
@@ -144,7 +145,6 @@ class Walker:
         walk.keys = keys if walk.rows <= COUNTED_HERE else None
         walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
         walk.fresh = changes.fresh(walk.id) if endpoint.count and not walk.whole else 0
-        return walk
 
     def _half(self, listing: Listing, asked: Mapping[str, str], *, again: bool) -> Half | None:
         """What was kept of a list; nothing for a second look, which would be none, nor where all is to be read."""
@@ -251,11 +251,11 @@ class Walker:
         """Whose key saw the rows that are about to be stored, if that is not known of the list yet.
 
         Rows of a run that dies before its records, or of a backfill, would else be taken for those of another key,
-        whose walk lacks them.
+        whose walk lacks them. So would those of a run that cannot tell what its key sees.
         """
-        listing, sees = listed.listing, self.sights.of(listed.listing)
+        listing, sees = listed.listing, self.sights.of(listed.listing) or UNSETTLED
         known = self.memory.position(listing.path)
-        if sees is None or not listing.endpoint.mortal or not listed.pages:
+        if not listing.endpoint.mortal or not listed.pages:
             return None
         if known is None or known.fingerprint is None:
             return replace(

@@ -9,6 +9,7 @@ SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 LOCKS = "pipelines/test_warehouse_locks.py::test_"
+LEFT_OUT = "pipelines/test_sync_privacy.py::test_another_setting_reaches_projects_that_its_first_run_left_out"
 
 KEEPING_RULES = (
     Mutation(
@@ -290,5 +291,19 @@ KEEPING_RULES = (
         (
             "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
         ),
+    ),
+    Mutation(
+        "another privacy setting reaches lists that its first run left out",
+        RECORDS,
+        "        forget(warehouse, anew)",
+        "        pass",
+        (f"{LEFT_OUT}[duckdb-projects]",),
+    ),
+    Mutation(
+        "no setting takes away what tells of deaths",
+        "pipelines/connect.py",
+        "column in TELLING.get(table, ())",
+        "False",
+        ("pipelines/test_sync_mending.py::test_a_column_setting_that_makes_no_sense_is_refused",),
     ),
 )

@@ -6,6 +6,7 @@ DEATHS = "pipelines/test_sync_deaths.py::test_"
 FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
 STREAMS = "pipelines/test_sync_streams.py::test_"
+KEYS = "pipelines/test_sync_keys.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
 LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
@@ -387,6 +388,24 @@ READING_RULES = (
         "pass",
         (
             "pipelines/test_sync_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",
+        ),
+    ),
+    Mutation(
+        "whose key saw rows is known of a list, too, in which the key was refused",
+        READING,
+        "for one in read.listed:\n            one.status",
+        "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
+        "        for one in read.listed:\n            one.status",
+        (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key[duckdb]",),
+    ),
+    Mutation(
+        "rows of a run that could not tell what its key sees are nobody's",
+        WALK,
+        "self.sights.of(listed.listing) or UNSETTLED",
+        "self.sights.of(listed.listing)",
+        (
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-False]",
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-True]",
         ),
     ),
 )

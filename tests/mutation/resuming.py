@@ -270,4 +270,11 @@ RESUMING_RULES = (
         "for name, value in row.items()}",
         (f"{NAMES}columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with",),
     ),
+    Mutation(
+        "a list that was forgotten is not gone on with",
+        "pipelines/reset.py",
+        "shutil.rmtree(witness.walks(settings), ignore_errors=True)",
+        "pass",
+        ("pipelines/test_sync_resumed_trust.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
+    ),
 )

@@ -125,3 +125,41 @@ def test_a_key_that_is_back_tells_at_once_of_what_another_did_not_meet(
     assert of(scene.sync("comments", **here), "comments").pages > quick
     assert told() == [(unseen["content"] if there else None, there)]
     assert of(scene.sync("comments", **here), "comments").pages <= quick
+
+
+@pytest.mark.fault("transport.401_in_mid_run")
+def test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    staff = posthog.new_key(f"refused among users {next(NUMBERS)}", user="staff")
+    posthog.fault(kind="status", status=401, path="api/users/", skip=2)
+    outcome = scene.sync("users", key=staff, lists={"page_size": 4, "ahead": 1})
+    assert (outcome.exit_code, of(outcome, "users").status) == (3, "failed")
+    assert of(outcome, "users").pages == 2, "what is stored was read"
+    assert "could not be written" not in str(outcome.run.error), "and has its history"
+    posthog.clear_faults()
+    stored = scene.rows("users").keys()
+    assert len(stored) == 8
+    assert of(scene.sync("users"), "users").deletes_held > 0
+    assert scene.rows("users", dead=False).keys() >= stored
+    assert scene.ask("select count(*) from posthog.users_history where op = 'delete'") == [(0,)]
+
+
+@pytest.mark.fault("access.staff")
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key(
+    scene: Scene, posthog: Sandbox, *, seen_before: bool
+) -> None:
+    if seen_before:
+        scene.sync("users")
+    staff = posthog.new_key(f"staff without organizations {next(NUMBERS)}", user="staff")
+    posthog.fault(kind="status", status=400, path="api/organizations/")
+    assert scene.sync("users", key=staff).exit_code == 1
+    posthog.clear_faults()
+    everybody = scene.rows("users").keys()
+    assert len(everybody) > 10
+    for _ in range(2):
+        assert of(scene.sync("users"), "users").deletes_held == len(everybody) - 1
+        assert scene.rows("users", dead=False).keys() == everybody
+    assert of(scene.sync("users", key=staff), "users").deletes_held == 0
+    assert scene.rows("users", dead=False).keys() == everybody

@@ -282,6 +282,9 @@ def test_another_privacy_setting_reaches_every_row_that_is_listed(
     ("columns", "word"),
     [
         ({"cohorts.id": "drop"}, "key"),
+        ({"comments.deleted": "drop"}, "which rows are gone"),
+        ({"users.is_staff": "drop"}, "which rows are gone"),
+        ({"organizations.membership_level": "drop"}, "which rows are gone"),
         ({"cohorts.count": "hash"}, "cannot hold a hash"),
         ({"cohorts.nmae": "drop"}, "name"),
         ({"cohort.name": "drop"}, "cohorts"),

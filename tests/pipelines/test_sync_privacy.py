@@ -6,12 +6,14 @@ import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.errors import HogsyncError
 from sources.sandbox import Sandbox, start
-from tests.truth.scene import Scene
+from tests.pipelines.long_lists import PROJECT, many_comments
+from tests.truth.scene import Scene, of
 from tests.truth.stored import types
 
 SECRET = "canarysecret"
@@ -139,3 +141,25 @@ def test_equal_addresses_have_equal_hashes_under_one_key_and_others_under_anothe
         "select distinct length(address_hash) from posthog.subscriptions__recipients "
         "where address_hash is not null"
     ) == [(64,)]
+
+
+@pytest.mark.fault("security.other_privacy")
+@pytest.mark.parametrize("narrowed", ["projects", "key"])
+def test_another_setting_reaches_projects_that_its_first_run_left_out(
+    scene: Scene, posthog: Sandbox, narrowed: str
+) -> None:
+    many_comments(posthog)
+    scene.sync("comments")
+    texts = f"select count(*) from posthog.comments where project_id = {PROJECT} and content is not null"
+    assert scene.ask(texts) != [(0,)]
+    strict: dict[str, Any] = {"privacy": {"text": "drop"}}
+    if narrowed == "projects":
+        scene.sync("comments", projects=(101,), **strict)
+    else:
+        other = posthog.truth()["rows"]["organizations"][1]["id"]
+        key = posthog.new_key(f"of another organization {scene.url[:4]}", scoped_organizations=[other])
+        scene.sync("comments", key=key, **strict)
+    assert scene.ask(texts) != [(0,)], "it was not read"
+    first = of(scene.sync("comments", **strict), "comments")
+    assert scene.ask(texts) == [(0,)]
+    assert of(scene.sync("comments", **strict), "comments").pages < first.pages, "once is enough"

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from pipelines.backfill import window
 from pipelines.errors import KeyProblem
-from sources.posthog.journal import Journal
+from pipelines.reset import reset
+from pipelines.settings import load
+from sources.posthog.journal import BUFFERED, Journal
 from sources.posthog.leaves import Leaves
 from sources.sandbox import Sandbox
 from tests.pipelines.half_read import BELOW, COMMENTS, HERE, PAGES, READ, dies, edit, kept, read
@@ -51,6 +53,19 @@ def test_a_run_that_is_to_read_all_of_a_list_keeps_nothing(
     since = {"window": window("2024-12-01", None), "trigger": "backfill"}
     assert read(file_dying.scene, **(since if "since" in asked else asked)).status == "failed"
     assert kept(file_dying.scene) == []
+
+
+def test_a_list_that_is_to_be_forgotten_is_read_from_its_start(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    assert read(scene).requests == PAGES
+    dies(file_dying, BUFFERED + 2)
+    assert kept(scene) != []
+    edit(posthog, long_list[-300], content="edited since")
+    reset(load(scene.settings()), (COMMENTS,))
+    assert read(scene).requests == PAGES
+    assert scene.rows(COMMENTS)[(PROJECT, long_list[-300]["id"])]["content"] == "edited since"
 
 
 def test_another_key_begins_anew(file_dying: Doomed, posthog: Sandbox) -> None:
