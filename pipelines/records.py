@@ -207,9 +207,7 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
     _note(warehouse, meta)
-    if anew := [
-        key.removeprefix(PRIVACY) for key, mode in meta.items() if key.startswith(PRIVACY) and not mode
-    ]:
+    if anew := [table for table in reading.changes if meta.get(f"{PRIVACY}{table}") == ""]:
         forget(warehouse, anew)
     listed = (one for result in reading.results.values() for one in result.listed)
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
