@@ -201,13 +201,18 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
 
-    Of tables that are to be stored anew every list is forgotten: those that this run leaves out, below other projects,
-    are to be read in full by whichever run reads them.
+    Of tables that are to be stored anew, by other privacy settings or with columns that lack, every list is forgotten:
+    those that this run leaves out, below other projects, are to be read in full by whichever run reads them.
     """
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
     _note(warehouse, meta)
-    if anew := [table for table in reading.changes if meta.get(f"{PRIVACY}{table}") == ""]:
+    anew = [
+        table
+        for table, changes in reading.changes.items()
+        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stock.whole
+    ]
+    if anew:
         forget(warehouse, anew)
     listed = (one for result in reading.results.values() for one in result.listed)
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}

@@ -16,6 +16,7 @@ from pipelines.reset import reset
 from pipelines.settings import load
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import many_comments
+from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
 from tests.truth.scene import Scene, of, written
 
@@ -143,3 +144,28 @@ def test_a_backfill_of_everything_takes_about_as_many_requests_as_was_said_and_n
     posthog.clear_requests()
     assert hogsync(file_scene, *words).code == 0
     assert 0 <= told - len(posthog.requests()) <= 2
+
+
+def never_had(scene: Scene, table: str, column: str) -> None:
+    """As a hogsync leaves it whose catalogue does not know the column."""
+    run(scene.url, f"alter table posthog.{table} drop column {column}")
+    run(scene.url, f"update posthog.{table} set _row_hash = 'of an older hogsync'")
+    made = "select version_hash, schema from posthog._dlt_version where schema_name = 'posthog'"
+    for version, text in scene.ask(made):
+        schema = json.loads(text)
+        schema["tables"].get(table, {}).get("columns", {}).pop(column, None)
+        older = json.dumps(schema).replace("'", "''")
+        run(scene.url, f"update posthog._dlt_version set schema = '{older}' where version_hash = '{version}'")
+
+
+def test_a_column_that_the_catalogue_got_later_comes_to_lists_that_its_first_run_left_out(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    many_comments(posthog)
+    scene.sync("comments")
+    never_had(scene, "comments", "version")
+    scene.sync("comments", projects=(101,))
+    first = of(scene.sync("comments"), "comments")
+    scene.learn(scene.truth("comments"))
+    assert scene.wrong() == ""
+    assert of(scene.sync("comments"), "comments").pages < first.pages, "once is enough"
