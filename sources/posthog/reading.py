@@ -215,13 +215,13 @@ class Reading:
     def _remember(self) -> None:
         """Note what came of each list, and where it stands from now on."""
         for one in (one for read in self._reads for one in read.listed):
-            if self.changes[
-                one.listing.endpoint.table
-            ].broken:  # pages of whichever list were lost on the way
+            broken = self.changes[one.listing.endpoint.table].broken
+            if broken:  # pages of whichever list were lost on the way
                 one.status, one.complete, one.detail = "failed", False, BROKEN
             self.results[one.listing.endpoint.table].listed.append(one)
             one.claimed = self.walker.claim(one)
-            if not self.rules.window and (one.status == "read" or self.walker.moves(one)):
+            moves = one.status == "read" or self.walker.moves(one)
+            if moves and not broken and not self.rules.window:
                 one.position = self.walker.position(one)
 
     # -- which scopes there are

@@ -313,8 +313,8 @@ KEEPING_RULES = (
     Mutation(
         "a column that the catalogue got later comes to lists that its first run left out",
         RECORDS,
-        "for key in changed), *lacking]",
-        "for key in changed)]",
+        " or not changes.stock.whole",
+        "",
         (f"{LATER}[duckdb]",),
     ),
 )

@@ -342,7 +342,7 @@ READING_RULES = (
     Mutation(
         "a filtered walk proves nothing about the rest",
         WALK,
-        "filtered=bool(floor and endpoint.since)",
+        "filtered=bool(floor and listed.listing.endpoint.since)",
         "filtered=False",
         ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for[duckdb]",),
     ),
