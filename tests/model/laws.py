@@ -75,13 +75,26 @@ def nothing_goes_back(step: Step) -> None:
     _positions_follow(step.before, step.after)
 
 
+def _is_stored_anew(before: Moment, after: Moment, table: str) -> bool:
+    """Whether a table is, or was until now, half stored under other privacy settings."""
+    said = [
+        {row["key"]: row["value"] for row in moment.books.get("_hogsync_meta", ())}.get(f"privacy of {table}")
+        for moment in (before, after)
+    ]
+    return "" in said or said[0] != said[1]
+
+
 def _positions_follow(before: Moment, after: Moment) -> None:
     runs = {run["started_at"] for run in after.books.get("_hogsync_runs", ())}
     paths = {path["path"]: path for path in after.books.get("_hogsync_paths", ())}
     for path in before.books.get("_hogsync_paths", ()):
         now = paths[path["path"]]
         for mark in ("watermark", "last_walk_at", "last_complete_at"):
-            assert path[mark] is None or now[mark] >= path[mark], f"{mark} of {path['path']} went back"
+            if now[mark] is None and _is_stored_anew(before, after, path["table_name"]):
+                continue  # all of the list is to be read again
+            assert path[mark] is None or (now[mark] and now[mark] >= path[mark]), (
+                f"{mark} of {path['path']} went back from {path[mark]} to {now[mark]}"
+            )
     for path in paths.values():
         if path["last_walk_at"]:  # else only whose key saw its rows is noted
             assert path["last_walk_at"] in runs, f"{path['path']} was read by a run that is not recorded"
