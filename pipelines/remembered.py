@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from destinations.warehouse import Warehouse
 from pipelines.losses import mend_versions, restore
-from pipelines.records import EVER, PRIVACY, Memory
+from pipelines.records import EVER, PRIVACY, Memory, forget
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.known import Nothing
@@ -42,14 +42,19 @@ def remembered(
     return Memory(warehouse) if restore(memory, versioned, settings) else memory
 
 
-def restored(known: Memory | Nothing, last_run: str | None) -> bool:
-    """Whether the warehouse is an older state of what this machine left; then every list is read in full."""
+def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) -> bool:
+    """Whether the warehouse is an older state of what this machine left; then every list is read in full.
+
+    Lists that this run leaves out are forgotten, for the next run will notice nothing.
+    """
     if not isinstance(known, Memory) or not known.lacks(last_run):
         return False
     log.warning(
         "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
         "Every list is read in full."
     )
+    if not dry_run:
+        forget(known.warehouse, ENDPOINTS)
     return True
 
 

@@ -113,7 +113,8 @@ def sync(
             )
             modes = stored_under(known, privacy, with_parents(tables))
             changed = privacy_changed(modes, privacy)
-            full = selection.full or changed or restored(known, witness.last_run(settings))
+            old = restored(known, witness.last_run(settings), dry_run=selection.dry_run)
+            full = selection.full or changed or old
             reading = Reading(
                 client,
                 tables,

@@ -7,6 +7,7 @@ FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
 STREAMS = "pipelines/test_sync_streams.py::test_"
 KEYS = "pipelines/test_sync_keys.py::test_"
+RECOVERY = "pipelines/test_recovery.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
 LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
@@ -377,9 +378,16 @@ READING_RULES = (
     Mutation(
         "a restored backup is noticed",
         "pipelines/sync.py",
-        "or restored(known, witness.last_run(settings))",
-        "or False",
-        ("pipelines/test_recovery.py::test_a_restored_backup_is_noticed_and_all_is_read_again",),
+        "or changed or old",
+        "or changed",
+        (f"{RECOVERY}a_restored_backup_is_noticed_and_all_is_read_again",),
+    ),
+    Mutation(
+        "what the first run on a restored backup leaves out is read in full later",
+        "pipelines/remembered.py",
+        "forget(known.warehouse, ENDPOINTS)",
+        "pass",
+        (f"{RECOVERY}lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_full_later",),
     ),
     Mutation(
         "whose key saw rows is known before they are stored",

@@ -56,6 +56,21 @@ def test_a_restored_backup_is_noticed_and_all_is_read_again(
     assert "restored" not in caplog.text, "once is enough"
 
 
+def test_lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_full_later(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    many_comments(posthog)
+    file = Path(file_scene.url.removeprefix("duckdb:///"))
+    first = of(file_scene.sync("comments", **HERE), "comments")
+    shutil.copy(file, file.with_suffix(".backup"))
+    file_scene.sync("cohorts", **HERE)
+    shutil.copy(file.with_suffix(".backup"), file)
+    file_scene.sync("cohorts", full=True, **HERE)
+    later = of(file_scene.sync("comments", **HERE), "comments")
+    assert later.complete
+    assert later.requests >= first.requests
+
+
 def test_two_warehouses_of_one_home_are_kept_apart(
     file_scene: Scene, posthog: Sandbox, tmp_path: Path
 ) -> None:
