@@ -364,8 +364,8 @@ READING_RULES = (
     Mutation(
         "a backfill moves no list's place",
         READING,
-        "if not self.rules.window and (one.status",
-        "if (one.status",
+        " and not self.rules.window:",
+        ":",
         (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
     ),
     Mutation(
