@@ -29,6 +29,12 @@ def happened(posthog: Sandbox, *times: str) -> None:
     )
 
 
+def two_months_happened(posthog: Sandbox) -> None:
+    """An entry in every hour, the second month first: more than a page."""
+    happened(posthog, *(f"2026-10-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
+    happened(posthog, *(f"2026-09-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
+
+
 def asked(posthog: Sandbox) -> list[dict[str, list[str]]]:
     """The queries of the audit logs' requests, as they stood on the wire."""
     return [
@@ -75,8 +81,7 @@ def test_what_the_plan_no_longer_shows_lives_on(file_scene: Scene, posthog: Sand
 
 
 def test_a_walk_that_breaks_off_goes_on_from_there(file_scene: Scene, posthog: Sandbox) -> None:
-    happened(posthog, *(f"2026-10-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
-    happened(posthog, *(f"2026-09-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
+    two_months_happened(posthog)
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
     broken = of(file_scene.sync(LOGS), LOGS)
     assert broken.status == "failed"
@@ -93,14 +98,13 @@ def test_a_walk_that_breaks_off_goes_on_from_there(file_scene: Scene, posthog: S
 
 def test_a_full_walk_that_breaks_off_takes_no_watermark_back(file_scene: Scene, posthog: Sandbox) -> None:
     """A life of test_sync_model.py: all is stored, so it is only to be read again if somebody asks once more."""
-    happened(posthog, *(f"2026-10-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
-    happened(posthog, *(f"2026-09-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
+    two_months_happened(posthog)
     file_scene.sync(LOGS)
-    before = file_scene.ask(f"select watermark from posthog._hogsync_paths where table_name = '{LOGS}'")
+    marks = f"select watermark from posthog._hogsync_paths where table_name = '{LOGS}'"
+    before = file_scene.ask(marks)
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
     assert of(file_scene.sync(LOGS, full=True), LOGS).status == "failed"
-    after = file_scene.ask(f"select watermark from posthog._hogsync_paths where table_name = '{LOGS}'")
-    assert sorted(after) == sorted(before)
+    assert sorted(file_scene.ask(marks)) == sorted(before)
 
 
 def test_an_audit_log_that_is_for_admins_only_is_not_available_to_members(

@@ -50,8 +50,9 @@ def test_a_statement_of_another_thread_ends_with_the_run(
     thread.start()
     time.sleep(0.5)
     end(workspace)
+    at_once = ended.wait(5)
     thread.join()
-    assert ended.is_set()
+    assert at_once
 
 
 @pytest.mark.parametrize("end", [Workspace.interrupt, Workspace.close])
