@@ -187,6 +187,10 @@ class Listed:
     held_keys: tuple[str, ...] | None = None
     """Row keys whose death is held; None leaves what is remembered."""
 
+    def fail(self, detail: str) -> None:
+        """Whatever came of it, the list was not read."""
+        self.status, self.complete, self.detail = "failed", False, detail
+
     @property
     def last(self) -> Walk:
         """The walk that counts."""

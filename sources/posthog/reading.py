@@ -210,14 +210,14 @@ class Reading:
             log.debug("%s", path, exc_info=bug)
             said = f"{type(bug).__name__} while {path} was read: this is a bug in hogsync"
         for one in read.listed:
-            one.status, one.complete, one.detail = "failed", False, said
+            one.fail(said)
 
     def _remember(self) -> None:
         """Note what came of each list, and where it stands from now on."""
         for one in (one for read in self._reads for one in read.listed):
             broken = self.changes[one.listing.endpoint.table].broken
             if broken:  # pages of whichever list were lost on the way
-                one.status, one.complete, one.detail = "failed", False, BROKEN
+                one.fail(BROKEN)
             self.results[one.listing.endpoint.table].listed.append(one)
             one.claimed = self.walker.claim(one)
             moves = one.status == "read" or self.walker.moves(one)
