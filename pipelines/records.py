@@ -207,18 +207,18 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
     _note(warehouse, meta)
-    anew = [
-        table
-        for table, changes in reading.changes.items()
-        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stock.whole
-    ]
-    if anew:
-        forget(warehouse, anew)
     listed = (one for result in reading.results.values() for one in result.listed)
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
     if claims:
         _ensure(warehouse, PATHS, existing)
         warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in claims.values()])
+    anew = [
+        table
+        for table, changes in reading.changes.items()
+        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stock.whole
+    ]
+    if anew:  # claims say where their lists stood
+        forget(warehouse, anew)
 
 
 def write(

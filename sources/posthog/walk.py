@@ -269,22 +269,10 @@ class Walker:
     def moves(self, listed: Listed) -> bool:
         """Whether a list that could not be read stands elsewhere all the same.
 
-        What a walk in the order of time has met is loaded, wherever it broke off. Of a list that was to be read as a
-        whole, because rows of its table want to be written again, nothing holds that was known.
+        What a walk in the order of time has met is loaded, wherever it broke off.
         """
-        onward = (
-            listed.listing.endpoint.plan == "since"
-            and listed.walks
-            and listed.last.pages
-            and listed.last.ascending
-        )
-        return bool(onward) or self._begins_anew(listed)
-
-    def _begins_anew(self, listed: Listed) -> bool:
-        """Whether a list no longer stands where it stood: what its table has lost was not read again."""
-        endpoint = listed.listing.endpoint
-        lost = endpoint.plan != "snapshot" and not self.changes[endpoint.table].stock.whole
-        return lost and not listed.reached and self.memory.position(listed.listing.path) is not None
+        in_time = listed.listing.endpoint.plan == "since"
+        return bool(in_time and listed.walks and listed.last.pages and listed.last.ascending)
 
     def position(self, listed: Listed) -> Position:
         """Where the list stands after this run.
@@ -296,14 +284,14 @@ class Walker:
         sees = self.sights.of(listing)
         known = self.memory.position(listing.path)
         before = known or Position(path=listing.path, table=listing.endpoint.table)
-        if listed.status != "read" and self._begins_anew(listed):
+        lost = not self.changes[listing.endpoint.table].stock.whole
+        if listed.status != "read" and not listed.reached and lost:
+            # Of what its table has lost, no more was read again than the walk has met.
             before = replace(before, watermark=None, last_complete_at=None, moved=None)
         if not listed.walks:  # the run stopped before it came to anything
             return before
         walk = listed.last
         newest = max(filter(None, [before.watermark, *(w.mark for w in listed.walks)]), default=None)
-        if listed.status != "read" and listing.endpoint.plan != "since":
-            return before
         after = replace(
             before, watermark=newest, rows=before.rows + walk.fresh, last_walk_at=self.rules.started
         )

@@ -164,8 +164,8 @@ READING_RULES = (
     Mutation(
         "a full walk that breaks off takes no watermark back",
         "sources/posthog/walk.py",
-        "return lost and not listed.reached",
-        "return not listed.reached",
+        "not listed.reached and lost:",
+        "not listed.reached:",
         ("pipelines/test_sync_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
     ),
     Mutation(
@@ -401,9 +401,9 @@ READING_RULES = (
     Mutation(
         "whose key saw rows is known of a list, too, in which the key was refused",
         READING,
-        "for one in read.listed:\n            one.status",
+        "for one in read.listed:\n            one.fail",
         "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
-        "        for one in read.listed:\n            one.status",
+        "        for one in read.listed:\n            one.fail",
         (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key[duckdb]",),
     ),
     Mutation(
