@@ -24,6 +24,7 @@ import httpx
 
 from sources.posthog.answer import NOT_POSTHOG, Flaw, Reply, judge, redacted
 from sources.posthog.budget import HALF, Budget, Rate
+from sources.posthog.content_encoding import EncodingError, decoded_pieces
 from sources.posthog.errors import PageFailed, Stopped
 from sources.posthog.origin import is_cloud, is_loopback, origin_of
 from sources.posthog.patience import Patience, Tries
@@ -44,7 +45,6 @@ MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
     (httpx.ProxyError, "the proxy refused", "Check HTTPS_PROXY and NO_PROXY in this environment."),
     (httpx.ConnectTimeout, "no connection came within 10 s", "Check POSTHOG_HOST, firewall and proxy."),
     (httpx.TimeoutException, "the server fell silent", SLOW),
-    (httpx.DecodingError, "the compressed answer was damaged", NOT_POSTHOG),
     (HALF_ANSWER, "the connection broke before the answer was whole", "Check the network, then try again."),
     (socket.gaierror, "the host name is not known", "Check POSTHOG_HOST and this machine's DNS."),
     (
@@ -184,7 +184,7 @@ class Client:
                     body = self._body(response, url)
             except _Held:
                 return None
-            except (httpx.TransportError, httpx.DecodingError) as error:
+            except (httpx.TransportError, EncodingError) as error:
                 self._check()
                 raise self._broken(call, error) from error
             self._check()
@@ -218,12 +218,13 @@ class Client:
         good = response.status_code == 200
         limit = self._max_bytes if good else ERROR_BYTES
         body = bytearray()
+        encodings = response.headers.get_list("content-encoding", split_commas=True)
         try:
-            for chunk in response.iter_bytes():
-                body += chunk
+            for piece in decoded_pieces(response.iter_raw(), encodings):
+                body += piece
                 if len(body) > limit:
                     break
-        except (httpx.TransportError, httpx.DecodingError):
+        except (httpx.TransportError, EncodingError):
             if response.status_code in MATTERING:
                 raise
         if good and len(body) > limit:
@@ -239,6 +240,8 @@ class Client:
         """What happened to the connection, told by the kinds of the errors behind it."""
         if call.overdue or error is None:
             return Flaw(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
+        if isinstance(error, EncodingError):
+            return Flaw(str(error), NOT_POSTHOG)
         causes: list[BaseException] = []
         cause: BaseException | None = error
         while cause is not None and cause not in causes:

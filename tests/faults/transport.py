@@ -139,8 +139,8 @@ TRANSPORT = Kind(
         Fault("transport.huge", "a page of more than 256 MB", "refused at the limit, with a sentence"),
         Fault(
             "transport.bomb",
-            "a small body that unpacks to a huge one",
-            "refused at the limit, not held in memory",
+            "a small body that unpacks to a huge one, in one layer or in several",
+            "unpacked in steps of 1 MB and refused at the limit; more than one layer is refused unread",
         ),
         Fault(
             "transport.endless",

@@ -31,6 +31,13 @@ KEEPING_RULES = (
         ("sources/posthog/test_client.py::test_a_path_cannot_lead_out_of_the_api",),
     ),
     Mutation(
+        "an answer is unpacked in small steps",
+        "sources/posthog/content_encoding.py",
+        "stream.decompress(rest, PIECE)",
+        "stream.decompress(rest)",
+        ("sources/posthog/test_answer.py::test_a_small_answer_that_unpacks_beyond_the_limit_is_refused",),
+    ),
+    Mutation(
         "no cookie is sent back",
         CLIENT,
         "allowed_domains=[]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -198,11 +199,36 @@ def test_a_page_beyond_the_limit_is_refused_at_once() -> None:
     assert "10,000 bytes" in str(error)
 
 
+BOMB = gzip.compress(b"[" + b" " * (64 << 20) + b"]")
+
+
 @pytest.mark.fault("transport.bomb")
 def test_a_small_answer_that_unpacks_beyond_the_limit_is_refused() -> None:
-    bomb = gzip.compress(b"[" + b" " * (64 << 20) + b"]")
-    error, requests = failed(in_turn(http(200, bomb, Content_Encoding="gzip")), max_bytes=1 << 20)
+    tracemalloc.start()
+    try:
+        error, requests = failed(in_turn(http(200, BOMB, Content_Encoding="gzip")), max_bytes=1 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert (type(error), requests) == (PageFailed, 1)
+    assert "more than 1,048,576 bytes" in str(error)
+    assert peak < 6 << 20
+
+
+@pytest.mark.fault("transport.bomb")
+@pytest.mark.parametrize("status", [200, 403])
+@pytest.mark.parametrize(
+    "encodings", ["gzip, gzip", "gzip,identity,x-gzip", "gzip\r\nContent-Encoding: gzip", "gzip, br"]
+)
+def test_more_than_one_encoding_is_refused_before_anything_is_unpacked(encodings: str, status: int) -> None:
+    tracemalloc.start()
+    try:
+        error, _ = failed(in_turn(http(status, gzip.compress(BOMB), Content_Encoding=encodings)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "Content-Encoding that hogsync does not read" in str(error)
+    assert peak < 6 << 20
 
 
 VALUES = [
