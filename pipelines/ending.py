@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,12 +15,17 @@ from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory,
 from pipelines.screen import say, say_json, sentence
 from pipelines.stopping import asked
 
+if TYPE_CHECKING:
+    from pipelines.run import Run, RunStatus, Trigger
+
 BUG = 1
 # Click's complaints about words; by its version, typer brings click along or stands on it.
 Misread: type[Exception] = next(
     kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
 )
-RECORDED: dict[type[Exception], str] = {KeyProblem: "refused", Interrupted: "interrupted"}
+RECORDED: dict[type[Exception], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
+TRIGGERS: dict[str, Trigger] = {"sync": "manual", "backfill": "backfill"}
+"""The commands whose end is told like a run."""
 
 
 def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
@@ -71,6 +77,28 @@ def _told(words: list[str], started: datetime, error: Exception) -> int:
 def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
     from pipelines.report import nothing_as_json
 
-    if "sync" not in words:
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in TRIGGERS:
         return {"error": said}
-    return nothing_as_json(said, RECORDED.get(type(error), "failed"), started, getattr(error, "run", None))
+    recorded = error.run if isinstance(error, HogsyncError) else None
+    run = recorded or _unrecorded(error, started, TRIGGERS[command])
+    requests = error.requests if isinstance(error, HogsyncError) else 0
+    return nothing_as_json(
+        replace(run, error=said), recorded=bool(recorded), requests=requests, dry_run="--dry-run" in words
+    )
+
+
+def _unrecorded(error: Exception, started: datetime, trigger: Trigger) -> Run:
+    from importlib.metadata import version
+
+    from pipelines.run import Run
+
+    status, now = RECORDED.get(type(error), "failed"), datetime.now(UTC)
+    return Run(
+        run_id="",
+        started_at=started,
+        finished_at=now,
+        status=status,
+        trigger=trigger,
+        version=version("hogsync"),
+    )

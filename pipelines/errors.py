@@ -24,6 +24,8 @@ class HogsyncError(Exception):
     exit_code: ClassVar[int]
     run: Run | None = None
     """How the run that it ended was recorded, if one had begun."""
+    requests: int = 0
+    """How many PostHog was sent by then."""
 
 
 class UsageError(HogsyncError):

@@ -95,4 +95,5 @@ def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:
     logging.captureWarnings(capture=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    logging.getLogger("hogsync.warnings").setLevel(min(level, logging.WARNING))
     logging.getLogger("dlt").addFilter(Redacting())  # it has a handler of its own

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from destinations.stored import Stored
@@ -51,7 +52,7 @@ BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("run_id",),
         _columns(
             "run_id text, started_at timestamp, finished_at timestamp, status text, trigger text, version text, "
-            "error text"
+            "error text, warnings json"
         ),
     ),
     RUN_TABLES: (
@@ -101,6 +102,10 @@ class Memory(Stored):
     def position(self, path: str) -> Position | None:
         """The path's position, if it was ever read."""
         return self._positions.get(path)
+
+    def was_read(self, table: str) -> bool:
+        """Whether any list of the table was ever read."""
+        return any(position.table == table for position in self._positions.values())
 
     def positions(self) -> Iterable[Position]:
         """What is remembered of every list."""
@@ -254,7 +259,9 @@ def write(
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
-    warehouse.upsert(RUNS, ("run_id",), [{name: getattr(run, name) for name in BOOKS[RUNS][1]}])
+    warnings = json.dumps([asdict(warning) for warning in run.warnings], ensure_ascii=False)
+    row = {name: getattr(run, name) for name in BOOKS[RUNS][1]}
+    warehouse.upsert(RUNS, ("run_id",), [{**row, "warnings": warnings}])
     warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
     listed = [one for result in results for one in result.listed if one.position]
     # One each: a project that moved between two organizations is listed, and its lists are read, below both.

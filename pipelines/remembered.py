@@ -11,8 +11,17 @@ from pipelines.records import EVER, PRIVACY, Memory, forget
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.known import Nothing
+from sources.posthog.run_warnings import RunWarning
 
 log = logging.getLogger("hogsync")
+
+OLDER_WAREHOUSE = RunWarning(
+    "",
+    "",
+    "older warehouse",
+    "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
+    "Every list is read in full",
+)
 
 
 def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
@@ -49,10 +58,7 @@ def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) ->
     """
     if not isinstance(known, Memory) or not known.lacks(last_run):
         return False
-    log.warning(
-        "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
-        "Every list is read in full."
-    )
+    log.info("%s.", OLDER_WAREHOUSE.text)
     if not dry_run:
         forget(known.warehouse, ENDPOINTS)
     return True

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from sources.posthog.endpoint import Endpoint
     from sources.posthog.listing import Observer
     from sources.posthog.results import TableResult
+    from sources.posthog.run_warnings import RunWarning
 
 log = logging.getLogger("hogsync")
+warned = logging.getLogger("hogsync.warnings")
+"""Its level is WARNING also where the others' is ERROR (`--quiet`)."""
 
-IN_JSON = ("status", "requests", "rows_read", "inserted", "updated", "deleted", "complete", "detail")
 WORDS = {
     "loaded": ("loaded", "green"),
     "unchanged": ("unchanged", "dim"),
@@ -95,7 +98,7 @@ def _logged() -> Observer:
 
 
 def log_tables(outcome: Outcome) -> None:
-    """One log line for each table."""
+    """One log line for each table and for each warning."""
     for result in outcome.tables:
         level = logging.ERROR if result.status == "failed" else logging.INFO
         log.log(
@@ -106,6 +109,14 @@ def log_tables(outcome: Outcome) -> None:
             _counted([result]),
             _tail(result.detail),
         )
+    for warning in outcome.run.warnings:
+        warned.warning("%s.", warning_line(warning))
+
+
+def warning_line(warning: RunWarning) -> str:
+    """A warning in one printable line without a full stop."""
+    about = f"{warning.table}: " if warning.table else ""
+    return printable(f"{about}{warning.text}")
 
 
 def _tail(detail: str) -> str:
@@ -115,30 +126,41 @@ def _tail(detail: str) -> str:
 # -- at its end, for programs
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
     """The run as its records say it, in the shape that scripts rely on; `error` only where there is one."""
     from pipelines.records import run_table
 
     run = outcome.run
     rows = [run_table(run.run_id, result) for result in outcome.tables]
-    tables = [{"table": row["table_name"], **{name: row[name] for name in IN_JSON}} for row in rows]
-    times = {"started_at": _iso(run.started_at), "finished_at": _iso(run.finished_at)}
+    return _run_as_json(run, run.run_id, outcome.requests, list(map(_table_as_json, rows)), dry_run=dry_run)
+
+
+def _table_as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {"table": told.pop("table_name"), **{name: told[name] for name in told if name != "run_id"}}
+
+
+def nothing_as_json(run: Run, *, recorded: bool, requests: int = 0, dry_run: bool = False) -> dict[str, Any]:
+    """The same shape for a run that came to nothing; only one that was recorded has an id."""
+    return _run_as_json(run, run.run_id if recorded else None, requests, [], dry_run=dry_run)
+
+
+def _run_as_json(
+    run: Run, run_id: str | None, requests: int, tables: list[dict[str, Any]], *, dry_run: bool
+) -> dict[str, Any]:
     found = {
-        "run_id": run.run_id,
+        "run_id": run_id,
         "status": run.status,
-        **times,
-        "requests": outcome.requests,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "requests": requests,
+        "warnings": [asdict(warning) for warning in run.warnings],
         "tables": tables,
+        "trigger": run.trigger,
+        "version": run.version,
+        "dry_run": dry_run,
     }
     return found | ({"error": run.error} if run.error else {})
-
-
-def nothing_as_json(error: str, status: str, started: datetime, run: Run | None) -> dict[str, Any]:
-    """The same shape for a sync that came to nothing, whether it was recorded as a run or not."""
-    finished = run.finished_at if run else datetime.now(UTC)
-    times = {"started_at": _iso(run.started_at if run else started), "finished_at": _iso(finished)}
-    found = {"run_id": run and run.run_id, "status": run.status if run else status, **times}
-    return {**found, "requests": 0, "tables": [], "error": error}
 
 
 def _iso(at: datetime) -> str:
@@ -163,7 +185,8 @@ def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str
         numbers = (result.rows_read, counts.inserted, counts.updated, counts.deleted)
         cells = (f"{number:,}" if number else "·" for number in numbers)
         table.add_row(result.table, Text(word, style=colour), *cells)
-    notes = [note for result in outcome.tables for note in _notes(result)]
+    notes = [f"Warning: {warning_line(warning)}" for warning in outcome.run.warnings if not warning.table]
+    notes += [note for result in outcome.tables for note in _notes(result)]
     return rendered(
         printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)
     )
@@ -174,7 +197,8 @@ def _notes(result: TableResult) -> list[str]:
     if not result.detail and result.status in {"loaded", "unchanged"}:
         return []
     said = printable(result.detail) or "no reason was given"
-    note = f"{result.table} ({WORDS[result.status][0]}): {said}"
+    warning = "Warning: " if result.warnings else ""
+    note = f"{warning}{result.table} ({WORDS[result.status][0]}): {said}"
     return [note, *(f"  → {remedy}" for remedy in _remedies(result))]
 
 
@@ -195,6 +219,8 @@ def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
     by_status = {word: [r.table for r in listed if r.status == word] for word in WORDS}
     failed, missing = by_status["failed"], by_status["unavailable"]
     what = f"{_counted(outcome.tables)}, {_cost(outcome)}"
+    if count := len(outcome.run.warnings):
+        what += f", {_number(count, 'warning')}"
     what = f"nothing was written; a sync would bring {what}" if dry_run else what
     if outcome.run.status == "refused":
         reason = printable(outcome.run.error or "nothing that was selected is readable with this key")

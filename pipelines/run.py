@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sources.posthog.run_warnings import RunWarning
+
 RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
 Trigger = Literal["manual", "schedule", "backfill"]
 
@@ -21,3 +23,4 @@ class Run:
     trigger: Trigger
     version: str
     error: str | None = None
+    warnings: tuple[RunWarning, ...] = ()

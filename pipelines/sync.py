@@ -29,7 +29,15 @@ from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.losses import accept, distrust
 from pipelines.records import PRIVACY, Memory
-from pipelines.remembered import privacy_changed, privacy_marks, remembered, restored, stored_under, to_open
+from pipelines.remembered import (
+    OLDER_WAREHOUSE,
+    privacy_changed,
+    privacy_marks,
+    remembered,
+    restored,
+    stored_under,
+    to_open,
+)
 from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.tables import known_tables
@@ -42,6 +50,7 @@ from sources.posthog.journal import Journal
 from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
+from sources.posthog.run_warnings import RunWarning
 from sources.posthog.values import digest
 
 log = logging.getLogger("hogsync")
@@ -56,6 +65,8 @@ class Selection:
     projects: tuple[int, ...] = ()
     full: bool = False
     accept_deletes: bool = False
+    strict: bool = False
+    """Whether warnings make the exit code 1; `[sync] strict` asks for it, too."""
     dry_run: bool = False
     window: Window | None = None
     """Of a backfill: the range of time that is read again."""
@@ -135,6 +146,8 @@ def sync(
             else None
         )
         work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder, following)
+        work.strict = selection.strict or settings.sync.strict
+        work.warnings += [OLDER_WAREHOUSE] * old
         try:
             outcome = work.run()
             if not selection.dry_run:
@@ -192,12 +205,15 @@ class _Work:
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
     recorded: Run | None = None
+    strict: bool = False
+    warnings: list[RunWarning] = field(default_factory=list)
+    """What concerns no single table."""
 
     def run(self) -> Outcome:
         try:
             return self._tried()
         except HogsyncError as problem:
-            problem.run = self.recorded
+            problem.run, problem.requests = self.recorded, self.reading.client.total
             raise
 
     def _tried(self) -> Outcome:
@@ -283,6 +299,10 @@ class _Work:
             trigger=self.selection.trigger,
             version=version("hogsync"),
             error=error,
+            warnings=(
+                *self.warnings,
+                *(w for result in self.reading.results.values() for w in result.warnings),
+            ),
         )
 
     def _ended(self) -> Run:
@@ -295,8 +315,9 @@ class _Work:
         if troubles and status == "ok":
             status, exit_code = "partial", 1
         said = "; ".join([str(self.reading.refusal)] * bool(self.reading.refusal) + [*troubles]) or None
-        requests = self.reading.client.total
-        return Outcome(run=self._run(status, said), requests=requests, tables=results, exit_code=exit_code)
+        run, requests = self._run(status, said), self.reading.client.total
+        exit_code = exit_code or int(self.strict and bool(run.warnings))
+        return Outcome(run=run, requests=requests, tables=results, exit_code=exit_code)
 
 
 class _Failed(HogsyncError):

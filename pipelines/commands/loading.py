@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 OnlyProjects = Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and warnings of the run.")]
 
 
 @app.command()
@@ -31,6 +31,9 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
     accept_deletes: Annotated[
         bool, typer.Option("--accept-deletes", help="Believe deletes that are held.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 1 if there are warnings.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare, write nothing.")] = False,
     sandbox: Annotated[
@@ -50,6 +53,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
             projects=tuple(project or ()),
             full=full,
             accept_deletes=accept_deletes,
+            strict=strict,
             dry_run=dry_run,
         )
         with _posthog(settings, sandbox=sandbox) as place:
@@ -200,7 +204,7 @@ def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, d
     from pipelines import report
 
     if as_json:
-        say_json(report.as_json(outcome))
+        say_json(report.as_json(outcome, dry_run=dry_run))
     elif not quiet:
         say(report.shown(outcome, settings, dry_run=dry_run))
     elif outcome.exit_code:

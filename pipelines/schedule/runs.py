@@ -26,7 +26,7 @@ FRESH = 64
 """The exit code of a run that found nothing to catch up."""
 MEANING: Mapping[int, str] = {
     0: "all its tables are loaded, unchanged or not available",
-    1: "not everything could be read; what could is loaded",
+    1: "not everything could be read, or there are warnings ([sync] strict); what could is loaded",
     UsageError.exit_code: "a setting is wrong, nothing was started",
     KeyProblem.exit_code: "PostHog refused the key, or nothing was readable with it",
     WarehouseProblem.exit_code: "the warehouse was not to be had",

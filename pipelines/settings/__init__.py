@@ -47,6 +47,7 @@ from pipelines.settings.sections import (
     Projects,
     Rate,
     Selection,
+    Sync,
     Turns,
     plain_names,
 )
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     rate: Rate = setting("HOGSYNC_RATE", Rate())
     lists: Lists = setting("HOGSYNC_LISTS", Lists())
     history: History = setting("HOGSYNC_HISTORY", History())
+    sync: Sync = setting("HOGSYNC_SYNC", Sync())
     turns: Turns = setting("HOGSYNC_WAREHOUSE", Turns())
     _origin_name: str = PrivateAttr(default="")
 

@@ -123,6 +123,13 @@ class History(Section):
     """Tables that have no history all the same."""
 
 
+class Sync(Section):
+    """What the end of a sync means."""
+
+    strict: bool = False
+    """Whether a run with warnings ends with exit code 1, as by `hogsync sync --strict`."""
+
+
 class Turns(Section):
     """Taking turns at the warehouse."""
 

@@ -31,12 +31,6 @@ class Verdict:
     reason: str = ""
     passing: bool = False
 
-    @property
-    def detail(self) -> str:
-        """What a person is told."""
-        later = "the next run believes them if it finds the same, " if self.passing else ""
-        return f"{len(self.held)} deletes held: {self.reason}; {later}`hogsync sync --accept-deletes` believes them now"
-
 
 def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> Iterator[Read]:
     """Those scopes of one endpoint that were read completely and lack stored rows, which they know from now on.
@@ -86,7 +80,7 @@ def conclude(walker: Walker, read: Read, below: Sequence[Below]) -> None:
     first = listed[0]
     first.held = len(verdict.held)
     first.held_keys = tuple(sorted(verdict.held)) if verdict.passing else ()
-    first.detail = verdict.detail if verdict.held else first.detail
+    first.held_because = verdict.reason
 
 
 def _looked_twice(listed: Sequence[Listed]) -> bool:

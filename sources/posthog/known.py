@@ -45,6 +45,10 @@ class Nothing:
     def position(self, path: str) -> None:
         """No list was ever read."""
 
+    def was_read(self, table: str) -> bool:  # noqa: ARG002  as below
+        """No list was ever read."""
+        return False
+
     def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  an empty answer needs no question
         """No death is held."""
         return frozenset()

@@ -74,6 +74,9 @@ class Memory(Protocol):
     def position(self, path: str) -> Position | None:
         """The path's position, if it was ever read."""
 
+    def was_read(self, table: str) -> bool:
+        """Whether any list of the table was ever read."""
+
     def held(self, path: str) -> frozenset[str]:
         """Row keys whose death the last complete walk held."""
 
@@ -180,6 +183,9 @@ class Listed:
     reached: bool = False
     """Whether it was to be read down to what is known of it, and not as a whole."""
     held: int = 0
+    held_because: str = ""
+    lost: bool = False
+    """Whether it is refused now and an earlier run could read it."""
     detail: str = ""
     position: Position | None = None
     claimed: Position | None = None
@@ -190,6 +196,10 @@ class Listed:
     def fail(self, detail: str) -> None:
         """Whatever came of it, the list was not read."""
         self.status, self.complete, self.detail = "failed", False, detail
+
+    def lose(self) -> None:
+        """It is refused, and an earlier run could read it."""
+        self.lost, self.detail = True, f"could be read before and is refused now: {self.detail}"
 
     @property
     def last(self) -> Walk:

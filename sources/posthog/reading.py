@@ -34,6 +34,7 @@ from sources.posthog.oddities import oddities
 from sources.posthog.people import gathered
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult, note_parents
+from sources.posthog.run_warnings import RunWarning
 from sources.posthog.scopes import ORGANIZATIONS, PROJECTS, Scopes
 from sources.posthog.shape import Shape
 from sources.posthog.walk import Walker
@@ -219,6 +220,8 @@ class Reading:
             if broken:  # pages of whichever list were lost on the way
                 one.fail(BROKEN)
             self.results[one.listing.endpoint.table].listed.append(one)
+            if one.status == "unavailable" and self.known.position(one.listing.path):
+                one.lose()
             one.claimed = self.walker.claim(one)
             moves = one.status == "read" or self.walker.moves(one)
             if moves and not broken and not self.rules.window:
@@ -287,11 +290,16 @@ class Reading:
             result.pages = sum(one.pages for one in result.listed)
             result.pages_again = sum(one.pages_again for one in result.listed)
             result.rows_read += sum(one.rows for one in result.listed)
-        for table in (ORGANIZATIONS.table, PROJECTS.table):
-            self._note_unreachable(table)
+        for endpoint in (ORGANIZATIONS, PROJECTS):
+            self._note_unreachable(endpoint)
+        for table in self.tables:
+            if self.results[table].blocked == "unavailable" and self.known.was_read(table):
+                text = f"could be read before and is not now: {self.results[table].note}"
+                self.results[table].lost.append(RunWarning(table, "", "lost access", text))
 
-    def _note_unreachable(self, table: str) -> None:
+    def _note_unreachable(self, endpoint: Endpoint) -> None:
         """Organizations and projects are never ended by a walk, only noted."""
+        table = endpoint.table
         result = self.results.get(table)
         if result is None or not result.complete or self.scopes.projects:
             return
@@ -299,6 +307,7 @@ class Reading:
         if gone:
             more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
             result.note = f"no longer listed, rows kept: {', '.join(gone[:5])}{more}"
+            result.lost.append(RunWarning(table, f"{table}/{gone[0]}/", "lost access", result.note))
 
     # -- what is to be written
 

@@ -10,6 +10,7 @@ from typing import Literal
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.changes import Counts
 from sources.posthog.listing import Listed
+from sources.posthog.run_warnings import RunWarning, held_deletes, warnings_of, where
 
 Status = Literal["loaded", "unchanged", "unavailable", "failed"]
 
@@ -36,6 +37,8 @@ class TableResult:
     """As `misfits`, of rows that are gathered from other tables' and not listed."""
     oddities: list[str] = field(default_factory=list)
     """What else than plain rows came, a sentence for each kind."""
+    lost: list[RunWarning] = field(default_factory=list)
+    """What cannot be read any more besides lists that are refused."""
 
     def count(self, status: str) -> int:
         """How many lists ended so."""
@@ -75,22 +78,22 @@ class TableResult:
         return sum(one.held for one in self.listed)
 
     @property
+    def warnings(self) -> list[RunWarning]:
+        """What an unattended caller must hear of although the table did not fail."""
+        return [*self.lost, *warnings_of(self.table, self.listed)]
+
+    @property
     def detail(self) -> str:
         """What a person should know, each thing once, with the first list that it is said of."""
         spared = f"{self.spared:,} lists not asked, nothing was due" if self.spared else ""
-        said: dict[str, list[str]] = {note: [] for note in (self.note, spared) if note}
+        held = held_deletes(self.listed) if self.deletes_held else ""
+        said: dict[str, list[Listed]] = {note: [] for note in (self.note, held, spared) if note}
         for one in self.listed:
             if one.detail:
-                said.setdefault(one.detail, []).append(one.listing.address)
-        told = [text + _where(paths) for text, paths in said.items()]
+                said.setdefault(one.detail, []).append(one)
+        told = [text + where(lists) for text, lists in said.items()]
         more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
         return "; ".join([*told[:3], *more, *self.oddities])
-
-
-def _where(paths: list[str]) -> str:
-    """Which lists something is said of."""
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f" ({paths[0]}{more})" if paths else ""
 
 
 def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

@@ -57,6 +57,11 @@ ACCESS = Kind(
             "many at once, or all, are held; a few die, and live again when they are shown again",
             unprovoked="PostHog tells a few hidden rows in no way from deleted ones; many are lists.many_gone",
         ),
+        Fault(
+            "access.told",
+            "nobody watches while access is lost, a plan ends, deletes are held",
+            "a warning of every run while it lasts: record, `--json`, stderr also with `--quiet`; exit 1 if strict",
+        ),
         Fault("access.staff", "the owner is staff no longer: `users` shrinks to one row", HELD),
         Fault("access.project_unreachable", "a project is no longer listed", "noted; its rows stay"),
         Fault(

@@ -22,6 +22,7 @@ from tests.mutation.lost import LOST_RULES
 from tests.mutation.mutation import Mutation
 from tests.mutation.reading import READING_RULES
 from tests.mutation.resuming import RESUMING_RULES
+from tests.mutation.telling import TELLING_RULES
 from tests.mutation.versions import VERSION_RULES
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -31,6 +32,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *LEAVING_RULES,
     *VERSION_RULES,
     *LOST_RULES,
+    *TELLING_RULES,
 )
 ROOT = Path(__file__).parents[2]
 ROOMS = (

@@ -397,12 +397,13 @@ def test_json_is_one_object_that_equals_the_run_records(posthog: Sandbox) -> Non
     posthog.clear_requests()
     done = hogsync("sync", "cohorts", "--json", **at(posthog))
     told = json.loads(done.out)
-    assert list(told) == ["run_id", "status", "started_at", "finished_at", "requests", "tables"]
+    promised = ["run_id", "status", "started_at", "finished_at", "requests", "warnings", "tables"]
+    assert list(told) == [*promised, "trigger", "version", "dry_run"]
+    assert (told["trigger"], told["dry_run"], told["warnings"]) == ("manual", False, [])
     assert [one["table"] for one in told["tables"]] == ["organizations", "projects", "cohorts", "people"]
     assert told["requests"] == len(posthog.requests())
-    columns = "status, requests, rows_read, inserted, updated, deleted, complete, detail"
     for one in told["tables"]:
-        assert list(one) == ["table", *columns.split(", ")]
+        columns = ", ".join(list(one)[1:])
         record = f"select {columns} from posthog._hogsync_run_tables where table_name = '{one['table']}'"
         assert stored(record) == [tuple(one.values())[1:]]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", told["started_at"])
@@ -601,6 +602,9 @@ def test_a_bug_is_a_sentence_and_its_traceback_is_there_for_who_asks(tmp_path: P
 def test_with_json_an_error_is_an_object_too(posthog: Sandbox) -> None:
     told = json.loads(hogsync("sync", "cohort", "--json", **at(posthog)).out)
     assert (told["status"], told["tables"], told["requests"]) == ("failed", [], 0)
+    assert (told["run_id"], told["warnings"], told["trigger"], told["dry_run"]) == (None, [], "manual", False)
+    told_of_backfill = json.loads(hogsync("backfill", "cohort", "--from", "2026-11-01", "--json").out)
+    assert (told_of_backfill["trigger"], told_of_backfill["status"]) == ("backfill", "failed")
     assert "did you mean cohorts?" in told["error"]
     assert "error" in json.loads(hogsync("query", "selec", "--json").out)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import re
@@ -15,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import report
+from pipelines import logs, report
+from pipelines.records import BOOKS, RUN_TABLES
 from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings, load
 from pipelines.sync import Outcome
@@ -23,13 +25,19 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes import Counts
 from sources.posthog.listing import Listed, Listing
 from sources.posthog.results import TableResult
+from sources.posthog.run_warnings import RunWarning
 from sources.sandbox import Sandbox
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
 BEGUN = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
-def outcome(*tables: TableResult, status: RunStatus = "ok", error: str | None = None) -> Outcome:
+def outcome(
+    *tables: TableResult,
+    status: RunStatus = "ok",
+    error: str | None = None,
+    warnings: tuple[RunWarning, ...] = (),
+) -> Outcome:
     run = Run(
         run_id="r1",
         started_at=BEGUN,
@@ -38,6 +46,7 @@ def outcome(*tables: TableResult, status: RunStatus = "ok", error: str | None = 
         trigger="manual",
         version="0",
         error=error,
+        warnings=warnings,
     )
     return Outcome(run=run, requests=1234, tables=tables)
 
@@ -46,10 +55,10 @@ def came(table: str, *, read: int = 0, **counts: int) -> TableResult:
     return TableResult(table, counts=Counts(**counts), rows_read=read)
 
 
-def listed(table: str, status: Any, detail: str, held: int = 0) -> TableResult:
+def listed(table: str, status: Any, detail: str, held: int = 0, because: str = "") -> TableResult:
     endpoint = ENDPOINTS[table]
     one = Listed(Listing(endpoint, endpoint.paths[0], {}, endpoint.pages), status=status, detail=detail)
-    one.held = held
+    one.held, one.held_because = held, because
     return TableResult(table, listed=[one])
 
 
@@ -65,21 +74,35 @@ def test_json_has_the_promised_names_in_utc_with_z() -> None:
         "status": "ok",
         "started_at": "2026-05-01T12:00:00Z",
         "finished_at": "2026-05-01T12:01:30Z",
+        "trigger": "manual",
+        "version": "0",
+        "dry_run": False,
         "requests": 1234,
+        "warnings": [],
         "tables": [
             {
                 "table": "cohorts",
                 "status": "loaded",
+                "paths": 0,
+                "paths_complete": 0,
+                "paths_unavailable": 0,
+                "paths_failed": 0,
+                "paths_spared": 0,
                 "requests": 0,
+                "pages": 0,
+                "pages_again": 0,
                 "rows_read": 3,
                 "inserted": 2,
                 "updated": 1,
                 "deleted": 0,
+                "deletes_held": 0,
                 "complete": True,
+                "watermark": None,
                 "detail": None,
             }
         ],
     }
+    assert set(told["tables"][0]) - {"table"} == set(BOOKS[RUN_TABLES][1]) - {"run_id", "table_name"}
     assert json.loads(json.dumps(told)) == told
 
 
@@ -128,9 +151,21 @@ def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings:
 
 
 def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:
-    shown = report.shown(outcome(listed("cohorts", "read", "40 deletes held: so many at once", 40)), settings)
-    assert "cohorts (unchanged): 40 deletes held: so many at once" in shown
+    shown = report.shown(outcome(listed("cohorts", "read", "", 40, "so many at once")), settings)
+    assert "Warning: cohorts (unchanged): 40 deletes held: so many at once (" in shown
     assert "--accept-deletes" in shown
+
+
+@pytest.mark.fault("access.told")
+@pytest.mark.parametrize("level", [logging.ERROR, logging.INFO])
+def test_warnings_are_lines_on_stderr_also_where_only_errors_are_wanted(
+    level: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up(level)
+    warning = RunWarning("cohorts", "projects/1/cohorts/", "lost access", "is refused now: 402\x1b[2J")
+    report.log_tables(outcome(came("cohorts"), warnings=(warning,)))
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
+    assert line.endswith(" WARNING cohorts: is refused now: 402 [2J.")
 
 
 @pytest.mark.fault("security.terminal")

@@ -100,6 +100,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         [history]
         enabled = false
         without = ["cohorts"]
+        [sync]
+        strict = true
         [warehouse]
         wait = 5
     """)
@@ -129,6 +131,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__NEW_COLUMNS": "20",
         "HISTORY__ENABLED": "false",
         "HISTORY__WITHOUT": "cohorts",
+        "SYNC__STRICT": "1",
         "WAREHOUSE__WAIT": "5",
     }
     for name, value in variables.items():

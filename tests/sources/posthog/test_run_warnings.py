@@ -1,0 +1,87 @@
+"""What a table warns of follows from its lists alone: one warning for each kind and reason, however many lists."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.listing import Listed, Listing, Walk
+from sources.posthog.results import TableResult
+from sources.posthog.run_warnings import KINDS, Kind, RunWarning
+
+COHORTS = ENDPOINTS["cohorts"]
+
+
+def one(project: int) -> Listed:
+    path = f"projects/{project}/cohorts/"
+    return Listed(Listing(COHORTS, path, {"project_id": project}, "offset"), walks=[Walk(project)])
+
+
+def held(project: int, count: int, reason: str) -> Listed:
+    listed = one(project)
+    listed.held, listed.held_because = count, reason
+    return listed
+
+
+def refused(project: int, reason: str, *, before: bool) -> Listed:
+    listed = one(project)
+    listed.status, listed.detail = "unavailable", reason
+    if before:
+        listed.lose()
+    return listed
+
+
+def warnings(*listed: Listed) -> list[RunWarning]:
+    return TableResult("cohorts", listed=list(listed)).warnings
+
+
+def test_every_kind_is_explained() -> None:
+    assert set(KINDS) == set(get_args(Kind))
+
+
+def test_lists_that_are_refused_for_one_reason_are_one_warning() -> None:
+    lists = [refused(project, "402: no plan", before=True) for project in range(1, 801)]
+    assert warnings(*lists, refused(900, "403: no", before=True)) == [
+        RunWarning(
+            "cohorts",
+            "projects/1/cohorts/",
+            "lost access",
+            "could be read before and is refused now: 402: no plan (projects/1/cohorts/ and 799 more)",
+        ),
+        RunWarning(
+            "cohorts",
+            "projects/900/cohorts/",
+            "lost access",
+            "could be read before and is refused now: 403: no (projects/900/cohorts/)",
+        ),
+    ]
+
+
+def test_a_list_that_was_never_readable_is_no_warning() -> None:
+    assert warnings(refused(1, "402: no plan", before=False), one(2)) == []
+
+
+def test_held_deletes_are_one_short_line_per_table() -> None:
+    result = TableResult(
+        "cohorts",
+        listed=[held(1, 300, "so many at once"), one(2), held(3, 1000, "a list is empty all at once")],
+    )
+    said = "1,300 deletes held: so many at once, a list is empty all at once (projects/1/cohorts/ and 1 more)"
+    assert result.detail == said
+    assert result.warnings == [
+        RunWarning(
+            "cohorts",
+            "projects/1/cohorts/",
+            "deletes held",
+            f"{said}; `hogsync sync --accept-deletes` believes them now",
+        )
+    ]
+
+
+def test_rejected_rows_are_counted_over_the_lists_last_walks() -> None:
+    lists = [one(1), one(2)]
+    lists[0].walks = [Walk(1, rejected=9), Walk(2, rejected=2)]
+    lists[1].last.rejected = 1
+    (warning,) = warnings(*lists)
+    assert (warning.kind, warning.path) == ("rejected rows", "projects/1/cohorts/")
+    assert warning.text.startswith("3 rows without a key")
