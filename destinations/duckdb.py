@@ -12,10 +12,25 @@ from typing import Any, ClassVar
 import duckdb
 import pyarrow as pa
 
-from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavailable, patiently, quoted
+from destinations.staging import staging_of
+from destinations.warehouse import (
+    NoMemory,
+    Relation,
+    Types,
+    Warehouse,
+    WarehouseUnavailable,
+    patiently,
+    quoted,
+)
 
 READABLE_SINCE = "v1.5.0"
 """New files are written so that DuckDB of this version opens them too; 2.0's own default shuts 1.5 out."""
+RELATIONS = """
+select lower(t.table_name), t.table_type = 'BASE TABLE', list(lower(c.column_name))
+  from information_schema.tables t join information_schema.columns c using (table_catalog, table_schema, table_name)
+ where t.table_catalog = current_database() and lower(t.table_schema) = ?
+ group by all
+"""
 INSERTING = 128
 """Megabytes a thread for a load that only inserts; a merge of a million rows was seen to fail in twice as much."""
 
@@ -45,7 +60,10 @@ class DuckDB(Warehouse):
         """The dlt destination on the same file."""
         import dlt
 
-        return dlt.destinations.duckdb(str(self.path))
+        return dlt.destinations.duckdb(
+            str(self.path),
+            staging_dataset_name_layout=staging_of(self.dataset),
+        )
 
     def exists(self) -> bool:
         """Whether the file is there."""
@@ -117,6 +135,11 @@ class DuckDB(Warehouse):
         """Run one query and take its rows."""
         with self._told():
             return self._db.execute(sql, list(parameters)).fetchall()
+
+    def relations(self, schema: str) -> dict[str, Relation]:
+        """All that stands in a schema; DuckDB takes names that differ in case for the same."""
+        found = self.rows(RELATIONS, [schema.lower()])
+        return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow."""

@@ -13,7 +13,16 @@ import psycopg2.extras
 import pyarrow as pa
 from adbc_driver_manager import AdbcStatement
 
-from destinations.warehouse import TableInUse, Types, Warehouse, WarehouseUnavailable, patiently, quoted
+from destinations.staging import staging_of
+from destinations.warehouse import (
+    Relation,
+    TableInUse,
+    Types,
+    Warehouse,
+    WarehouseUnavailable,
+    patiently,
+    quoted,
+)
 
 OLDEST = 15_00_00
 DLT_TRIES = 5
@@ -26,6 +35,13 @@ USERS = """
 select distinct concat(coalesce(nullif(application_name, ''), backend_type), ' of ', usename, ', server process ', pid)
   from pg_locks join pg_stat_activity using (pid)
  where relation = to_regclass(%s) and granted and pid <> pg_backend_pid()
+"""
+RELATIONS = """
+select c.relname::varchar, c.relkind in ('r', 'p'),
+       array(select a.attname::varchar from pg_attribute a
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = %s
 """
 
 
@@ -61,7 +77,10 @@ class Postgres(Warehouse):
         if parts.password is None and parts.username:
             user, _, host = parts.netloc.rpartition("@")
             parts = parts._replace(netloc=f"{user}:none@{host}")
-        return dlt.destinations.postgres(_credentials(urlunsplit(parts)))
+        return dlt.destinations.postgres(
+            _credentials(urlunsplit(parts)),
+            staging_dataset_name_layout=staging_of(self.dataset),
+        )
 
     def _connect(self) -> None:
         try:
@@ -139,6 +158,11 @@ class Postgres(Warehouse):
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
             return list(cursor.fetchall())
+
+    def relations(self, schema: str) -> dict[str, Relation]:
+        """All that stands in a schema: views, sequences and indexes share the tables' names."""
+        found = self.rows(RELATIONS, [schema])
+        return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow, over ADBC."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import uuid4
 
+from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, quoted
 
 OWN_SCHEMAS = ("grant connect, create on database {database} to {role}",)
@@ -33,11 +34,6 @@ select c.relname, pg_get_userbyid(c.relowner)
  where n.nspname = %s and c.relkind = 'r' and not pg_has_role(c.relowner, 'usage')
  order by 1
 """
-
-
-def staging_of(dataset: str) -> str:
-    """The schema in which dlt prepares its merges."""
-    return f"{dataset}_staging"
 
 
 def grants(statements: Sequence[str], *, role: str, database: str, dataset: str) -> list[str]:

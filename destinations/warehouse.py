@@ -11,11 +11,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 Types = Mapping[str, str]
+
+
+class Relation(NamedTuple):
+    """What stands at a name in a schema."""
+
+    is_table: bool
+    """A table, no view nor whatever else the database keeps under such a name."""
+    columns: frozenset[str]
 
 
 class WarehouseUnavailable(Exception):
@@ -133,13 +141,21 @@ class Warehouse(ABC):
             for sql in statements:
                 self.execute(sql)
 
-    def create_dataset(self) -> None:
-        """Make the schema if it is not there; a role without the right to make one can be given it ready-made."""
+    @abstractmethod
+    def relations(self, schema: str) -> dict[str, Relation]:
+        """All that stands in a schema, also what this role may not read; names as the database compares them."""
+
+    def create_schema(self, schema: str) -> None:
+        """Make a schema if it is not there; a role without the right to make one can be given it ready-made."""
         there = self.rows(
-            f"select 1 from information_schema.schemata where schema_name = {self.mark}", [self.dataset]
+            f"select 1 from information_schema.schemata where schema_name = {self.mark}", [schema]
         )
         if not there:
-            self.execute(f"create schema if not exists {quoted(self.dataset)}")
+            self.execute(f"create schema if not exists {quoted(schema)}")
+
+    def create_dataset(self) -> None:
+        """Make the dataset's schema if it is not there."""
+        self.create_schema(self.dataset)
 
     def exists(self) -> bool:
         """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from destinations.staging import claim_staging
 from destinations.warehouse import Types, Warehouse
 from pipelines import stopping
 from pipelines.settings import keep_dlt_quiet
@@ -40,6 +41,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping
     if all(outline.empty for outline in outlines):
         warehouse.expect_inserts_only()
     if reading.written:
+        claim_staging(warehouse)
         _run_dlt(reading, warehouse, folder)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from destinations.warehouse import Warehouse
 from pipelines.losses import mend_versions, restore
+from pipelines.ownership import refuse_others
 from pipelines.records import EVER, PRIVACY, Memory, forget
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
@@ -39,10 +40,13 @@ def remembered(
 ) -> Memory | Nothing:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
+    Raises WarehouseProblem if anything at hogsync's names is somebody else's.
+
     What somebody dropped of the tables with a history it holds again, but for a dry run.
     """
     if not to_open(warehouse, dry_run=dry_run):
         return Nothing()
+    refuse_others(warehouse)
     memory = Memory(warehouse)
     memory.check(meta)
     if dry_run:

@@ -24,7 +24,12 @@ def test_every_table_is_listed_with_its_key_and_meaning(table: dict[str, Any]) -
 
 
 def test_the_grants_are_those_that_are_tested() -> None:
-    names = {"dataset": "posthog", "staging": "posthog_staging", "database": "warehouse", "role": "hogsync"}
+    names = {
+        "dataset": "posthog",
+        "staging": "posthog__hogsync_staging",
+        "database": "warehouse",
+        "role": "hogsync",
+    }
     assert "\n".join(f"{line.format(**names)};" for line in READY_MADE) in README
 
 

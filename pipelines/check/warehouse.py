@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from destinations.staging import staging_of
 from destinations.trial import (
     may_write,
     missing_grants,
-    staging_of,
     tables_of_others,
     write_and_take_back,
 )
@@ -23,6 +23,7 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
+from pipelines.ownership import refuse_others
 from pipelines.records import Memory
 from pipelines.settings import Settings
 from pipelines.turns import FileTurn, ServerTurn, Turn
@@ -109,14 +110,15 @@ def _patient(settings: Settings) -> Warehouse:
 
 
 def _owner(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
-    """Which PostHog and which hash key the dataset belongs to, held against the settings."""
-    memory = Memory(warehouse)
+    """Which PostHog and which hash key the dataset belongs to, held against the settings, and what is not hogsync's."""
     try:
+        refuse_others(warehouse)
+        memory = Memory(warehouse)
         memory.check(_belonging(settings))
         whose = memory.meta.get("origin")
         said = f"holds the PostHog at {whose}" if whose else "is new"
         yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {said}.")
-    except UsageError as problem:
+    except (UsageError, WarehouseProblem) as problem:
         yield wrong("warehouse", str(problem), problem.exit_code)
 
 

@@ -33,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from destinations.staging import staging_of
 from pipelines.errors import UsageError
 from pipelines.settings import addresses, notation
 from pipelines.settings.addresses import Warehouse
@@ -236,7 +237,7 @@ def _variables(where: str, source: EnvSettingsSource) -> Layer:
 
 def _refuse_one_name(warehouse: Warehouse, dataset: str) -> None:
     """DuckDB takes `posthog.users` for ambiguous if its file has that name too, or that of dlt's staging."""
-    if warehouse.kind == "duckdb" and warehouse.catalog in {dataset, f"{dataset}_staging"}:
+    if warehouse.kind == "duckdb" and warehouse.catalog in {dataset, staging_of(dataset)}:
         raise ValueError(
             f"The dataset {dataset} (HOGSYNC_DATASET) and the DuckDB file {warehouse.label} (WAREHOUSE_URL) "
             "are of one name, and DuckDB cannot tell them apart; rename one of them."

@@ -149,6 +149,11 @@ WAREHOUSE = Kind(
             unprovoked="No such server can be had in the test environment.",
         ),
         Fault(
+            "warehouse.others_staging",
+            "a schema of somebody else's where dlt would prepare merges, such as another dataset or a dbt schema",
+            "the staging schema has a name of its own and a mark; one without it that holds anything: exit 4 by name",
+        ),
+        Fault(
             "warehouse.users_things",
             "a user's own columns, tables, indexes, views, comments and grants in the dataset",
             "they survive every run",

@@ -50,7 +50,7 @@ class Stage:
                 part.unlink()
             return
         with closing(psycopg2.connect(self.url)) as server, server.cursor() as cursor:
-            cursor.execute("drop schema if exists posthog, posthog_staging cascade")
+            cursor.execute("drop schema if exists posthog, posthog__hogsync_staging cascade")
             server.commit()
 
 

@@ -279,6 +279,20 @@ KEEPING_RULES = (
         ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_one_sentence",),
     ),
     Mutation(
+        "merges are staged in a schema that is nobody else's",
+        "destinations/duckdb.py",
+        "staging_dataset_name_layout=staging_of(self.dataset)",
+        'staging_dataset_name_layout="%s_staging"',
+        ("pipelines/test_ownership.py::test_a_dataset_named_like_dlts_own_staging_keeps_its_rows[duckdb]",),
+    ),
+    Mutation(
+        "a staging schema of somebody else's is refused",
+        "destinations/staging.py",
+        'return "" if MARK in held else min(held, default="")',
+        'return ""',
+        ("pipelines/test_ownership.py::test_a_staging_schema_of_somebody_else_is_refused_by_name[duckdb]",),
+    ),
+    Mutation(
         "rows are appended to empty tables only",
         "sources/posthog/resource.py",
         '"append" if outline.empty else',

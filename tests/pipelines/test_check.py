@@ -504,13 +504,13 @@ def test_a_role_with_just_these_grants_can_check_and_sync(
 @pytest.mark.fault("security.grants")
 @pytest.mark.fault("warehouse.no_right")
 @pytest.mark.parametrize("right", ["usage", "create"])
-@pytest.mark.parametrize("schema", ["posthog", "posthog_staging"])
+@pytest.mark.parametrize("schema", ["posthog", "posthog__hogsync_staging"])
 def test_each_grant_is_needed_and_check_says_how_to_give_it(
     right: str, schema: str, settings: Callable[..., Settings], loader: Loader
 ) -> None:
     place = settings(WAREHOUSE_URL=loader.url)
     loader.grant(READY_MADE)
-    if schema == "posthog_staging":  # a first load merges with nothing, so it does without
+    if schema == "posthog__hogsync_staging":  # a first load merges with nothing, so it does without
         assert sync(place, COHORTS).exit_code == 0
         loader.execute("delete from posthog.cohorts where id = (select min(id) from posthog.cohorts)")
     loader.execute(f'revoke {right} on schema {schema} from "{loader.name}"')

@@ -26,7 +26,7 @@ def test_what_vanished_while_a_lost_table_could_not_be_made_anew_dies_once_it_ca
     name = postgres_url.rpartition("/")[2]
     role = f"maker_of_{name}"
     tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname ~ 'posthog'"
-    own = [f"alter schema posthog_staging owner to {role}"]
+    own = [f"alter schema posthog__hogsync_staging owner to {role}"]
     own += [f"alter table {table} owner to {role}" for (table,) in postgres_server.execute(tables, name)]
     postgres_server.execute(f"create role {role} login password 'x'")
     for sql in (

@@ -53,7 +53,7 @@ def loader(changed: Scene, postgres_server: Server) -> str:
     """A role with hogsync's rights alone, which owns the tables; the scene syncs as it."""
     role, name = f"loader_of_{database(changed)}", database(changed)
     postgres_server.execute(f"create role {role} login password 'x'")
-    own = [f"alter schema {schema} owner to {role}" for schema in ("posthog", "posthog_staging")]
+    own = [f"alter schema {schema} owner to {role}" for schema in ("posthog", "posthog__hogsync_staging")]
     tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname ~ 'posthog'"
     own += [f"alter table {table} owner to {role}" for (table,) in postgres_server.execute(tables, name)]
     for statement in own + grants(READY_MADE, role=role, database=name, dataset="posthog"):

@@ -49,7 +49,7 @@ THERE = {
 
 TAKEN_AWAY = (
     ("drop schema posthog cascade",),
-    ("drop schema posthog_staging cascade",),
+    ("drop schema posthog__hogsync_staging cascade",),
     ("drop table posthog._dlt_loads", "drop table posthog._dlt_version"),
     ("drop table posthog._dlt_pipeline_state",),
     ("drop table posthog._hogsync_paths", "drop table posthog._hogsync_runs"),

@@ -188,5 +188,5 @@ def empty(scene: Scene) -> None:
             part.unlink()
         return
     with closing(psycopg2.connect(scene.url)) as server, server.cursor() as cursor:
-        cursor.execute("drop schema if exists posthog, posthog_staging cascade")
+        cursor.execute("drop schema if exists posthog, posthog__hogsync_staging cascade")
         server.commit()

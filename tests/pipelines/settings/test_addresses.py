@@ -194,7 +194,7 @@ def test_a_warehouse_that_cannot_be_meant_is_refused_without_its_password(
     assert "ter2" not in sentence
 
 
-@pytest.mark.parametrize("name", ["posthog.duckdb", "Posthog.v2.duckdb", "posthog_staging.duckdb"])
+@pytest.mark.parametrize("name", ["posthog.duckdb", "Posthog.v2.duckdb", "posthog__hogsync_staging.duckdb"])
 def test_a_dataset_named_like_the_duckdb_file_is_refused(refusal: Refusal, name: str) -> None:
     sentence = refusal(WAREHOUSE_URL=f"duckdb:///{name}")
     assert sentence.startswith(f"The dataset posthog (HOGSYNC_DATASET) and the DuckDB file {name}")

@@ -1,0 +1,43 @@
+"""The schema beside the dataset in which dlt prepares its merges, and whose tables it empties: it must be our own.
+
+hogsync marks the schema with a small table when it makes it. An empty schema is one that an administrator made for
+hogsync; one with anything else in it and without the mark is somebody else's.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from destinations.warehouse import Warehouse
+
+SUFFIX = "__hogsync_staging"
+"""No name of a dataset has two underscores in a row, so no staging schema is ever a dataset."""
+LONGEST = 63
+"""Bytes of a Postgres name."""
+MARK = "_hogsync_staging"
+"""The table that says whose schema it is."""
+
+
+def staging_of(dataset: str) -> str:
+    """The staging schema of a dataset; a long name is cut and told apart by a digest."""
+    if len(dataset) + len(SUFFIX) <= LONGEST:
+        return f"{dataset}{SUFFIX}"
+    digest = sha256(dataset.encode()).hexdigest()[:8]
+    return f"{dataset[: LONGEST - len(SUFFIX) - len(digest) - 1]}_{digest}{SUFFIX}"
+
+
+def stranger(warehouse: Warehouse) -> str:
+    """What the staging schema holds of somebody else's, one name; empty if it is ours. Needs the warehouse open."""
+    held = warehouse.relations(staging_of(warehouse.dataset))
+    return "" if MARK in held else min(held, default="")
+
+
+def claim_staging(warehouse: Warehouse) -> None:
+    """Make the staging schema if need be, and mark it; needs the warehouse open."""
+    schema = staging_of(warehouse.dataset)
+    if MARK not in warehouse.relations(schema):
+        with warehouse.transaction():
+            warehouse.create_schema(schema)
+            warehouse.execute(f'create table "{schema}"."{MARK}" (made_by varchar)')
