@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable
 
 from pipelines.screen import printable, say
-from sources.posthog.answer import ADDRESS, CREDENTIAL
+from sources.posthog.answer import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
 PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")
@@ -30,8 +30,7 @@ def redacted(text: str) -> str:
     for secret in sorted(_secrets, key=len, reverse=True):
         alone = rf"(?<!\w){re.escape(secret)}(?!\w)"
         text = text.replace(secret, "[secret]") if len(secret) >= SHORT else re.sub(alone, "[secret]", text)
-    text = CREDENTIAL.sub("[secret]", PASSWORD.sub(r"\1[secret]", text))
-    return ADDRESS.sub("[address]", text)
+    return without_private(PASSWORD.sub(r"\1[secret]", text))
 
 
 def told(error: BaseException) -> str:

@@ -17,11 +17,13 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from sources.posthog.addresses import replaced
+from sources.posthog.credentials import hidden
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 
 ASK_AGAIN = frozenset({408, 425, 429})
-CREDENTIAL = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\bBearer\s+\S+|\beyJ[\w-]{8,}(?:\.[\w-]+)*|(?<=//)[^/\s@]+@")
-ADDRESS = re.compile(r"[^\s@/:;,<>\"'()\[\]=]+(?:@|%40)[\w.-]+")
+SHORT = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\b[Bb]earer\s+\S+|(?<=//)[^/\s@]+@")
+"""Credentials that are too short, or too little of one, to be told in data; a message can do without them."""
 LATER = "Try again later; if it stays, look at the server's own status page or logs."
 NO_NUMBERS = "numbers that are none (NaN, Infinity) came as null"
 HALF_CHARACTERS = "halves of characters came as U+FFFD"
@@ -71,7 +73,12 @@ class Reply:
 def redacted(text: str) -> str:
     """One printable line without anything that looks like a credential or an e-mail address."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return ADDRESS.sub("[address]", CREDENTIAL.sub("[secret]", line))
+    return without_private(line)
+
+
+def without_private(text: str) -> str:
+    """A text without anything that looks like a credential or an address."""
+    return replaced(hidden(SHORT.sub("[secret]", text)), lambda _address, _domain: "[address]")
 
 
 def judge(reply: Reply) -> Any:

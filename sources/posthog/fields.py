@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from sources.posthog.batch import Batch
+from sources.posthog.credentials import is_credential
 from sources.posthog.endpoint import Endpoint, Field, Type
-from sources.posthog.privacy import Policy, Scrubber, is_secret
+from sources.posthog.privacy import Policy, Scrubber
 from sources.posthog.split import Recipients, items
 from sources.posthog.undeclared import VARIANT
 from sources.posthog.values import ARROW, CONVERT, canonical, fitting
@@ -21,6 +22,8 @@ Handler = Callable[[Sequence[Any], Batch], None]
 """Takes one field's values, one per row, into the batch."""
 Convert = Callable[[Any, Batch], Any]
 """A value as its column takes it, None if it does not fit."""
+Misfit = Callable[[Any, Batch], str | None]
+"""A value that does not fit its column as the text that may be stored beside it, None if none may."""
 
 
 class Fields:
@@ -47,15 +50,13 @@ class Fields:
         self.columns[declared.name] = declared.type
         converted = self._converter(declared, mode == "hash")
         if converted:
-            return self.each(declared.name, declared.type, converted, Scrubber(self.policy, declared))
+            return self.each(declared.name, declared.type, converted, self.misfit(declared))
         return self._whole(declared.name, declared)
 
     def _whole(self, column: str, declared: Field) -> Handler:
         """Stores values that fit their column as they are all at once, others one by one."""
         convert = CONVERT[declared.type]
-        each = self.each(
-            column, declared.type, lambda value, _batch: convert(value), Scrubber(self.policy, declared)
-        )
+        each = self.each(column, declared.type, lambda value, _batch: convert(value), self.misfit(declared))
 
         def store(values: Sequence[Any], batch: Batch) -> None:
             array = fitting(values, declared.type)
@@ -66,28 +67,46 @@ class Fields:
 
         return store
 
-    def each(self, column: str, type_: Type, convert: Convert, scrub: Scrubber) -> Handler:
+    def each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
         """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
 
         def store(values: Sequence[Any], batch: Batch) -> None:
             kept = [None if value is None else convert(value, batch) for value in values]
             batch.arrays[column] = pa.array(kept, ARROW[type_])
             misfits = [v if fit is None else None for v, fit in zip(values, kept, strict=True)]
-            self._keep_as_text(column, misfits, batch, scrub)
+            self._keep_as_text(column, misfits, batch, misfit)
 
         return store
 
-    def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, scrub: Scrubber) -> None:
-        texts: list[str | None] = [None] * len(misfits)
-        for row, value in enumerate(misfits):
-            if value is not None and not is_secret("", value):
-                cleaned = scrub.clean(value, batch.people.append)
-                texts[row] = cleaned if isinstance(cleaned, str) else canonical(cleaned)
-        kept = len(texts) - texts.count(None)
-        if kept:
-            batch.misfits[column] += kept
+    def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, misfit: Misfit) -> None:
+        met = len(misfits) - misfits.count(None)
+        if not met:
+            return
+        batch.misfits[column] += met
+        texts = [None if value is None else misfit(value, batch) for value in misfits]
+        if texts.count(None) < len(texts):
             self.columns.setdefault(f"{column}{VARIANT}", "text")
             batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
+
+    def misfit(self, declared: Field) -> Misfit:
+        """How a value that does not fit its column is stored: by the field's own class.
+
+        Of an open field it is not what was declared open, so addresses in it are judged as those of unknown fields.
+        """
+        policy = self.policy
+        privacy = "person" if declared.role == "person" else declared.privacy
+        mode = policy.mode(self.endpoint.table, declared.name, privacy)
+        scrub = Scrubber(policy, declared, addresses=policy.of_unknown() if privacy == "open" else "keep")
+
+        def text(value: Any, batch: Batch) -> str | None:
+            if mode == "drop" or is_credential("", value):
+                return None
+            if mode == "hash":
+                return policy.hash_of(value)
+            cleaned = scrub.clean(value, batch.people.append)
+            return cleaned if isinstance(cleaned, str) else canonical(cleaned)
+
+        return text
 
     def embedded(self, declared: Field) -> Handler:
         """Keeps the ids of embedded objects; a person's object is lifted out."""
@@ -109,9 +128,7 @@ class Fields:
         within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
         if hashed and not within:
             hidden = canonical if declared.type == "json" else str
-            return lambda value, _batch: hidden(
-                policy.hash(value if isinstance(value, str) else canonical(value))
-            )
+            return lambda value, _batch: hidden(policy.hash_of(value))
         if declared.type != "json":
             return None
         literals = (
@@ -124,11 +141,11 @@ class Fields:
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
-        scrub = Scrubber(self.policy, declared)
+        misfit = self.misfit(declared)
 
         def split(values: Sequence[Any], batch: Batch) -> None:
             batch.lists[declared.name], misfits = items(declared, values)
-            self._keep_as_text(declared.name, misfits, batch, scrub)
+            self._keep_as_text(declared.name, misfits, batch, misfit)
 
         return split
 

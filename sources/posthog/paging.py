@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sources.posthog.ahead import Coming, Get
+from sources.posthog.answer import redacted
 from sources.posthog.errors import PageFailed
 
 Params = Mapping[str, str | int]
@@ -213,7 +214,8 @@ def _check_end(path: str, page: Page, offset: int, size: int) -> None:
 
 def _kind(body: Any) -> str:
     if isinstance(body, dict):
-        return f"an object with the keys {', '.join(sorted(map(str, body))[:8]) or '(none)'}"
+        keys = redacted(", ".join(sorted(map(str, body))[:8]))[:200]  # they may be anybody's addresses
+        return f"an object with the keys {keys or '(none)'}"
     return "an array" if isinstance(body, list) else f"a {type(body).__name__}"
 
 

@@ -12,7 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sources.posthog.addresses import found, replaced
+from sources.posthog.credentials import is_credential
 from sources.posthog.endpoint import Field
+from sources.posthog.values import canonical
 
 Mode = Literal["keep", "hash", "drop"]
 Lift = Callable[[dict[str, Any]], None]
@@ -26,35 +29,8 @@ DEFAULTS: Mapping[str, Mode] = {
     "customer": "drop",
 }
 
-# Words that make a name a credential's wherever they stand, and words that do so at its end: "token_count" stays.
-_SECRET_NAME = re.compile(
-    r"secret|passw(or)?d|passphrase|credential|private_?key|api_?key|access_?key|signing_?key|webhook|bearer"
-    r"|(token|certificate|x509_?cert|challenge|signature|authorization|dsn|connection_string)s?$"
-    r"|(^|_)(access|api|auth|refresh|bot)_?token",
-    re.IGNORECASE,
-)
-_FLAG_NAME = re.compile(r"^(has|is|uses|needs|requires)_", re.IGNORECASE)
-# Shapes of credentials: PostHog's own tokens, webhook addresses, signed URLs, well-known vendor keys, PEM, JWT.
-_SECRET_VALUE = re.compile(
-    r"\bph[acosrx]_[A-Za-z0-9_]{8,}|hooks\.slack\.com/|webhook\.office\.com|discord(app)?\.com/api/webhooks"
-    r"|[?&](X-Amz-Signature|X-Goog-Signature|Signature|sig|token|access_token|api_key)="
-    r"|\b(sk|pk|rk)_(live|test)_|\bsk-[A-Za-z0-9_-]{16,}|\bxox[abprs]-|\bgh[pousr]_[A-Za-z0-9]{20,}|\bAKIA[0-9A-Z]{12,}"
-    r"|-----BEGIN [A-Z ]*(PRIVATE KEY|CERTIFICATE)|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\."
-    r"|://[^/\s:@]+:[^/\s:@]+@",
-    re.IGNORECASE,
-)
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]+@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
-# A Slack channel as PostHog keeps it: "C0123456789|#growth".
-_CHANNEL = re.compile(r"\b[CDG][A-Z0-9]{8,}\|#?[\w.-]+")
 _URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"]*@)?([^/\s\"?#]+)[^\s\"]*", re.IGNORECASE)
 _USER = frozenset({"id", "uuid", "email", "first_name"})
-
-
-def is_secret(name: str, value: Any) -> bool:
-    """Whether an undeclared value looks like a credential, by its name or by itself."""
-    if isinstance(value, str):
-        return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
-    return not isinstance(value, bool) and bool(_SECRET_NAME.search(name)) and not _FLAG_NAME.match(name)
 
 
 def is_user(value: Any) -> bool:
@@ -83,16 +59,18 @@ class Policy:
         """HMAC-SHA256 in hex, 64 characters: equal values stay joinable, none can be guessed back without the key."""
         return hmac.new(self.hash_key, value.encode(), hashlib.sha256).hexdigest()
 
+    def hash_of(self, value: Any) -> str:
+        """The hash of any value: of a text itself, of everything else as JSON."""
+        return self.hash(value if isinstance(value, str) else canonical(value))
+
     def redact(self, value: str, mode: Mode) -> str:
         """Text without the addresses in it, mail or Slack's: each is replaced by its hash, or by `[address]`."""
         if mode == "keep":
             return value
-        if "@" in value:
-            value = _ADDRESS.sub(lambda met: self._replaced(met[0], f"@{met[1]}", mode), value)
-        return _CHANNEL.sub(lambda met: self._replaced(met[0], "", mode), value) if "|" in value else value
+        return replaced(value, self._hashed if mode == "hash" else lambda _address, _domain: "[address]")
 
-    def _replaced(self, address: str, domain: str, mode: Mode) -> str:
-        return "[address]" if mode == "drop" else f"{self.hash(address.lower())}{domain}"
+    def _hashed(self, address: str, domain: str) -> str:
+        return self.hash(address.lower()) + (domain and f"@{domain}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +99,7 @@ class Scrubber:
         if isinstance(value, list):
             kept = []
             for inner in value:
-                if not is_secret("", inner):
+                if not is_credential("", inner):
                     kept.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
             return kept
         return value
@@ -131,7 +109,11 @@ class Scrubber:
         literals = self._literal_names(value)
         for name, inner in value.items():
             literal = name in literals
-            if name in self.field.noise or is_secret(name, inner) or (literal and self.literals == "drop"):
+            if (
+                name in self.field.noise
+                or is_credential(name, inner)
+                or (literal and self.literals == "drop")
+            ):
                 continue
             yield self._text(name), inner, literal
 
@@ -148,14 +130,14 @@ class Scrubber:
     def _literal_names(self, value: dict[str, Any]) -> Collection[str]:
         """The names in an object under which a customer's own data stands.
 
-        In a filter that is `value`; in a HogQL filter its text, under `key`; in cohorts of old, whose properties are
-        plain objects, everything.
+        In a filter that is `value`; of HogQL its text, under `key` in a filter and `property` in a breakdown; in
+        cohorts of old, whose properties are plain objects, everything.
         """
         names = self.field.literals
         if not names:
             return names
         if value.get("type") == "hogql":
-            return (*names, "key")
+            return (*names, "key", "property")
         old = isinstance(value.get("properties"), dict) and "values" not in value["properties"]
         return (*names, "properties") if old else names
 
@@ -193,15 +175,14 @@ def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
 def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
     address = str(entry.get("recipient") or "").replace("\0", "")
     rest = {name: value for name, value in entry.items() if name not in {"recipient", "status"}}
-    found = {"status": entry.get("status"), "detail": rest or None}
+    told = {"status": entry.get("status"), "detail": rest or None}
     if url := _URL.search(address):
-        return {**found, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
+        return {**told, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
     if kind not in {None, "email", "slack"}:
-        return {**found, "kind": kind, "domain": None, "address": None}
-    mailbox = _ADDRESS.search(address)  # also inside `Bob <bob@x.org>`
-    domain = mailbox[1].lower() if mailbox else None
+        return {**told, "kind": kind, "domain": None, "address": None}
+    _, domain = found(address) or ("", None)  # also inside `Bob <bob@x.org>`
     return {
-        **found,
+        **told,
         "kind": kind or ("email" if domain else None),
         "domain": domain,
         "address": address or None,

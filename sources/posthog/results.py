@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sources.posthog.answer import redacted
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.changes import Counts
 from sources.posthog.listing import Listed
@@ -93,7 +94,7 @@ class TableResult:
                 said.setdefault(one.detail, []).append(one)
         told = [text + where(lists) for text, lists in said.items()]
         more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-        return "; ".join([*told[:3], *more, *self.oddities])
+        return redacted("; ".join([*told[:3], *more, *self.oddities]))
 
 
 def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from sources.posthog.addresses import found
 from sources.posthog.batch import Batch, joined
+from sources.posthog.credentials import is_credential
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.fields import Fields, Handler, ignore
-from sources.posthog.privacy import Policy, Scrubber, is_secret, is_user
+from sources.posthog.privacy import Policy, Scrubber, is_user
 from sources.posthog.split import list_type
 from sources.posthog.undeclared import BEYOND, Undeclared
 from sources.posthog.values import ARROW, CONVERT, canonical, digest, type_of
@@ -153,13 +155,14 @@ class Shape:
     # -- undeclared fields: kept, judged by name and look, typed by their first value
 
     def _undeclared(self, name: str, values: Sequence[Any], raws: Sequence[Mapping[str, Any]]) -> Handler:
-        harmless = (value for value in values if value is not None and not is_secret(name, value))
+        harmless = (value for value in values if value is not None and not is_credential(name, value))
         first = next(harmless, None)
         if first is None:
             return ignore
         with self._lock:
             if name not in self._handlers:
-                room = self.undeclared.has_room(f"{name}_id" if is_user(first) else name)
+                # A name that has an address in it would show it as a column.
+                room = not found(name) and self.undeclared.has_room(f"{name}_id" if is_user(first) else name)
                 self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
         return self._handlers[name]
 
@@ -186,11 +189,14 @@ class Shape:
         convert = CONVERT[type_]
         scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
         store = self._fields.each(
-            column, type_, lambda value, batch: convert(scrub.clean(value, batch.people.append)), scrub
+            column,
+            type_,
+            lambda value, batch: convert(scrub.clean(value, batch.people.append)),
+            self._fields.misfit(Field(name=column)),
         )
 
         def judged(values: Sequence[Any], batch: Batch) -> None:
-            store([None if value is None or is_secret(name, value) else value for value in values], batch)
+            store([None if value is None or is_credential(name, value) else value for value in values], batch)
 
         return judged
 

@@ -138,6 +138,26 @@ SECURITY = Kind(
             "treated as strictly as the strictest class that it may have",
         ),
         Fault(
+            "security.any_address",
+            "an address of any script, quoted, escaped, in a URL, on a host without a dot",
+            "found by one rule, in rows and in every word that is said",
+        ),
+        Fault(
+            "security.credential_table",
+            "names and looks of credentials, as well-kept collections of patterns know them",
+            "each is told by a row of one table, and ordinary names and texts stay",
+        ),
+        Fault(
+            "security.misfits",
+            "an e-mail address where an id, a number, a name or a list should stand",
+            "kept, hashed or dropped by its own field's class; of an open field addresses are hashed",
+        ),
+        Fault(
+            "security.unexpected_object",
+            "an answer that is no list, with keys that are addresses or credentials",
+            "the record tells its keys without them",
+        ),
+        Fault(
             "security.leftovers_of_a_kill",
             "kill -9 in mid-load",
             "working folder, database log and file hold only what the settings keep",

@@ -83,16 +83,16 @@ KEEPING_RULES = (
     ),
     Mutation(
         "secrets by their name",
-        PRIVACY,
-        "bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))",
-        "bool(_SECRET_VALUE.search(value))",
+        "sources/posthog/credentials.py",
+        "return named(name) or shown(value)",
+        "return shown(value)",
         (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
     ),
     Mutation(
         "secrets by their look",
-        PRIVACY,
-        "bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))",
-        "bool(_SECRET_NAME.search(name))",
+        "sources/posthog/credentials.py",
+        "return named(name) or shown(value)",
+        "return named(name)",
         (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
     ),
     Mutation(
@@ -117,6 +117,20 @@ KEEPING_RULES = (
         (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
     ),
     Mutation(
+        "a value that does not fit is stored by its own field's class",
+        "sources/posthog/fields.py",
+        'if mode == "drop" or is_credential("", value):',
+        'if is_credential("", value):',
+        (f"{SHAPES}a_value_that_does_not_fit_is_judged_by_its_own_fields_class",),
+    ),
+    Mutation(
+        "no address becomes a column",
+        SHAPE,
+        "not found(name) and self.undeclared",
+        "self.undeclared",
+        (f"{SHAPES}a_field_named_by_an_address_gets_no_column",),
+    ),
+    Mutation(
         "undeclared fields get so many columns at most",
         "sources/posthog/undeclared.py",
         "or len(own) < self._new_columns",
@@ -126,7 +140,7 @@ KEEPING_RULES = (
     Mutation(
         "values that do not fit are counted",
         "sources/posthog/fields.py",
-        "batch.misfits[column] += kept",
+        "batch.misfits[column] += met",
         "pass",
         (f"{SHAPES}one_odd_value_leaves_the_others_of_its_column_as_they_are",),
     ),

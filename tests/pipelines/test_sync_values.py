@@ -31,7 +31,7 @@ SWAPS = {
     '"@huge@"': str(HUGE),
     '"@beyond@"': str(2**63),
     '"@many digits@"': MANY_DIGITS,
-    '"@twice@"': '"first","last_error_message":"second"',
+    '"@twice@"': '"first","description":"second"',
 }
 
 
@@ -173,7 +173,7 @@ ROWS = [
             "😀",
         )
     ),
-    Odd({"last_error_message": "@twice@"}, {"last_error_message": "second"}),
+    Odd({"description": "@twice@"}, {"description": "second"}),
 ]
 APART = ("___2", "name__2", "new_one__2", "new_one__3", "project_id__2")
 

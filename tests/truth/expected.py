@@ -83,6 +83,7 @@ NOT_STORED = {
     "projects": ("api_token", "organization"),
     "organization_activity_logs": ("unread",),
     "subscription_deliveries": ("subscription", "ai_report", "ai_report_diagnostics", "ai_report_prompt"),
+    "cohorts": ("last_error_message",),
     "event_definitions": ("media_preview_urls", "is_action", "post_to_slack"),
     "property_definitions": ("is_seen_on_filtered_events",),
 }
@@ -90,7 +91,7 @@ DROPPED_INSIDE = {
     # Values are data about customers; the bytecode follows from the rest and changes with the server.
     "filters": ("value", "bytecode", "bytecode_error", "conditionHash"),
     "groups": ("value",),
-    "query": ("value", "values", "query"),
+    "query": ("value", "values", "query", "search", "select", "where", "breakdown"),
     "content_snapshot": ("query_results",),
 }
 URL = re.compile(r"(https?://[^/\s]+)\S*")

@@ -18,6 +18,19 @@ from sources.posthog.endpoint import (
     text,
 )
 
+EXPRESSIONS = (
+    "breakdown",
+    "expr",
+    "expression",
+    "groupBy",
+    "having",
+    "math_hogql",
+    "orderBy",
+    "select",
+    "where",
+)
+"""Keys in PostHog's query nodes under which HogQL may stand, and with it any literal."""
+
 SUBSCRIPTIONS = Endpoint(
     table="subscriptions",
     paths=(
@@ -78,7 +91,8 @@ COHORTS = Endpoint(
     doc="Groups of people; a deleted cohort vanishes from the list.",
     fields=(
         *integer("id"),
-        *text("name", "description", "cohort_type", "last_error_message"),
+        *text("name", "description", "cohort_type"),
+        *text("last_error_message", privacy="customer"),  # it quotes the filters' literals
         *integer("count", "version", "pending_version", "errors_calculating", volatile=True),
         *moment("created_at"),
         *moment("last_calculation", "last_backfill_person_properties_at", volatile=True),
@@ -86,7 +100,7 @@ COHORTS = Endpoint(
         *flag("is_calculating", volatile=True),
         *json("filters", literals=("value",), noise=("bytecode", "bytecode_error", "conditionHash")),
         *json("groups", literals=("value",)),
-        *json("query", literals=("value", "values", "query")),
+        *json("query", literals=("value", "values", "query", "search", *EXPRESSIONS)),
         *items("experiment_set", type_="bigint", ordered=False),
         *person("created_by"),
         *omitted("search_match_type"),

@@ -179,6 +179,16 @@ def test_an_array_is_one_page_that_counts_itself() -> None:
         list(array_page(get, "projects/1/things/", {}, 10))
 
 
+@pytest.mark.fault("security.unexpected_object")
+def test_of_an_unexpected_objects_keys_no_address_and_no_credential_is_told() -> None:
+    get, _ = server(
+        lambda _: {"ann@partner.example": 1, "phx_0123456789abcdef": 2, "plain": 3, "x" * 9999: 4}
+    )
+    with pytest.raises(PageFailed, match=r"keys \[address\], \[secret\], plain, x+; is") as caught:
+        list(array_page(get, "projects/1/things/", {}, 10))
+    assert len(str(caught.value)) < 400
+
+
 def test_one_object_is_a_list_of_one() -> None:
     get, _ = server(lambda _: {"id": 1})
     assert walked(single_object(get, "projects/1/things/", {}, 10)) == [{"id": 1}]

@@ -262,6 +262,40 @@ def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> 
     assert json.loads(row.values[f"{column}__v_text"]) == ["x"]
 
 
+@pytest.mark.fault("security.misfits")
+@pytest.mark.parametrize(
+    "sent", ["Ann@partner.example", {"id": "Ann@partner.example", "email": "x"}], ids=type
+)
+@pytest.mark.parametrize("mode", ["keep", "hash", "drop"])
+def test_a_value_that_does_not_fit_is_judged_by_its_own_fields_class(mode: Mode, sent: Any) -> None:
+    kept = {"keep": "Ann@partner.example", "hash": hashed("Ann@partner.example"), "drop": None}
+    shaped = shape(person=mode)
+    page = shaped.page([{**COHORT, "created_by": sent}], {"project_id": 2})
+    assert page.values("created_by_id__v_text") == [kept[mode]]
+    assert page.misfits == {"created_by_id": 1}, "told all the same"
+    assert ("created_by_id__v_text" in shaped.columns) == (mode != "drop")
+
+
+@pytest.mark.fault("security.misfits")
+def test_of_an_open_field_an_address_that_does_not_fit_is_hashed() -> None:
+    row = cohort(
+        count="ask ann@partner.example", name=["root@localhost"], experiment_set="ann@partner.example"
+    )
+    ann = f"{hashed('ann@partner.example')}@partner.example"
+    assert row.values["count__v_text"] == f"ask {ann}"
+    assert row.values["name__v_text"] == f'["{hashed("root@localhost")}@localhost"]'
+    assert row.values["experiment_set__v_text"] == ann
+
+
+@pytest.mark.fault("security.unknown_addresses")
+def test_a_field_named_by_an_address_gets_no_column() -> None:
+    shaped = shape()
+    row = cohort({"ann@partner.example": 5}, of=shaped)
+    assert json.loads(row.values["_other_fields"]) == {f"{hashed('ann@partner.example')}@partner.example": 5}
+    assert not [name for name in shaped.columns if "partner" in name]
+    assert not shaped.undeclared.named
+
+
 @pytest.mark.parametrize("new_columns", [100, 0], ids=["a column", "no column"])
 def test_of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left(new_columns: int) -> None:
     row = cohort(of=shape(new_columns=new_columns), note=["to Ada@partner.example"])
@@ -289,6 +323,39 @@ def test_of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go() 
     assert json.loads(values["drop"])["properties"]["values"] == [{"key": "email", "operator": "exact"}]
     assert json.loads(values["hash"])["properties"]["values"][0]["value"] == [hashed("c@x.org")]
     assert json.loads(values["keep"]) == filters
+
+
+@pytest.mark.fault("security.classes")
+def test_of_a_cohorts_query_no_literal_stays_wherever_hogql_may_stand() -> None:
+    series = {
+        "event": "paid",
+        "math": "hogql",
+        "math_hogql": "sum(if(email='c@x.org',1,0))",
+        "properties": [],
+    }
+    query = {
+        "kind": "ActorsQuery",
+        "search": "c@x.org",
+        "select": ["person", "'c@x.org'"],
+        "where": ["email = 'c@x.org'"],
+        "orderBy": ["email = 'c@x.org'"],
+        "source": {
+            "kind": "TrendsQuery",
+            "series": [series],
+            "breakdownFilter": {"breakdown": "if(email='c@x.org','a','b')", "breakdown_type": "hogql"},
+            "breakdowns": [
+                {"type": "hogql", "property": "email = 'c@x.org'"},
+                {"type": "event", "property": "p"},
+            ],
+        },
+    }
+    row = cohort(query=query, last_error_message="no such value 'c@x.org'")
+    kept = json.loads(row.values["query"])
+    assert "c@x.org" not in repr(row.values)
+    assert kept["source"]["series"] == [{"event": "paid", "math": "hogql", "properties": []}]
+    assert kept["source"]["breakdowns"] == [{"type": "hogql"}, {"type": "event", "property": "p"}]
+    everything = cohort(of=shape(customer="keep"), query=query, last_error_message="'c@x.org'").values
+    assert (json.loads(everything["query"]), everything["last_error_message"]) == (query, "'c@x.org'")
 
 
 SUBSCRIPTION = {"id": 1, "target_type": "email", "target_value": "Ann@Partner.example, bob@other.example"}
