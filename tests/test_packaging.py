@@ -1,4 +1,4 @@
-"""What a stranger installs: locked, hashed, three packages in one wheel, and a command that works from it."""
+"""What a stranger installs: locked, hashed, one wheel of three packages and a file, and a command that works."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"pipelines", "sources", "destinations"}
+FRONT_DOOR = "hogsync.py"
 LOCKS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -111,20 +112,22 @@ def test_the_oldest_duckdb_that_is_promised_is_the_one_that_is_tested() -> None:
     assert f">={oldest}" in str(promised.specifier)
 
 
-def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_three_packages_their_front_door_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     metadata = f"hogsync-{PROJECT['project']['version']}.dist-info"
-    assert {name.partition("/")[0] for name in names} == PACKAGES | {metadata}
-    ours = {str(path.relative_to(ROOT)) for room in PACKAGES for path in (ROOT / room).rglob("*.py")}
+    assert {name.partition("/")[0] for name in names} == PACKAGES | {FRONT_DOOR, metadata}
+    ours = {FRONT_DOOR} | {
+        str(path.relative_to(ROOT)) for room in PACKAGES for path in (ROOT / room).rglob("*.py")
+    }
     assert {name for name in names if name.endswith(".py")} == ours
 
 
-def test_nobody_else_owns_our_three_names() -> None:
+def test_nobody_else_owns_our_four_names() -> None:
     owners = {
         distribution.name
         for distribution in importlib.metadata.distributions()
         for file in distribution.files or ()
-        if file.parts[0] in PACKAGES or file.parts[0] in {f"{name}.py" for name in PACKAGES}
+        if file.parts[0].removesuffix(".py") in {"hogsync", *PACKAGES}
     }
     assert owners <= {"hogsync"}
 
@@ -138,10 +141,11 @@ def test_a_package_holds_only_its_docstring(name: str) -> None:
 
 
 def test_the_wheel_gives_a_working_command_elsewhere(installed: Path, tmp_path: Path) -> None:
-    asked = run(installed / "hogsync", "--help", cwd=tmp_path)
-    assert asked.returncode == 0, asked.stderr
-    assert "sync" in asked.stdout
-    for name in PACKAGES:
+    for command in ([installed / "hogsync"], [installed / "python", "-m", "hogsync"]):
+        asked = run(*command, "--help", cwd=tmp_path)
+        assert asked.returncode == 0, asked.stderr
+        assert "sync" in asked.stdout
+    for name in ("hogsync", *PACKAGES):
         where = run(installed / "python", "-c", f"import {name}; print({name}.__file__)", cwd=tmp_path)
         assert Path(where.stdout.strip()).is_relative_to(installed.parent), where.stderr
 

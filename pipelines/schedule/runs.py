@@ -1,8 +1,8 @@
 """The runs of the schedule: one after another, each in a process of its own, none dropped and none left behind.
 
-A run is `python -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory ends with it, it can be
-ended from outside. Its standard input is a pipe of which only this process has the other end: the system closes that
-however this process ends, on every platform, and the run then ends itself.
+A run is `python hogsync.py -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory ends with it, it
+can be ended from outside. Its standard input is a pipe of which only this process has the other end: the system closes
+that however this process ends, on every platform, and the run then ends itself.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipelines.errors import Interrupted, KeyProblem, UsageError, WarehouseProblem
 
 log = logging.getLogger("hogsync")
 
+HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
 """Seconds in which a run that is asked to end can record that it was interrupted."""
 FRESH = 64
@@ -86,9 +88,9 @@ class Runs:
             if self.ending:
                 return None
             catch_up = ["--catch-up"] * self.waiting.pop(group)
-            # -P: a folder called pipelines where the service runs must not be taken for ours. A session of its own:
-            # Ctrl-C in the terminal is for the service, which then asks the run, once.
-            command = [sys.executable, "-P", "-m", "pipelines.schedule.run", group, *catch_up]
+            # By way of hogsync.py, which finds our packages whatever PYTHONPATH says. A session of its own: Ctrl-C
+            # in the terminal is for the service, which then asks the run, once.
+            command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", group, *catch_up]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             self.running = group
             return self.process

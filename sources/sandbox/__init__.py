@@ -130,8 +130,11 @@ def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: 
 
     Raises RuntimeError when it ends before it listens (its own words are then on stderr).
     """
+    root = Path(__file__).resolve().parents[2]
     command = [
         sys.executable,
+        "-P",
+        str(root / "hogsync.py"),  # which finds our packages whatever PYTHONPATH says
         "-m",
         "sources.sandbox",
         "--port",
@@ -144,7 +147,6 @@ def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: 
         *(["--canaries"] if canaries else []),
     ]
     # A session of its own: Ctrl-C is for this process, which then decides; the closing pipe ends the sandbox.
-    root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, start_new_session=True
     )

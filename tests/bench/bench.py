@@ -108,7 +108,7 @@ class Bench:
             **{f"HOGSYNC_LISTS__{name.upper()}": str(value) for name, value in settings.items()},
             **(more or {}),
         }
-        return self.python("-m", "pipelines.cli", "sync", "--json", *TABLES, environment=environment)
+        return self.python("-m", "hogsync", "sync", "--json", *TABLES, environment=environment)
 
     def anew(self, contend: Callable[[str], Run]) -> Run:
         """A contender on a new DuckDB file."""
@@ -118,7 +118,7 @@ class Bench:
     def ask(self, warehouse: str, sql: str) -> Any:
         """The one value that `hogsync query` finds."""
         environment = {"WAREHOUSE_URL": warehouse, "HOGSYNC_HOME": str(self.new_folder())}
-        told = self.python("-m", "pipelines.cli", "query", "--json", sql, environment=environment).said
+        told = self.python("-m", "hogsync", "query", "--json", sql, environment=environment).said
         return json.loads(told)["rows"][0][0]
 
     def rounds(self, contenders: Mapping[str, Contender]) -> dict[str, list[Run]]:

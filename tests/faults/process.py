@@ -44,6 +44,12 @@ PROCESS = Kind(
             "no traceback, exit 130",
         ),
         Fault(
+            "process.foreign_packages",
+            "`PYTHONPATH` or the current folder has other packages named `pipelines`, `sources` or `destinations`",
+            "each command and each process that it starts has hogsync's own; a program that already imported another "
+            "one is told so by an ImportError",
+        ),
+        Fault(
             "process.two_syncs",
             "two syncs of one warehouse at once, from one machine or from two",
             "they take turns, both end well; who waits says for whom",

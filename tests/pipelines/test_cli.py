@@ -544,7 +544,7 @@ def test_what_posthog_calls_things_cannot_command_a_terminal(posthog: Sandbox) -
 )
 def test_the_start_is_light(words: list[str]) -> None:
     program = (
-        "import atexit, sys\nfrom pipelines.cli import main\nsys.argv[0] = 'hogsync'\n"
+        "import atexit, sys\nfrom hogsync import main\nsys.argv[0] = 'hogsync'\n"
         "told = lambda: print('\\nIMPORTED', *{name.partition('.')[0] for name in sys.modules})\n"
         "atexit.register(told)\nmain()\n"
     )

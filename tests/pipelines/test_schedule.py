@@ -200,7 +200,7 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
 
         def start(**seconds: float) -> Service:
             own = [sys.executable, "-P", "-c", SERVICE, json.dumps(seconds)]
-            command = own if seconds else [sys.executable, "-P", "-m", "pipelines.cli", "schedule"]
+            command = own if seconds else [sys.executable, "-P", "-m", "hogsync", "schedule"]
             log = tmp_path / f"service-{time.monotonic_ns()}.log"
             with log.open("wb") as file:
                 process = subprocess.Popen(command, stderr=file, stdout=file, start_new_session=True)

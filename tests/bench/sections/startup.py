@@ -20,7 +20,7 @@ def startup(bench: Bench) -> None:
         runs = bench.rounds(
             {
                 "python -c 'pass'": partial(bench.python, "-c", "pass"),
-                "hogsync --help": partial(bench.python, "-m", "pipelines.cli", "--help"),
+                "hogsync --help": partial(bench.python, "-m", "hogsync", "--help"),
                 "hogsync sync: to the first request": partial(_to_first_request, bench, pages, url),
                 "hogsync sync: nothing changed, 50 rows": partial(bench.sync, pages, url),
                 "python -c 'import dlt'": partial(bench.python, "-c", "import dlt"),

@@ -68,7 +68,7 @@ def _sync(bench: Bench, url: str, key: str, warehouse: str) -> Run:
         "HOGSYNC_HASH_KEY": "the hash key of a bench",
         "HOGSYNC_HOME": str(bench.folder / "steady"),
     }
-    return bench.python("-m", "pipelines.cli", "sync", "--json", environment=environment)
+    return bench.python("-m", "hogsync", "sync", "--json", environment=environment)
 
 
 def _tell(run: dict[str, Any]) -> None:

@@ -1,0 +1,139 @@
+"""Sync PostHog's admin metadata into DuckDB or Postgres: the command `hogsync`, and hogsync as a Python library.
+
+`sync` does what the command of that name does, and returns what the run records say:
+
+    import hogsync
+
+    settings = hogsync.load_settings({"WAREHOUSE_URL": "duckdb:///admin.duckdb"})
+    outcome = hogsync.sync(settings, hogsync.Selection(tables=("cohorts", "users")))
+    print(outcome.run.status, outcome.requests, "requests")
+    for table in outcome.tables:
+        counts = table.counts
+        print(table.table, table.status, counts.inserted, counts.updated, counts.deleted)
+
+`load_settings` reads the environment, `.env` and `hogsync.toml`; what it is given wins over them. A table that failed
+is a result (`outcome.exit_code` is 1). What keeps a run from beginning or from being stored raises a `HogsyncError`,
+whose text is one sentence and whose `exit_code` is that of the command. `posthog` is the plain dlt source.
+
+The packages `pipelines`, `sources` and `destinations` beside this file have names that other programs use, too. They
+are imported from here whatever `sys.path` says, so that the command starts anywhere. A program that has already
+imported another package of such a name gets an ImportError.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# As a script: the folder of this file, or with -m the current one, where logging.py is not the standard library's.
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pipelines.errors import (
+        HogsyncError,
+        Interrupted,
+        KeyProblem,
+        OutOfMemory,
+        UsageError,
+        WarehouseProblem,
+    )
+    from pipelines.settings import Settings
+    from pipelines.sync import Outcome, Selection, sync
+    from sources.posthog import posthog
+
+__all__ = [
+    "HogsyncError",
+    "Interrupted",
+    "KeyProblem",
+    "OutOfMemory",
+    "Outcome",
+    "Selection",
+    "Settings",
+    "UsageError",
+    "WarehouseProblem",
+    "load_settings",
+    "main",
+    "posthog",
+    "sync",
+]
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = ("pipelines", "sources", "destinations")
+MODULES = {
+    "pipelines.errors": (
+        "HogsyncError",
+        "Interrupted",
+        "KeyProblem",
+        "OutOfMemory",
+        "UsageError",
+        "WarehouseProblem",
+    ),
+    "pipelines.settings": ("Settings",),
+    "pipelines.sync": ("Outcome", "Selection", "sync"),
+    "sources.posthog": ("posthog",),
+}
+
+
+def main() -> NoReturn:
+    """Run the command of this process's arguments and exit, as `hogsync` does."""
+    from pipelines.cli import main
+
+    main()
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of the environment, `.env` and `hogsync.toml`; UsageError with one sentence for anything wrong.
+
+    `overrides` win over all of them. They are by environment name, a section being a mapping:
+    `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
+    """
+    from pipelines.settings import load
+
+    return load(overrides)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name only when it is used: the command line starts without dlt, DuckDB and the rest."""
+    for module, names in MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def _import_own(package: str) -> None:
+    """Import `package` from beside this file; ImportError if this process has another one of that name."""
+    there = sys.modules.get(package)
+    if there is None:
+        spec = PathFinder.find_spec(package, [str(HERE)])
+        if spec is None or spec.loader is None:
+            raise ImportError(f"hogsync is not whole: {package} is not in {HERE}. Install it again.")
+        sys.modules[package] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return
+    places = [*getattr(there, "__path__", ())] or [getattr(there, "__file__", None) or "this very program"]
+    if HERE / package not in {Path(place).resolve() for place in places}:
+        raise ImportError(
+            f"hogsync cannot be used in this program, which has imported another package {package!r} "
+            f"({', '.join(places)}). Run the command `hogsync` in a process of its own."
+        )
+
+
+for _package in PACKAGES:
+    _import_own(_package)
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["-m"]:  # a process that runs one of our modules: `python hogsync.py -m MODULE …`
+        from runpy import run_module
+
+        del sys.argv[:2]
+        run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        main()
