@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError
-from pipelines.screen import say, say_json, sentence
+from pipelines.screen import say, say_json, sentence, visible
 from pipelines.stopping import asked
 
 if TYPE_CHECKING:
@@ -68,9 +68,12 @@ def _told(words: list[str], started: datetime, error: Exception) -> int:
     if "--debug" in words:
         say(told(error), sys.stderr)
     say(said, sys.stderr)
+    below = redacted(getattr(error, "below", ""))
+    if below:
+        say("\n".join(map(visible, below.splitlines())), sys.stderr)
     if "--json" in words:
         with suppress(UsageError):  # stdout takes nothing any more; the sentence is out
-            say_json(_error_object(words, started, said, error))
+            say_json(_error_object(words, started, f"{said} {below}".strip(), error))
     return code
 
 

@@ -26,6 +26,8 @@ class HogsyncError(Exception):
     """How the run that it ended was recorded, if one had begun."""
     requests: int = 0
     """How many PostHog was sent by then."""
+    below: str = ""
+    """Lines to show below the sentence, such as where in an SQL text the mistake is."""
 
 
 class UsageError(HogsyncError):

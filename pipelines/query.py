@@ -1,93 +1,173 @@
-"""One question in SQL to the warehouse, which it can read and not change."""
+"""One question in SQL to the warehouse, which it can read and not change.
+
+`session(settings)` is a connection that answers questions: `rows` as Python has them, `arrow` as typed batches, both
+read from the database while they are consumed. `query_postgres` holds what protects Postgres.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.screen import printable, rendered, sentence
+from pipelines.screen import printable, sentence
 from pipelines.stopping import cutting_short
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipelines.settings import Settings
+
+BATCH = 1_000
+"""Rows that are fetched at a time."""
+ONE_STATEMENT = (
+    "`hogsync query` answers one statement that reads, such as select, with, explain or show; "
+    "this text holds "
+)
+
+
+class SqlProblem(UsageError):
+    """The database does not take a question; `below` shows where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer: its columns, and its rows in batches, fetched as they are asked for."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Columns and rows, values as Python has them."""
+    """A whole answer: columns and rows, values as Python has them."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
-    def as_json(self) -> dict[str, Any]:
-        """`{"columns": [...], "rows": [[...], ...]}`: two columns may have one name."""
-        return {
-            "columns": list(self.columns),
-            "rows": [[plain(value) for value in row] for row in self.rows],
-        }
 
-    def shown(self) -> str:
-        """A table, and how many rows it has."""
-        from rich.table import Table
-        from rich.text import Text
+class Session(Protocol):
+    """A connection on which nothing can be changed; SqlProblem for what the database makes of a question."""
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for number, name in enumerate(self.columns):
-            numeric = all(isinstance(row[number], int | float | Decimal | None) for row in self.rows)
-            table.add_column(Text(printable(name)), justify="right" if numeric else "left")
-        for row in self.rows:
-            table.add_row(*(Text(written(value)) for value in row))
-        return rendered(table, f"({len(self.rows):,} row{'' if len(self.rows) == 1 else 's'})")
+    def rows(self, sql: str) -> Rows:
+        """The answer as Python's values."""
 
-
-def ask(settings: Settings, sql: str) -> Answer:
-    """The answer to `sql`, with the dataset as search path.
-
-    UsageError for what the database makes of the SQL, WarehouseProblem if there is no reading the warehouse.
-    """
-    with session(settings) as answered:
-        return answered(sql)
+    def arrow(self, sql: str) -> pa.RecordBatchReader:
+        """The answer as Arrow's types."""
 
 
 @contextmanager
 def session(settings: Settings) -> Iterator[Callable[[str], Answer]]:
-    """A connection on which questions are answered as by `ask`."""
-    with (_duckdb if settings.warehouse.kind == "duckdb" else _postgres)(settings) as answered:
-        yield answered
+    """A connection on which questions are answered in whole."""
+
+    def ask(sql: str) -> Answer:
+        found = opened.rows(sql)
+        return Answer(found.columns, [row for batch in found.batches for row in batch])
+
+    with connected(settings) as opened:
+        yield ask
+
+
+def connected(settings: Settings) -> AbstractContextManager[Session]:
+    """A session, with the dataset as search path; WarehouseProblem if there is no reading the warehouse."""
+    if settings.warehouse.kind == "duckdb":
+        return _duckdb(settings)
+    from pipelines.query_postgres import postgres
+
+    return postgres(settings)
+
+
+def no_dataset(settings: Settings) -> UsageError:
+    """The dataset is not there yet."""
+    return UsageError(
+        f"The warehouse {settings.warehouse.label} has no dataset {settings.dataset} (HOGSYNC_DATASET); "
+        "`hogsync sync` makes it."
+    )
+
+
+def misunderstood(said: str, below: str = "") -> SqlProblem:
+    """What a database says of a question, in its own words."""
+    problem = SqlProblem(sentence(f"The database does not take this SQL: {said}"))
+    problem.below = below
+    return problem
 
 
 @contextmanager
-def _duckdb(settings: Settings) -> Iterator[Callable[[str], Answer]]:
+def shown_values() -> Iterator[None]:
+    """Refuse values that Python cannot hold, such as a time before the year 1."""
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        raise misunderstood(f"a value cannot be shown ({error}); cast its column to text") from None
+
+
+# -- DuckDB
+
+
+@contextmanager
+def _duckdb(settings: Settings) -> Iterator[Session]:
     with closing(_open_duckdb(settings)) as database, cutting_short(database.interrupt):
         _use(database, settings)
         # A file opened read-only could still copy rows into another file, or attach one and write there.
         database.execute(
             "set TimeZone = 'UTC'; set enable_external_access = false; set lock_configuration = true"
         )
-        yield partial(_answered_by_duckdb, database)
+        yield DuckDBSession(database)
 
 
-def _answered_by_duckdb(database: Any, sql: str) -> Answer:
+@dataclass(frozen=True, slots=True)
+class DuckDBSession:
+    """A DuckDB file that is open for reading."""
+
+    database: Any
+
+    def rows(self, sql: str) -> Rows:
+        """The answer as Python's values."""
+        with _answering():
+            self._refuse_several(sql)
+            cursor = self.database.execute(sql)
+            described = [(str(name), str(kind)) for name, kind, *_ in cursor.description or ()]
+        in_json = [kind == "JSON" for _, kind in described]
+        return Rows(tuple(name for name, _ in described), self._batches(in_json) if described else iter(()))
+
+    def arrow(self, sql: str) -> pa.RecordBatchReader:
+        """The answer as Arrow's types."""
+        import pyarrow as pa
+
+        with _answering():
+            self._refuse_several(sql)
+            return pa.RecordBatchReader.from_stream(self.database.sql(sql))
+
+    def _refuse_several(self, sql: str) -> None:
+        number = len(self.database.extract_statements(sql))
+        if number != 1:
+            raise SqlProblem(f"{ONE_STATEMENT}{number or 'none'}.")
+
+    def _batches(self, in_json: list[bool]) -> Iterator[list[tuple[Any, ...]]]:
+        with _answering(), shown_values():
+            while rows := self.database.fetchmany(BATCH):
+                yield [_parsed(row, in_json) for row in rows]
+
+
+def _parsed(row: tuple[Any, ...], in_json: list[bool]) -> tuple[Any, ...]:
+    """DuckDB hands JSON out as text, Postgres as what it holds."""
+    return tuple(json.loads(v) if j and isinstance(v, str) else v for v, j in zip(row, in_json, strict=True))
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
     import duckdb
 
     try:
-        cursor = database.execute(sql)
-        described = [(str(name), str(kind)) for name, kind, *_ in cursor.description or ()]
-        rows = cursor.fetchall() if described else []
+        yield
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
-        raise _misunderstood(error) from None
-    parsed = [kind == "JSON" for _, kind in described]
-    return Answer(tuple(name for name, _ in described), [_parsed(row, parsed) for row in rows])
+        said, _, below = str(error).strip().partition("\n")
+        raise misunderstood(said or type(error).__name__, below.strip("\n")) from None
 
 
 def _open_duckdb(settings: Settings) -> Any:
@@ -108,7 +188,7 @@ def _open_duckdb(settings: Settings) -> Any:
         )
     except duckdb.Error as error:
         raise WarehouseProblem(
-            sentence(f"The warehouse {label} cannot be read: {_first_line(error)}")
+            sentence(f"The warehouse {label} cannot be read: {first_line(error)}")
         ) from None
 
 
@@ -124,100 +204,10 @@ def _use(database: Any, settings: Settings) -> None:
     try:
         database.execute(f"use {settings.dataset}")
     except duckdb.CatalogException:
-        raise _no_dataset(settings) from None
+        raise no_dataset(settings) from None
 
 
-def _no_dataset(settings: Settings) -> UsageError:
-    return UsageError(
-        f"The warehouse {settings.warehouse.label} has no dataset {settings.dataset} (HOGSYNC_DATASET); "
-        "`hogsync sync` makes it."
-    )
-
-
-@contextmanager
-def _postgres(settings: Settings) -> Iterator[Callable[[str], Answer]]:
-    with _reading_postgres(settings) as cursor:
-        cursor.execute("select 1 from information_schema.schemata where schema_name = %s", [settings.dataset])
-        if not cursor.fetchone():
-            raise _no_dataset(settings)
-        cursor.execute(f"set search_path = {settings.dataset}, public")
-        yield partial(_answered_by_postgres, cursor)
-
-
-def _answered_by_postgres(cursor: Any, sql: str) -> Answer:
-    import psycopg2
-
-    try:
-        cursor.execute(sql)
-        described = tuple(str(column.name) for column in cursor.description or ())
-        return Answer(described, cursor.fetchall() if described else [])
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        if cursor.connection.closed:
-            raise WarehouseProblem(f"The warehouse was lost in mid-query: {_first_line(error)}.") from None
-        raise _misunderstood(error) from None
-    except psycopg2.Error as error:
-        raise _misunderstood(error) from None
-
-
-@contextmanager
-def _reading_postgres(settings: Settings) -> Iterator[Any]:
-    """A cursor in a transaction that may not write and is rolled back; Ctrl-C ends a query of any length."""
-    import psycopg2
-    from psycopg2.extensions import set_wait_callback
-    from psycopg2.extras import wait_select
-
-    try:
-        set_wait_callback(wait_select)
-        connection = psycopg2.connect(
-            settings.warehouse.dsn.get_secret_value(), connect_timeout=10, application_name="hogsync query"
-        )
-    except psycopg2.Error as error:
-        label = settings.warehouse.label
-        raise WarehouseProblem(
-            sentence(f"The warehouse {label} cannot be reached: {_first_line(error)}")
-        ) from None
-    with closing(connection):
-        connection.set_session(readonly=True)
-        with connection.cursor() as cursor:
-            cursor.execute("set default_transaction_read_only = on; set time zone 'UTC'")
-            yield cursor
-
-
-def _misunderstood(error: Exception) -> UsageError:
-    return UsageError(sentence(f"The database does not take this SQL: {_first_line(error)}"))
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says."""
     lines = str(error).strip().splitlines()
     return printable(lines[0]) if lines else type(error).__name__
-
-
-def _parsed(row: tuple[Any, ...], in_json: list[bool]) -> tuple[Any, ...]:
-    """DuckDB hands JSON out as text, Postgres as what it holds."""
-    return tuple(json.loads(v) if j and isinstance(v, str) else v for v, j in zip(row, in_json, strict=True))
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO with Z, what else JSON lacks as text."""
-    if isinstance(value, dict):
-        return {str(name): plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, datetime | date | time):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, str | int | None) else str(value)
-
-
-def written(value: Any) -> str:
-    """A value in a cell."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime | timedelta):
-        return str(value).removesuffix("+00:00")
-    if isinstance(value, dict | list):
-        return printable(json.dumps(plain(value), ensure_ascii=False))
-    return printable(str(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import suppress
 from io import StringIO
@@ -18,8 +19,8 @@ UNFOLDED = 10_000
 """Characters a line may have in a pipe or a file, where nothing is folded: a row stays a line for grep."""
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Write a line (to stdout unless told otherwise) and flush it; a closed pipe (`| head`) is no error.
+def say(text: str, stream: TextIO | None = None) -> bool:
+    """Write a line (to stdout unless told otherwise) and flush it; False if nobody reads any more (`| head`).
 
     UsageError if stdout leads to where nothing can be written, such as a full disk.
     """
@@ -29,16 +30,24 @@ def say(text: str, stream: TextIO | None = None) -> None:
         stream.flush()
     except BrokenPipeError:
         _forget(stream)
+        return False
     except OSError as error:
         _forget(stream)
         if stream is not sys.stderr:
             message = f"The answer could not be written to standard output: {error.strerror}."
             raise UsageError(message) from error
+    return True
 
 
 def say_json(found: object) -> None:
     """Write one JSON value to stdout."""
-    say(json.dumps(found, ensure_ascii=False, allow_nan=False))
+    say(as_json(found))
+
+
+def as_json(found: object) -> str:
+    """JSON in one line, also without the control characters that JSON allows and some terminals obey."""
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    return re.sub("[\x7f-\x9f]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def _forget(stream: TextIO) -> None:
@@ -54,20 +63,35 @@ def printable(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def visible(text: str) -> str:
+    """`text` with a blank for each control character: what stands below each other stays so."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def sentence(text: str) -> str:
     """`text` in one printable line that ends like a sentence."""
     line = printable(text)
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
-def rendered(*parts: RenderableType) -> str:
+def rendered(*parts: RenderableType, terminal: bool | None = None) -> str:
     """Rich things as text: in colour and folded for a terminal, plain and unfolded for everything else."""
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout.isatty() if terminal is None else terminal
     width = None if terminal else UNFOLDED
     paper = StringIO()
     console = Console(file=paper, force_terminal=terminal, width=width, highlight=False, markup=False)
     for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in paper.getvalue().rstrip().splitlines())
+
+
+def is_wider(part: RenderableType) -> bool:
+    """Whether a rich thing needs longer lines than the terminal has."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console()
+    unfolded = console.options.update_width(UNFOLDED)
+    return Measurement.get(console, unfolded, part).maximum > console.width

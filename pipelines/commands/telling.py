@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from pipelines.commands.app import AsJson, Job, app, ready
 from pipelines.errors import UsageError
 from pipelines.screen import printable, rendered, say, say_json
+
+Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
 
 
 @app.command()
@@ -65,25 +68,61 @@ def tables(as_json: AsJson = False) -> Job:
 
 
 @app.command()
-def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="For instance: select * from cohorts")],
+def query(  # noqa: PLR0917  Typer reads options off parameters
+    sql: Annotated[
+        str | None, typer.Argument(metavar="SQL", help="For instance: select * from cohorts; - reads stdin.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read the SQL from a file; - for stdin."),
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How the answer is written; a table unless --out says more."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write into this file, whole or not at all."),
+    ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
     as_json: AsJson = False,
 ) -> Job:
     """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
 
     def job() -> int:
-        from pipelines.query import ask
+        from pipelines.answers import write_answer
+        from pipelines.query import connected
 
         settings = ready(logging.WARNING, bare=True)
-        answer = ask(settings.for_sandbox(settings.origin, "") if sandbox else settings, sql)
-        if as_json:
-            say_json(answer.as_json())
-        else:
-            say(answer.shown())
+        if as_json and form not in {None, "json"}:
+            raise UsageError(f"--json and --format {form} exclude each other.")
+        question = _question(sql, file)
+        with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
+            write_answer(session, question, "json" if as_json else form, out)
         return 0
 
     return job
+
+
+def _question(sql: str | None, file: Path | None) -> str:
+    """The SQL that was given in one of the three ways; UsageError for none, for two, or for what is no text."""
+    if (sql is None) == (file is None):
+        raise UsageError(
+            "Give the SQL once: as in `hogsync query 'select 1'`, or by --file FILE, or - to read standard input."
+        )
+    try:
+        if file and str(file) != "-":
+            text = file.read_text("utf-8-sig")
+        else:
+            text = sys.stdin.read() if sql in {None, "-"} else str(sql)
+        text.encode()
+    except OSError as error:
+        raise UsageError(f"The SQL could not be read from {file or '-'}: {error.strerror}.") from None
+    except UnicodeError:
+        raise UsageError("The SQL is not UTF-8.") from None
+    if "\0" in text:
+        raise UsageError("The SQL holds a NUL character, which no database takes.")
+    return text
 
 
 @app.command()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from destinations.derived import listed, same
 from destinations.warehouse import quoted
+from pipelines.cells import plain
 from pipelines.diff.beginnings import Beginning, beginning
 from pipelines.diff.found import Changed, Diff, TableDiff
 from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
 from pipelines.history import mark
-from pipelines.query import Answer, plain, session
+from pipelines.query import Answer, session
 from pipelines.records import META
 from pipelines.tables import known_tables
 from sources.posthog.catalogue import ENDPOINTS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.query import plain, written
+from pipelines.cells import plain, written
 from sources.posthog.endpoint import Endpoint
 
 Row = Mapping[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.cells import written
 from pipelines.diff.found import Diff, Row, TableDiff
-from pipelines.query import written
 from pipelines.screen import printable, rendered
 
 NAMES = ("name", "title")

@@ -83,14 +83,13 @@ SECURITY = Kind(
         ),
         Fault(
             "security.query_writes",
-            "`hogsync query` with a statement that writes, to the warehouse or to a file",
-            "refused",
+            "`hogsync query` with what writes, to the warehouse, its server or a file, or leaves its transaction",
+            "refused; on Postgres also functions that no transaction holds back",
         ),
         Fault(
             "security.markup",
             "names that are HTML or a formula in a spreadsheet",
-            "escaped",
-            unprovoked="hogsync writes neither HTML nor CSV yet",
+            "escaped in CSV and Markdown",
         ),
         Fault(
             "security.code",

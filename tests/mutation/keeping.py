@@ -14,6 +14,9 @@ LATER = (
     "test_a_column_that_the_catalogue_got_later_comes_to_lists_that_its_first_run_left_out"
 )
 LEFT_OUT = "pipelines/test_sync_privacy.py::test_another_setting_reaches_projects_that_its_first_run_left_out"
+LEAVES_NO_TRANSACTION = (
+    "pipelines/test_query.py::test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it"
+)
 
 KEEPING_RULES = (
     Mutation(
@@ -290,7 +293,28 @@ KEEPING_RULES = (
         "pipelines/query.py",
         "read_only=True",
         "read_only=False",
-        ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_one_sentence",),
+        ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2",),
+    ),
+    Mutation(
+        "a query cannot write on Postgres either",
+        "pipelines/query_postgres.py",
+        "set_session(readonly=True)",
+        "set_session()",
+        (LEAVES_NO_TRANSACTION,),
+    ),
+    Mutation(
+        "a query is one statement, whatever its text is",
+        "pipelines/query_postgres.py",
+        "self.cursor.execute(OPEN)",
+        'self.cursor.execute("declare hogsync_answer cursor for " + sql)',
+        (LEAVES_NO_TRANSACTION,),
+    ),
+    Mutation(
+        "a query calls no function that acts outside its transaction",
+        "pipelines/query_postgres.py",
+        "            self._refuse_acting(sql)\n",
+        "",
+        (LEAVES_NO_TRANSACTION,),
     ),
     Mutation(
         "merges are staged in a schema that is nobody else's",

@@ -498,14 +498,16 @@ def test_a_query_finds_tables_without_naming_the_dataset(posthog: Sandbox, fille
         "delete from cohorts",
         "create table mine (x int)",
         "drop table cohorts",
+        "rollback; delete from cohorts; select 1",
         "selec 1",
         "select * from nothing",
     ],
 )
-def test_a_query_cannot_write_and_its_mistakes_are_one_sentence(
+def test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2(
     posthog: Sandbox, filled: dict[str, str], sql: str
 ) -> None:
-    hogsync("query", sql, **filled).refusal(2)
+    done = hogsync("query", sql, **filled)
+    assert (done.code, done.out, "Traceback" in done.err) == (2, "", False)
     rest = hogsync("query", "select count(*) from cohorts", "--json", **filled)
     assert json.loads(rest.out)["rows"] == [[alive(posthog)]]
 
