@@ -7,6 +7,7 @@
 # What later pieces wire in: one line each.
 HOGSYNC  = .venv/bin/hogsync
 TABLES   = .venv/bin/python -m sources.posthog.tables
+SETTINGS = .venv/bin/python -m pipelines.settings.example
 FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench
 MUTATION = .venv/bin/python -m tests.mutation
@@ -92,11 +93,13 @@ lint: .venv/dev.stamp ## ruff, mypy, import-linter
 .PHONY: docs-check
 docs-check: .venv/dev.stamp
 	$(TABLES) --check
+	$(SETTINGS) --check
 	$(FAULTS) --check
 
 .PHONY: docs
-docs: .venv/dev.stamp ## Write the generated pages anew: sources/posthog/TABLES.md and tests/FAULTS.md
+docs: .venv/dev.stamp ## Write the generated pages anew: sources/posthog/TABLES.md, .env.example and tests/FAULTS.md
 	$(TABLES)
+	$(SETTINGS)
 	$(FAULTS)
 
 # DuckDB 1.5 laid over .venv: the first site directory wins, so only this one package differs.

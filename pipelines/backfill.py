@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
 from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.records import Memory
-from pipelines.settings import Settings, notation
+from pipelines.settings import Settings
+from pipelines.since import parsed, past
 from sources.posthog.budget import HALF
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.listing import Position, Window
@@ -51,24 +52,27 @@ class Estimate:
 
 
 def window(since: str, until: str | None) -> Window:
-    """The range of time that was asked for; UsageError for what is no time, or no range."""
-    start, end = _time("--from", since), _time("--to", until) if until else None
-    if start > datetime.now(UTC):
-        raise UsageError(f"--from {since} is in the future; nothing can have happened there yet.")
+    """The range of time that was asked for; UsageError for what is no time, or no range.
+
+    A date that ends a range includes its day.
+    """
+    now = datetime.now(UTC)
+    start = past("--from", since, now)
+    end = parsed("--to", until, now, whole_day=True) if until else None
     if end and end < start:
         raise UsageError(f"--to {until} is before --from {since}.")
     return Window(start, end)
 
 
-def _time(option: str, given: str) -> datetime:
-    """An ISO date or time, in UTC where it names no zone; a date that ends a range includes its day."""
-    try:
-        found = notation.moment(given)
-        whole_day = option == "--to" and not re.search(r"[T ]", given.strip())
-        return found + timedelta(days=1) - timedelta(microseconds=1) if whole_day else found
-    except (ValueError, OverflowError):
-        said = "is no time; write 2026-11-20 or 2026-11-20T08:00:00Z."
-        raise UsageError(f"{option} {given!r} {said}") from None
+def refuse_snapshots(tables: Sequence[str]) -> None:
+    """UsageError for a table whose lists PostHog gives in whole only: a range of time would mean nothing."""
+    whole = [table for table in tables if ENDPOINTS[table].plan == "snapshot"]
+    if whole:
+        parts = ", ".join(name for name, one in ENDPOINTS.items() if one.plan != "snapshot")
+        raise UsageError(
+            f"A range of time means nothing for {whole[0]}, which every sync reads in full: "
+            f"`hogsync sync {whole[0]}` is all it takes. Ranges are for {parts}."
+        )
 
 
 def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int] = ()) -> Estimate:

@@ -36,7 +36,8 @@ def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
         return job() if callable(job) else int(job or 0)
     except Misread as error:
         what = sentence(error.format_message())  # type: ignore[attr-defined]
-        return _told(words, started, UsageError(f"{what} See `hogsync --help`."))
+        command = getattr(getattr(error, "ctx", None), "command_path", "hogsync")
+        return _told(words, started, UsageError(f"{what} See `{command} --help`."))
     except SystemExit:  # Typer's way out when nobody reads its help any more
         return 0
     except (KeyboardInterrupt, typer.Abort):

@@ -68,7 +68,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
 def backfill(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="These tables.")],
     since: Annotated[
-        str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01 or 2026-11-01T08:00Z.")
+        str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01, 2026-11-01T08:00Z or 30d.")
     ],
     until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
     project: OnlyProjects = None,
@@ -87,6 +87,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         from pipelines.tables import known_tables
 
         window, chosen = filling.window(since, until), known_tables(tables)
+        filling.refuse_snapshots(chosen)
         estimate = filling.estimate(settings, chosen, project or ())
         if dry_run:
             say_json(estimate.as_json()) if as_json else say(estimate.told)
@@ -185,7 +186,10 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
     if group not in settings.groups:
         from pipelines.settings.layers import did_you_mean
 
-        raise UsageError(f"There is no group {group!r} in the settings{did_you_mean(group, settings.groups)}")
+        names = ", ".join(settings.groups) or "none"
+        raise UsageError(
+            f"There is no group {group!r} in the settings (there are {names}){did_you_mean(group, settings.groups)}"
+        )
     return settings.groups[group].tables
 
 

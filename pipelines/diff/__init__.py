@@ -12,11 +12,11 @@ from destinations.warehouse import quoted
 from pipelines.cells import plain
 from pipelines.diff.beginnings import Beginning, beginning
 from pipelines.diff.found import Changed, Diff, TableDiff
-from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
 from pipelines.history import mark
 from pipelines.query import Answer, session
 from pipelines.records import META
+from pipelines.since import past
 from pipelines.tables import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.endpoint import Endpoint
@@ -33,7 +33,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
 
     UsageError for a time or a table that there is not, WarehouseProblem if there is no reading the warehouse.
     """
-    moment = parsed(since, datetime.now(UTC))
+    moment = past("--since", since, datetime.now(UTC))
     wanted = [_endpoint(name) for name in tables]
     with session(settings) as ask:
         columns = _columns(ask, settings)

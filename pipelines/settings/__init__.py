@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     origin: str = setting("POSTHOG_HOST", "https://us.posthog.com")
     """The PostHog to read: https://us.posthog.com, https://eu.posthog.com or your own."""
     key: Key | None = setting(KEY)
-    """The personal API key (phx_…) to read with."""
+    """The personal API key (phx_…) to read with; `hogsync check` says which scopes it lacks."""
     key_file: Location | None = setting(KEY_FILE)
     """A file that holds the key instead, such as a Docker or Kubernetes secret."""
     warehouse: Annotated[Warehouse, BeforeValidator(Warehouse.parse)] = setting(
@@ -96,9 +96,9 @@ class Settings(BaseSettings):
     )
     """Where the rows go: duckdb:///file, duckdb:////absolute/file or postgresql://user:password@host/database."""
     dataset: Annotated[str, AfterValidator(notation.dataset)] = setting("HOGSYNC_DATASET", "posthog")
-    """The schema in the warehouse; one for each PostHog."""
+    """The schema in the warehouse; one for each PostHog, and not the name of the DuckDB file."""
     hash_key: HashKey | None = setting("HOGSYNC_HASH_KEY")
-    """The secret of the hashes; unset: a random one is made and kept in HOGSYNC_HOME."""
+    """The secret of the hashes, 16 characters or more, to be kept; unset: a random one is made in HOGSYNC_HOME."""
     config: Location = setting("HOGSYNC_CONFIG", "hogsync.toml")
     """The file with the sections below; it must exist only if this is set."""
     home: Location = setting("HOGSYNC_HOME", ".hogsync")

@@ -107,7 +107,7 @@ class Lists(Section):
     full_every_of: Annotated[
         dict[str, Annotated[timedelta, BeforeValidator(notation.span)]], BeforeValidator(notation.paired)
     ] = Field(default={})
-    """Tables for which that differs, as in comments = "12h"."""
+    """Tables for which full_every differs, as in comments = "12h"."""
     resume_within: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(hours=1)
     """How old a long list's half-read walk may be that is gone on with after a broken-off run; 0m: none is kept."""
     new_columns: int = Field(default=100, ge=0, le=700)

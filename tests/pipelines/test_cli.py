@@ -96,11 +96,16 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(
     ("words", "said"),
     [
         (("sync", "cohort"), "There is no table 'cohort'; did you mean cohorts?"),
-        (("sync", "--group", "al"), "did you mean all?"),
+        (("sync", "people"), "gathered from the rows of every table"),
+        (("sync", "cohorts_history"), "written together with cohorts; name that"),
+        (("sync", "subscriptions__recipients"), "written together with subscriptions; name that"),
+        (("sync", "--group", "al"), "(there are all); did you mean all?"),
         (("sync", "cohorts", "--group", "all"), "not both"),
         (("sync", "--project", "x"), "'--project'"),
         (("sync", "--fulll"), "--full"),
-        (("synk",), "sync"),
+        (("sync", "--fulll"), "See `hogsync sync --help`."),
+        (("diff", "--sins", "2d"), "See `hogsync diff --help`."),
+        (("synk",), "See `hogsync --help`."),
         (("query",), "SQL"),
     ],
 )

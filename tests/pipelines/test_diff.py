@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from destinations.warehouse import quoted
-from pipelines.diff.since import parsed
 from pipelines.errors import UsageError
+from pipelines.since import past
 from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
@@ -184,7 +184,7 @@ def test_diff_only_reads(file_scene: Scene) -> None:
     ],
 )
 def test_a_time_is_utc_unless_it_says_otherwise(text: str, moment: datetime) -> None:
-    assert parsed(text, NOW) == moment
+    assert past("--since", text, NOW) == moment
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_a_time_is_utc_unless_it_says_otherwise(text: str, moment: datetime) -> 
 )
 def test_what_is_no_time_or_is_to_come_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--since is"):
-        parsed(text, NOW)
+        past("--since", text, NOW)

@@ -117,12 +117,13 @@ def test_a_lost_hash_key_is_replaced_by_a_persons_word(file_scene: Scene, postho
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("backfill", "comments", "--from", "yesterday"), "--from 'yesterday' is no time"),
-        (("backfill", "comments", "--from", "2126-01-01"), "is in the future"),
+        (("backfill", "comments", "--from", "yesterday"), "--from is 'yesterday', but must be"),
+        (("backfill", "comments", "--from", "2126-01-01"), "is still to come"),
         (("backfill", "comments", "--from", "2026-01-02", "--to", "2026-01-01"), "is before --from"),
         (("backfill", "coments", "--from", "2026-01-01"), "did you mean comments?"),
-        (("backfill", "comments"), "--from"),
+        (("backfill", "comments"), "See `hogsync backfill --help`."),
         (("backfill", "--from", "2026-01-01"), "TABLE"),
+        (("backfill", "comments", "cohorts", "--from", "30d"), "means nothing for cohorts"),
         (("reset",), "Name the tables to forget"),
         (("reset", "coments"), "did you mean comments?"),
         (("reset", "comments"), "add --yes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pydantic
 import pytest
 
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError, WarehouseProblem
-from pipelines.settings import SETTINGS, Settings, load
+from pipelines.settings import SETTINGS, Settings, example, load
 
 ROOT = Path(__file__).parents[3]
 KEY = "phx_0123456789abcdef"
@@ -249,10 +250,23 @@ def test_every_setting_says_what_it_means() -> None:
     assert [entry.name for entry in SETTINGS if not entry.meaning.endswith(".")] == []
 
 
-@pytest.mark.parametrize("name", [".env.example", "README.md"])
-def test_every_variable_is_in_the_docs(name: str) -> None:
-    text = (ROOT / name).read_text("utf-8")
-    assert [entry.name for entry in SETTINGS if not entry.toml and entry.name not in text] == []
+def test_every_setting_is_in_the_readme_with_its_default_and_meaning() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert [row for row in map(example.readme_row, SETTINGS) if row not in text] == []
+
+
+def test_the_example_of_variables_is_what_the_settings_say() -> None:
+    assert example.FILE.read_text("utf-8") == example.document()
+
+
+def test_the_example_of_variables_sets_nothing_but_defaults(
+    isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOGSYNC_HOME")
+    unset = load()
+    lines = (line[1:] for line in example.document().splitlines() if line[:1] == "#" and line[1:2] != " ")
+    (isolated / ".env").write_text("\n".join(lines).replace("HOGSYNC_CONFIG=hogsync.toml\n", ""))
+    assert load() == unset
 
 
 def test_the_example_file_shows_every_key_with_its_default() -> None:
@@ -270,6 +284,8 @@ def test_the_example_file_shows_every_key_with_its_default() -> None:
     assert wanted - shown == set()
 
 
-def test_the_example_file_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOGSYNC_CONFIG", str(ROOT / "hogsync.example.toml"))
-    assert load().privacy.customer == "drop"
+def test_the_example_file_holds_the_defaults(isolated: Path) -> None:
+    unset = load()
+    text = (ROOT / "hogsync.example.toml").read_text("utf-8")
+    (isolated / "hogsync.toml").write_text(re.sub(r"(?m)^#(?! )(?!per_)", "", text))
+    assert load() == unset

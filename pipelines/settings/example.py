@@ -1,0 +1,66 @@
+"""`.env.example`, written from the settings: `python -m pipelines.settings.example`, with `--check` only compared."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+from pipelines.settings import SETTINGS
+from pipelines.settings.entries import Entry
+
+FILE = Path(__file__).parents[2] / ".env.example"
+START = """\
+# Copy to .env. Lines that begin with # and no blank are settings at their defaults; the environment itself wins over
+# this file. What is not secret can stand in hogsync.toml as well: see hogsync.example.toml. Lists are written a, b
+# and pairs a = x, b = y. Written by `make docs` from the settings (`pipelines/settings/`).
+"""
+GROUP = "all"
+"""The group whose settings are shown: the one that there is by default."""
+
+
+def document() -> str:
+    """All of `.env.example`."""
+    parts, section = [START], ""
+    for entry in SETTINGS:
+        head = entry.steps[0] if entry.toml else ""
+        if head != section:
+            parts.append(f"\n# ---- {_section(entry)}\n")
+            section = head
+        parts.append(_shown(entry))
+    return "".join(parts)
+
+
+def readme_row(entry: Entry) -> str:
+    """A setting's row in the table of README.md."""
+    place = f"`{entry.toml}`" if entry.toml else ""
+    default = f"`{entry.default}`" if entry.default else ""
+    return f"| `{entry.name}` | {place} | {default} | {entry.meaning} |"
+
+
+def _section(entry: Entry) -> str:
+    section = entry.toml.partition("]")[0].removeprefix("[")
+    more = f"; {GROUP.upper()} is the name of a group, of which there may be several" * (
+        "NAME" in entry.steps
+    )
+    return f"[{section.replace('NAME', GROUP)}] in hogsync.toml{more}"
+
+
+def _shown(entry: Entry) -> str:
+    meaning = textwrap.fill(entry.meaning, 120, initial_indent="# ", subsequent_indent="# ")
+    return f"\n{meaning}\n#{entry.name.replace('NAME', GROUP.upper())}={entry.default}\n"
+
+
+def main(words: list[str]) -> int:
+    """Write the file, or with `--check` say whether it is as it would be written."""
+    text = document()
+    if "--check" not in words:
+        FILE.write_text(text, "utf-8")
+    elif FILE.read_text("utf-8") != text:
+        sys.stderr.write(f"{FILE.name} is not what the settings say; `make docs` writes it anew.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
