@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
+import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
@@ -96,6 +97,18 @@ def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals, *, afte
 )
 def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, how: signal.Signals) -> None:
     assert stopped_at_once(started("query", sql, **at(posthog)), how, after=2.5) == "Stopped."
+
+
+@pytest.mark.fault("process.interrupted_query")
+def test_a_query_of_postgres_that_takes_long_is_stopped_at_once(postgres_url: str) -> None:
+    with closing(psycopg2.connect(postgres_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("create schema posthog")
+        process = started("query", "select pg_sleep(600)", WAREHOUSE_URL=postgres_url)
+        busy = "select count(*) from pg_stat_activity where application_name = 'hogsync query' and query ~ 'fetch'"
+        while cursor.execute(busy) or cursor.fetchone() == (0,):
+            time.sleep(0.1)
+    assert stopped_at_once(process, signal.SIGTERM, after=0) == "Stopped."
 
 
 @BOTH
