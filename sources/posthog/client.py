@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -26,8 +26,9 @@ from sources.posthog.answer import NOT_POSTHOG, Flaw, Reply, judge, redacted
 from sources.posthog.budget import HALF, Budget, Rate
 from sources.posthog.content_encoding import EncodingError, decoded_pieces
 from sources.posthog.errors import PageFailed, Stopped
-from sources.posthog.origin import is_cloud, is_loopback, origin_of
+from sources.posthog.origin import is_cloud, origin_of
 from sources.posthog.patience import Patience, Tries
+from sources.posthog.proxy import proxy_for
 from sources.posthog.wire import Call, Wire
 
 __all__ = ["Client", "Patience", "Rate", "origin_of"]
@@ -286,10 +287,12 @@ class _Held(Exception):
 
 
 def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
-    """Proxy and CA come from the usual environment variables; what stays on this machine needs no proxy."""
-    anywhere = f"all{origin.removeprefix(urlsplit(origin).scheme)}"
+    """Proxy and CA come from the usual environment variables."""
     try:
         return httpx.Client(
+            proxy=proxy_for(origin, getproxies()),
+            verify=httpx.create_ssl_context(),
+            trust_env=False,  # all of it is said above
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -300,7 +303,6 @@ def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
             limits=httpx.Limits(
                 max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
             ),
-            mounts={anywhere: None} if is_loopback(origin) else None,
             follow_redirects=False,
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:

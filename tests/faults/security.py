@@ -20,7 +20,8 @@ SECURITY = Kind(
         Fault(
             "security.proxy",
             "a proxy, or a broken proxy or certificate variable, in the environment",
-            "the usual variables are honoured, never for this machine itself; a broken one is a sentence",
+            "the usual variables are honoured, networks in NO_PROXY too, never for this machine itself; a broken one "
+            "that decides is a sentence, one that does not costs nothing",
         ),
         Fault("security.cookie", "a server that sets cookies", "they are not sent back"),
         Fault(

@@ -210,6 +210,25 @@ def test_broken_variables_of_the_environment_are_one_sentence(
     assert "secret" not in str(caught.value).replace("[secret]", "")
 
 
+@pytest.mark.fault("security.proxy")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NO_PROXY", "[::1], 10.0.0.0/8, fe80::/10, *.example, [::1"),
+        ("ALL_PROXY", "socks://unused.example:1080"),
+        ("HTTPS_PROXY", "gopher://unused.example"),
+        ("HTTP_PROXY", "http://unused.example:port"),
+    ],
+)
+def test_variables_that_do_not_concern_posthog_cost_nothing(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with serving(in_turn(ROWS)) as server, Client(server.origin, KEY) as client:
+        client.get("users/")
+    assert len(server.asked) == 1
+
+
 @pytest.mark.fault("security.printed_settings")
 def test_the_key_is_in_no_log_message_or_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
