@@ -37,7 +37,7 @@ class UsageError(HogsyncError):
 
 
 class KeyProblem(HogsyncError):
-    """PostHog refused the key, also in mid-run, or nothing selected was readable with it."""
+    """PostHog refused the key, also in mid-run, it reaches nothing, or nothing selected was readable with it."""
 
     exit_code = 3
 

@@ -12,14 +12,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipelines.refusals import advice
 from pipelines.screen import printable, rendered
 from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.errors import Unavailable
 
 if TYPE_CHECKING:
     from pipelines.run import Run
     from pipelines.settings import Settings
     from pipelines.sync import Outcome
     from sources.posthog.endpoint import Endpoint
+    from sources.posthog.key import Key
     from sources.posthog.listing import Observer
     from sources.posthog.results import TableResult
     from sources.posthog.run_warnings import RunWarning
@@ -186,27 +189,30 @@ def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str
         cells = (f"{number:,}" if number else "·" for number in numbers)
         table.add_row(result.table, Text(word, style=colour), *cells)
     notes = [f"Warning: {warning_line(warning)}" for warning in outcome.run.warnings if not warning.table]
-    notes += [note for result in outcome.tables for note in _notes(result)]
+    notes += [note for result in outcome.tables for note in _notes(result, outcome.key)]
     return rendered(
         printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)
     )
 
 
-def _notes(result: TableResult) -> list[str]:
+def _notes(result: TableResult, key: Key | None) -> list[str]:
     """What a person should know about a table, and what they can do."""
     if not result.detail and result.status in {"loaded", "unchanged"}:
         return []
     said = printable(result.detail) or "no reason was given"
     warning = "Warning: " if result.warnings else ""
     note = f"{warning}{result.table} ({WORDS[result.status][0]}): {said}"
-    return [note, *(f"  → {remedy}" for remedy in _remedies(result))]
+    return [note, *(f"  → {remedy}" for remedy in _remedies(result, key))]
 
 
-def _remedies(result: TableResult) -> Iterator[str]:
-    endpoint = ENDPOINTS.get(result.table)
-    if result.count("unavailable") and endpoint:
-        gate = f" ({endpoint.gate})" if endpoint.gate else ""
-        yield f"It needs the scope {endpoint.scope}{gate}; `hogsync check` says what is missing."
+def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:
+    refused = [
+        (one.listing, one.last.failure)
+        for one in result.listed
+        if one.status == "unavailable" and one.walks and isinstance(one.last.failure, Unavailable)
+    ]
+    said = (advice(refusal, listing.endpoint, listing.stamps, key) for listing, refusal in refused)
+    yield from dict.fromkeys(said)
     if result.count("failed"):
         yield "What came is in; the next sync reads the rest again."
     if result.deletes_held:

@@ -28,6 +28,7 @@ from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.losses import accept, distrust
+from pipelines.reached import NOWHERE, leads_nowhere, no_such_project, unknown_projects
 from pipelines.records import PRIVACY, Memory
 from pipelines.remembered import (
     OLDER_WAREHOUSE,
@@ -47,6 +48,7 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.journal import Journal
+from sources.posthog.key import Key
 from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
@@ -81,6 +83,8 @@ class Outcome:
     requests: int = 0
     tables: Sequence[TableResult] = field(default_factory=tuple)
     exit_code: int = 0
+    key: Key | None = None
+    """What PostHog told of the key."""
 
 
 def sync(
@@ -270,15 +274,17 @@ class _Work:
 
     def _known_projects(self) -> None:
         """A project that was asked for by its id must be there."""
-        projects = self.reading.results.get("projects")
-        if not self.selection.projects or not projects or not projects.complete:
+        asked, projects = self.reading.scopes.projects, self.reading.results.get("projects")
+        if not asked or not projects or projects.status == "failed":
             return
-        met = {key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.listed)}
-        unknown = [str(project) for project in self.selection.projects if project not in met]
-        if unknown:
-            there = ", ".join(map(str, sorted(met))) or "none"
-            message = f"The key reaches no project {', '.join(unknown)}; it reaches {there}."
-            raise UsageError(message)
+        own = self.reading.key.projects if self.reading.key else ()
+        met = {*own, *(key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.listed))}
+        unknown = unknown_projects(asked, met, all_listed=projects.complete or bool(own))
+        if unknown and (met or not self._leads_nowhere()):
+            raise UsageError(no_such_project(unknown, met))
+
+    def _leads_nowhere(self) -> bool:
+        return leads_nowhere(tuple(self.reading.results.values()), self.tables)
 
     def _record_or_not(self, status: RunStatus, error: str) -> None:
         """Record a run that did not load; without a warehouse there is nowhere to record it."""
@@ -314,10 +320,12 @@ class _Work:
         troubles = self.following.troubles.values() if self.following else ()
         if troubles and status == "ok":
             status, exit_code = "partial", 1
-        said = "; ".join([str(self.reading.refusal)] * bool(self.reading.refusal) + [*troubles]) or None
+        refusal = str(self.reading.refusal or (NOWHERE if self._leads_nowhere() else ""))
+        said = "; ".join(filter(None, [refusal, *troubles])) or None
         run, requests = self._run(status, said), self.reading.client.total
         exit_code = exit_code or int(self.strict and bool(run.warnings))
-        return Outcome(run=run, requests=requests, tables=results, exit_code=exit_code)
+        key = self.reading.key
+        return Outcome(run=run, requests=requests, tables=results, exit_code=exit_code, key=key)
 
 
 class _Failed(HogsyncError):
@@ -330,7 +338,8 @@ def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bo
     """A run's status and exit code, from what came of its tables and of those that were asked for."""
     listed = [result for result in results if result.table != PEOPLE.table]
     failed = sum(result.status == "failed" for result in listed)
-    if refused or all(result.status == "unavailable" for result in listed if result.table in chosen):
+    unreadable = all(result.status == "unavailable" for result in listed if result.table in chosen)
+    if refused or unreadable or leads_nowhere(results, chosen):
         return "refused", KeyProblem.exit_code
     if failed:
         return ("failed" if failed == len(listed) else "partial"), 1

@@ -1,9 +1,10 @@
 """`hogsync check`: everything that would hinder a sync, all at once, and what to do about each thing.
 
-The exit code is the one with which a sync would end for the same reason, so a list that the plan does not have
-is none. Of several the one to be mended first decides: wrong settings (2), because a refused key can be their
-consequence (another region), then the key (3), which waiting does not mend, then the warehouse (4), which may
-just be busy, last a list that failed (1), for which PostHog itself has to get well.
+The exit code is the one with which a sync would end for the same reason, but for one thing: a selected table that is
+refused as a whole is no failure of a sync, and here it is 1, so that an unattended caller can tell. Of several reasons
+the one to be mended first decides: wrong settings (2), because a refused key can be their consequence (another
+region), then the key (3), which waiting does not mend, then the warehouse (4), which may just be busy, last a table
+that is refused or failed (1), for which the key, the plan or PostHog itself has to change.
 """
 
 from __future__ import annotations

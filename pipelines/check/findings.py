@@ -16,7 +16,7 @@ class Finding:
     text: str
     """One sentence; of what is not fine also what to do."""
     exit_code: int = 0
-    """With which a sync would end for this reason; 0 where it would go on."""
+    """With which `check` ends for this reason, if for no more urgent one; 0 where it is none."""
 
 
 def fine(about: str, text: str) -> Finding:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.check.reach import Answer, Asked, Reach
 from pipelines.connect import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
+from pipelines.reached import NOWHERE, hang_on_company, unknown_projects
+from pipelines.refusals import advice
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client import Patience
@@ -19,12 +22,8 @@ NO_KEY = "no-key"
 """Sent when there is no key, only to learn whether a PostHog is there to refuse it."""
 SHOWN = 20
 """So many names are written out; `--json` has all."""
-LIST_FAILED = 1
-WHY = {
-    402: "It is not in this organization's plan.",
-    403: "The key's owner may not see it: ask an admin, or use a key of somebody who may.",
-    404: "This PostHog does not have it.",
-}
+NOT_READABLE = 1
+"""A selected table fails, or is refused as a whole."""
 
 
 def needed_scopes(tables: Collection[str]) -> list[str]:
@@ -73,7 +72,7 @@ def _asked(reach: Reach, origin: str, *, has_key: bool) -> Iterator[Finding]:
     except Misdirected as problem:
         yield wrong("posthog", str(problem), UsageError.exit_code)
     except PageFailed as failed:  # without any status nothing answered at all: the address, or the way to it
-        yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else LIST_FAILED)
+        yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else NOT_READABLE)
 
 
 def _problem(about: str, problem: HogsyncError) -> Finding:
@@ -105,11 +104,17 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
     for table, names in reach.names.items():
         if names:
             yield fine("posthog", f"{table.capitalize()}: {_listed(f'{n} ({i})' for i, n in names.items())}.")
-    if "projects" in reach.asked and reach.asked["projects"].readable and not reach.names["projects"]:
+    listed = reach.asked["projects"].status if "projects" in reach.asked else "failed"
+    if listed == "failed" or reach.asked["organizations"].status == "failed":
+        return
+    if not (reach.names["organizations"] or reach.projects):
+        if hang_on_company(reach.tables):
+            yield wrong("posthog", f"{NOWHERE}.", KeyProblem.exit_code)
+    elif not reach.projects:
         yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
-    unknown = [str(project) for project in reach.only if project not in reach.projects]
-    if unknown:
-        told = f"[projects] only names {_listed(unknown)}, which the key does not reach; correct it."
+    all_listed = listed in {"readable", "empty"} or bool(key.projects)
+    if unknown := unknown_projects(reach.only, reach.projects, all_listed=all_listed):
+        told = f"The key reaches no project {_listed(unknown)}; correct [projects] only."
         yield wrong("settings", told, UsageError.exit_code)
 
 
@@ -139,7 +144,9 @@ def about_tables(tables: Sequence[str], reach: Reach) -> Iterator[Finding]:
     """What becomes of each table, those that others hang on included."""
     asked = [reach.asked[table] for table in with_parents(tuple(tables)) if table in reach.asked]
     for one in asked:
-        yield _table(one, reach)
+        found = _table(one, reach)
+        # What is only a parent counts by what is selected below it.
+        yield found if one.endpoint.table in tables else replace(found, exit_code=0)
     selected = [one for one in asked if one.endpoint.table in tables]
     if selected and all(one.status == "unavailable" for one in selected):
         told = "Nothing of the selection is readable with this key; the lines above say why."
@@ -150,15 +157,16 @@ def _table(asked: Asked, reach: Reach) -> Finding:
     table, status = asked.endpoint.table, asked.status
     if asked.blocked_by:
         lacking = "" if _may(reach, asked) else f"; the key lacks {asked.endpoint.scope} too"
-        return wrong(table, f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}.")
+        told = f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}."
+        return wrong(table, told, NOT_READABLE)
     if status == "empty":
         has = "has" if _may(reach, asked) else "lacks"
         told = f"{table}: there is nothing yet below which to ask; the key {has} {asked.endpoint.scope}."
-        return note(table, told)
+        return note(table, told) if _may(reach, asked) else wrong(table, told, NOT_READABLE)
     if status == "readable":
         capped = len(asked.answers) < asked.parents
         return fine(table, f"{table}: readable" + (f"{_everywhere(asked)}." if capped else "."))
-    return wrong(table, f"{table}: {_trouble(asked, reach)}", LIST_FAILED if status == "failed" else 0)
+    return wrong(table, f"{table}: {_trouble(asked, reach)}", 0 if status == "partly" else NOT_READABLE)
 
 
 def _may(reach: Reach, asked: Asked) -> bool:
@@ -171,9 +179,6 @@ def _everywhere(asked: Asked) -> str:
 
 def _trouble(asked: Asked, reach: Reach) -> str:
     """Why it is refused, and where if that differs from place to place."""
-    first = asked.troubled[0]
-    if isinstance(first.trouble, Unavailable) and first.trouble.status == 403 and not _may(reach, asked):
-        return f"not readable, the key lacks the scope {asked.endpoint.scope}."
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
         return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
@@ -185,11 +190,7 @@ def _reason(asked: Asked, answer: Answer, reach: Reach) -> str:
     trouble = answer.trouble
     if not isinstance(trouble, Unavailable):
         return str(trouble)
-    why = WHY.get(trouble.status, "")
-    if reach.key and reach.key.projects and not answer.where:
-        why = "A key that is restricted to projects cannot read it; one without that restriction can."
-    gate = f" Known limits: {asked.endpoint.gate}." if asked.endpoint.gate else ""
-    return f"{trouble} {why}{gate}"
+    return f"{trouble} {advice(trouble, asked.endpoint, answer.where, reach.key)}"
 
 
 def _where(answer: Answer, reach: Reach) -> str:

@@ -58,6 +58,16 @@ ACCESS = Kind(
             unprovoked="PostHog tells a few hidden rows in no way from deleted ones; many are lists.many_gone",
         ),
         Fault(
+            "access.projects_unknown",
+            "a project that `--project` or `[projects] only` names is not there, alone or beside others",
+            "exit 2, naming it and those that the key reaches",
+        ),
+        Fault(
+            "access.nowhere",
+            "the key reaches no organization and no project, whether they are refused or none is listed",
+            "exit 3 with the reason, also where `users` answers; rows stay",
+        ),
+        Fault(
             "access.told",
             "nobody watches while access is lost, a plan ends, deletes are held",
             "a warning of every run while it lasts: record, `--json`, stderr also with `--quiet`; exit 1 if strict",

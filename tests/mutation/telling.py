@@ -27,4 +27,20 @@ TELLING_RULES = (
         "pass",
         (f"{REPORT}warnings_are_lines_on_stderr_also_where_only_errors_are_wanted[40]",),
     ),
+    Mutation(
+        "a key that leads nowhere is no good run",
+        "pipelines/sync.py",
+        " or leads_nowhere(results, chosen)",
+        "",
+        (
+            "pipelines/test_reached.py::test_a_key_without_any_organization_and_project_leads_nowhere[no organization]",
+        ),
+    ),
+    Mutation(
+        "a project of the settings that is not there is refused",
+        "pipelines/sync.py",
+        "if unknown and (met or not self._leads_nowhere()):",
+        "if unknown and self.selection.projects:",
+        (f"{WARNINGS}projects_of_the_settings_must_be_there_like_those_of_the_command_line[999]",),
+    ),
 )

@@ -19,6 +19,7 @@ from pipelines.check import CheckReport
 from pipelines.check import check as checked
 from pipelines.check.reach import PARENTS_ASKED
 from pipelines.errors import WarehouseProblem
+from pipelines.reached import NOWHERE
 from pipelines.settings import Settings, load
 from pipelines.sync import Selection, sync
 from sources.posthog.catalogue import ENDPOINTS
@@ -101,8 +102,11 @@ def test_the_report_can_be_unpacked_as_pairs_and_written_as_json(check: Callable
 def test_a_key_that_is_scoped_to_a_project_is_asked_about_that_project(
     check: Callable[..., CheckReport], posthog: Sandbox
 ) -> None:
-    report = check(POSTHOG_PERSONAL_API_KEY=posthog.new_key("one project", scoped_teams=[103]))
-    assert report.exit_code == 0
+    token = posthog.new_key("one project", scoped_teams=[103])
+    here = {"HOGSYNC_SELECTION": {"tables": ("cohorts",)}, "HOGSYNC_GROUPS": {"all": {}}}
+    assert check(POSTHOG_PERSONAL_API_KEY=token, **here).exit_code == 0
+    report = check(POSTHOG_PERSONAL_API_KEY=token)
+    assert report.exit_code == 1, "its organization and members are selected, too"
     assert report.as_json()["projects"] == [{"id": 103, "name": "Playground"}]
     assert "without that restriction" in told(report, "organizations")
     assert status(report)["organization_members"] == "unavailable"
@@ -186,12 +190,22 @@ def test_proxy_variables_that_cannot_be_used_are_exit_2(
 # -- the tables ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("access.nowhere")
+def test_a_key_that_reaches_no_organization_is_exit_3(
+    check: Callable[..., CheckReport], posthog: Sandbox
+) -> None:
+    nothing: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
+    posthog.fault(path="/api/organizations/", kind="status", status=200, body=nothing)
+    report = check()
+    assert (report.exit_code, told(report, "posthog")) == (3, f"{NOWHERE}.")
+
+
 def test_a_missing_scope_is_named_with_the_tables_that_lack_it(
     check: Callable[..., CheckReport], posthog: Sandbox
 ) -> None:
     scopes = [scope for scope in EVERY_SCOPE if scope not in {"cohort:read", "subscription:read"}]
     report = check(POSTHOG_PERSONAL_API_KEY=posthog.new_key("narrow", scopes=scopes))
-    assert report.exit_code == 0, "as a sync, which goes on without them"
+    assert report.exit_code == 1, "a sync goes on without them, but who asks is to know"
     assert "cohort:read" in told(report, "cohorts")
     assert "because subscriptions is not readable" in told(report, "subscription_deliveries")
     assert "cohort:read, subscription:read" in told(report, "scopes")
@@ -239,7 +253,7 @@ def test_a_list_that_is_not_to_be_had_is_told_in_posthogs_own_words(
 ) -> None:
     posthog.gate("subscriptions", gate)
     report = check()
-    assert report.exit_code == 0
+    assert report.exit_code == 1
     assert words in told(report, "subscriptions")
     assert str(gate) in told(report, "subscriptions")
     assert ENDPOINTS["subscriptions"].gate in told(report, "subscriptions")
@@ -252,7 +266,7 @@ def test_a_list_refused_in_one_project_only_is_told_with_that_project(
     posthog.gate("cohorts", 402, project=103)
     report = check()
     assert "not in Playground (103)" in told(report, "cohorts")
-    assert status(report)["cohorts"] == "partly"
+    assert (status(report)["cohorts"], report.exit_code) == ("partly", 0)
 
 
 def test_a_selection_of_which_nothing_is_readable_is_exit_3(

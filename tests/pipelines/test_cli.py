@@ -245,7 +245,7 @@ def test_a_key_without_a_scope_leaves_that_table_out_and_says_which(posthog: San
     key = posthog.new_key("no-cohorts", scopes=["organization:read", "project:read", "group:read"])
     done = hogsync("sync", "cohorts", "group_types", **at(posthog, key))
     assert done.code == 0
-    assert "needs the scope cohort:read" in done.out
+    assert "The key lacks the scope cohort:read" in done.out
     assert done.out.splitlines()[-1].startswith("Done, 1 of 4 tables not available (cohorts)")
     and_then_all_is_right(posthog)
 

@@ -18,12 +18,14 @@ import pytest
 
 from pipelines import logs, report
 from pipelines.records import BOOKS, RUN_TABLES
+from pipelines.refusals import PLAN
 from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings, load
 from pipelines.sync import Outcome
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes import Counts
-from sources.posthog.listing import Listed, Listing
+from sources.posthog.errors import Unavailable
+from sources.posthog.listing import Listed, Listing, Walk
 from sources.posthog.results import TableResult
 from sources.posthog.run_warnings import RunWarning
 from sources.sandbox import Sandbox
@@ -143,11 +145,12 @@ def test_a_refusal_in_mid_run_is_told_in_the_last_line() -> None:
 
 
 def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings: Settings) -> None:
-    shown = report.shown(outcome(listed("group_types", "unavailable", "403: no")), settings)
-    assert "group_types (not available): 403: no" in shown
-    assert (
-        "→ It needs the scope group:read (group analytics; 404 on FOSS builds); `hogsync check` says" in shown
-    )
+    refused = listed("group_types", "unavailable", "402: no")
+    refused.listed[0].walks = [Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))]
+    shown = report.shown(outcome(refused), settings)
+    assert "group_types (not available): 402: no" in shown
+    assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].gate}." in shown
+    assert "scope" not in shown
 
 
 def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.errors import UsageError
+from pipelines.reached import NOWHERE
 from pipelines.sync import Outcome
 from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
@@ -62,6 +64,32 @@ def test_a_loss_of_access_is_a_warning_of_every_run_until_it_ends(scene: Scene, 
     key.change(scopes=["*"])
     again = scene.sync(*tables, key=key.text, strict=True, **HERE)
     assert (again.exit_code, warned(again)) == (0, [])
+
+
+@pytest.mark.fault("access.projects_unknown")
+@pytest.mark.parametrize("only", ["999", "101, 999"])
+def test_projects_of_the_settings_must_be_there_like_those_of_the_command_line(
+    file_scene: Scene, key: Key, monkeypatch: pytest.MonkeyPatch, only: str
+) -> None:
+    monkeypatch.setenv("HOGSYNC_PROJECTS__ONLY", only)
+    with pytest.raises(UsageError, match=r"no project 999; it reaches 101, 102, 103, 201\."):
+        file_scene.sync("cohorts", key=key.text)
+    key.change(scoped_teams=[101])
+    with pytest.raises(UsageError, match=r"no project 999; it reaches 101\."):
+        file_scene.sync("cohorts", key=key.text)
+
+
+@pytest.mark.fault("access.nowhere")
+def test_a_key_that_reaches_no_organization_is_refused_although_users_answer(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    """An organization that deactivates itself is not listed; so is none for somebody who was removed from all."""
+    nothing: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
+    posthog.fault(path="/api/organizations/", kind="status", status=200, body=nothing)
+    outcome = file_scene.sync("cohorts", "users", key=Key(posthog).text)
+    assert (of(outcome, "users").status, of(outcome, "cohorts").status) == ("loaded", "unchanged")
+    assert (outcome.exit_code, outcome.run.status, outcome.run.error) == (3, "refused", NOWHERE)
+    assert file_scene.sync("users").exit_code == 0
 
 
 def test_what_was_never_readable_and_a_bare_setting_of_strict_are_no_trouble(
