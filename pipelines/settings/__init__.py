@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -27,7 +27,6 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -35,7 +34,7 @@ from pydantic_settings import (
 
 from destinations.staging import staging_of
 from pipelines.errors import UsageError
-from pipelines.settings import addresses, notation
+from pipelines.settings import addresses, dot_env, notation
 from pipelines.settings.addresses import Warehouse
 from pipelines.settings.entries import entries
 from pipelines.settings.hash_key import kept_hash_key
@@ -55,6 +54,8 @@ from pipelines.settings.sections import (
 
 KEY, KEY_FILE = "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PERSONAL_API_KEY_FILE"
 SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
+OTHERS, SURE = ("POSTHOG_", "WAREHOUSE_"), 0.9
+"""Prefixes that other programs' variables have, too, and how near to a setting of ours is certainly misspelt."""
 # What may carry our prefix without being ours: the switches of the test suite, and what Kubernetes puts into
 # every pod for a Service whose name begins with hogsync.
 FOREIGN = re.compile(r"HOGSYNC_(TEST_\w+|(\w+_)?SERVICE_(HOST|PORT)(_\w+)?|(\w+_)?PORT(_\d+_\w+)?)")
@@ -207,32 +208,40 @@ def keep_dlt_quiet() -> None:
 
 
 def _environment() -> Layer:
-    return _variables("in the environment", EnvSettingsSource(Settings))
+    return _variables("in the environment", os.environ)
 
 
 def _dot_env() -> Layer:
+    path = Path(".env")
     try:
-        source = DotEnvSettingsSource(Settings, env_file=".env", env_file_encoding="utf-8-sig")
+        layer = _variables("in .env", dot_env.variables(dot_env.read(path), os.environ))
+        held = [name for name in SECRET if not str(layer.values.get(name, "duckdb:")).startswith("duckdb:")]
+        dot_env.warn_of_readers(path, held)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f".env cannot be read: {why(error)}.") from error
-    return _variables("in .env", source)
+    return layer
 
 
-def _variables(where: str, source: EnvSettingsSource) -> Layer:
-    """What `source` says about our settings; a HOGSYNC_ variable that is none of them is refused."""
-    for variable in source.env_vars:
-        name = variable.upper()
-        head, nested, _ = name.partition("__")
-        if (
-            not name.startswith("HOGSYNC_")
-            or FOREIGN.fullmatch(name)
-            or head in (SECTIONS if nested else PLAIN)
-        ):
-            continue
-        near = did_you_mean(name, [entry.name for entry in SETTINGS])
-        raise UsageError(f"{name} {where} is not a setting of hogsync{near}")
+def _variables(where: str, given: Mapping[str, str]) -> Layer:
+    """What `given` says about our settings; a variable that was meant for us and is none of them is refused."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in given.items() if value}
+    _refuse_misspelt(where, source.env_vars)
     ours = {*PLAIN, *SECTIONS}
     return Layer(where, {name: value for name, value in source().items() if name in ours})
+
+
+def _refuse_misspelt(where: str, names: Iterable[str]) -> None:
+    """UsageError for a HOGSYNC_ variable that is no setting, or another that is nearly one of ours."""
+    known = [entry.name for entry in SETTINGS]
+    for name in map(str.upper, names):
+        head, nested, _ = name.partition("__")
+        if FOREIGN.fullmatch(name) or head in (SECTIONS if nested else PLAIN):
+            continue
+        if name.startswith("HOGSYNC_"):
+            raise UsageError(f"{name} {where} is not a setting of hogsync{did_you_mean(name, known)}")
+        if name.startswith(OTHERS) and (near := did_you_mean(name, PLAIN, cutoff=SURE)) != ".":
+            raise UsageError(f"{name} {where} is not a setting of hogsync{near}")
 
 
 def _refuse_one_name(warehouse: Warehouse, dataset: str) -> None:

@@ -157,10 +157,10 @@ def complaint(
     return _redacted(f"{name} {given}must be {must_be}.")
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name, with the nearest known one if any is near."""
+def did_you_mean(given: str, known: Iterable[str], *, cutoff: float = 0.65) -> str:
+    """The end of a sentence about an unknown name, with the nearest known one if any is near; 1 is the same name."""
     ours = {name.removeprefix("HOGSYNC_"): name for name in known}
-    near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=0.65)
+    near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=cutoff)
     return f"; did you mean {ours[near[0]]}?" if near else "."
 
 
