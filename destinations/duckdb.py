@@ -61,7 +61,7 @@ class DuckDB(Warehouse):
         import dlt
 
         return dlt.destinations.duckdb(
-            str(self.path),
+            str(self.path.absolute()),
             staging_dataset_name_layout=staging_of(self.dataset),
         )
 

@@ -6,21 +6,20 @@ then fails. So no package ever outlives its run; schema and state come back from
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from destinations.staging import claim_staging
 from destinations.warehouse import Types, Warehouse
 from pipelines import stopping
-from pipelines.settings import keep_dlt_quiet
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
 
-PIPELINE = "hogsync"
+PIPELINE, LOADS = "hogsync", "_dlt_loads"
 _AWAKING = threading.Lock()
+"""Modules that import each other are not to be imported by two threads at once."""
 
 
 class LoadFailed(Exception):
@@ -52,13 +51,13 @@ def prepare(reading: Reading) -> None:
 
 
 def _awake() -> Any:
-    """dlt, imported and configured by whoever comes first: its configuration is not made for two at once."""
-    keep_dlt_quiet()
+    """dlt, imported with what its first use imports."""
     with _AWAKING:
         import dlt
+        import dlt.sources.helpers.requests
 
-        _configure(dlt)
-        logging.getLogger("dlt").setLevel(logging.CRITICAL)  # its warnings are about hints that are meant so
+        import pipelines.dlt_configuration  # noqa: F401  also from dlt
+
     return dlt
 
 
@@ -68,20 +67,22 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
     from dlt.load.exceptions import LoadClientJobException
     from duckdb import OutOfMemoryException
 
+    from pipelines.dlt_configuration import configured
     from sources.posthog import changed
 
     try:
-        pipeline = dlt.pipeline(
-            PIPELINE,
-            destination=warehouse.destination(),
-            dataset_name=warehouse.dataset,
-            pipelines_dir=str(folder / "dlt"),
-        )
-        pipeline.sync_destination()
-        pipeline.extract(changed(reading), loader_file_format="parquet")
-        reading.workspace.close()  # its memory is the warehouse's now
-        pipeline.normalize()
-        pipeline.load()
+        with configured(folder):
+            pipeline = dlt.pipeline(
+                PIPELINE,
+                destination=warehouse.destination(),
+                dataset_name=warehouse.dataset,
+                pipelines_dir=str(folder / "dlt"),
+            )
+            pipeline.sync_destination()
+            pipeline.extract(changed(reading), loader_file_format="parquet")
+            reading.workspace.close()  # its memory is the warehouse's now
+            pipeline.normalize()
+            loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
         # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.
@@ -94,18 +95,19 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
         raise LoadFailed(message) from failed
+    _assert_arrived(warehouse, loaded.loads_ids)
 
 
-def _configure(dlt: Any) -> None:
-    """What hogsync needs of dlt, said where dlt looks first only for what nobody configured otherwise."""
-    for name, value in {
-        "normalize.parquet_normalizer.add_dlt_load_id": True,
-        "data_writer.file_max_items": 100_000,  # ADBC reads a file whole: a million rows in one took 70 MB more
-        "load.workers": 4,
-        "load.truncate_staging_dataset": True,
-        "load.raise_on_max_retries": 5,
-    }.items():
-        dlt.config[name] = value
+def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
+    """Raise LoadFailed unless this dataset has the loads on record: else nobody knows where their rows are."""
+    mark = warehouse.mark
+    sql = f"select count(*) from {warehouse.name(LOADS)} where load_id = {mark} and status = 0"
+    if not load_ids or any(warehouse.rows(sql, [load_id]) != [(1,)] for load_id in load_ids):
+        raise LoadFailed(
+            f"dlt has loaded the rows of this run, but {LOADS} in the dataset {warehouse.dataset} of "
+            f"{warehouse.label} has no record of it; look for what keeps rows out of that table (a trigger, a rule), "
+            "and sync again."
+        )
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -8,7 +8,6 @@ docs and their test.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -200,11 +199,6 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**merged(layers))
     except ValidationError as error:
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
-
-
-def keep_dlt_quiet() -> None:
-    """No telemetry unless the environment asks for it; to be called before dlt is imported, which is when it begins."""
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 
 def _environment() -> Layer:

@@ -47,6 +47,16 @@ WAREHOUSE = Kind(
             "exit 4 with its name; without it the next run is right",
         ),
         Fault(
+            "warehouse.dlt_configured",
+            "dlt's own settings in the environment, also without a section (`DEV_MODE`), and in `.dlt/config.toml`",
+            "no row is moved or changed; only a few numbers of dlt's hold for hogsync",
+        ),
+        Fault(
+            "warehouse.load_not_recorded",
+            "the dataset has no record of the load that dlt has just done",
+            "exit 4, no list counts as read; the next run is right",
+        ),
+        Fault(
             "warehouse.in_memory",
             "DuckDB: a URL without a file",
             "exit 2, it would be gone after the run",

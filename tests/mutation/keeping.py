@@ -8,6 +8,7 @@ RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinat
 SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
+DLT = "pipelines/test_sync_dlt.py::test_"
 LOCKS = "pipelines/test_warehouse_locks.py::test_"
 LATER = (
     "pipelines/test_recovery.py::"
@@ -375,5 +376,19 @@ KEEPING_RULES = (
         " or not changes.stock.whole",
         "",
         (f"{LATER}[duckdb]",),
+    ),
+    Mutation(
+        "dlt's surroundings configure nothing of hogsync's load",
+        "pipelines/dlt_configuration.py",
+        "return [_OwnProvider({**OWN, **_set_by_others()})]",
+        "return [*super().initial_providers(), _OwnProvider({**OWN, **_set_by_others()})]",
+        (f"{DLT}no_setting_of_dlts_in_the_environment_or_its_files_moves_or_changes_a_row",),
+    ),
+    Mutation(
+        "a load stands on record before its lists count as read",
+        "pipelines/load.py",
+        "    _assert_arrived(warehouse, loaded.loads_ids)\n",
+        "",
+        (f"{DLT}a_load_that_is_not_on_record_moves_no_position",),
     ),
 )
