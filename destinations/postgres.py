@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import adbc_driver_postgresql.dbapi
 import psycopg2
@@ -13,6 +13,7 @@ import psycopg2.extras
 import pyarrow as pa
 from adbc_driver_manager import AdbcStatement
 
+from destinations.postgres_connection import connect, connection_string, giving_up_after
 from destinations.staging import staging_of
 from destinations.warehouse import (
     Relation,
@@ -24,11 +25,11 @@ from destinations.warehouse import (
     quoted,
 )
 
+log = logging.getLogger(__name__)
+DEFAULTS: Mapping[str, str | int] = {"connect_timeout": 10, "application_name": "hogsync"}
 OLDEST = 15_00_00
 DLT_TRIES = 5
 """How often dlt tries a statement that had to wait for too long."""
-LONGEST = 2_000_000
-"""Seconds; Postgres counts its time-outs in milliseconds of 32 bits."""
 MOMENT = "2s"
 """How long others may queue behind a statement of ours that waits itself: autovacuum makes way after 1 s."""
 USERS = """
@@ -66,35 +67,63 @@ class Postgres(Warehouse):
         self._dsn = dsn
         self._connection: Any = None
         self._arrow: Any = None
+        self._takes_options = True
         self._indexes: set[str] | None = None
         self._interrupted = False
 
     def destination(self) -> Any:
-        """The dlt destination on the same database; dlt wants a password even where the server wants none."""
-        import dlt
+        """The dlt destination on the same database; needs the warehouse open."""
+        from destinations.postgres_destination import Destination, credentials
 
-        parts = urlsplit(waiting(self._dsn, self.wait / DLT_TRIES))
-        if parts.password is None and parts.username:
-            user, _, host = parts.netloc.rpartition("@")
-            parts = parts._replace(netloc=f"{user}:none@{host}")
-        return dlt.destinations.postgres(
-            _credentials(urlunsplit(parts)),
+        connecting = self._connecting(self.wait / DLT_TRIES)
+        return Destination(
+            credentials(connecting, self._connection.info.dbname),
             staging_dataset_name_layout=staging_of(self.dataset),
         )
 
+    def _connecting(self, wait: float) -> str:
+        """How the others connect that work beside the open connection."""
+        options = giving_up_after(wait) if self._takes_options else None
+        return connection_string(self._dsn, DEFAULTS, options=options)
+
     def _connect(self) -> None:
+        options = giving_up_after(self.wait) if self._takes_options else None
         try:
-            dsn = waiting(self._dsn, self.wait)
-            self._connection = psycopg2.connect(dsn, connect_timeout=10, application_name="hogsync")
+            self._connection, self._takes_options = connect(self._dsn, DEFAULTS, options=options)
         except psycopg2.Error as error:
             message = f"{self.label} cannot be reached: {_first_line(error)}"
             raise WarehouseUnavailable(message) from None
         self._connection.autocommit = True
-        if self._connection.server_version < OLDEST:
+        try:
+            self._refuse_unfit()
+        except WarehouseUnavailable:
             self._close()
+            raise
+        if options and not self._takes_options:
+            log.warning(
+                "%s refuses options at the start of a session: hogsync goes on without, and may wait for locks longer "
+                "than [warehouse] wait.",
+                self.label,
+            )
+        self.execute("set time zone 'UTC'")
+
+    def _refuse_unfit(self) -> None:
+        """Raise WarehouseUnavailable for a server that is too old, or a database whose text is not UTF-8."""
+        if self._connection.server_version < OLDEST:
             message = f"{self.label} is older than Postgres 15; hogsync needs MERGE, which came with 15."
             raise WarehouseUnavailable(message)
-        self.execute("set time zone 'UTC'")
+        ((encoding, quoting),) = self.rows(
+            "select current_setting('server_encoding'), current_setting('quote_all_identifiers')"
+        )
+        if encoding != "UTF8":
+            raise WarehouseUnavailable(
+                f"{self.label} keeps text as {encoding}, which has no place for all of PostHog's; make a database of "
+                "UTF-8 (create database … encoding 'UTF8' template template0) and name it in WAREHOUSE_URL."
+            )
+        if quoting == "on":  # where options are refused, or say so
+            raise WarehouseUnavailable(
+                f"{self.label} quotes all identifiers, by which no types are found; set quote_all_identifiers off."
+            )
 
     def _close(self) -> None:
         self._connection.close()
@@ -168,8 +197,9 @@ class Postgres(Warehouse):
         """Run one query and take its rows as Arrow, over ADBC."""
         try:
             if self._arrow is None:
-                dsn = waiting(self._dsn, self.wait)
-                self._arrow = adbc_driver_postgresql.dbapi.connect(dsn, autocommit=True)
+                self._arrow = adbc_driver_postgresql.dbapi.connect(
+                    self._connecting(self.wait), autocommit=True
+                )
             with self._one_transaction(), closing(self._statement(sql)) as statement:
                 stream, _ = statement.execute_query()
                 yield from pa.RecordBatchReader.from_stream(stream)
@@ -255,33 +285,6 @@ class Postgres(Warehouse):
             self.execute(
                 f"create unique index if not exists {quoted(name)} on {self.name(table)} ({columns})"
             )
-
-
-def waiting(dsn: str, seconds: float) -> str:
-    """A URL whose sessions give up on a lock after so long, unless its own options say otherwise."""
-    parts = urlsplit(dsn)
-    query = dict(
-        parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
-    )  # libpq has no + for a blank
-    limit = f"-clock_timeout={min(max(1, seconds), LONGEST):.0f}s"
-    query["options"] = f"{limit} {query.get('options', '')}".strip()
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
-
-
-def _credentials(dsn: str) -> Any:
-    """A URL as dlt's credentials; SQLAlchemy, through which dlt writes it, spells a blank as libpq does not read it."""
-    from dlt.common.configuration import configspec
-    from dlt.destinations.impl.postgres.configuration import PostgresCredentials
-
-    @configspec(init=False)
-    class Credentials(PostgresCredentials):
-        def to_native_representation(self) -> str:
-            place, mark, options = super().to_native_representation().partition("?")
-            return place.replace(" ", "%20") + mark + options.replace("+", "%20")
-
-    credentials = Credentials(dsn)
-    credentials.resolve()  # else dlt makes its own class of it
-    return credentials
 
 
 def _first_line(error: Exception) -> str:

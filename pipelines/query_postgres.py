@@ -95,11 +95,12 @@ def postgres(settings: Settings) -> Iterator[PostgresSession]:
     from psycopg2.extensions import set_wait_callback
     from psycopg2.extras import wait_select
 
+    from destinations.postgres_connection import connect
+
+    defaults: dict[str, str | int] = {"connect_timeout": 10, "application_name": "hogsync query"}
     try:
         set_wait_callback(wait_select)
-        connection = psycopg2.connect(
-            settings.warehouse.dsn.get_secret_value(), connect_timeout=10, application_name="hogsync query"
-        )
+        connection, _ = connect(settings.warehouse.dsn.get_secret_value(), defaults)
     except psycopg2.Error as error:
         label = settings.warehouse.label
         raise WarehouseProblem(

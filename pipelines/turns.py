@@ -168,17 +168,17 @@ class ServerTurn:
 
 def _connect(warehouse: Warehouse) -> psycopg2.extensions.connection:
     """A connection that notices a dead server; the URL's own options win."""
-    import psycopg2
-    from psycopg2.extensions import parse_dsn
+    from destinations.postgres_connection import connect
 
-    given = parse_dsn(warehouse.dsn.get_secret_value())
-    patience = {
+    defaults: dict[str, str | int] = {
+        "application_name": "hogsync",
         "connect_timeout": 10,
         "keepalives_idle": 60,
         "keepalives_interval": 10,
         "keepalives_count": 6,
     }
-    return psycopg2.connect(**{"application_name": "hogsync", **patience, **given})
+    connection: psycopg2.extensions.connection = connect(warehouse.dsn.get_secret_value(), defaults)[0]
+    return connection
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg2
 
@@ -61,10 +62,13 @@ class Pooler:
     listener: socket.socket
     free: queue.Queue[socket.socket] = field(default_factory=queue.Queue)
     greeting: bytes = b""
+    strict: bool = False
+    """Whether it refuses whoever asks for options at the start, as one does that was not told to ignore them."""
     transactions: int = 0
 
     @property
     def port(self) -> int:
+        """The number of its port; it has none at a socket of this machine."""
         return int(self.listener.getsockname()[1])
 
     def accept(self) -> None:
@@ -81,7 +85,10 @@ class Pooler:
                 if code not in ENCRYPTION:
                     break
                 client.sendall(b"N")
-            client.recv(size - 8, socket.MSG_WAITALL)
+            asked = client.recv(size - 8, socket.MSG_WAITALL).split(b"\0")[::2]
+            if self.strict and b"options" in asked:
+                client.sendall(REFUSAL)
+                return
             client.sendall(self.greeting)
             talk = Stream(client)
             while self._transaction(talk):
@@ -130,11 +137,11 @@ class Pooler:
 
 
 @contextmanager
-def pool(url: str, size: int) -> Iterator[Pooler]:
-    """A pooler before one database with so many connections to it."""
+def pool(url: str, size: int, *, strict: bool = False, at: Path | None = None) -> Iterator[Pooler]:
+    """A pooler before one database with so many connections to it; `at` is the file of a socket instead of a port."""
     servers = [psycopg2.connect(url) for _ in range(size)]
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        pooler = Pooler(listener)
+    with _listening(at) as listener:
+        pooler = Pooler(listener, strict=strict)
         for server in servers:
             pooler.free.put(socket.socket(fileno=os.dup(server.fileno())))
         told = "".join(f"{name}\0{servers[0].get_parameter_status(name)}\0\n" for name in GREETED)
@@ -151,5 +158,17 @@ def pool(url: str, size: int) -> Iterator[Pooler]:
                 pooler.free.get().close()
 
 
+def _listening(at: Path | None) -> socket.socket:
+    if at is None:
+        return socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(at))
+    listener.listen()
+    return listener
+
+
 def _message(letter: bytes, body: bytes) -> bytes:
     return letter + struct.pack("!I", len(body) + 4) + body
+
+
+REFUSAL = _message(b"E", b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0")

@@ -36,6 +36,12 @@ NOT_A_KEY = {
 }
 DUCKDB = "duckdb:///hogsync.duckdb (a relative path) or duckdb:////data/hogsync.duckdb (an absolute one)"
 POSTGRES = "postgresql://user:password@host/database"
+SERVER = re.compile(
+    r"postgresql://((?P<user>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<database>(/[^?#]*)?)(\?|(?=$))(?P<query>[^#]*)"
+)
+"""As libpq takes it apart; the hosts are several, or none where a socket or an option names them."""
+HOST = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]*)(:\d*)?", re.ASCII)
+NO_ADDRESS = "is no valid address: its port is no number, or a special character is not percent-encoded"
 
 
 def personal_key(value: str) -> str:
@@ -108,9 +114,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValueError(
-            "is no valid address: its port is no number, or a special character is not percent-encoded"
-        ) from None
+        raise ValueError(NO_ADDRESS) from None
     return parts
 
 
@@ -147,10 +151,11 @@ class Warehouse:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed: the password as written and as meant."""
-        parts = urlsplit(self.dsn.get_secret_value())
-        options = dict(parse_qsl(parts.query))
-        found = [parts.password or "", unquote(parts.password or ""), options.get("password", "")]
-        return tuple(sorted({*found} - {""}))
+        found = SERVER.fullmatch(self.dsn.get_secret_value())
+        password = (found["user"] or "").partition(":")[2] if found else ""
+        options = dict(parse_qsl(found["query"])) if found else {}
+        shown = {password, unquote(password), options.get("password", ""), options.get("sslpassword", "")}
+        return tuple(sorted(shown - {""}))
 
     @classmethod
     def parse(cls, value: str) -> Self:
@@ -194,14 +199,18 @@ class Warehouse:
     def _server(cls, url: str) -> Self:
         # libpq and urllib disagree about what an unescaped @ : / ? # in a password means; refusing it keeps
         # half a password from becoming a host name that some error message prints.
-        parts = _split(url)
-        if url.count("@") > parts.netloc.count("@") or parts.netloc.count("@") > 1 or parts.fragment:
+        found = SERVER.fullmatch(url)
+        if not found or url.count("@") > (found["user"] is not None):
             raise ValueError(
                 "has a special character in its user name or password that must be percent-encoded"
                 " (@ as %40, : as %3A, / as %2F, ? as %3F, # as %23)"
             )
-        database = unquote(parts.path.strip("/")) or dict(parse_qsl(parts.query)).get("dbname", "")
+        hosts, options = found["hosts"], dict(parse_qsl(found["query"]))
+        if not all(HOST.fullmatch(host) for host in hosts.split(",")):
+            raise ValueError(NO_ADDRESS)
+        database = unquote(found["database"].strip("/")) or options.get("dbname", "")
         if not database:
             raise ValueError(f"names no database; write {POSTGRES}")
-        host = parts.netloc.rpartition("@")[2]
-        return cls(kind="postgresql", label=f"postgresql://{host}/{database}", dsn=SecretStr(url))
+        beside = f"?host={options['host']}" if "host" in options and not hosts else ""
+        label = f"postgresql://{hosts}/{database}{beside}"
+        return cls(kind="postgresql", label=label, dsn=SecretStr(url))

@@ -146,6 +146,27 @@ WAREHOUSE = Kind(
             "whole syncs work, and the lane is one",
         ),
         Fault(
+            "warehouse.options_refused",
+            "Postgres: a pooler or service refuses options at the start of a session",
+            "done without and told once; whole syncs work",
+        ),
+        Fault(
+            "warehouse.socket",
+            "Postgres: a socket of this machine, or several hosts of which one answers",
+            "whole syncs work",
+        ),
+        Fault(
+            "warehouse.session_settings",
+            "Postgres: a role, a database, the environment or the URL sets `client_encoding`, `quote_all_identifiers`, "
+            "`search_path`, `DateStyle` … otherwise",
+            "the same rows",
+        ),
+        Fault(
+            "warehouse.other_encoding",
+            "Postgres: a database in LATIN1, WIN1252, SQL_ASCII or whatever is not UTF-8",
+            "exit 4 before anything is read; `check` says so",
+        ),
+        Fault(
             "warehouse.versions",
             "Postgres 15, 16, 17 and 18",
             "everything works on each",

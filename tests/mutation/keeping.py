@@ -9,6 +9,7 @@ SHAPES = "sources/posthog/test_shape.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 DLT = "pipelines/test_sync_dlt.py::test_"
+SURROUNDINGS = "pipelines/test_warehouse_surroundings.py::test_"
 LOCKS = "pipelines/test_warehouse_locks.py::test_"
 LATER = (
     "pipelines/test_recovery.py::"
@@ -390,5 +391,22 @@ KEEPING_RULES = (
         "    _assert_arrived(warehouse, loaded.loads_ids)\n",
         "",
         (f"{DLT}a_load_that_is_not_on_record_moves_no_position",),
+    ),
+    Mutation(
+        "text goes to Postgres as UTF-8",
+        "destinations/postgres_connection.py",
+        ', "client_encoding": "UTF8"',
+        "",
+        (
+            f"{SURROUNDINGS}text_is_utf8_whatever_the_environment_and_the_url_say",
+            f"{SURROUNDINGS}settings_of_a_role_or_a_database_change_no_row",
+        ),
+    ),
+    Mutation(
+        "a database of another encoding is refused",
+        POSTGRES,
+        'if encoding != "UTF8":',
+        "if False:",
+        (f"{SURROUNDINGS}a_database_of_another_encoding_is_refused_before_anything_is_read",),
     ),
 )

@@ -121,7 +121,7 @@ def test_no_setting_of_dlts_in_the_environment_or_its_files_moves_or_changes_a_r
     schemas = scene.ask("select distinct table_schema from information_schema.tables")
     assert {name for (name,) in schemas if not name.startswith(("pg_", "information_"))} == {
         "posthog",
-        "posthog_staging",
+        "posthog__hogsync_staging",
     }
 
 

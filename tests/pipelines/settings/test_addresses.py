@@ -165,6 +165,30 @@ def test_a_postgres_url_keeps_its_options_and_hides_its_password(
     assert warehouse.secrets == ("p%40ss", "p@ss")
 
 
+@pytest.mark.parametrize(
+    ("rest", "label", "secrets"),
+    [
+        ("/wh?host=/run/postgresql", "/wh?host=/run/postgresql", ()),
+        ("/wh?host=a,b&port=1,2&password=p%20w", "/wh?host=a,b", ("p w",)),
+        ("u:pw@%2Frun%2Fpostgresql/wh", "%2Frun%2Fpostgresql/wh", ("pw",)),
+        (
+            "u:p%3Aw@a:5432,[::1]:5433/wh?target_session_attrs=primary",
+            "a:5432,[::1]:5433/wh",
+            ("p%3Aw", "p:w"),
+        ),
+        ("u@a,b?dbname=wh", "a,b/wh", ()),
+        ("?host=a&dbname=wh", "/wh?host=a", ()),
+    ],
+)
+def test_sockets_and_several_hosts_are_a_warehouse(
+    monkeypatch: pytest.MonkeyPatch, rest: str, label: str, secrets: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", f"postgresql://{rest}")
+    warehouse = load().warehouse
+    assert (warehouse.label, warehouse.secrets) == (f"postgresql://{label}", secrets)
+    assert warehouse.dsn.get_secret_value() == f"postgresql://{rest}"
+
+
 @pytest.mark.fault("warehouse.in_memory")
 @pytest.mark.parametrize(
     ("value", "words"),
