@@ -191,6 +191,34 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
     _together(warehouse, lambda: _note(warehouse, following.catch_up(behind, existing)))
 
 
+def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
+    """A row of a bookkeeping table, whatever came into it: a record must not fail over what it tells of."""
+    return {name: BOOKABLE.get(types[name], _as_it_is)(value) for name, value in row.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _text(value: str | None) -> str | None:
+    """Without NUL and halves of characters, which Postgres does not take; a name of a file may hold some."""
+    return None if value is None else value.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _number(value: int | None) -> int | None:
+    """The nearest number of 64 bits."""
+    return None if value is None else max(-(2**63), min(value, 2**63 - 1))
+
+
+BOOKABLE: Mapping[str, Callable[[Any], Any]] = {"text": _text, "bigint": _number}
+
+
+def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert or replace rows of a bookkeeping table."""
+    key, types = BOOKS[table]
+    warehouse.upsert(table, key, [bookable(row, types) for row in rows])
+
+
 def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
     """Do something in one transaction, and all of it again where a table that follows others could not be written."""
     while True:
@@ -216,7 +244,7 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
     if claims:
         _ensure(warehouse, PATHS, existing)
-        warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in claims.values()])
+        _put(warehouse, PATHS, map(_path_row, claims.values()))
     anew = [
         table
         for table, changes in reading.changes.items()
@@ -259,14 +287,14 @@ def write(
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
-    warnings = json.dumps([asdict(warning) for warning in run.warnings], ensure_ascii=False)
+    told = [{name: _text(value) for name, value in asdict(warning).items()} for warning in run.warnings]
     row = {name: getattr(run, name) for name in BOOKS[RUNS][1]}
-    warehouse.upsert(RUNS, ("run_id",), [{**row, "warnings": warnings}])
-    warehouse.upsert(RUN_TABLES, ("run_id", "table_name"), [run_table(run.run_id, r) for r in results])
+    _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
+    _put(warehouse, RUN_TABLES, [run_table(run.run_id, r) for r in results])
     listed = [one for result in results for one in result.listed if one.position]
     # One each: a project that moved between two organizations is listed, and its lists are read, below both.
     positions = {one.position.path: one.position for one in listed if one.position}
-    warehouse.upsert(PATHS, ("path",), [_path_row(position) for position in positions.values()])
+    _put(warehouse, PATHS, map(_path_row, positions.values()))
     _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
 
 
@@ -276,7 +304,7 @@ def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> 
 
 
 def _note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
-    warehouse.upsert(META, ("key",), [{"key": key, "value": value} for key, value in facts.items()])
+    _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
 
 def _named(reading: Reading | None) -> dict[str, str]:
@@ -295,7 +323,7 @@ def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None
     for path in stored & held.keys():
         warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.mark}", [path])
     rows = [{"path": path, "row_key": key} for path, keys in held.items() for key in keys]
-    warehouse.upsert(HELD, ("path", "row_key"), rows)
+    _put(warehouse, HELD, rows)
 
 
 def run_table(run_id: str, result: TableResult) -> dict[str, Any]:

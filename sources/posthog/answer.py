@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,7 @@ import msgspec
 
 from sources.posthog.addresses import replaced
 from sources.posthog.credentials import hidden
+from sources.posthog.depth import DEEPEST, shallower
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 
 ASK_AGAIN = frozenset({408, 425, 429})
@@ -27,6 +29,7 @@ SHORT = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\b[Bb]earer\s+\S+|(?<=//)[^/\s@]+@")
 LATER = "Try again later; if it stays, look at the server's own status page or logs."
 NO_NUMBERS = "numbers that are none (NaN, Infinity) came as null"
 HALF_CHARACTERS = "halves of characters came as U+FFFD"
+TOO_DEEP = f"objects and lists beyond {DEEPEST} levels came as null"
 TOO_MANY_DIGITS = "integers of more than 4,300 digits came as text"
 NOT_POSTHOG = (
     "Check that POSTHOG_HOST is PostHog's own address and that no proxy or login page answers for it."
@@ -112,7 +115,7 @@ def judge(reply: Reply) -> Any:
 def _content(reply: Reply) -> Any:
     try:
         content = decoded(reply.body, reply.mended)
-    except (ValueError, RecursionError):
+    except ValueError:
         content = None
     if not isinstance(content, dict | list):
         raise Flaw(
@@ -124,13 +127,20 @@ def _content(reply: Reply) -> Any:
 def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
     """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
 
-    NaN and infinities become None, lone surrogates U+FFFD; integers keep every digit.
-    Raises ValueError or RecursionError.
+    NaN, infinities and what is nested beyond reason become None, lone surrogates U+FFFD; integers keep every digit.
+    Raises ValueError.
     """
+    said = set[str]() if mended is None else mended
     try:
+        return _decoded(body, said)
+    except RecursionError:
+        said.add(TOO_DEEP)
+        return _decoded(shallower(bytes(body)), said)
+
+
+def _decoded(body: bytes | bytearray, said: set[str]) -> Any:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        said = set[str]() if mended is None else mended
     mend = _Mending(said)
     content = json.loads(body, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
     text = json.dumps(content, ensure_ascii=False)
@@ -171,7 +181,7 @@ def _words_of_posthog(reply: Reply) -> dict[str, str] | None:
     """PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
     try:
         body = decoded(reply.body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     if not isinstance(body, dict) or not all(
         isinstance(body.get(k), str) for k in ("type", "code", "detail")

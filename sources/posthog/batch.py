@@ -26,8 +26,8 @@ class Batch:
     people: list[Values] = field(default_factory=list)
     misfits: Counter[str] = field(default_factory=Counter)
     """How many values did not fit, by column; they are kept as text beside it."""
-    rejected: int = 0
-    """Rows that were left out, because they have no key or are no rows at all."""
+    rejected: dict[str, list[int]] = field(default_factory=dict)
+    """Where on the page the rows stood that were left out, by the reason."""
 
     beyond: list[Values] = field(init=False)
     """Per row the undeclared fields that have no column of their own."""
@@ -46,11 +46,13 @@ class Batch:
         """Give every row the same value."""
         self.arrays[column] = pa.repeat(pa.scalar(value, ARROW[type_]), len(self))
 
-    def keep(self, rows: Sequence[bool]) -> None:
-        """Leave out the rows that are not true here."""
-        mask = pa.array(rows, pa.bool_())
-        self.rejected += len(self) - sum(rows)
-        self.raws = [raw for raw, kept in zip(self.raws, rows, strict=True) if kept]
+    def reject(self, reasons: Sequence[str]) -> None:
+        """Leave out the rows for which there is a reason."""
+        for place, reason in enumerate(reasons):
+            if reason:
+                self.rejected.setdefault(reason, []).append(place)
+        mask = pa.array([not reason for reason in reasons], pa.bool_())
+        self.raws = [raw for raw, reason in zip(self.raws, reasons, strict=True) if not reason]
         for columns in (self.arrays, self.lists):
             for name, array in columns.items():
                 columns[name] = array.filter(mask)

@@ -41,6 +41,8 @@ MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash"
 TOGETHER = 20_000
 """Rows that are compared at once: each comparison scans all that is known, and page by page would cost its square."""
 
+ROW_KEY_BYTES = 500
+
 
 @dataclass(slots=True)
 class Counts:
@@ -227,7 +229,7 @@ class Changes:
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         return self.workspace.table(
             f"""
-            select {columns_of("k", self.shape.key)}, to_json([{texts}])::varchar as row_key,
+            select {columns_of("k", self.shape.key)}, {_row_key(f"to_json([{texts}])::varchar")} as row_key,
                 k.deleted_at is null as living, w.scope
             from {self.name("known")} k join within w on {equal("k", "w", named[0]) or "true"}
             where (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
@@ -328,6 +330,11 @@ class Changes:
             """
         )
         return Counts(inserted, updated + torn, ended + dying, supposed)
+
+
+def _row_key(text: str) -> str:
+    """A key as one text that is remembered; of a long one, for which an index has no room, a digest."""
+    return f"case when strlen({text}) > {ROW_KEY_BYTES} then md5({text}) else {text} end"
 
 
 def _within(alias: str, shared: Mapping[str, Any]) -> str:

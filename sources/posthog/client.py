@@ -37,6 +37,8 @@ log = logging.getLogger("hogsync")
 
 SEGMENT = r"[\w@~%:.+-]+"
 PATH = re.compile(rf"(?!(?:.*/)?\.\.?(?:/|$))(?!.*%(?i:2e|2f|5c)){SEGMENT}(?:/{SEGMENT})*/?", re.ASCII)
+LONGEST_PATH = 2000
+"""Letters; positions are remembered by path, and an index of Postgres has room for 2,704 bytes."""
 CONNECT_SECONDS = 10.0
 MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, so that it must be whole
 ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
@@ -130,8 +132,9 @@ class Client:
         Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
         is never asked for.
         """
-        if not PATH.fullmatch(path):
-            raise PageFailed(f"Not asked for, because it is no path below /api/: {redacted(path)!r}")
+        if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
+            shown = redacted(path[:LONGEST_PATH])[:160]
+            raise PageFailed(f"Not asked for, because it is no path below /api/: {shown!r}")
         tries = Tries(self._patience)
         while True:
             try:
@@ -185,6 +188,8 @@ class Client:
                     body = self._body(response, url)
             except _Held:
                 return None
+            except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
+                raise PageFailed(f"Not asked for, because it is no address: {url}") from error
             except (httpx.TransportError, EncodingError) as error:
                 self._check()
                 raise self._broken(call, error) from error

@@ -16,7 +16,7 @@ from sources.posthog.endpoint import Endpoint, Field, Type
 from sources.posthog.privacy import Policy, Scrubber
 from sources.posthog.split import Recipients, items
 from sources.posthog.undeclared import VARIANT
-from sources.posthog.values import ARROW, CONVERT, canonical, fitting
+from sources.posthog.values import ARROW, CONVERT, canonical, fitting, whole
 
 Handler = Callable[[Sequence[Any], Batch], None]
 """Takes one field's values, one per row, into the batch."""
@@ -55,7 +55,7 @@ class Fields:
 
     def _whole(self, column: str, declared: Field) -> Handler:
         """Stores values that fit their column as they are all at once, others one by one."""
-        convert = CONVERT[declared.type]
+        convert = whole if self._is_number_of_a_row(column, declared) else CONVERT[declared.type]
         each = self.each(column, declared.type, lambda value, _batch: convert(value), self.misfit(declared))
 
         def store(values: Sequence[Any], batch: Batch) -> None:
@@ -66,6 +66,12 @@ class Fields:
                 batch.arrays[column] = array
 
         return store
+
+    def _is_number_of_a_row(self, column: str, declared: Field) -> bool:
+        """Whether a column holds an id, of which another spelling says as much."""
+        return declared.type == "bigint" and (
+            column in self.endpoint.key or column == "id" or column.endswith("_id")
+        )
 
     def each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
         """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""

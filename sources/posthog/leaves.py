@@ -45,7 +45,7 @@ class Leaf(msgspec.Struct, frozen=True):
     """When the run began that read it."""
     sent: int
     count: int | None
-    rejected: int
+    rejected: dict[str, list[int]]
     misfits: dict[str, int]
     lists: list[str]
     named: dict[str, str]

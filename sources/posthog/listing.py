@@ -115,6 +115,10 @@ class Scope:
     listings: tuple[Listing, ...]
 
 
+REJECTED_SHOWN = 3
+"""Of so many rows that were left out it is told where they stood."""
+
+
 @dataclass(slots=True)
 class Walk:
     """One pass over one list."""
@@ -127,7 +131,10 @@ class Walk:
     distinct: int = 0
     keys: set[tuple[Any, ...]] | None = None
     """The different keys of a short list; those of a long one are in the workspace only."""
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    """How many rows were left out, by the reason."""
+    rejected_at: list[int] = field(default_factory=list)
+    """Where in the list the first of them stood, counted from 1."""
     misfits: Counter[str] = field(default_factory=Counter)
     """How many values did not fit, by column."""
     ended: bool = False
@@ -145,9 +152,22 @@ class Walk:
     open_floor: datetime | None = None
     failure: PostHogError | None = None
 
+    def note_rejected(self, batch: Batch) -> None:
+        """Take note of the rows that were left out of the page which comes next."""
+        self.rejected.update({reason: len(places) for reason, places in batch.rejected.items()})
+        places = sorted(place for all_ in batch.rejected.values() for place in all_)
+        self.rejected_at += [self.rows + place + 1 for place in places][
+            : REJECTED_SHOWN - len(self.rejected_at)
+        ]
+
+    @property
+    def in_vain(self) -> bool:
+        """There were rows, and none could be stored."""
+        return 0 < self.rows == self.rejected.total()
+
     @property
     def whole(self) -> bool:
-        """Every page came and every row had its key."""
+        """Every page came and every row could be stored."""
         return self.ended and not self.filtered and not self.rejected and not self.failure
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 SHOWN = 10
 
@@ -24,6 +24,17 @@ def oddities(
     if beyond:
         said.append(f"{_many(len(beyond), 'field')} beyond [lists] new_columns kept in _other_fields")
     return [*said, *sorted(mended)]
+
+
+def left_out(rejected: Counter[str], places: Sequence[int] = ()) -> str:
+    """How many rows could not be stored, why, and, of one list, where in it the first of them stood."""
+    why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(rejected.items()))
+    said = f"{_many(rejected.total(), 'row')} left out: {why}"
+    if not places:
+        return said
+    first = f"{'row' if len(places) == 1 else 'rows'} {', '.join(f'{place:,}' for place in places)}"
+    more = " …" * (rejected.total() > len(places))
+    return f"{said} ({first}{more} of the list)"
 
 
 def _many(count: int, thing: str) -> str:

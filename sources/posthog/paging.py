@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from sources.posthog.ahead import Coming, Get
 from sources.posthog.answer import redacted
 from sources.posthog.errors import PageFailed
+from sources.posthog.values import counted, whole
 
 Params = Mapping[str, str | int]
 Soon = Callable[[str, Params], Coming | None]
@@ -66,22 +67,22 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
                 _drop(coming)
                 size = max(SMALLEST_PAGE, size // 4)
                 continue
-            counted = body["count"] if isinstance(body.get("count"), int) else None
+            count = counted(body.get("count"))
             page = Page(
                 body["results"],
-                None if body.get("count_is_capped") else counted,
-                body["next"] is None,
+                None if body.get("count_is_capped") else count,
+                _is_end(body["next"]),
                 str(offset),
             )
             yield page
             if page.last:
-                _check_end(path, page, offset, size)
+                _check_end(path, page, offset, full=len(page.rows) >= size or body["next"] is not None)
                 return
             progress.note(page.rows, beyond=page.count is not None and offset >= page.count)
             offset = _next_offset(body["next"], path, offset)
             if coming and coming[0][0] != offset:
                 _drop(coming)
-            _foresee(coming, partial(soon, path), asked, offset, counted or 0)
+            _foresee(coming, partial(soon, path), asked, offset, count or 0)
     finally:
         _drop(coming)
 
@@ -125,7 +126,7 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
     while True:
         asked = {**params, "cursor": cursor} if cursor else dict(params)
         body = _sound(path, partial(get, path, asked), *ENVELOPE)
-        last, following = body["next"] is None, _query(body["next"]).get("cursor", "")
+        last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
         yield Page(body["results"], None, last, cursor, following)
         if last:
             return
@@ -203,10 +204,10 @@ def _sound(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], b
     raise PageFailed(f"{path}: expected {what}, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
 
 
-def _check_end(path: str, page: Page, offset: int, size: int) -> None:
-    """A full page is no list's last one while the list counts more rows."""
+def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
+    """A full page is no list's last one while the list counts more rows, nor is one that does not plainly say so."""
     end = offset + len(page.rows)
-    if page.count is not None and len(page.rows) >= size and end < page.count:
+    if page.count is not None and full and end < page.count:
         raise PageFailed(
             f"{path}: PostHog counts {page.count} rows and names no page after row {end}; the walk stops."
         )
@@ -219,13 +220,22 @@ def _kind(body: Any) -> str:
     return "an array" if isinstance(body, list) else f"a {type(body).__name__}"
 
 
+def _is_end(link: Any) -> bool:
+    """Whether there is no page behind; what else than a link is no link, not the end."""
+    return link in (None, "", False)
+
+
 def _query(link: Any) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
+    """The query of a link; nothing where it is none."""
+    try:
+        return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
+    except ValueError:
+        return {}
 
 
 def _next_offset(link: Any, path: str, offset: int) -> int:
     found = _query(link).get("offset", "")
-    if not found.isascii() or not found.isdigit() or int(found) <= offset:
+    if (whole(found) or 0) <= offset:
         where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
         message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
         raise PageFailed(message)

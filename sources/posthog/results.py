@@ -14,6 +14,8 @@ from sources.posthog.listing import Listed
 from sources.posthog.run_warnings import RunWarning, held_deletes, warnings_of, where
 
 Status = Literal["loaded", "unchanged", "unavailable", "failed"]
+LETTERS = 10_000
+"""A detail has no more: some of its words are PostHog's."""
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ class TableResult:
                 said.setdefault(one.detail, []).append(one)
         told = [text + where(lists) for text, lists in said.items()]
         more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-        return redacted("; ".join([*told[:3], *more, *self.oddities]))
+        return redacted("; ".join([*told[:3], *more, *self.oddities]))[:LETTERS]
 
 
 def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

@@ -6,11 +6,13 @@ that are refused for one reason are one warning, which names the first of them a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sources.posthog.listing import Listed
+from sources.posthog.oddities import left_out
 
 Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse"]
 KINDS: Mapping[Kind, str] = {
@@ -50,8 +52,7 @@ def warnings_of(table: str, listed: Sequence[Listed]) -> Iterator[RunWarning]:
         text = f"{held_deletes(held)}; `hogsync sync --accept-deletes` believes them now"
         yield RunWarning(table, held[0].listing.path, "deletes held", text)
     if rejected := [one for one in listed if one.walks and one.last.rejected]:
-        count = sum(one.last.rejected for one in rejected)
-        text = f"{count:,} rows without a key, or no rows at all, were left out{where(rejected)}"
+        text = f"{left_out(sum((one.last.rejected for one in rejected), Counter()))}{where(rejected)}"
         yield RunWarning(table, rejected[0].listing.path, "rejected rows", text)
 
 

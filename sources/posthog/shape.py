@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
@@ -14,11 +15,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sources.posthog.addresses import found
 from sources.posthog.batch import Batch, joined
 from sources.posthog.credentials import is_credential
+from sources.posthog.depth import shallower
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.fields import Fields, Handler, ignore
 from sources.posthog.privacy import Policy, Scrubber, is_user
@@ -28,6 +32,11 @@ from sources.posthog.values import ARROW, CONVERT, canonical, digest, type_of
 
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
+
+KEY_BYTES = 2500
+"""The texts of a key take no more: an entry of an index of Postgres has room for 2,704 bytes, its other columns too."""
+NO_KEY = "without a key that fits"
+LONG_KEY = f"with a key of more than {KEY_BYTES:,} bytes"
 
 
 class Shape:
@@ -96,17 +105,24 @@ class Shape:
         )
 
     def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
-        """A page's rows as they will be stored; what has no key, or is no row at all, is left out and counted."""
-        rows = [raw for raw in raws if isinstance(raw, dict)]
+        """A page's rows as they will be stored; what has no fitting key, or is no row at all, is left out and told."""
+        rows = [raw if isinstance(raw, dict) else {} for raw in raws]
         try:
             batch = self._shaped(rows, stamps)
-        except RecursionError:  # one that is nested beyond reason must not cost the others
-            rows = [raw for raw in rows if self._shapable(raw, stamps)]
-            batch = self._shaped(rows, stamps)
-        batch.rejected = len(raws) - len(rows)
-        if any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key):
-            batch.keep([None not in key for key in zip(*map(batch.values, self.key), strict=True)])
+        except RecursionError:  # one value that is nested beyond reason must cost no other
+            with ThreadPoolExecutor(
+                1
+            ) as fresh:  # where no frames are in use: it goes as deep as the parser went
+                batch = self._shaped(list(fresh.map(_shallow, rows)), stamps)
+        lacking = any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key)
+        if lacking or self._longest_key(batch) > KEY_BYTES:
+            batch.reject([_unfit(key) for key in zip(*map(batch.values, self.key), strict=True)])
         return batch
+
+    def _longest_key(self, batch: Batch) -> int:
+        """How many bytes the texts of a row's key take at most."""
+        texts = [batch.arrays[name] for name, type_ in self.key_columns.items() if type_ == "text"]
+        return sum(pc.max(pc.binary_length(text)).as_py() or 0 for text in texts)
 
     def recall(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
         """Take over columns as an earlier run had them; False if this one met other values first, or has no room."""
@@ -144,13 +160,6 @@ class Shape:
             names = ("id", "uuid", *self._identity)
             batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
         return batch
-
-    def _shapable(self, raw: Mapping[str, Any], stamps: Stamps) -> bool:
-        try:
-            self._shaped([raw], stamps)
-        except RecursionError:
-            return False
-        return True
 
     # -- undeclared fields: kept, judged by name and look, typed by their first value
 
@@ -199,6 +208,22 @@ class Shape:
             store([None if value is None or is_credential(name, value) else value for value in values], batch)
 
         return judged
+
+
+def _unfit(key: tuple[Any, ...]) -> str:
+    """Why no row of this key can be stored; empty if one can."""
+    if None in key:
+        return NO_KEY
+    size = sum(len(value.encode()) for value in key if isinstance(value, str))
+    return LONG_KEY if size > KEY_BYTES else ""
+
+
+def _shallow(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row without what is nested too deep in it; an empty one where even that cannot be told."""
+    try:
+        return dict(msgspec.json.decode(shallower(canonical(raw).encode())))
+    except RecursionError:
+        return {}
 
 
 def _by_field(raws: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Sequence[Any]]]:

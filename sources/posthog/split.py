@@ -9,7 +9,10 @@ import pyarrow as pa
 
 from sources.posthog.endpoint import Endpoint, Field, Type
 from sources.posthog.privacy import Policy, Scrubber, recipients
-from sources.posthog.values import ARROW, CONVERT, Values, canonical
+from sources.posthog.values import ARROW, CONVERT, Values, canonical, storable
+
+UNTOLD = "unknown"
+"""The kind of recipients of which PostHog says no kind in a word: nobody can tell an address in them."""
 
 
 def list_type(columns: Mapping[str, Type]) -> pa.DataType:
@@ -51,14 +54,19 @@ class Recipients:
         return pa.array([self._of(raw) or None for raw in raws], list_type(own))
 
     def _of(self, raw: Mapping[str, Any]) -> list[Values]:
-        found = (recipients(raw.get(name), raw.get("target_type")) for name in self._names)
+        told = raw.get("target_type")
+        kind = storable(told) if isinstance(told, str) else None if told is None else UNTOLD
+        found = (recipients(raw.get(name), kind) for name in self._names)
         return [self._stored(entry) for entry in next(filter(None, found), ())]
 
     def _stored(self, entry: Values) -> Values:
-        address, detail = entry["address"], entry["detail"]
+        address = entry["address"]
         entry["address_hash"] = self._hash(address.lower()) if address else None
-        entry["detail"] = canonical(self._scrub.clean(detail, _forget)) if detail else None
-        texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
+        for name in ("status", "detail"):
+            entry[name] = self._scrub.clean(entry[name], _forget)
+        texts = {
+            n: storable(v) if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None
+        }
         return {name: texts[name] for name in self.columns if name in texts}
 
 

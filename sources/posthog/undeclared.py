@@ -13,6 +13,9 @@ VARIANT = "__v_text"
 BEYOND = "_other_fields"
 """The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
 
+TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
+"""Columns that every table of Postgres or of DuckDB has by itself."""
+
 
 class Undeclared:
     """The undeclared fields of one table and their columns."""
@@ -49,7 +52,7 @@ class Undeclared:
         """A field's column; where names fall together the declared or plain one keeps it, others get `__2`, `__3`."""
         plain = column_name(name)
         if name not in self.named:
-            taken = set(self.named.values()) | self._declared
+            taken = set(self.named.values()) | self._declared | TAKEN
             taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()
             spellings = (plain if i == 1 else f"{plain}__{i}" for i in range(1, 1000))
             self.named[name] = next(column for column in spellings if column not in taken)

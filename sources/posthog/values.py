@@ -32,14 +32,44 @@ ARROW: Mapping[Type, pa.DataType] = {
 
 AS_IT_IS: Mapping[Type, type] = {"bigint": int, "text": str, "bool": bool, "timestamp": str, "double": float}
 """What JSON gives for a column's type where nothing needs to be converted."""
+EXACT = 2**53
+"""Up to here a float holds every whole number."""
+WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
+"""NUL as JSON spells it, and the whole backslashes before it: `\\\\u0000` is a backslash and a word."""
 
 
 def canonical(value: Any) -> str:
-    """JSON text that does not depend on the order of an object's keys."""
+    """JSON text that does not depend on the order of an object's keys, and without NUL."""
     try:
-        return msgspec.json.encode(value, order="sorted").decode()
+        text = msgspec.json.encode(value, order="sorted").decode()
     except (OverflowError, msgspec.MsgspecError):  # an integer beyond 64 bits
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    plain = NUL.sub(r"\1", text) if r"\u0000" in text else text
+    return text if plain == text else canonical(msgspec.json.decode(plain))  # names may fall together now
+
+
+def storable(text: str) -> str:
+    """A text as every column of text takes it: Postgres has no NUL, and leaving it out keeps the databases alike."""
+    return text.replace("\0", "")
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of 64 bits, also one that is spelled `12.0` or `"12"`; `"012"`, `" 12"` and `true` are none.
+
+    Beyond 2**53 a float has lost digits, so nobody can tell which number it was.
+    """
+    if (isinstance(value, str) and WHOLE.fullmatch(value)) or (
+        isinstance(value, float) and value.is_integer() and abs(value) <= EXACT
+    ):
+        return _integer(int(value))
+    return _integer(value)
+
+
+def counted(value: Any) -> int | None:
+    """How many there are, as PostHog says it; None where that is no number of rows."""
+    number = whole(value)
+    return number if number is not None and number >= 0 else None
 
 
 def digest(value: Any) -> str:
@@ -61,13 +91,13 @@ def fitting(values: Sequence[Any], type_: Type) -> pa.Array | None:
         array = pa.array(values, pa.string() if type_ == "timestamp" else ARROW[type_])
         if type_ == "timestamp":
             array = pc.cast(array, ARROW[type_])
-            pc.min(array).as_py()
+            pc.min_max(array).as_py()
         elif type_ == "text" and pc.any(pc.match_substring(array, "\0")).as_py():
             return None
     except (
         pa.ArrowInvalid,
         OverflowError,
-    ):  # an integer beyond 64 bits, another spelling of a time, the year 0
+    ):  # an integer beyond 64 bits, another spelling of a time, the years 0 and 10000
         return None
     return array
 
@@ -91,8 +121,7 @@ def type_of(value: Any) -> Type:
 
 
 def _text(value: Any) -> str | None:
-    # Postgres takes no NUL; leaving it out on both sides keeps the databases alike.
-    return value.replace("\0", "") if isinstance(value, str) else None
+    return storable(value) if isinstance(value, str) else None
 
 
 def _integer(value: Any) -> int | None:
@@ -101,7 +130,8 @@ def _integer(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if type(value) in {int, float} else None
+    fits = type(value) is float or (type(value) is int and abs(value) <= EXACT)
+    return float(value) if fits else None
 
 
 def _flag(value: Any) -> bool | None:

@@ -18,10 +18,12 @@ from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.journal import NO_JOURNAL, Half, Journal
 from sources.posthog.leaves import batch_of
 from sources.posthog.listing import UNSETTLED, Listed, Listing, Memory, Observer, Position, Rules, Walk
+from sources.posthog.oddities import left_out
 from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
 from sources.posthog.people import People
 from sources.posthog.shape import Shape
 from sources.posthog.sights import Sights
+from sources.posthog.values import counted
 
 COUNTED_HERE = 5000
 """Up to so many rows, different keys are counted in Python, quicker than a query; beyond that in the workspace."""
@@ -100,10 +102,12 @@ class Walker:
         self._walk(walk, listed.listing, floor, again=again)
         walk.counts = walk.counts if count is None else [count]
         listed.detail = ""
-        if walk.rejected:
-            listed.detail = f"{walk.rejected} rows without a key, or no rows at all, were left out"
         if walk.kept:
             listed.detail = f"{walk.kept} pages had been read by a run that broke off"
+        if walk.rejected:
+            listed.detail = left_out(walk.rejected, walk.rejected_at)
+        if walk.in_vain:
+            listed.status = "failed"
         if walk.failure is not None:
             refused = isinstance(walk.failure, Unavailable) and not listed.pages
             listed.status = "unavailable" if refused else "failed"
@@ -125,8 +129,8 @@ class Walker:
         half = self._half(listing, asked, again=again)
         try:
             for sent, batch in self._pages(listing, asked, floor, half, walk):
+                walk.note_rejected(batch)
                 walk.rows += sent
-                walk.rejected += batch.rejected
                 walk.misfits.update(batch.misfits)
                 if walk.recalls:
                     self.people.recall(batch.people)
@@ -212,7 +216,7 @@ class Walker:
         except (Unavailable, PageFailed):
             return None
         count = told.get("count") if isinstance(told, dict) else None
-        return count if isinstance(count, int) else None
+        return counted(count)
 
     def _drift(self, listed: Listed) -> int | None:
         """The list's count, if rows came or went that a walk down to a time cannot have met."""

@@ -8,7 +8,11 @@ VALUES = Kind(
     "values",
     "Strange values",
     (
-        Fault("values.nul", "NUL in a text, in JSON, in a name inside it", f"left out, {ALIKE}"),
+        Fault(
+            "values.nul",
+            "NUL in a text, in JSON, in a name inside it, in what is said of a recipient",
+            f"left out, {ALIKE}",
+        ),
         Fault(
             "values.half_character",
             "half of a surrogate pair, escaped or as bytes, in a text, in JSON, in a name inside it",
@@ -23,6 +27,11 @@ VALUES = Kind(
             "values.huge_integer",
             "an integer beyond 64 bits, or of 5,000 digits",
             "every digit is kept, beside its column as text or inside JSON; the run's record counts it",
+        ),
+        Fault(
+            "values.float_has_no_room",
+            "an integer beyond 2**53, or beyond 2**1024, in a column of floats",
+            "kept as text beside its column, digit by digit",
         ),
         Fault(
             "values.no_number",
@@ -41,7 +50,8 @@ VALUES = Kind(
         ),
         Fault(
             "values.no_moment",
-            "a date of year 0 or 10000, `infinity`, the 30th of February, a leap second, a word",
+            "a date of year 0 or 10000, also by its offset, `infinity`, the 30th of February, 24:00, a leap second, "
+            "a word",
             "kept as text beside its column and told; from year 1 to 9999 every moment is stored in UTC",
         ),
         Fault(
@@ -61,12 +71,36 @@ VALUES = Kind(
             "a plain column of its own that harms none of ours",
         ),
         Fault(
+            "values.column_of_the_database",
+            "a field called `xmin`, `ctid`, `rowid`: columns that Postgres or DuckDB has by itself",
+            f"`xmin__2` and so on, {ALIKE}, and told",
+        ),
+        Fault(
             "values.many_new_keys",
             "2,000 new fields in one object; Postgres has room for 1,600 columns",
             "a hundred (a setting) become columns, the rest shares one JSON column; who has a column keeps it",
         ),
         Fault("values.ten_megabytes", "a text of 10 MB", "stored whole"),
-        Fault("values.deep", "objects and lists 400 levels deep", "one JSON value, never tables"),
+        Fault(
+            "values.deep",
+            "objects and lists 400, 1,000 or 100,000 levels deep",
+            "one JSON value, never tables; beyond 500 levels of its page null, which is told, and nothing else is lost",
+        ),
+        Fault(
+            "values.odd_count",
+            'a list\'s `count` as `true`, `"12"`, `1e3`, 2**70, a negative number',
+            "a whole number in another spelling counts as such, anything else as not told",
+        ),
+        Fault(
+            "values.odd_next",
+            "a `next` that is empty, false, a number, a list, no URL, a URL with a cursor of 100,000 letters",
+            "nothing at all ends a list of which all came; what leads nowhere fails this list alone, by a sentence",
+        ),
+        Fault(
+            "values.odd_id",
+            'an id or a reference as `"12"` or `12.0`; as `true`, `"012"`, `12.5`',
+            "the number 12; the others are no ids: a row of such a key is left out and told",
+        ),
         Fault(
             "values.copy_marks",
             "texts that a copy's format gives a meaning: `\\\\N`, tabs, line breaks, quotes, control characters",
@@ -80,7 +114,22 @@ VALUES = Kind(
         Fault(
             "values.null_in_key",
             "a row without its key",
-            "left out, counted and named; the walk is not complete",
+            "left out, counted, and told where in its list it stood; the walk is not complete",
+        ),
+        Fault(
+            "values.long_key",
+            "a key whose texts take more than 2,500 bytes, for which an index of Postgres has no room",
+            f"left out, counted and told, {ALIKE}",
+        ),
+        Fault(
+            "values.only_rejected",
+            "a list of rows none of which can be stored",
+            "this list has failed, and the sync ends with 1",
+        ),
+        Fault(
+            "values.record",
+            "NUL, half of a character, a number beyond 64 bits on its way into a run's record",
+            "cleaned at one place; the record is written",
         ),
         Fault(
             "values.key_twice", "two rows of one key in a list", "one row, the later; nothing is concluded"

@@ -31,8 +31,8 @@ KEEPING_RULES = (
     Mutation(
         "a path stays below /api/",
         CLIENT,
-        "if not PATH.fullmatch(path):",
-        "if False:",
+        "or not PATH.fullmatch(path):",
+        ":",
         ("sources/posthog/test_client.py::test_a_path_cannot_lead_out_of_the_api",),
     ),
     Mutation(
@@ -171,8 +171,8 @@ KEEPING_RULES = (
     Mutation(
         "NUL is stripped from text",
         VALUES,
-        'return value.replace("\\0", "") if',
-        "return value if",
+        'return text.replace("\\0", "")',
+        "return text",
         (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
     ),
     Mutation(

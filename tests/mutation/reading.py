@@ -112,11 +112,29 @@ READING_RULES = (
     Mutation(
         "a key that nobody may believe is rejected",
         "sources/posthog/shape.py",
-        "if any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key):",
+        "if lacking or self._longest_key(batch) > KEY_BYTES:",
         "if False:",
         (
             f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",
             "sources/posthog/test_shape.py::test_what_has_no_key_or_is_no_row_is_left_out_and_counted",
+        ),
+    ),
+    Mutation(
+        "a list of nothing but rows that cannot be stored has failed",
+        "sources/posthog/walk.py",
+        "if walk.in_vain:",
+        "if False:",
+        (
+            "pipelines/test_sync_rejected.py::test_a_list_of_nothing_but_rows_that_cannot_be_stored_has_failed",
+        ),
+    ),
+    Mutation(
+        "nothing of what is nested too deep is kept, for nobody could tell a credential in it",
+        "sources/posthog/depth.py",
+        'kept += [body[done : met.start()], b"null"]',
+        'kept += [body[done : met.start()], b"1"]',
+        (
+            "sources/posthog/test_shape.py::test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row",
         ),
     ),
     Mutation(
@@ -206,8 +224,8 @@ READING_RULES = (
     Mutation(
         "a next link that leads back ends its list",
         PAGERS,
-        " or int(found) <= offset",
-        "",
+        "(whole(found) or 0) <= offset",
+        "False",
         (f"{PAGING}a_next_that_leads_back_or_nowhere_fails_the_list",),
     ),
     Mutation(
@@ -220,8 +238,8 @@ READING_RULES = (
     Mutation(
         "a capped count is no count",
         PAGERS,
-        'None if body.get("count_is_capped") else counted',
-        "counted",
+        'None if body.get("count_is_capped") else count',
+        "count",
         (f"{PAGING}a_capped_count_is_no_count",),
     ),
     Mutation(
@@ -250,8 +268,8 @@ READING_RULES = (
     Mutation(
         "a list that counts more must name a next page",
         PAGERS,
-        "_check_end(path, page, offset, size)\n",
-        "pass\n",
+        "if page.count is not None and full and",
+        "if False and",
         (f"{PAGING}a_full_page_without_a_next_is_not_the_end_of_a_list_that_counts_more",),
     ),
     Mutation(

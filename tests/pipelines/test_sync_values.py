@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sources.posthog.depth import DEEPEST
 from sources.sandbox import Sandbox, start
 from tests.truth.differences import differences
 from tests.truth.expected import Tables, expected, part
@@ -31,6 +32,7 @@ SWAPS = {
     '"@huge@"': str(HUGE),
     '"@beyond@"': str(2**63),
     '"@many digits@"': MANY_DIGITS,
+    '"@abyss@"': "[" * 5000 + "]" * 5000,
     '"@twice@"': '"first","description":"second"',
 }
 
@@ -43,8 +45,8 @@ class Odd:
     kept: dict[str, Any] = field(default_factory=dict)
 
 
-def deep(levels: int, *, lists: bool = False) -> Any:
-    value: Any = "bottom"
+def deep(levels: int, *, lists: bool = False, bottom: Any = "bottom") -> Any:
+    value = bottom
     for _ in range(levels):
         value = [value] if lists else {"down": value}
     return value
@@ -70,6 +72,10 @@ ROWS = [
     Odd({"count": -(2**63), "version": "@beyond@"}, {"count": -(2**63), "version__v_text": str(2**63)}),
     Odd({"query": {"n": "@huge@"}}, {"query": {"n": HUGE}}),
     Odd({"count": "@many digits@"}, {"count__v_text": MANY_DIGITS}),
+    # a float has room for neither of these
+    Odd({"new_ratio": 2**53 + 1}, {"new_ratio__v_text": str(2**53 + 1)}),
+    Odd({"new_ratio": 10**400}, {"new_ratio__v_text": str(10**400)}),
+    Odd({"new_ratio": 0.5}, {"new_ratio": 0.5}),  # listed before them
     Odd({"query": {"n": "@many digits@"}}, {"query": {"n": MANY_DIGITS}}),
     # numbers that are none
     Odd({"count": "@nan@", "name": "@infinity@", "new_nan": "@nan@"}),
@@ -100,6 +106,8 @@ ROWS = [
             "2026-02-30",
             "2026-06-30T23:59:60Z",
             "0001-01-01T00:00:00+05:00",
+            "9999-12-31T23:59:59-05:00",
+            "2026-01-01T24:00:00Z",
         )
     ),
     Odd(
@@ -152,7 +160,21 @@ ROWS = [
     Odd(
         {"": "empty", "группа": 1, "count__v_text": "mine"}, {"_": "empty", "___2": 1, "count_v_text": "mine"}
     ),
+    Odd(
+        {"xmin": 1, "CTID": 2, "tableoid": 3, "rowid": 4, "oid": 5, "op": 6, "valid_from": 7, "position": 8},
+        {
+            "xmin__2": 1,
+            "ctid__2": 2,
+            "tableoid__2": 3,
+            "rowid__2": 4,
+            "oid": 5,
+            "op": 6,
+            "valid_from": 7,
+            "position": 8,
+        },
+    ),
     # sizes
+    Odd({"query": "@abyss@"}, {"query": deep(DEEPEST - 3, lists=True, bottom=None)}),
     Odd({"description": "x" * 10_000_000}, {"description": "x" * 10_000_000}),
     Odd(
         {"query": deep(400), "new_depth": deep(400, lists=True)},
@@ -175,7 +197,10 @@ ROWS = [
     ),
     Odd({"description": "@twice@"}, {"description": "second"}),
 ]
-APART = ("___2", "name__2", "new_one__2", "new_one__3", "project_id__2")
+APART = (
+    *("___2", "ctid__2", "name__2", "new_one__2", "new_one__3", "project_id__2", "rowid__2", "tableoid__2"),
+    "xmin__2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +245,8 @@ def truth(posthog: Sandbox) -> Tables:
     "values.odd_names",
     "values.ten_megabytes",
     "values.deep",
+    "values.float_has_no_room",
+    "values.column_of_the_database",
     "values.copy_marks",
     "values.key_twice_in_an_object",
 )
@@ -241,6 +268,7 @@ def test_strange_values_end_the_same_in_either_database_and_cost_no_other_row(
         "halves of characters came as U+FFFD",
         "integers of more than 4,300 digits came as text",
         "numbers that are none (NaN, Infinity) came as null",
+        f"objects and lists beyond {DEEPEST} levels came as null",
     ]
     again = scene.sync("cohorts", **HERE)
     assert (written(again), of(again, "cohorts").detail) == (0, detail)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sources.posthog.answer import TOO_DEEP, decoded
 from sources.posthog.client import Client, Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, PostHogError, Unavailable
 from tests.sources.posthog.broken_answers import BROKEN
@@ -248,6 +249,25 @@ VALUES = [
 def test_strange_values_lose_nothing_else_of_their_page(raw: bytes, value: Any) -> None:
     with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, patience=QUICK) as client:
         assert client.get("users/") == value
+
+
+@pytest.mark.fault("values.deep")
+@pytest.mark.parametrize("poison", [b"1", b"NaN", rb'"\ud83d"', b'"]}"'])
+@pytest.mark.parametrize("levels", [999, 5000, 100_000])
+def test_what_is_nested_beyond_reason_is_cut_and_costs_nothing_else_of_its_page(
+    poison: bytes, levels: int
+) -> None:
+    raw = (
+        b'[{"id": 1, "odd": '
+        + b'{"a[\\"{": [' * levels
+        + poison
+        + b"]}" * levels
+        + b', "name": "x"}, {"id": 2}]'
+    )
+    mended: set[str] = set()
+    first, second = decoded(raw, mended)
+    assert (first["id"], first["name"], second) == (1, "x", {"id": 2})
+    assert mended == {TOO_DEEP}
 
 
 @pytest.mark.fault("values.deep")

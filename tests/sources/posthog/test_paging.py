@@ -85,9 +85,21 @@ def test_a_capped_count_is_no_count() -> None:
     assert [page.count for page in offsets(get)] == [None]
 
 
-@pytest.mark.parametrize(
-    "link", ["?offset=0", "?offset=-5", "?offset=x", "?limit=10", "http://h/?offset=٣", 7, ""], ids=repr
+NOWHERE = ("?offset=0", "?offset=-5", "?offset=x", "?limit=10", "http://h/?offset=٣", 7, "", False)
+NO_LINKS = (
+    ["?offset=1"],
+    {"offset": 1},
+    True,
+    1.5,
+    "http://[",
+    "//[::1/?offset=1",
+    "?offset=" + "9" * 5000,
+    "\0",
 )
+
+
+@pytest.mark.fault("values.odd_next")
+@pytest.mark.parametrize("link", [*NOWHERE, *NO_LINKS], ids=lambda link: repr(link)[:20])
 def test_a_next_that_leads_back_or_nowhere_fails_the_list(link: Any) -> None:
     get, asked = server(lambda _: {"count": 30, "next": link, "results": [1]})
     walk = offset_pages(get, "projects/1/things/", {}, 10)
@@ -95,6 +107,30 @@ def test_a_next_that_leads_back_or_nowhere_fails_the_list(link: Any) -> None:
     with pytest.raises(PageFailed, match="projects/1/things/"):
         next(walk)
     assert len(asked) == 1
+
+
+@pytest.mark.fault("values.odd_next")
+@pytest.mark.parametrize("link", [None, "", False, 0], ids=repr)
+def test_a_next_that_says_nothing_ends_a_list_of_which_all_came(link: Any) -> None:
+    get, asked = server(lambda _: {"count": 2, "next": link, "results": [1, 2]})
+    assert walked(offsets(get)) == [1, 2]
+    assert len(asked) == 1
+    get, _ = server(lambda _: {"next": link, "results": [1, 2]})
+    assert [page.last for page in cursors(get)] == [True]
+
+
+@pytest.mark.fault("values.odd_count")
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [(3, 3), ("12", 12), (1e3, 1000), (0, 0), (2**63 - 1, 2**63 - 1)]
+    + [
+        (odd, None) for odd in (True, False, 2**63, 2**70, -1, "012", "many", 1.5, 1e300, None, [3], {"n": 3})
+    ],
+    ids=repr,
+)
+def test_a_count_is_a_whole_number_of_rows_or_none(said: Any, count: int | None) -> None:
+    get, _ = server(lambda _: {"count": said, "next": None, "results": [1]})
+    assert [page.count for page in offsets(get)] == [count]
 
 
 def test_a_full_page_without_a_next_is_not_the_end_of_a_list_that_counts_more() -> None:
@@ -159,6 +195,14 @@ def test_a_cursor_list_is_followed_by_its_cursor_alone() -> None:
         {"deleted": "true", "cursor": "b"},
         {"deleted": "true", "cursor": "a="},
     ]
+
+
+@pytest.mark.fault("values.odd_next")
+@pytest.mark.parametrize("link", NO_LINKS, ids=lambda link: repr(link)[:20])
+def test_a_cursor_that_is_in_no_link_fails_the_list(link: Any) -> None:
+    get, _ = server(lambda _: {"next": link, "results": [1]})
+    with pytest.raises(PageFailed, match="projects/1/things/"):
+        cursors(get)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import get_args
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.listing import Listed, Listing, Walk
 from sources.posthog.results import TableResult
 from sources.posthog.run_warnings import KINDS, Kind, RunWarning
+from sources.posthog.shape import LONG_KEY, NO_KEY
 
 COHORTS = ENDPOINTS["cohorts"]
 
@@ -80,8 +82,10 @@ def test_held_deletes_are_one_short_line_per_table() -> None:
 
 def test_rejected_rows_are_counted_over_the_lists_last_walks() -> None:
     lists = [one(1), one(2)]
-    lists[0].walks = [Walk(1, rejected=9), Walk(2, rejected=2)]
-    lists[1].last.rejected = 1
+    lists[0].walks = [Walk(1, rejected=Counter({NO_KEY: 9})), Walk(2, rejected=Counter({NO_KEY: 2}))]
+    lists[1].last.rejected = Counter({NO_KEY: 1, LONG_KEY: 1})
     (warning,) = warnings(*lists)
     assert (warning.kind, warning.path) == ("rejected rows", "projects/1/cohorts/")
-    assert warning.text.startswith("3 rows without a key")
+    assert warning.text.startswith(
+        f"4 rows left out: 1 {LONG_KEY}, 3 {NO_KEY} (projects/1/cohorts/ and 1 more)"
+    )

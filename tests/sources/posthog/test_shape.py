@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.depth import DEEPEST
 from sources.posthog.endpoint import Endpoint, Field
 from sources.posthog.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape import Shape
+from sources.posthog.shape import LONG_KEY, NO_KEY, Shape
+from sources.posthog.values import column_name
 from sources.posthog.workspace import Workspace, row_hash
 
 KEY = b"a key"
@@ -59,6 +61,13 @@ def present(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value is not None}
 
 
+def deep(levels: int) -> Any:
+    value: Any = "bottom"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def cohort(raw: dict[str, Any] | None = None, *, of: Shape | None = None, **fields: Any) -> Row:
     return row_of(of or shape(), {**COHORT, **(raw or {}), **fields}, {"project_id": 2})
 
@@ -95,15 +104,51 @@ def test_a_person_is_found_in_fields_that_nobody_declared_and_deep_inside_json()
 
 def test_what_has_no_key_or_is_no_row_is_left_out_and_counted() -> None:
     page = shape().page([COHORT, {"name": "no id"}, None, [1], {**COHORT, "id": "x"}], {"project_id": 2})
-    assert (page.values("id"), page.rejected) == ([1], 4)
+    assert (page.values("id"), page.rejected) == ([1], {NO_KEY: [1, 2, 3, 4]})
+
+
+@pytest.mark.fault("values.odd_id")
+@pytest.mark.parametrize("sent", ["12", 12.0, 12], ids=repr)
+def test_an_id_is_accepted_in_another_spelling(sent: Any) -> None:
+    row = row_of(shape(), {"id": sent, "created_by": {"id": sent}}, {"project_id": 2})
+    assert (row.values["id"], row.values["created_by_id"]) == (12, 12)
+
+
+@pytest.mark.fault("values.odd_id")
+@pytest.mark.parametrize("sent", ["012", " 12", "1e3", "-0", True, 12.5, 2.0**60, str(2**63), [12]], ids=repr)
+def test_what_only_looks_like_an_id_is_none(sent: Any) -> None:
+    assert shape().page([{"id": sent}], {"project_id": 2}).rejected == {NO_KEY: [0]}
+    assert cohort(count="12").values["count__v_text"] == "12", "a count is no id"
+
+
+def test_a_key_that_no_index_takes_costs_its_own_row_only() -> None:
+    events = shape("event_definitions")
+    names = ["é" * 1250, "é" * 1250 + "x", "short"]
+    page = events.page([{"name": name} for name in names], {"project_id": 2})
+    assert page.values("name") == [names[0], names[2]]
+    assert page.rejected == {LONG_KEY: [1]}
+
+
+def test_the_texts_of_a_key_are_counted_together() -> None:
+    page = shape("property_definitions").page(
+        [{"name": "x" * 2495}, {"name": "x" * 2496}], {"project_id": 2, "type": "event"}
+    )
+    assert page.rejected == {LONG_KEY: [1]}
 
 
 def test_a_row_that_is_nested_beyond_reason_costs_no_other() -> None:
-    deep: Any = "bottom"
-    for _ in range(5000):
-        deep = [deep]
-    page = shape().page([COHORT, {"id": 2, "filters": deep}, {"id": 3}], {"project_id": 2})
-    assert (page.values("id"), page.rejected) == ([1, 3], 1)
+    page = shape().page([COHORT, {"id": 2, "filters": deep(5000)}, {"id": 3}], {"project_id": 2})
+    assert (page.values("id"), page.rejected) == ([1, 3], {NO_KEY: [1]})
+
+
+def test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row() -> None:
+    page = shape().page(
+        [COHORT, {"id": 2, "name": "x", "filters": {"a": deep(960), "b": 1}}], {"project_id": 2}
+    )
+    assert page.values("id") == [1, 2]
+    assert page.values("name") == ["Power users", "x"]
+    filters = page.values("filters")[1]
+    assert (filters.count("["), filters.count("null"), '"b":1' in filters) == (DEEPEST - 2, 1, True)
 
 
 def test_one_odd_value_leaves_the_others_of_its_column_as_they_are() -> None:
@@ -164,6 +209,14 @@ def test_what_the_server_derives_and_renames_does_not_count() -> None:
         ("count", 2**70, "1180591620717411303424"),
         ("created_at", "0000-01-01", "0000-01-01"),
         ("created_at", "infinity", "infinity"),
+        ("created_at", "9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59-05:00"),
+        ("created_at", "0001-01-01T00:00:00+05:00", "0001-01-01T00:00:00+05:00"),
+        ("created_at", "2026-01-01T24:00:00Z", "2026-01-01T24:00:00Z"),
+        ("created_at", "2026-06-30T23:59:60Z", "2026-06-30T23:59:60Z"),
+        ("created_at", ["2026-01-01"], '["2026-01-01"]'),
+        ("ratio", 2**53 + 1, str(2**53 + 1)),
+        ("ratio", 2**1024, str(2**1024)),
+        ("ratio", -(10**400), str(-(10**400))),
         ("name", 5, "5"),
         ("name", {"a": 1}, '{"a":1}'),
         ("is_static", "yes", "yes"),
@@ -172,7 +225,7 @@ def test_what_the_server_derives_and_renames_does_not_count() -> None:
 def test_a_value_that_does_not_fit_is_kept_as_text_beside_its_column(
     column: str, value: Any, kept: str
 ) -> None:
-    shaped = shape()
+    shaped = shape(stored={"ratio": "double"})
     row = cohort(of=shaped, **{column: value})
     assert column not in row.values
     assert row.values[f"{column}__v_text"] == kept
@@ -183,6 +236,18 @@ def test_a_null_byte_is_left_out_everywhere() -> None:
     row = cohort(name="a\0b", note="c\0d", filters={"k\0": ["e\0f"]})
     assert (row.values["name"], row.values["note"]) == ("ab", "cd")
     assert json.loads(row.values["filters"]) == {"k": ["ef"]}
+
+
+def test_names_that_fall_together_without_their_null_byte_are_one_name() -> None:
+    values = cohort(of=shape(customer="hash"), filters={"value": {"a": 1, "a\0": 2}, "s": "\\\\u0000"}).values
+    assert json.loads(values["filters"]) == {"value": {"a": hashed("2")}, "s": "\\\\u0000"}
+
+
+@pytest.mark.parametrize("name", ["xmin", "ctid", "tableoid", "rowid", "XMAX", "Cmin"])
+def test_a_field_named_like_a_column_that_a_database_has_by_itself_gets_another(name: str) -> None:
+    values = cohort({name: 5, "oid": 6}).values
+    plain = column_name(name)
+    assert (values.get(plain), values[f"{plain}__2"], values["oid"]) == (None, 5, 6)
 
 
 def test_an_undeclared_field_becomes_a_column_of_its_first_values_type() -> None:
@@ -218,10 +283,10 @@ def test_beyond_so_many_new_columns_undeclared_fields_share_one() -> None:
 
 
 def test_an_object_four_hundred_levels_deep_is_one_json_value() -> None:
-    deep: Any = "bottom"
+    value: Any = "bottom"
     for _ in range(400):
-        deep = {"down": deep}
-    assert cohort(deep=deep).values["deep"].count("down") == 400
+        value = {"down": value}
+    assert cohort(deep=value).values["deep"].count("down") == 400
 
 
 # -- privacy
@@ -406,6 +471,33 @@ def test_a_deliverys_recipients_have_their_outcome_and_its_error_text_no_address
     assert recipient["status"] == "failed"
     assert json.loads(recipient["detail"]) == {"error": f"no {secret}"}
     assert json.loads(row.values["error"]) == {"message": f"550 {secret} unknown"}
+
+
+@pytest.mark.parametrize("kind", [["email"], {"api_token": "phx_canary"}, 5, True], ids=repr)
+def test_of_recipients_of_no_plain_kind_no_address_is_kept(kind: Any) -> None:
+    raw = {"id": 1, "target_type": kind, "target_value": "ann@partner.example"}
+    row = row_of(shape("subscriptions", recipient="keep"), raw, {"project_id": 2})
+    assert row.lists["recipients"] == [{"kind": "unknown"}]
+    assert "canary" not in repr(row.values)
+
+
+@pytest.mark.fault("values.nul")
+def test_recipients_are_cleaned_like_every_text() -> None:
+    results = [
+        {"recipient": "a\0nn@partner.example", "status": "fai\0led", "error": {"k\0": "v\0"}},
+        {
+            "recipient": "b@partner.example",
+            "status": {"said": "ann@partner.example", "api_token": "phx_canary"},
+        },
+        {"recipient": ["c"], "status": 550},
+    ]
+    raw = {"id": "d", "target_type": "em\0ail", "recipient_results": results}
+    row = row_of(shape("subscription_deliveries"), raw, {"project_id": 2, "subscription_id": 3})
+    first, second, third = row.lists["recipients"]
+    assert (first["kind"], first["status"], first["detail"]) == ("email", "failed", '{"error":{"k":"v"}}')
+    assert json.loads(second["status"]) == {"said": f"{hashed('ann@partner.example')}@partner.example"}
+    assert third["status"] == "550"
+    assert "\0" not in repr(row.lists)
 
 
 def test_identities_of_a_user_row_live_among_the_people_only() -> None:
