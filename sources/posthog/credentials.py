@@ -260,9 +260,9 @@ def named(name: str) -> bool:
 
 def shown(text: str) -> bool:
     """Whether a text has a credential in it."""
-    return len(text) >= SHORTEST and (
-        bool(_TOKEN.search(text)) or any(pattern.search(text) for pattern in _needed(text))
-    )
+    if len(text) < SHORTEST:
+        return False
+    return bool(_TOKEN.search(text)) or any(pattern.search(text) for pattern in _needed(text))
 
 
 def hidden(text: str, instead: str = "[secret]") -> str:
@@ -274,7 +274,8 @@ def hidden(text: str, instead: str = "[secret]") -> str:
 
 
 def _needed(text: str) -> Iterator[re.Pattern[str]]:
-    return (pattern for letters, pattern in _TEXTS if any(letter in text for letter in letters))
+    letters = set(text)
+    return (pattern for needed, pattern in _TEXTS if not letters.isdisjoint(needed))
 
 
 def is_credential(name: str, value: Any) -> bool:

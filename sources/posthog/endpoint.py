@@ -31,6 +31,9 @@ class Field:
     privacy: Privacy = "open"
     literals: tuple[str, ...] = ()
     """Keys inside a JSON field whose values are data about the customer's own users; the structure around stays."""
+    carries: str = ""
+    """Of a JSON field with values about other things: the field of the row that names their model. Each value obeys the
+    class of the field that it is about."""
     noise: tuple[str, ...] = ()
     """Keys inside a JSON field that the server derives and changes with its releases: neither stored nor hashed."""
     volatile: bool = False

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from sources.posthog.batch import Batch
+from sources.posthog.carried import GONE, Carrier, Rules, class_of
 from sources.posthog.credentials import is_credential
 from sources.posthog.endpoint import Endpoint, Field, Type
 from sources.posthog.privacy import Policy, Scrubber
@@ -48,7 +49,12 @@ class Fields:
             self.columns[f"{declared.name}_id"] = declared.type
             return self.embedded(declared)
         self.columns[declared.name] = declared.type
-        converted = self._converter(declared, mode == "hash")
+        return self._own_column(declared, hashed=mode == "hash")
+
+    def _own_column(self, declared: Field, *, hashed: bool) -> Handler:
+        if declared.carries and not hashed:
+            return self._carrying(declared)
+        converted = self._converter(declared, hashed)
         if converted:
             return self.each(declared.name, declared.type, converted, self.misfit(declared))
         return self._whole(declared.name, declared)
@@ -100,7 +106,7 @@ class Fields:
         Of an open field it is not what was declared open, so addresses in it are judged as those of unknown fields.
         """
         policy = self.policy
-        privacy = "person" if declared.role == "person" else declared.privacy
+        privacy = class_of(declared)
         mode = policy.mode(self.endpoint.table, declared.name, privacy)
         scrub = Scrubber(policy, declared, addresses=policy.of_unknown() if privacy == "open" else "keep")
 
@@ -113,6 +119,29 @@ class Fields:
             return cleaned if isinstance(cleaned, str) else canonical(cleaned)
 
         return text
+
+    def _carrying(self, declared: Field) -> Handler:
+        """Stores JSON whose values are about other things, each by the class of what it is about."""
+        rules = Rules(self.policy)
+
+        def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
+            models = (model,) if isinstance(model, str) else ()
+            try:
+                kept = Carrier(rules, models, batch.people.append).clean(value)
+                return None if kept is GONE else canonical(kept)
+            except RecursionError:  # nested beyond reason: what cannot be judged is not stored
+                batch.misfits[declared.name] += 1
+                return None
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            models = [raw.get(declared.carries) for raw in batch.raws]
+            kept = [
+                None if value is None else cleaned(value, model, batch)
+                for value, model in zip(values, models, strict=True)
+            ]
+            batch.arrays[declared.name] = pa.array(kept, ARROW["json"])
+
+        return store
 
     def embedded(self, declared: Field) -> Handler:
         """Keeps the ids of embedded objects; a person's object is lifted out."""

@@ -137,6 +137,8 @@ def _class(field: Field) -> str:
 def _privacy(field: Field) -> str:
     if field.role == "person":
         return "person"
+    if field.carries:
+        return f"{field.privacy}, and each value the class of what it is about"
     if field.literals:
         return f"customer under {', '.join(f'`{key}`' for key in field.literals)}"
     return "" if field.privacy == "open" else field.privacy

@@ -143,6 +143,11 @@ SECURITY = Kind(
             "found by one rule, in rows and in every word that is said",
         ),
         Fault(
+            "security.values_about_others",
+            "before/after values in an audit log: webhooks, addresses, comments, filters, who logged in from where",
+            "each obeys the class of the field that it is about; of an unknown one the strictest that its name has",
+        ),
+        Fault(
             "security.credential_table",
             "names and looks of credentials, as well-kept collections of patterns know them",
             "each is told by a row of one table, and ordinary names and texts stay",

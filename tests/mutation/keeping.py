@@ -6,6 +6,7 @@ CLIENT, ANSWER = "sources/posthog/client.py", "sources/posthog/answer.py"
 SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py", "sources/posthog/values.py"
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
+CARRIED = "sources/posthog/test_carried.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 DLT = "pipelines/test_sync_dlt.py::test_"
@@ -127,6 +128,20 @@ KEEPING_RULES = (
         'if mode == "drop" or is_credential("", value):',
         'if is_credential("", value):',
         (f"{SHAPES}a_value_that_does_not_fit_is_judged_by_its_own_fields_class",),
+    ),
+    Mutation(
+        "values in changes obey the field that they are about",
+        "sources/posthog/carried.py",
+        "str(field) if about_field and name in BESIDE else name",
+        "name",
+        (f"{CARRIED}a_changes_values_obey_the_class_of_their_field",),
+    ),
+    Mutation(
+        "of what no model has the strictest field of the name is meant",
+        "sources/posthog/about.py",
+        "(_ANYWHERE.get(column, ()), False)",
+        "((), False)",
+        (f"{CARRIED}each_class_reaches_its_fields_in_changes",),
     ),
     Mutation(
         "no address becomes a column",

@@ -71,7 +71,8 @@ def mode(canary: Canary, modes: dict[str, str]) -> str:
     """What the settings say of a canary; who knows no field's class takes the strictest that it may have."""
     if canary.kind == NEVER:
         return "drop"
-    kinds = ("person", "recipient") if canary.kind == UNKNOWN else (canary.kind,)
+    kinds = {"person", "recipient"} if canary.kind == UNKNOWN else {canary.kind}
+    kinds |= {canary.inside} - {""}
     return max((modes[kind] for kind in kinds), key=STRICT.index)
 
 

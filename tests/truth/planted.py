@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
@@ -47,6 +47,8 @@ class Canary:
     where: str
     hashed: str = ""
     """Of what the hash is stored if it is hashed; empty where it hides in a larger value."""
+    inside: str = ""
+    """The class of the value that it is a part of, if that has one of its own."""
 
 
 @dataclass(slots=True)
@@ -121,7 +123,24 @@ class Garden:
         text = self.canary(one.privacy, table, where, alone=one.type == "text" and way != ODD)
         if (one.type == "text") != (way == ODD):
             return text
-        return {"deep": [text], self.canary(one.privacy, table, where): 1}
+        carried = {"changes": self.changes(one, table, where)} if one.carries else {}
+        return {"deep": [text], self.canary(one.privacy, table, where): 1, **carried}
+
+    def changes(self, one: Field, table: str, where: str) -> list[dict[str, Any]]:
+        """Values about every field of the catalogue that has a class, as an audit log tells of them."""
+        found = []
+        for endpoint in ENDPOINTS.values():
+            model = endpoint.table.removesuffix("s").title().replace("_", "")
+            for other in endpoint.fields:
+                if (kind := kind_of(other)) == "open" or other.carries:
+                    continue
+                shown = "{}@partner.example" if kind == "recipient" else "{}"
+                text = self.canary(kind, table, f"{where}, of {model}.{other.name}", shown)
+                mark = MARK.findall(text)[0]
+                self.canaries[mark] = replace(self.canaries[mark], inside=one.privacy)
+                after = {"deep": [{other.literals[0]: text}]} if other.literals else text
+                found.append({"type": model, "field": other.name, "before": None, "after": after})
+        return found
 
     def person(self, where: str, way: int) -> dict[str, Any]:
         """A colleague whom no other row speaks of."""
@@ -197,6 +216,13 @@ class Garden:
         return http(
             404, {"type": "invalid_request", "code": "not_found", "detail": "Not found.", "attr": None}
         )
+
+
+def kind_of(field: Field) -> str:
+    """The class of what a field holds."""
+    if field.role in {"secret", "person", "identity"}:
+        return NEVER if field.role == "secret" else "person"
+    return "customer" if field.literals else field.privacy
 
 
 @contextmanager

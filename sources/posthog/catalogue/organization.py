@@ -107,7 +107,7 @@ ORGANIZATION_ACTIVITY_LOGS = Endpoint(
         *person("user"),
         *moment("created_at"),
         *flag("was_impersonated", "is_system"),
-        *json("detail", privacy="text"),
+        *json("detail", privacy="text", carries="scope"),
         *omitted("unread", "organization_id"),
     ),
 )
