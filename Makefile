@@ -46,6 +46,7 @@ help: ## This list
 		"python3-venv) and found none: install one, or name it with PYTHON=..." >&2; exit 1
 
 .venv/run.stamp: .venv/venv.stamp requirements.txt pyproject.toml
+	@echo "Installing hogsync's packages into .venv (once, about a minute) ..."
 	.venv/bin/python $(PIP_INSTALL) --require-hashes -r requirements.txt
 	.venv/bin/python $(EDITABLE)
 	@touch $@

@@ -172,7 +172,7 @@ def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
     from pipelines.logs import hide
     from sources.sandbox import start
 
-    with start() as running:
+    with start(kept=settings.home / "sandbox") as running:
         hide([running.key])
         yield settings.for_sandbox(running.url, running.key)
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipelines.commands.app import AsJson, Job, app, ready
 from pipelines.errors import UsageError
 from pipelines.screen import printable, rendered, say, say_json
+
+if TYPE_CHECKING:
+    from sources.sandbox import Sandbox
 
 Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
 
@@ -177,26 +183,53 @@ def sandbox(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
     size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="When its company ends: then it is the same at every start."),
+    ] = None,
+    day: Annotated[
+        bool,
+        typer.Option("--day", help="Let a day's changes happen, in the one that runs or else the kept one."),
+    ] = False,
 ) -> Job:
-    """Run a PostHog to practise on, until Ctrl-C."""
+    """Run a PostHog to practise on, until Ctrl-C; its company lives on from run to run."""
 
     def job() -> int:
-        from pipelines import stopping
+        from pipelines.since import parsed
         from sources.sandbox import start
 
-        stopping.listen()
+        settings = ready(logging.WARNING, bare=True)
+        if day and now:
+            raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
+        moment = parsed("--now", now, datetime.now(UTC)) if now else None
+        begin = partial(
+            start, seed=seed, size=size, now=moment, kept=None if now else settings.home / "sandbox"
+        )
         try:
-            running = start(port, seed, size)
+            return _let_a_day_pass(port, begin) if day else _serve(begin(port))
         except RuntimeError:  # its own words are on stderr already
             return UsageError.exit_code
-        with running:
-            say(_invitation(running.url, running.key))
-            try:
-                return running.process.wait()
-            except KeyboardInterrupt:
-                return 0
 
     return job
+
+
+def _let_a_day_pass(port: int, begin: Callable[[], Sandbox]) -> int:
+    """Move on the sandbox that runs, or the kept company, which does so whenever it is started."""
+    from sources.sandbox import let_a_day_pass
+
+    if not let_a_day_pass(port):
+        begin().stop()
+    say("A day's changes have happened; the next sync brings them.")
+    return 0
+
+
+def _serve(running: Sandbox) -> int:
+    with running:
+        say(_invitation(running.url, running.key))
+        try:
+            return running.process.wait()
+        except KeyboardInterrupt:
+            return 0
 
 
 def _invitation(url: str, key: str) -> str:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,8 +127,29 @@ class Sandbox:
         return told
 
 
-def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: bool = False) -> Sandbox:
+def let_a_day_pass(port: int) -> bool:
+    """Let a running sandbox move on; False if none listens at this port."""
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("POST", "/_sandbox/advance/", "{}")
+            return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+
+
+def start(
+    port: int = 0,
+    seed: int = 1,
+    size: int | str = "small",
+    *,
+    canaries: bool = False,
+    now: datetime | None = None,
+    kept: Path | None = None,
+) -> Sandbox:
     """Run a sandbox and wait until it listens; it ends with this process at the latest.
+
+    Its company ends at `now`, or at a moment that is always the same. With `kept`, a folder, it ends when it is
+    started, is kept there, and moves on by some changes at each start.
 
     Raises RuntimeError when it ends before it listens (its own words are then on stderr).
     """
@@ -145,6 +168,8 @@ def start(port: int = 0, seed: int = 1, size: int | str = "small", *, canaries: 
         str(size),
         "--exit-with-stdin",
         *(["--canaries"] if canaries else []),
+        *(["--now", now.isoformat()] if now else []),
+        *(["--kept", str(kept.resolve() / f"company-{seed}-{size}.sqlite3")] if kept else []),
     ]
     # A session of its own: Ctrl-C is for this process, which then decides; the closing pipe ends the sandbox.
     process = subprocess.Popen(

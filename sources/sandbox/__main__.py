@@ -9,9 +9,11 @@ import signal
 import sys
 import tempfile
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sources.sandbox.framework import set_up
+from sources.sandbox.living import move_on, put_by, take_up
 from sources.sandbox.world import SIZES, WORLD
 
 DEFAULT_PORT = 8765
@@ -26,6 +28,9 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--canaries", action="store_true", help="mark personal data so that leaks can be found"
     )
+    time = parser.add_mutually_exclusive_group()
+    time.add_argument("--now", type=datetime.fromisoformat, help="when the company ends, with its time zone")
+    time.add_argument("--kept", type=Path, help="a file: the company ends now, is kept there and lives on")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")
     chosen = parser.parse_args(words)
     size = str(chosen.size)
@@ -35,13 +40,31 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     return chosen
 
 
+def company(chosen: argparse.Namespace, folder: Path) -> None:
+    """Found the company, or let the kept one live on."""
+    WORLD.seed, WORLD.size, WORLD.canaries, WORLD.kept = (
+        chosen.seed,
+        chosen.size,
+        chosen.canaries,
+        chosen.kept,
+    )
+    there = WORLD.kept is not None and take_up(WORLD.kept, folder, WORLD)
+    set_up(folder, made=there)
+    if there:
+        move_on(WORLD)
+    else:
+        from sources.sandbox.company import found
+
+        WORLD.now = datetime.now(UTC) if WORLD.kept else chosen.now or WORLD.now
+        found(WORLD)
+    if WORLD.kept:
+        put_by(WORLD.kept, WORLD)
+
+
 def serve(chosen: argparse.Namespace) -> None:
-    """Found the company and serve it until a signal (or the end of standard input) comes."""
-    from sources.sandbox.company import found
+    """Serve the company until a signal (or the end of standard input) comes."""
     from sources.sandbox.server import Server
 
-    WORLD.seed, WORLD.size, WORLD.canaries = chosen.seed, chosen.size, chosen.canaries
-    found(WORLD)
     key = WORLD.new_key("owner", "owner")
     server = Server(("127.0.0.1", chosen.port))
     # shutdown() waits for the serving loop, which runs in the very thread that a signal interrupts.
@@ -73,7 +96,7 @@ def main(words: list[str] | None = None) -> int:
     """Run one sandbox; 0 when it was told to stop, 2 when the port cannot be had."""
     chosen = arguments(words)
     with tempfile.TemporaryDirectory(prefix="posthog-sandbox-", ignore_cleanup_errors=True) as folder:
-        set_up(Path(folder))
+        company(chosen, Path(folder))
         try:
             serve(chosen)
         except OSError as error:

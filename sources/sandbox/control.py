@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from sources.sandbox.company.marks import written
 from sources.sandbox.edits import edit
 from sources.sandbox.faults import FAULTS, Rule
+from sources.sandbox.living import move_on, put_by
 from sources.sandbox.rewind import keep, rewind
 from sources.sandbox.time_passes import advance
 from sources.sandbox.truth import truth
@@ -100,7 +101,9 @@ def clear_faults(asked: dict[str, Any]) -> Any:
 def let_time_pass(asked: dict[str, Any]) -> Any:
     """`POST advance/ {"steps": days}`."""
     for _ in range(int(asked.get("steps", 1))):
-        advance(WORLD)
+        move_on(WORLD) if WORLD.kept else advance(WORLD)
+    if WORLD.kept:
+        put_by(WORLD.kept, WORLD)
     return {"now": written(WORLD.now), "step": WORLD.step}
 
 

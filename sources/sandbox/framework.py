@@ -9,8 +9,8 @@ import django
 from django.conf import settings
 
 
-def set_up(folder: Path) -> None:
-    """Configure Django and make the one table; afterwards modules with models and views can be imported."""
+def set_up(folder: Path, *, made: bool = False) -> None:
+    """Configure Django and make the one table, unless it is `made`; then modules with models can be imported."""
     settings.configure(
         ALLOWED_HOSTS=["*"],
         APPEND_SLASH=False,
@@ -50,5 +50,7 @@ def set_up(folder: Path) -> None:
 
     from sources.sandbox.records import Record
 
+    if made:
+        return
     with connection.schema_editor() as editor:
         editor.create_model(Record)

@@ -11,7 +11,7 @@ from sources.sandbox.faults import FAULTS
 from sources.sandbox.records import Record
 from sources.sandbox.world import World
 
-STATE = ("step", "options", "keys", "gates", "returning", "numbers")
+STATE = ("step", "now", "stride", "options", "keys", "gates", "returning", "numbers")
 """What of the world changes, besides the rows."""
 
 _kept: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,7 +17,7 @@ from sources.sandbox.company.people import FULL_PROJECTS, MEMBER, NAMED, member,
 from sources.sandbox.company.subscriptions import PERIOD, delivery, outcome, subscription
 from sources.sandbox.company.words import AREAS, COMMENTS, ROLES, SUBSCRIPTION_TITLES, TAGS, THINGS
 from sources.sandbox.records import Record, insert
-from sources.sandbox.world import World
+from sources.sandbox.world import DAY, World
 
 # Days after which a deleted event is sent again.
 AWAY = 2
@@ -27,10 +27,11 @@ MOST_SEEN = 200
 AUTHORS = (1, 2)
 
 
-def advance(world: World) -> None:
-    """Let one day pass, as one change: nobody sees half of it."""
+def advance(world: World, until: datetime | None = None) -> None:
+    """Let one day pass, as one change: nobody sees half of it. With `until` all of it happens by then."""
     with transaction.atomic():
-        world.step += 1
+        until = until or world.now + DAY
+        world.step, world.now, world.stride = world.step + 1, until, until - world.now
         for project in FULL_PROJECTS:
             for part in PARTS:
                 part(Pen.for_part(world, "day", world.step, project, part.__name__), project)
@@ -60,7 +61,7 @@ def deliveries(pen: Pen, project: int) -> None:
         period = PERIOD[owner.data["frequency"]]
         if (pen.world.step + owner.data["id"]) % period:
             continue
-        at = now - timedelta(seconds=pen.dice.uniform(600, 3600))
+        at = now - timedelta(seconds=pen.dice.uniform(600, 3600)) * (pen.world.stride / DAY)
         row = delivery(pen, owner.data, at, "starting" if pen.chance(0.3) else "completed")
         insert("subscription_deliveries", [row], project=project, parent=str(owner.data["id"]))
         owner.change(next_delivery_date=written(now + timedelta(days=period, hours=1)))

@@ -6,9 +6,11 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 BEGINNING = datetime(2026, 11, 2, 8, tzinfo=UTC)
+DAY = timedelta(days=1)
 SIZES = {"small": 1, "medium": 10}
 
 
@@ -69,6 +71,12 @@ class World:
     size: int = 1
     canaries: bool = False
     step: int = 0
+    now: datetime = BEGINNING
+    """The company's time: it moves with `advance` only, never by itself."""
+    stride: timedelta = DAY
+    """The time in which the last step happened: a day, or the time between two runs of a company that lives on."""
+    kept: Path | None = None
+    """Where a company that lives on is kept."""
     options: Options = field(default_factory=Options)
     keys: dict[str, Key] = field(default_factory=dict)
     people: dict[str, int] = field(default_factory=dict)
@@ -78,11 +86,6 @@ class World:
     """Deleted event definitions that will be seen again: at which step, in which project, which name."""
     numbers: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @property
-    def now(self) -> datetime:
-        """The company's time: it moves with `advance` only, never by itself."""
-        return BEGINNING + timedelta(days=self.step)
 
     def next_number(self, table: str) -> int:
         """The next integer id of a table; no id is ever given twice."""

@@ -463,6 +463,22 @@ def test_sync_of_the_sandbox_needs_nothing_and_can_be_asked() -> None:
     assert not Path("hogsync.duckdb").exists()
 
 
+def test_the_company_of_the_sandbox_lives_on_between_syncs() -> None:
+    assert hogsync("sync", "cohorts", "--sandbox").code == 0
+    assert hogsync("sandbox", "--day", "--port", "0").code == 0
+    again = hogsync("sync", "cohorts", "--sandbox", "--json")
+    counts = next(one for one in json.loads(again.out)["tables"] if one["table"] == "cohorts")
+    assert counts["inserted"] > 0
+    assert counts["updated"] > 0
+    told = json.loads(hogsync("diff", "cohorts", "--since", "1h", "--sandbox", "--json").out)
+    assert told["tables"]
+
+
+def test_a_company_that_is_fixed_does_not_move_on() -> None:
+    assert "exclude each other" in hogsync("sandbox", "--day", "--now", "2026-11-01").refusal(2)
+    assert "must be a date" in hogsync("sandbox", "--now", "then").refusal(2)
+
+
 def test_the_sandbox_runs_until_it_is_told_to_stop() -> None:
     with started("sandbox", "--port", "0") as process:
         assert process.stdout

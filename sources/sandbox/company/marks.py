@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sources.sandbox.world import World
+from sources.sandbox.world import DAY, World
 
 T = TypeVar("T")
 
@@ -43,9 +43,9 @@ class Pen:
         return self.dice.sample(things, self.dice.randint(0, most))
 
     def ago(self, days: float, *, whole_seconds: bool | None = None) -> datetime:
-        """A moment within the last so many days; a fifth of them without microseconds."""
+        """A moment within the last so many days, as long as the world's are; a fifth of them without microseconds."""
         seconds = self.dice.uniform(60, max(days, 0.01) * 86_400)
-        moment = self.world.now - timedelta(seconds=seconds)
+        moment = self.world.now - timedelta(seconds=seconds) * (self.world.stride / DAY)
         if self.chance(0.2) if whole_seconds is None else whole_seconds:
             return moment.replace(microsecond=0)
         return moment
