@@ -6,7 +6,7 @@
 
 # What later pieces wire in: one line each.
 HOGSYNC  = .venv/bin/hogsync
-TABLES   = .venv/bin/python -m sources.posthog.tables
+TABLES   = .venv/bin/python -m pipelines.tables_page
 SETTINGS = .venv/bin/python -m pipelines.settings.example
 FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench

@@ -12,6 +12,7 @@ A table that failed has no leaf: it is a result of the run (exit code 1), not an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -66,3 +67,16 @@ class OutOfMemory(HogsyncError):
             f"hogsync ran out of memory{said}. Give it more, free space on the disk that DuckDB spills onto, or let it "
             "hold less at a time: set [lists] page_size, in_flight and ahead lower."
         )
+
+
+NOTHING_DUE = 64
+EXIT_CODES: Mapping[int, str] = {
+    0: "all selected tables are loaded, unchanged or not available",
+    1: "not everything could be read, or there are warnings and they count (`[sync] strict`); what could is loaded",
+    UsageError.exit_code: "a word, a setting or a project that was asked for is wrong; nothing was written",
+    KeyProblem.exit_code: "PostHog refused the key, it leads nowhere, or nothing selected was readable with it",
+    WarehouseProblem.exit_code: "the warehouse was not to be had",
+    NOTHING_DUE: "nothing to catch up",
+    Interrupted.exit_code: "interrupted; what was loaded before is whole",
+}
+"""What each exit code of a sync says, in the log of the schedule and in TABLES.md."""

@@ -12,29 +12,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.errors import Interrupted, KeyProblem, UsageError, WarehouseProblem
+from pipelines.errors import EXIT_CODES, NOTHING_DUE
 
 log = logging.getLogger("hogsync")
 
 HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
 """Seconds in which a run that is asked to end can record that it was interrupted."""
-FRESH = 64
+FRESH = NOTHING_DUE
 """The exit code of a run that found nothing to catch up."""
-MEANING: Mapping[int, str] = {
-    0: "all its tables are loaded, unchanged or not available",
-    1: "not everything could be read, or there are warnings ([sync] strict); what could is loaded",
-    UsageError.exit_code: "a setting is wrong, nothing was started",
-    KeyProblem.exit_code: "PostHog refused the key, or nothing was readable with it",
-    WarehouseProblem.exit_code: "the warehouse was not to be had",
-    Interrupted.exit_code: "interrupted; what was loaded before is whole",
-    FRESH: "nothing to catch up",
-}
 HARMLESS = {0, FRESH}
 
 
@@ -119,4 +109,4 @@ def meaning(code: int) -> str:
     """A run's exit code in words."""
     if code < 0:
         return f"killed by {signal.Signals(-code).name}; the next run mends what it left"
-    return f"exit {code}, {MEANING.get(code, 'which hogsync does not use; see above')}"
+    return f"exit {code}, {EXIT_CODES.get(code, 'which hogsync does not use; see above')}"

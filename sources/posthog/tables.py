@@ -1,9 +1,8 @@
-"""The tables as documentation: `python -m sources.posthog.tables` writes TABLES.md, with `--check` it only compares."""
+"""The tables as documentation: the catalogue's part of TABLES.md, which `pipelines.tables_page` writes."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ KEPT = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop
 START = """\
 # The tables
 
-Written by `make docs` from the catalogue (`sources/posthog/catalogue/`); change it there, not here.
+Written by `make docs` from the catalogue (`sources/posthog/catalogue/`) and, for hogsync's own
+[bookkeeping](#bookkeeping) and [exit codes](#exit-codes), from `pipelines/`; change it there, not here.
 
 Besides its own columns every table has `_synced_at` (when the run began that wrote this version), `_deleted_at` (null
 while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
@@ -142,22 +142,3 @@ def _privacy(field: Field) -> str:
     if field.literals:
         return f"customer under {', '.join(f'`{key}`' for key in field.literals)}"
     return "" if field.privacy == "open" else field.privacy
-
-
-def main(words: Sequence[str]) -> int:
-    """Write the file, or say whether it is up to date; the exit code."""
-    new = document()
-    old = FILE.read_text("utf-8") if FILE.exists() else ""
-    if "--check" in words:
-        if new != old:
-            print(
-                "sources/posthog/TABLES.md is not what the catalogue says; `make docs` writes it.",
-                file=sys.stderr,
-            )
-        return int(new != old)
-    FILE.write_text(new, "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

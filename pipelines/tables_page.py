@@ -1,0 +1,79 @@
+"""`python -m pipelines.tables_page` writes sources/posthog/TABLES.md; with `--check` it only compares.
+
+The catalogue's part is `sources.posthog.tables`; the bookkeeping, its words and the exit codes follow.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipelines.errors import EXIT_CODES, NOTHING_DUE
+from pipelines.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
+from pipelines.records import BOOKS, RUN_TABLES, RUNS
+from sources.posthog import tables
+from sources.posthog.run_warnings import KINDS
+
+FILE = tables.FILE
+WORDS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    (f"{RUNS}.status", "status", {**RUN_STATUSES}),
+    (f"{RUNS}.trigger", "trigger", {**TRIGGERS}),
+    (f"{RUNS}.warnings: kinds", "kind", {**KINDS}),
+    (f"{RUN_TABLES}.status", "status", {**TABLE_STATUSES}),
+)
+
+
+def document() -> str:
+    """All of TABLES.md."""
+    return "\n".join([tables.document(), *_bookkeeping(), *_words(), *_codes(), ""])
+
+
+def _bookkeeping() -> Iterator[str]:
+    yield "## Bookkeeping\n"
+    yield "hogsync's own tables in the same dataset. To be read, not written; later versions only add columns.\n"
+    for table, (key, columns) in BOOKS.items():
+        yield f"### {table}\n"
+        yield f"{BOOKS_MEAN[table]} Key: {', '.join(f'`{name}`' for name in key)}.\n"
+        means = COLUMNS_MEAN[table]
+        yield from _table(
+            ("column", "type", "meaning"), [(f"`{n}`", t, means[n]) for n, t in columns.items()]
+        )
+
+
+def _words() -> Iterator[str]:
+    for heading, word, meanings in WORDS:
+        yield f"### {heading}\n"
+        yield from _table((word, "meaning"), [(f"`{name}`", meaning) for name, meaning in meanings.items()])
+
+
+def _codes() -> Iterator[str]:
+    yield "## Exit codes\n"
+    yield (
+        "`hogsync check` ends with the code with which a sync would, and with 1 where a selected table is not "
+        f"readable\nat all. {NOTHING_DUE} is that of a run of `hogsync schedule` that finds its group's last success "
+        "recent enough; it stands\nin the service's log only.\n"
+    )
+    yield from _table(("code", "meaning"), [(str(code), meaning) for code, meaning in EXIT_CODES.items()])
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the file, or say whether it is up to date; the exit code."""
+    new = document()
+    old = FILE.read_text("utf-8") if FILE.exists() else ""
+    if "--check" in words:
+        if new != old:
+            sys.stderr.write(f"{FILE.name} is not what the code says; `make docs` writes it.\n")
+        return int(new != old)
+    FILE.write_text(new, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
