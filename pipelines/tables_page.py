@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
 from pipelines.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
@@ -15,11 +16,11 @@ from sources.posthog import tables
 from sources.posthog.run_warnings import KINDS
 
 FILE = tables.FILE
-WORDS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-    (f"{RUNS}.status", "status", {**RUN_STATUSES}),
-    (f"{RUNS}.trigger", "trigger", {**TRIGGERS}),
-    (f"{RUNS}.warnings: kinds", "kind", {**KINDS}),
-    (f"{RUN_TABLES}.status", "status", {**TABLE_STATUSES}),
+WORDS: tuple[tuple[str, str, Mapping[Any, str]], ...] = (
+    (f"{RUNS}.status", "status", RUN_STATUSES),
+    (f"{RUNS}.trigger", "trigger", TRIGGERS),
+    (f"{RUNS}.warnings: kinds", "kind", KINDS),
+    (f"{RUN_TABLES}.status", "status", TABLE_STATUSES),
 )
 
 
