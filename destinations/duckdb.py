@@ -66,8 +66,8 @@ class DuckDB(Warehouse):
         )
 
     def exists(self) -> bool:
-        """Whether the file is there."""
-        return self.path.exists()
+        """Whether the file is there, as `may_exist` tells."""
+        return may_exist(self.path)
 
     @property
     def _db(self) -> duckdb.DuckDBPyConnection:
@@ -87,7 +87,7 @@ class DuckDB(Warehouse):
             raise WarehouseUnavailable(message) from error
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        new = not self.path.exists()
+        new = not may_exist(self.path)
         if new:
             with _private():
                 duckdb.connect(
@@ -175,6 +175,20 @@ class DuckDB(Warehouse):
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
+
+
+def may_exist(path: Path) -> bool:
+    """Whether a file is there, or cannot be looked at: whoever then opens it is told why not by an OSError.
+
+    `Path.exists` raises PermissionError below a folder that may not be entered, or says no, by the version of Python.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def is_locked(path: Path) -> bool:

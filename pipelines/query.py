@@ -173,11 +173,11 @@ def _answering() -> Iterator[None]:
 def _open_duckdb(settings: Settings) -> Any:
     import duckdb
 
-    from destinations.duckdb import is_locked
+    from destinations.duckdb import is_locked, may_exist
     from destinations.warehouse import patiently
 
     path, label = settings.warehouse.path, settings.warehouse.label
-    if not path.exists():
+    if not may_exist(path):
         raise WarehouseProblem(f"There is no warehouse {label} yet; `hogsync sync` makes it.")
     try:
         return patiently(

@@ -69,8 +69,10 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 def _at_work(settings: Settings) -> Iterator[Finding]:
     """Who is loading right now; raises WarehouseProblem where a sync could not even queue."""
+    from destinations.duckdb import may_exist
+
     place = settings.warehouse
-    if place.kind == "duckdb" and not Path(f"{os.path.realpath(place.path)}.lock").exists():
+    if place.kind == "duckdb" and not may_exist(Path(f"{os.path.realpath(place.path)}.lock")):
         return  # nobody has ever loaded, and taking a turn would leave the lock's file behind
     who = "hogsync check"
     turn: Turn = FileTurn(place, who) if place.kind == "duckdb" else ServerTurn(place, settings.dataset, who)
@@ -85,8 +87,10 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
 @contextmanager
 def _place(settings: Settings) -> Iterator[Warehouse]:
     """The warehouse; for a DuckDB file that does not exist yet, one beside it that is gone afterwards."""
+    from destinations.duckdb import may_exist
+
     place = settings.warehouse
-    if place.kind != "duckdb" or place.path.exists():
+    if place.kind != "duckdb" or may_exist(place.path):
         yield _patient(settings)
         return
     try:
@@ -124,7 +128,9 @@ def _owner(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
 
 def _belonging(settings: Settings) -> Mapping[str, str]:
     """What the dataset should say of itself; a hash key that nobody has made yet is not made here."""
-    kept = settings.hash_key is not None or (settings.home / "hash.key").exists()
+    from destinations.duckdb import may_exist
+
+    kept = settings.hash_key is not None or may_exist(settings.home / "hash.key")
     hashed = digest(settings.hash_key_bytes().hex()) if kept else "no key yet"
     return {"origin": settings.origin_name, "hash_key": hashed}
 

@@ -102,10 +102,9 @@ def last_success(settings: Settings, group: Group) -> datetime | None:
     warehouse that is not there yet is not made.
     """
     tables = chosen_tables(settings, Selection(tables=group.tables))
-    place = settings.warehouse
-    if place.kind == "duckdb" and not place.path.exists():
-        return None
     warehouse = open_warehouse(settings.model_copy(update={"turns": Turns(wait=0)}))
+    if not warehouse.exists():
+        return None
     with lane(settings, 0, "hogsync schedule"), warehouse.opened():
         found = _successes(warehouse)
     return min(found[table] for table in tables) if found.keys() >= set(tables) else None

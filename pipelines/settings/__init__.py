@@ -193,6 +193,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     `overrides` is by environment name, a section being a mapping:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
+    _refuse_lost_folder()
     layers = [Layer("as given", dict(overrides or {})), _environment(), _dot_env()]
     layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), PLAIN, SECTIONS))
     layers.append(key_file(merged(layers), KEY, KEY_FILE))
@@ -200,6 +201,15 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**merged(layers))
     except ValidationError as error:
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
+
+
+def _refuse_lost_folder() -> None:
+    """UsageError in a folder that somebody has removed: relative paths lead nowhere there."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        said = "The current folder is not there any more, or may not be looked into"
+        raise UsageError(f"{said} ({error.strerror}); change into another one.") from None
 
 
 def _environment() -> Layer:

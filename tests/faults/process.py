@@ -50,6 +50,11 @@ PROCESS = Kind(
             "one is told so by an ImportError",
         ),
         Fault(
+            "process.lost_folder",
+            "the current folder was removed, or may not be looked into",
+            "one sentence before anything is read; exit 2",
+        ),
+        Fault(
             "process.two_syncs",
             "two syncs of one warehouse at once, from one machine or from two",
             "they take turns, both end well; who waits says for whom",

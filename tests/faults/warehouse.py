@@ -7,6 +7,11 @@ WAREHOUSE = Kind(
     "The warehouse",
     (
         Fault(
+            "warehouse.forbidden_folder",
+            "the folder of the DuckDB file, or HOGSYNC_HOME, may not be entered",
+            "one sentence that names it, from every command; `check` looks at the rest all the same",
+        ),
+        Fault(
             "warehouse.file_held_by_writer",
             "DuckDB: another process has the file open for writing",
             "waited for (`[warehouse] wait`), then exit 4 with the holder's name",
