@@ -14,6 +14,12 @@ from sources.posthog.answer import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
 PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")
+EXAMPLES = re.compile(r"postgresql://user:password@host/database|POSTHOG_PERSONAL_API_KEY=phx_…")
+"""What our own advice shows as an example; it looks like a credential and is none."""
+PLAIN = frozenset(
+    {"database", "duckdb", "hogsync", "password", "postgres", "postgresql", "posthog", "secret"}
+)
+"""Words of our own messages: a password that is one of them is hidden where passwords stand, not wherever it stands."""
 SHORT = 4
 """A secret below this length is hidden only where it stands alone: else it would blacken half of every line."""
 
@@ -26,11 +32,26 @@ def hide(secrets: Iterable[str]) -> None:
 
 
 def redacted(text: str) -> str:
-    """`text` without anything secret; its lines stay."""
-    for secret in sorted(_secrets, key=len, reverse=True):
+    """`text` without anything secret; its lines stay, and our own examples."""
+    pieces, end = [], 0
+    for example in EXAMPLES.finditer(text):
+        pieces += [_redacted(text[end : example.start()]), example[0]]
+        end = example.end()
+    return "".join([*pieces, _redacted(text[end:])])
+
+
+def _redacted(text: str) -> str:
+    return without_private(PASSWORD.sub(r"\1[secret]", without(_secrets, text)))
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """`text` without these secrets, the longer ones first."""
+    for secret in sorted(
+        {secret for secret in secrets if secret and secret.lower() not in PLAIN}, key=len, reverse=True
+    ):
         alone = rf"(?<!\w){re.escape(secret)}(?!\w)"
         text = text.replace(secret, "[secret]") if len(secret) >= SHORT else re.sub(alone, "[secret]", text)
-    return without_private(PASSWORD.sub(r"\1[secret]", text))
+    return text
 
 
 def told(error: BaseException) -> str:

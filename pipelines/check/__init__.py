@@ -27,6 +27,7 @@ from pipelines.check.reach import Reach
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
 from pipelines.followers import with_history
+from pipelines.logs import without
 from pipelines.settings import Settings
 from pipelines.sync import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
@@ -113,10 +114,7 @@ def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
 
 def _without(secrets: Sequence[str], finding: Finding) -> Finding:
     """The last sieve: what a driver or a server quotes is not ours to trust."""
-    text = finding.text
-    for secret in secrets:
-        text = text.replace(secret, "…")
-    return replace(finding, text=text)
+    return replace(finding, text=without(secrets, finding.text))
 
 
 def _named(reach: Reach | None, table: str) -> list[dict[str, Any]]:
