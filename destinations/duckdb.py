@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
 
+from destinations.duckdb_file import open_file
 from destinations.staging import staging_of
 from destinations.warehouse import (
     NoMemory,
@@ -19,12 +19,14 @@ from destinations.warehouse import (
     Types,
     Warehouse,
     WarehouseUnavailable,
-    patiently,
     quoted,
 )
 
 READABLE_SINCE = "v1.5.0"
 """New files are written so that DuckDB of this version opens them too; 2.0's own default shuts 1.5 out."""
+READABLE_BY = """
+select rtrim(tags['storage_version'], '+') from duckdb_databases() where database_name = current_database()
+"""
 RELATIONS = """
 select lower(t.table_name), t.table_type = 'BASE TABLE', list(lower(c.column_name))
   from information_schema.tables t join information_schema.columns c using (table_catalog, table_schema, table_name)
@@ -50,10 +52,18 @@ class DuckDB(Warehouse):
     json_object = "json_object"
 
     def __init__(
-        self, path: Path, dataset: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
+        self,
+        path: Path,
+        dataset: str,
+        *,
+        storage_version: str = READABLE_SINCE,
+        wait: float = 60,
+        on_wait: Callable[[str], None] = print,
     ) -> None:
+        """`storage_version` is the oldest DuckDB that opens the file, if it is made here."""
         super().__init__(dataset, str(path), wait=wait, on_wait=on_wait)
         self.path = path
+        self.storage_version = storage_version
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def destination(self) -> Any:
@@ -79,23 +89,25 @@ class DuckDB(Warehouse):
     def _connect(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = patiently(self._open, lambda _: is_locked(self.path), self.wait, self.on_wait)
+            self._make()
+            self._connection = open_file(self.path, self.label, self.wait, self.on_wait)
+            self._connection.execute("set TimeZone = 'UTC'")
         except duckdb.OutOfMemoryException as short:
             raise self._short(short) from short
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
-        new = not may_exist(self.path)
-        if new:
+    def _make(self) -> None:
+        """A file that readers of `storage_version` open, if there is none."""
+        if not may_exist(self.path):
             with _private():
-                duckdb.connect(
-                    str(self.path), config={"storage_compatibility_version": READABLE_SINCE}
-                ).close()
-        connection = duckdb.connect(str(self.path))
-        connection.execute("set TimeZone = 'UTC'")
-        return connection
+                version = {"storage_compatibility_version": self.storage_version}
+                open_file(self.path, self.label, self.wait, self.on_wait, config=version).close()
+
+    def readable_since(self) -> str:
+        """The oldest DuckDB that opens the file as it is, such as v1.5.0; empty where that cannot be told."""
+        return str(self.rows(READABLE_BY)[0][0] or "")
 
     def _close(self) -> None:
         self._db.close()
@@ -189,20 +201,6 @@ def may_exist(path: Path) -> bool:
     except OSError:
         return True
     return True
-
-
-def is_locked(path: Path) -> bool:
-    """Whether another process holds the file, asked of the operating system; where it cannot tell, assume so."""
-    try:
-        import fcntl
-    except ImportError:
-        return path.exists()
-    with suppress(OSError), path.open("rb+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno in {errno.EACCES, errno.EAGAIN}
-    return False
 
 
 @contextmanager

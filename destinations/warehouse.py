@@ -161,6 +161,10 @@ class Warehouse(ABC):
         """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
         return True
 
+    def readable_since(self) -> str:
+        """The oldest version of the database that opens this one as it is; empty where nobody has to know."""
+        return ""
+
     def interrupt(self) -> None:
         """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
         if self._held.acquire(blocking=False):  # else it is being closed, and no statement runs

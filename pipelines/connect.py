@@ -51,7 +51,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
                 f"HOGSYNC_HOME {settings.home} has an apostrophe in its path, and no DuckDB can be loaded from there; "
                 "set it to another folder."
             )
-        return DuckDB(place.path, settings.dataset, **common)
+        return DuckDB(place.path, settings.dataset, storage_version=settings.turns.storage_version, **common)
     from destinations.postgres import Postgres
 
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)

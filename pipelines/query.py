@@ -173,19 +173,16 @@ def _answering() -> Iterator[None]:
 def _open_duckdb(settings: Settings) -> Any:
     import duckdb
 
-    from destinations.duckdb import is_locked, may_exist
-    from destinations.warehouse import patiently
+    from destinations.duckdb import may_exist
+    from destinations.duckdb_file import FileHeld, open_file
 
     path, label = settings.warehouse.path, settings.warehouse.label
     if not may_exist(path):
         raise WarehouseProblem(f"There is no warehouse {label} yet; `hogsync sync` makes it.")
     try:
-        return patiently(
-            lambda: duckdb.connect(str(path), read_only=True),
-            lambda _: is_locked(path),
-            settings.wait,
-            _waiting,
-        )
+        return open_file(path, label, settings.wait, _waiting, read_only=True)
+    except FileHeld as held:
+        raise WarehouseProblem(sentence(str(held))) from None
     except duckdb.Error as error:
         raise WarehouseProblem(
             sentence(f"The warehouse {label} cannot be read: {first_line(error)}")

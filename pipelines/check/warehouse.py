@@ -154,6 +154,15 @@ def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
         yield fine(
             "warehouse", f"{warehouse.label} can be written ({version}): a table was made and dropped."
         )
+        yield from _readers(warehouse, settings)
+
+
+def _readers(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
+    """Which DuckDB opens the file, and that a setting for new files does not change one that is there."""
+    since, wanted = warehouse.readable_since(), settings.turns.storage_version
+    if since:
+        kept = "" if since == wanted else f"; [warehouse] storage_version = {wanted} holds for new files only"
+        yield note("warehouse", f"{warehouse.label} can be read by DuckDB {since} or newer{kept}.")
 
 
 def _remedy(warehouse: Warehouse, schema: str, *, on_server: bool) -> str:

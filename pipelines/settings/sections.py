@@ -131,7 +131,9 @@ class Sync(Section):
 
 
 class Turns(Section):
-    """Taking turns at the warehouse."""
+    """Taking turns at the warehouse, and who else may read it."""
 
     wait: float = Field(default=60, ge=0)
     """Seconds to wait for a warehouse that another process holds."""
+    storage_version: Literal["v1.0.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0", "v2.0.0"] = "v1.5.0"
+    """The oldest DuckDB that shall open a new DuckDB file; a file that is there stays as it is."""

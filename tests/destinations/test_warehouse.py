@@ -146,6 +146,15 @@ def test_a_new_file_belongs_to_its_owner_and_opens_with_older_readers(tmp_path: 
     assert tags.startswith("v1.5")
 
 
+@pytest.mark.parametrize("version", ["v1.0.0", "v1.4.0"])
+def test_a_new_file_can_be_for_older_readers_and_stays_so(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "hogsync.duckdb"
+    for wanted in (version, "v1.5.0"):
+        with DuckDB(path, "posthog", storage_version=wanted).opened() as warehouse:
+            warehouse.create_dataset()
+            assert warehouse.readable_since() == version
+
+
 HOLD = """
 import duckdb, sys, time
 connection = duckdb.connect(sys.argv[1])
@@ -178,7 +187,7 @@ def test_a_file_that_stays_held_is_given_up_and_its_holder_named(tmp_path: Path)
     with holding(path, 60) as process:
         began = time.monotonic()
         with (
-            pytest.raises(WarehouseUnavailable, match=str(process.pid)),
+            pytest.raises(WarehouseUnavailable, match=rf"held by python\S*, process {process.pid}; close it"),
             DuckDB(path, "posthog", wait=0.5).opened(),
         ):
             pass

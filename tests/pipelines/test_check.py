@@ -400,6 +400,14 @@ def test_a_file_that_cannot_be_a_warehouse_is_exit_4(
     assert where in told(report, "warehouse")
 
 
+def test_who_can_read_the_file_is_told_and_that_a_setting_does_not_change_it(
+    check: Callable[..., CheckReport],
+) -> None:
+    duckdb.connect("hogsync.duckdb", config={"storage_compatibility_version": "v1.2.0"}).close()
+    said = told(check(), "warehouse", ok=None)
+    assert "DuckDB v1.2.0 or newer; [warehouse] storage_version = v1.5.0 holds for new files only" in said
+
+
 def test_a_file_held_by_another_process_is_exit_4_and_says_by_whom(check: Callable[..., CheckReport]) -> None:
     duckdb.connect("hogsync.duckdb").close()
     code = "import duckdb, sys; c = duckdb.connect('hogsync.duckdb'); print(flush=True); sys.stdin.read()"

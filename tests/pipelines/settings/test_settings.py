@@ -105,6 +105,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         strict = true
         [warehouse]
         wait = 5
+        storage_version = "v1.4.0"
     """)
     by_file = load()
     Path("hogsync.toml").unlink()
@@ -134,6 +135,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "HISTORY__WITHOUT": "cohorts",
         "SYNC__STRICT": "1",
         "WAREHOUSE__WAIT": "5",
+        "WAREHOUSE__STORAGE_VERSION": "v1.4.0",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"HOGSYNC_{name}", value)
@@ -289,3 +291,11 @@ def test_the_example_file_holds_the_defaults(isolated: Path) -> None:
     text = (ROOT / "hogsync.example.toml").read_text("utf-8")
     (isolated / "hogsync.toml").write_text(re.sub(r"(?m)^#(?! )(?!per_)", "", text))
     assert load() == unset
+
+
+def test_a_storage_version_that_duckdb_has_not_is_refused(refusal: Callable[..., str]) -> None:
+    said = refusal(HOGSYNC_WAREHOUSE__STORAGE_VERSION="1.2")
+    assert said == (
+        "HOGSYNC_WAREHOUSE__STORAGE_VERSION in the environment is '1.2', but must be "
+        "'v1.0.0', 'v1.2.0', 'v1.3.0', 'v1.4.0', 'v1.5.0' or 'v2.0.0'."
+    )
