@@ -20,7 +20,7 @@ QUESTION = select p.name as project, s.title as report, count(*) as sent, \
 	group by p.name, s.title having count(*) filter (where d.status = 'failed') > 0 \
 	order by failed desc, report, project limit 8
 
-# Wheels only and hashes only: no foreign build script runs between a clone and its tests.
+# The locks hold the extra `sandbox`, too. Wheels only and hashes only: no foreign build script runs between a clone and its tests.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --only-binary :all:
 EDITABLE    = -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
@@ -136,8 +136,8 @@ LOCK = UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile --quiet --univers
 lock: .venv/venv.stamp ## Lock every dependency with hashes (LOCK_FLAGS=--upgrade for newer versions)
 	.venv/bin/python -m venv --clear .venv-lock
 	.venv-lock/bin/python $(PIP_INSTALL) uv
-	$(LOCK) $(LOCK_FLAGS) pyproject.toml --group build -o requirements.txt
-	$(LOCK) $(LOCK_FLAGS) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra sandbox --group build -o requirements.txt
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra sandbox --group dev -c requirements.txt -o requirements-dev.txt
 	echo 'duckdb==1.5.6' | $(LOCK) --no-deps - -o requirements-duckdb15.txt
 	rm -rf .venv-lock
 

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from sources.sandbox import Sandbox
+from tests.ended import Ended
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"pipelines", "sources", "destinations"}
@@ -34,6 +37,8 @@ def locked(name: str) -> dict[str, list[str]]:
 
 def required(*groups: str) -> Iterator[Requirement]:
     yield from map(Requirement, PROJECT["project"]["dependencies"])
+    for extra in PROJECT["project"]["optional-dependencies"].values():
+        yield from map(Requirement, extra)
     for group in groups:
         yield from (
             Requirement(word) for word in PROJECT["dependency-groups"][group] if isinstance(word, str)
@@ -120,6 +125,31 @@ def test_the_wheel_holds_the_three_packages_their_front_door_and_nothing_else(wh
         str(path.relative_to(ROOT)) for room in PACKAGES for path in (ROOT / room).rglob("*.py")
     }
     assert {name for name in names if name.endswith(".py")} == ours
+
+
+WITHOUT_DJANGO = (
+    "import sys; sys.modules.update(django=None, rest_framework=None); import hogsync; hogsync.main()"
+)
+
+
+def test_the_sandbox_alone_needs_its_extra(
+    wheel: Path,
+    sandbox: Callable[..., Sandbox],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = zipfile.ZipFile(wheel).read(f"hogsync-{PROJECT['project']['version']}.dist-info/METADATA").decode()
+    web = [line for line in told.splitlines() if re.match("Requires-Dist: django", line)]
+    assert len(web) == 2
+    assert all(line.endswith("; extra == 'sandbox'") for line in web)
+    for words in (["sync", "--sandbox"], ["sandbox", "--port", "0"]):
+        refused = run(sys.executable, "-c", WITHOUT_DJANGO, *words, cwd=Path())
+        assert "pip install 'hogsync[sandbox]'" in Ended(refused.returncode, "", refused.stderr).refusal(2)
+    posthog = sandbox()
+    monkeypatch.setenv("POSTHOG_HOST", posthog.url)
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", posthog.key)
+    for words in (["sync", "group_types", "--quiet"], ["query", "select 1"], ["check"]):
+        done = run(sys.executable, "-c", WITHOUT_DJANGO, *words, cwd=Path())
+        assert (done.returncode, done.stderr) == (0, ""), words
 
 
 def test_nobody_else_owns_our_four_names() -> None:

@@ -51,6 +51,17 @@ def _hogsync(
         raise UsageError("Name a command, such as `hogsync sync`; `hogsync --help` lists them.")
 
 
+def require_sandbox() -> None:
+    """UsageError where the extra `sandbox` is not installed."""
+    from importlib.util import find_spec
+
+    if not (find_spec("django") and find_spec("rest_framework")):
+        raise UsageError(
+            "The sandbox is made with Django and Django REST framework, which are not installed here; "
+            "`pip install 'hogsync[sandbox]'` adds them, and `make setup` in a clone does."
+        )
+
+
 def ready(level: int, *, bare: bool) -> Settings:
     """The settings, with logs set up, secrets hidden and signals listened to."""
     from pipelines import logs, settings, stopping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.commands.app import AsJson, Job, app, ready
+from pipelines.commands.app import AsJson, Job, app, ready, require_sandbox
 from pipelines.errors import UsageError
 from pipelines.screen import say, say_json
 
@@ -172,6 +172,7 @@ def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
     from pipelines.logs import hide
     from sources.sandbox import start
 
+    require_sandbox()
     with start(kept=settings.home / "sandbox") as running:
         hide([running.key])
         yield settings.for_sandbox(running.url, running.key)

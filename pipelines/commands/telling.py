@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.commands.app import AsJson, Job, app, ready
+from pipelines.commands.app import AsJson, Job, app, ready, require_sandbox
 from pipelines.errors import UsageError
 from pipelines.screen import printable, rendered, say, say_json
 
@@ -199,6 +199,7 @@ def sandbox(
         from sources.sandbox import start
 
         settings = ready(logging.WARNING, bare=True)
+        require_sandbox()
         if day and now:
             raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
         moment = parsed("--now", now, datetime.now(UTC)) if now else None
