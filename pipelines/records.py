@@ -32,6 +32,8 @@ META, RUNS, RUN_TABLES, PATHS, HELD = (
 )
 
 
+LOOKED_BACK = 50
+"""Runs in which the last one of a table is looked for."""
 PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
 """Of a list's position, what says how far it was read."""
 PRIVACY = "privacy of "
@@ -324,6 +326,22 @@ def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None
         warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.mark}", [path])
     rows = [{"path": path, "row_key": key} for path, keys in held.items() for key in keys]
     _put(warehouse, HELD, rows)
+
+
+def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
+    """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
+    refused = {one.table: one.detail for one in results if one.blocked or one.count("unavailable")}
+    if not refused or not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+        return frozenset()
+    latest = (
+        f"select run_id, started_at from {warehouse.name(RUNS)} order by started_at desc limit {LOOKED_BACK}"
+    )
+    sql = (
+        f"select t.table_name, t.detail from {warehouse.name(RUN_TABLES)} t join ({latest}) r "
+        "on r.run_id = t.run_id order by r.started_at"
+    )
+    last = dict(warehouse.rows(sql))
+    return frozenset(table for table, detail in refused.items() if last.get(table) == detail)
 
 
 def run_table(run_id: str, result: TableResult) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _logged() -> Observer:
 
 
 def log_tables(outcome: Outcome) -> None:
-    """One log line for each table and for each warning."""
+    """One log line for each table and for each warning; why a table was never available is told once."""
     for result in outcome.tables:
         level = logging.ERROR if result.status == "failed" else logging.INFO
         log.log(
@@ -110,7 +110,7 @@ def log_tables(outcome: Outcome) -> None:
             result.table,
             WORDS[result.status][0],
             _counted([result]),
-            _tail(result.detail),
+            _tail("" if result.table in outcome.standing and not result.warnings else result.detail),
         )
     for warning in outcome.run.warnings:
         warned.warning("%s.", warning_line(warning))
@@ -189,20 +189,21 @@ def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str
         cells = (f"{number:,}" if number else "·" for number in numbers)
         table.add_row(result.table, Text(word, style=colour), *cells)
     notes = [f"Warning: {warning_line(warning)}" for warning in outcome.run.warnings if not warning.table]
-    notes += [note for result in outcome.tables for note in _notes(result, outcome.key)]
+    for result in outcome.tables:
+        notes += _notes(result, outcome.key, advised=result.table in outcome.standing)
     return rendered(
         printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)
     )
 
 
-def _notes(result: TableResult, key: Key | None) -> list[str]:
+def _notes(result: TableResult, key: Key | None, *, advised: bool) -> list[str]:
     """What a person should know about a table, and what they can do."""
     if not result.detail and result.status in {"loaded", "unchanged"}:
         return []
     said = printable(result.detail) or "no reason was given"
     warning = "Warning: " if result.warnings else ""
     note = f"{warning}{result.table} ({WORDS[result.status][0]}): {said}"
-    return [note, *(f"  → {remedy}" for remedy in _remedies(result, key))]
+    return [note, *(f"  → {remedy}" for remedy in _remedies(result, key) if not advised or result.warnings)]
 
 
 def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:

@@ -85,6 +85,8 @@ class Outcome:
     exit_code: int = 0
     key: Key | None = None
     """What PostHog told of the key."""
+    standing: frozenset[str] = frozenset()
+    """Tables with refusals of which their last run has told the same."""
 
 
 def sync(
@@ -266,8 +268,9 @@ class _Work:
                 accept(self.warehouse, self.reading)
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
+                standing = records.standing(self.warehouse, read)
                 run = records.write(self.warehouse, self._ended, self.reading, now, self.following)
-                return replace(self._outcome(), run=run)
+                return replace(self._outcome(), run=run, standing=standing)
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
             raise WarehouseProblem(str(failed)) from failed

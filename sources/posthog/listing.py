@@ -11,8 +11,9 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from sources.posthog.batch import Batch
+from sources.posthog.catalogue import parent_of
 from sources.posthog.endpoint import Endpoint, Stamps, filled
-from sources.posthog.errors import PostHogError
+from sources.posthog.errors import PostHogError, Unavailable
 
 Observer = Callable[[Endpoint, Batch], None]
 """Is told of every page's rows."""
@@ -216,6 +217,18 @@ class Listed:
     def fail(self, detail: str) -> None:
         """Whatever came of it, the list was not read."""
         self.status, self.complete, self.detail = "failed", False, detail
+
+    @property
+    def went_with_its_row(self) -> bool:
+        """Whether PostHog does not find it, and it is below a row that can be deleted."""
+        refusal = self.last.failure if self.walks else None
+        parent = parent_of(self.listing.endpoint.paths[0])
+        return (
+            isinstance(refusal, Unavailable)
+            and refusal.status == 404
+            and parent is not None
+            and parent.mortal
+        )
 
     def lose(self) -> None:
         """It is refused, and an earlier run could read it."""

@@ -220,8 +220,6 @@ class Reading:
             if broken:  # pages of whichever list were lost on the way
                 one.fail(BROKEN)
             self.results[one.listing.endpoint.table].listed.append(one)
-            if one.status == "unavailable" and self.known.position(one.listing.path):
-                one.lose()
             one.claimed = self.walker.claim(one)
             moves = one.status == "read" or self.walker.moves(one)
             if moves and not broken and not self.rules.window:
@@ -293,9 +291,20 @@ class Reading:
         for endpoint in (ORGANIZATIONS, PROJECTS):
             self._note_unreachable(endpoint)
         for table in self.tables:
-            if self.results[table].blocked == "unavailable" and self.known.was_read(table):
-                text = f"could be read before and is not now: {self.results[table].note}"
-                self.results[table].lost.append(RunWarning(table, "", "lost access", text))
+            self._note_losses(self.results[table])
+
+    def _note_losses(self, result: TableResult) -> None:
+        """What an earlier run could read: a list stands among the positions since it first could be.
+
+        One list of several that is not found below a row went with that row.
+        """
+        for one in result.listed:
+            known = one.status == "unavailable" and self.known.position(one.listing.path)
+            if known and (result.status == "unavailable" or not one.went_with_its_row):
+                one.lose()
+        if result.blocked == "unavailable" and self.known.was_read(result.table):
+            text = f"could be read before and is not now: {result.note}"
+            result.lost.append(RunWarning(result.table, "", "lost access", text))
 
     def _note_unreachable(self, endpoint: Endpoint) -> None:
         """Organizations and projects are never ended by a walk, only noted."""

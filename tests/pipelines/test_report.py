@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,17 @@ def test_warnings_are_lines_on_stderr_also_where_only_errors_are_wanted(
     report.log_tables(outcome(came("cohorts"), warnings=(warning,)))
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert line.endswith(" WARNING cohorts: is refused now: 402 [2J.")
+
+
+def test_a_standing_refusal_is_explained_in_the_log_once(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(logging.INFO)
+    refused = listed("group_types", "unavailable", "402: no plan")
+    for told in (frozenset[str](), frozenset({"group_types"})):
+        report.log_tables(replace(outcome(refused), standing=told))
+        assert ("402: no plan" in capsys.readouterr().err) == (not told)
+    refused.listed[0].lose()
+    report.log_tables(replace(outcome(refused), standing=frozenset({"group_types"})))
+    assert "402: no plan" in capsys.readouterr().err
 
 
 @pytest.mark.fault("security.terminal")

@@ -97,10 +97,11 @@ def test_what_was_never_readable_and_a_bare_setting_of_strict_are_no_trouble(
 ) -> None:
     monkeypatch.setenv("HOGSYNC_SYNC__STRICT", "true")
     key.change(scopes=list(SCOPES))
-    for _ in range(2):
+    for standing in (set(), {"cohorts"}):
         outcome = file_scene.sync("cohorts", "group_types", key=key.text, **HERE)
         assert of(outcome, "cohorts").status == "unavailable"
         assert (outcome.exit_code, warned(outcome)) == (0, [])
+        assert outcome.standing == standing, "the reason is told once"
 
 
 @pytest.mark.fault("access.told")

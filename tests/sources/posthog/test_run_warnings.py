@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
+import pytest
+
 from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.errors import Unavailable
 from sources.posthog.listing import Listed, Listing, Walk
 from sources.posthog.results import TableResult
 from sources.posthog.run_warnings import KINDS, Kind, RunWarning
@@ -89,3 +92,19 @@ def test_rejected_rows_are_counted_over_the_lists_last_walks() -> None:
     assert warning.text.startswith(
         f"4 rows left out: 1 {LONG_KEY}, 3 {NO_KEY} (projects/1/cohorts/ and 1 more)"
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "went"),
+    [
+        ("subscription_deliveries", 404, True),
+        ("subscription_deliveries", 403, False),
+        ("cohorts", 404, False),
+    ],
+)
+def test_a_list_that_is_not_found_below_a_row_went_with_that_row(
+    table: str, status: int, *, went: bool
+) -> None:
+    walk = Walk(1, failure=Unavailable("refused", status=status, code="not_found"))
+    listed = Listed(Listing(ENDPOINTS[table], f"{table}/", {}, "offset"), walks=[walk])
+    assert listed.went_with_its_row == went
