@@ -15,7 +15,7 @@ from sources.posthog.values import ARROW, Values
 
 @dataclass(slots=True)
 class Batch:
-    """Rows as they will be stored: an array per column, a list per row and split list, and the people they named."""
+    """Rows as they will be stored: an array per column, a list per row and split list, and the people in them."""
 
     raws: Sequence[Mapping[str, Any]]
     """The rows as PostHog sent them."""
@@ -24,6 +24,9 @@ class Batch:
     lists: dict[str, pa.Array] = field(default_factory=dict)
     """Split lists that hold anything: a list of structs per row, null where there is none."""
     people: list[Values] = field(default_factory=list)
+    """Whom declared fields name."""
+    mentioned: list[Values] = field(default_factory=list)
+    """Users in free JSON of declared fields."""
     misfits: Counter[str] = field(default_factory=Counter)
     """How many values did not fit, by column; they are kept as text beside it."""
     rejected: dict[str, list[int]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from sources.posthog.batch import Batch
 from sources.posthog.carried import GONE, Carrier, Rules, class_of
 from sources.posthog.credentials import is_credential
 from sources.posthog.endpoint import Endpoint, Field, Type
-from sources.posthog.privacy import Policy, Scrubber
+from sources.posthog.privacy import Policy, Scrubber, forget
 from sources.posthog.split import Recipients, items
 from sources.posthog.undeclared import VARIANT
 from sources.posthog.values import ARROW, CONVERT, canonical, fitting, whole
@@ -23,7 +23,7 @@ Handler = Callable[[Sequence[Any], Batch], None]
 """Takes one field's values, one per row, into the batch."""
 Convert = Callable[[Any, Batch], Any]
 """A value as its column takes it, None if it does not fit."""
-Misfit = Callable[[Any, Batch], str | None]
+Misfit = Callable[[Any], str | None]
 """A value that does not fit its column as the text that may be stored beside it, None if none may."""
 
 
@@ -47,7 +47,7 @@ class Fields:
             return self._items(declared)
         if declared.role in {"person", "reference"}:
             self.columns[f"{declared.name}_id"] = declared.type
-            return self.embedded(declared)
+            return self.embedded(declared, f"{declared.name}_id")
         self.columns[declared.name] = declared.type
         return self._own_column(declared, hashed=mode == "hash")
 
@@ -95,7 +95,7 @@ class Fields:
         if not met:
             return
         batch.misfits[column] += met
-        texts = [None if value is None else misfit(value, batch) for value in misfits]
+        texts = [None if value is None else misfit(value) for value in misfits]
         if texts.count(None) < len(texts):
             self.columns.setdefault(f"{column}{VARIANT}", "text")
             batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
@@ -110,12 +110,12 @@ class Fields:
         mode = policy.mode(self.endpoint.table, declared.name, privacy)
         scrub = Scrubber(policy, declared, addresses=policy.of_unknown() if privacy == "open" else "keep")
 
-        def text(value: Any, batch: Batch) -> str | None:
+        def text(value: Any) -> str | None:
             if mode == "drop" or is_credential("", value):
                 return None
             if mode == "hash":
                 return policy.hash_of(value)
-            cleaned = scrub.clean(value, batch.people.append)
+            cleaned = scrub.clean(value, forget)
             return cleaned if isinstance(cleaned, str) else canonical(cleaned)
 
         return text
@@ -127,7 +127,7 @@ class Fields:
         def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
             models = (model,) if isinstance(model, str) else ()
             try:
-                kept = Carrier(rules, models, batch.people.append).clean(value)
+                kept = Carrier(rules, models, batch.mentioned.append).clean(value)
                 return None if kept is GONE else canonical(kept)
             except RecursionError:  # nested beyond reason: what cannot be judged is not stored
                 batch.misfits[declared.name] += 1
@@ -143,9 +143,9 @@ class Fields:
 
         return store
 
-    def embedded(self, declared: Field) -> Handler:
-        """Keeps the ids of embedded objects; a person's object is lifted out."""
-        store = self._whole(f"{declared.name}_id", declared)
+    def embedded(self, declared: Field, column: str) -> Handler:
+        """Keeps the ids of embedded objects; of a declared person the object is lifted out."""
+        store = self._whole(column, declared)
 
         def lift(values: Sequence[Any], batch: Batch) -> None:
             if declared.role == "person":
@@ -170,7 +170,7 @@ class Fields:
             policy.mode(self.endpoint.table, declared.name, "customer") if declared.literals else "keep"
         )
         scrub = Scrubber(policy, declared, literals, "hash" if hashed and not declared.literals else "keep")
-        return lambda value, batch: canonical(scrub.clean(value, batch.people.append))
+        return lambda value, batch: canonical(scrub.clean(value, batch.mentioned.append))
 
     # -- lists that become tables of their own
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from sources.posthog.batch import Batch, joined
 from sources.posthog.endpoint import Type
 from sources.posthog.paging import Page
-from sources.posthog.people import latest_of, shaped
+from sources.posthog.people import fullest, shaped
 from sources.posthog.shape import Shape
 
 HEAD, SEAL = 8, 16
@@ -111,7 +111,7 @@ def remove(file: Path) -> bool:
 def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[Shape, Shape], read: datetime) -> Leaf:
     """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
     shape, person = shapes
-    people = shaped(latest_of(batch.people).values(), person)
+    people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
     return Leaf(
         at=page.at,
         next=page.next,

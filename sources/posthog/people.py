@@ -1,4 +1,4 @@
-"""Everybody met in a run: the richest source wins, then the latest."""
+"""Everybody met in a run: who declared fields name, the richest source first; nothing depends on what came first."""
 
 from __future__ import annotations
 
@@ -10,24 +10,35 @@ import pyarrow as pa
 from sources.posthog.batch import Batch
 from sources.posthog.changes import Changes
 from sources.posthog.shape import Shape
-from sources.posthog.values import ARROW, CONVERT, Values
+from sources.posthog.values import ARROW, Values, canonical, whole
+
+Told = tuple[int, int, str]
+"""How much a word of somebody counts: its source's rank, how much it says, and, where that is equal, what."""
 
 
 class People:
     """Gathers users out of rows; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._met: dict[int, tuple[int, Values]] = {}
+        self._met: dict[int, tuple[Told, Values]] = {}
+        self._mentioned: dict[int, tuple[Told, Values]] = {}
         self._recalled: dict[int, Values] = {}
         self._lock = threading.Lock()
 
     def meet(self, people: Iterable[Values], rank: int) -> None:
-        """Take note of people."""
-        latest = latest_of(people)
+        """Take note of people whom declared fields name."""
+        self._note(self._met, people, rank)
+
+    def mention(self, people: Iterable[Values]) -> None:
+        """Take note of people in free JSON: nobody else's word counts less."""
+        self._note(self._mentioned, people, 0)
+
+    def _note(self, noted: dict[int, tuple[Told, Values]], people: Iterable[Values], rank: int) -> None:
+        told = {i: ((rank, *_weight(person)), person) for i, person in fullest(people).items()}
         with self._lock:
-            for identifier, person in latest.items():
-                if rank >= self._met.get(identifier, (rank,))[0]:
-                    self._met[identifier] = (rank, person)
+            for identifier, word in told.items():
+                if identifier not in noted or noted[identifier][0] < word[0]:
+                    noted[identifier] = word
 
     def recall(self, rows: Iterable[Values]) -> None:
         """Take note of people as an earlier run would have stored them: anybody's word of today counts more."""
@@ -38,20 +49,38 @@ class People:
         """The rows of those of whom only an earlier run was told, by their ids."""
         return {i: row for i, row in sorted(self._recalled.items()) if i not in self._met}
 
+    def mentioned(self) -> Mapping[int, Values]:
+        """Those whom only free JSON names, by their ids."""
+        named = self._met.keys() | self._recalled.keys()
+        return {i: person for i, (_, person) in sorted(self._mentioned.items()) if i not in named}
+
     def everybody(self) -> Mapping[int, Values]:
-        """All people by their ids, in that order."""
+        """All people whom declared fields name by their ids, in that order."""
         return {identifier: person for identifier, (_, person) in sorted(self._met.items())}
 
 
-def latest_of(people: Iterable[Values]) -> Mapping[int, Values]:
-    """Of the same people only the latest, by their ids; objects without a 64-bit id are nobody.
+def fullest(people: Iterable[Values]) -> dict[int, Values]:
+    """Of each person what says most, in whatever order it comes, by their ids; objects without a 64-bit id are nobody.
 
-    A page of a thousand rows speaks of a handful, each time in full.
+    A page of a thousand rows speaks of a handful, each time in full and in the same words.
     """
-    named = ((person.get("id"), person) for person in people)
-    latest = {i if type(i) is int or type(i) is str else None: person for i, person in named}
-    told = ((CONVERT["bigint"](i), person) for i, person in latest.items())
-    return {i: person for i, person in told if i is not None}
+    found: dict[int, Values] = {}
+    for person in people:
+        identifier = whole(person.get("id"))
+        if identifier is None:
+            continue
+        before = found.setdefault(identifier, person)
+        if before != person and _weight(before) < _weight(person):
+            found[identifier] = person
+    return found
+
+
+def _weight(person: Values) -> tuple[int, str]:
+    """How much somebody is told of, and what."""
+    try:
+        return sum(value is not None for value in person.values()), canonical(person)
+    except RecursionError:  # what goes too deep to be compared says least
+        return 0, ""
 
 
 def shaped(people: Iterable[Values], shape: Shape) -> Batch:
@@ -60,20 +89,22 @@ def shaped(people: Iterable[Values], shape: Shape) -> Batch:
     return shape.page([{name: person[name] for name in fields & person.keys()} for person in people], {})
 
 
-def gathered(people: People, changes: Changes) -> tuple[Batch, Batch]:
-    """Rows for everybody met, then for those of whom only an earlier run was told and who are not stored.
+def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
+    """Rows for everybody met, then for those who are not stored and of whom only an earlier run or free JSON told.
 
     What a poorer source did not send stays as it is stored.
     """
-    met, recalled, shape = people.everybody(), people.recalled(), changes.shape
+    met, recalled, mentioned = people.everybody(), people.recalled(), people.mentioned()
+    shape = changes.shape
     fields = {declared.name for declared in shape.endpoint.fields}
-    lacking = [i for i, person in met.items() if not person.keys() >= fields] + list(recalled)
+    lacking = [i for i, person in met.items() if not person.keys() >= fields] + [*recalled, *mentioned]
     keys = pa.Table.from_pylist([{"id": i} for i in lacking])
     stored = changes.known.rows(changes.table, keys).to_pylist() if lacking else []
     before = {row["id"]: row for row in stored}
     batch = shaped(met.values(), shape)
     shape.filled(batch, [before.get(identifier, {}) for identifier in met])
-    return batch, _again([row for i, row in recalled.items() if i not in before], shape)
+    again = _again([row for i, row in recalled.items() if i not in before], shape)
+    return batch, again, shaped([person for i, person in mentioned.items() if i not in before], shape)
 
 
 def _again(rows: Sequence[Values], shape: Shape) -> Batch:

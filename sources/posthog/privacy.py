@@ -144,7 +144,7 @@ class Scrubber:
     def _hidden(self, value: Any) -> Any:
         """A customer's data, hashed leaf by leaf unless it is kept."""
         if self.literals == "keep":
-            return self.clean(value, _forget)
+            return self.clean(value, forget)
         if isinstance(value, list):
             return [self._hidden(inner) for inner in value]
         if isinstance(value, dict):
@@ -152,8 +152,8 @@ class Scrubber:
         return value if value is None or isinstance(value, bool) else self.policy.hash(str(value))
 
 
-def _forget(_person: dict[str, Any]) -> None:
-    """Leave a person behind: what a customer's own data calls a user is no colleague."""
+def forget(_person: dict[str, Any]) -> None:
+    """Leave a person behind: what a customer's data or an undeclared field calls a user is no colleague."""
 
 
 def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:

@@ -25,9 +25,9 @@ from sources.posthog.credentials import is_credential
 from sources.posthog.depth import shallower
 from sources.posthog.endpoint import Endpoint, Field, Stamps, Type
 from sources.posthog.fields import Fields, Handler, ignore
-from sources.posthog.privacy import Policy, Scrubber, is_user
+from sources.posthog.privacy import Policy, Scrubber, forget, is_user
 from sources.posthog.split import list_type
-from sources.posthog.undeclared import BEYOND, Undeclared
+from sources.posthog.undeclared import BEYOND, Undeclared, id_of
 from sources.posthog.values import ARROW, CONVERT, canonical, digest, type_of
 
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
@@ -171,7 +171,7 @@ class Shape:
         with self._lock:
             if name not in self._handlers:
                 # A name that has an address in it would show it as a column.
-                room = not found(name) and self.undeclared.has_room(f"{name}_id" if is_user(first) else name)
+                room = not found(name) and self.undeclared.has_room(id_of(name) if is_user(first) else name)
                 self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
         return self._handlers[name]
 
@@ -184,15 +184,15 @@ class Shape:
         def keep(values: Sequence[Any], batch: Batch) -> None:
             for fields, value in zip(batch.beyond, values, strict=True):
                 if value is not None:
-                    fields.update(scrub.clean({name: value}, batch.people.append))
+                    fields.update(scrub.clean({name: value}, forget))
 
         return keep
 
     def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
         if is_user(value):
-            column = self.undeclared.column(f"{name}_id", raws)
+            column = self.undeclared.column(id_of(name), raws)
             self.columns.setdefault(column, "bigint")
-            return self._fields.embedded(Field(name=column.removesuffix("_id"), type="bigint", role="person"))
+            return self._fields.embedded(Field(name=name, type="bigint", role="reference"), column)
         column = self.undeclared.column(name, raws)
         type_ = self.columns.setdefault(column, type_of(value))
         convert = CONVERT[type_]
@@ -200,7 +200,7 @@ class Shape:
         store = self._fields.each(
             column,
             type_,
-            lambda value, batch: convert(scrub.clean(value, batch.people.append)),
+            lambda value, _batch: convert(scrub.clean(value, forget)),
             self._fields.misfit(Field(name=column)),
         )
 

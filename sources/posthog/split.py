@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from sources.posthog.endpoint import Endpoint, Field, Type
-from sources.posthog.privacy import Policy, Scrubber, recipients
+from sources.posthog.privacy import Policy, Scrubber, forget, recipients
 from sources.posthog.values import ARROW, CONVERT, Values, canonical, storable
 
 UNTOLD = "unknown"
@@ -63,12 +63,8 @@ class Recipients:
         address = entry["address"]
         entry["address_hash"] = self._hash(address.lower()) if address else None
         for name in ("status", "detail"):
-            entry[name] = self._scrub.clean(entry[name], _forget)
+            entry[name] = self._scrub.clean(entry[name], forget)
         texts = {
             n: storable(v) if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None
         }
         return {name: texts[name] for name in self.columns if name in texts}
-
-
-def _forget(_person: Values) -> None:
-    """Leave a person behind in a place that is about an address."""

@@ -17,6 +17,11 @@ TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
 """Columns that every table of Postgres or of DuckDB has by itself."""
 
 
+def id_of(name: str) -> str:
+    """What the id of a field's objects is called among the fields: `reviewer_id` may be a field of its own."""
+    return f"{name}{{id}}"
+
+
 class Undeclared:
     """The undeclared fields of one table and their columns."""
 
@@ -48,9 +53,17 @@ class Undeclared:
         """Those among some columns that count as new ones."""
         return {c for c in {*columns} - self._declared if c != BEYOND and not c.endswith(VARIANT)}
 
+    def _take_over(self, name: str, raws: Sequence[Mapping[str, Any]]) -> None:
+        """What earlier versions called like its column keeps that, unless a field of its own is called so."""
+        old = name.removesuffix(id_of("")) + "_id"
+        if name.endswith(id_of("")) and old in self.named and not any(old in raw for raw in raws):
+            self.named[name] = self.named.pop(old)
+
     def column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
         """A field's column; where names fall together the declared or plain one keeps it, others get `__2`, `__3`."""
         plain = column_name(name)
+        if name not in self.named:
+            self._take_over(name, raws)
         if name not in self.named:
             taken = set(self.named.values()) | self._declared | TAKEN
             taken |= {plain} if plain != name and any(plain in raw for raw in raws) else set()

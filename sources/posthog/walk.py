@@ -136,6 +136,7 @@ class Walker:
                     self.people.recall(batch.people)
                 else:
                     self.people.meet(batch.people, endpoint.people_rank)
+                    self.people.mention(batch.mentioned)
                 changes.add(batch, walk.id)
                 if walk.rows <= COUNTED_HERE:
                     keys.update(zip(*map(batch.values, endpoint.key), strict=True))

@@ -142,6 +142,16 @@ VALUES = Kind(
         Fault("values.order_of_lists", "tags in another order", "no change"),
         Fault("values.order_of_names", "the names of an object in another order", "no change"),
         Fault(
+            "values.one_person_in_two_words",
+            "one person's old and new e-mail in two answers of a run",
+            "the richest source counts, then what they say: never which of them came first",
+        ),
+        Fault(
+            "values.unknown_person",
+            "an object that looks like a user in an audit log's detail, in JSON, in a field that nobody declared",
+            "of declared JSON it fills in only whom nothing else names; in an undeclared field it is no colleague",
+        ),
+        Fault(
             "values.recipient_of_another_type",
             "a subscription's recipients as an object or a number",
             "not kept, because nobody could tell an address in it; told",

@@ -303,11 +303,34 @@ READING_RULES = (
     Mutation(
         "who tells more of a person is believed",
         "sources/posthog/people.py",
-        "rank >= self._met.get(identifier, (rank,))[0]",
+        "noted[identifier][0] < word[0]",
         "True",
         (
             "sources/posthog/test_people.py::test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met",
         ),
+    ),
+    Mutation(
+        "of two words of one person that count alike the order of answers chooses none",
+        "sources/posthog/people.py",
+        "if before != person and _weight(before) < _weight(person):",
+        "if before != person:",
+        ("sources/posthog/test_people.py::test_of_equal_sources_none_wins_by_coming_first_or_last",),
+    ),
+    Mutation(
+        "who stands in free JSON goes over nobody who is stored",
+        "sources/posthog/people.py",
+        "for i, person in mentioned.items() if i not in before]",
+        "for i, person in mentioned.items()]",
+        (
+            "sources/posthog/test_people.py::test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names",
+        ),
+    ),
+    Mutation(
+        "what an undeclared field calls a user is no colleague",
+        "sources/posthog/shape.py",
+        'Field(name=name, type="bigint", role="reference")',
+        'Field(name=name, type="bigint", role="person")',
+        ("sources/posthog/test_shape.py::test_what_an_undeclared_field_calls_a_user_is_no_colleague",),
     ),
     Mutation(
         "users know more of people than other lists",

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
-from sources.posthog.people import People
+import pyarrow as pa
+import pytest
+
+from sources.posthog.batch import Batch
+from sources.posthog.catalogue import PEOPLE
+from sources.posthog.changes import Changes
+from sources.posthog.known import Nothing
+from sources.posthog.people import People, gathered
+from sources.posthog.privacy import Policy
+from sources.posthog.shape import Shape
+from sources.posthog.workspace import Workspace
 
 EMBEDDED: dict[str, Any] = {"id": 7, "first_name": "Ada"}
 MEMBER: dict[str, Any] = {**EMBEDDED, "is_email_verified": True}
@@ -20,17 +32,65 @@ def test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met() ->
         assert people.everybody() == {7: USER}
 
 
-def test_of_two_equal_sources_the_later_wins() -> None:
-    people = People()
-    people.meet([MEMBER], 1)
-    people.meet([{**MEMBER, "first_name": "Ada L."}], 1)
-    assert people.everybody()[7]["first_name"] == "Ada L."
+WORDS: list[dict[str, Any]] = [
+    {**EMBEDDED, "email": "old@hedgebox.example"},
+    {**EMBEDDED, "email": "new@hedgebox.example"},
+    {**EMBEDDED, "email": None},
+    EMBEDDED,
+]
+
+
+@pytest.mark.fault("values.one_person_in_two_words")
+def test_of_equal_sources_none_wins_by_coming_first_or_last() -> None:
+    met = []
+    for order in permutations(WORDS):
+        for pages in ([order], [order[:2], order[2:]], [(word,) for word in order]):
+            people = People()
+            for page in pages:
+                people.meet(page, 0)
+            met.append(people.everybody())
+    assert met == [{7: WORDS[0]}] * len(met), "the fullest, then one by what it says"
 
 
 def test_who_has_no_id_that_fits_is_nobody() -> None:
     people = People()
-    people.meet([{"id": 2**70}, {"id": "7"}, {"id": True}, {}, {"id": 9}], 0)
-    assert list(people.everybody()) == [9]
+    people.meet([{"id": 2**70}, {"id": "x"}, {"id": True}, {}, {"id": [1]}, {"id": 9}, {"id": "10"}], 0)
+    assert list(people.everybody()) == [9, 10]
+
+
+@pytest.mark.fault("values.unknown_person")
+def test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names() -> None:
+    def said(identifier: int, name: str) -> dict[str, Any]:
+        return {"id": identifier, "first_name": name}
+
+    workspace = Workspace(Path())
+    shape = Shape(PEOPLE, Policy(), {}, {})
+    changes = Changes(workspace, shape, Holding({2: said(2, "stored")}), datetime.now(UTC))
+    for names in permutations([7, 2, 3]):
+        people = People()
+        for identifier in names:
+            people.mention([said(identifier, "mentioned")])
+        people.meet([said(7, "declared")], 0)
+        people.mention([said(7, "mentioned")])
+        rows = [row for batch in gathered(people, changes) for row in named(batch)]
+        assert rows == [(7, "declared"), (3, "mentioned")]
+    workspace.close()
+
+
+def named(batch: Batch) -> list[tuple[Any, Any]]:
+    return list(zip(batch.values("id"), batch.values("first_name"), strict=True))
+
+
+class Holding(Nothing):
+    """A warehouse that holds these people."""
+
+    def __init__(self, people: dict[int, dict[str, Any]]) -> None:
+        self.people = people
+
+    def rows(self, table: str, keys: pa.Table) -> pa.Table:  # noqa: ARG002  there is only one
+        """Those of them who are asked for."""
+        found = [self.people[i] for i in keys["id"].to_pylist() if i in self.people]
+        return pa.Table.from_pylist(found)
 
 
 def test_what_an_earlier_run_was_told_counts_less_than_any_word_of_today() -> None:

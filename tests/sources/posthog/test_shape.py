@@ -95,11 +95,52 @@ def test_an_embedded_person_leaves_the_row_and_its_id_stays() -> None:
     assert "ada@" not in repr(row.values)
 
 
-def test_a_person_is_found_in_fields_that_nobody_declared_and_deep_inside_json() -> None:
-    row = cohort(reviewed_by=PERSON, filters={"history": [{"by": PERSON}]})
-    assert row.values["reviewed_by_id"] == 7
-    assert json.loads(row.values["filters"]) == {"history": [{"by": {"id": 7}}]}
-    assert row.people == [PERSON, PERSON]
+@pytest.mark.fault("values.unknown_person")
+def test_users_in_the_json_of_a_declared_field_are_mentioned_only() -> None:
+    page = shape().page([{"id": 1, "filters": {"history": [{"by": PERSON}]}}], {"project_id": 2})
+    assert json.loads(page.values("filters")[0]) == {"history": [{"by": {"id": 7}}]}
+    assert (page.people, page.mentioned) == ([], [PERSON])
+
+
+@pytest.mark.fault("values.unknown_person")
+@pytest.mark.parametrize("new_columns", [100, 0], ids=["a column", "no column"])
+def test_what_an_undeclared_field_calls_a_user_is_no_colleague(new_columns: int) -> None:
+    rows = [{"id": 1, "reviewed_by": PERSON, "seen_by": [PERSON], "name": PERSON}]
+    page = shape(new_columns=new_columns).page(rows, {"project_id": 2})
+    assert (page.people, page.mentioned) == ([], [])
+    if new_columns:
+        assert (page.values("reviewed_by_id"), page.values("seen_by")) == ([7], ['[{"id":7}]'])
+
+
+def named(*fields: str, of: Shape) -> list[str]:
+    """The columns that a row of these fields, an object of a user first, fills besides its own."""
+    row = {**COHORT, **{name: 5 if name.endswith("_id") else PERSON for name in fields}}
+    return sorted(cohort(row, of=of).values.keys() - cohort().values.keys())
+
+
+@pytest.mark.fault("values.names_fall_together")
+def test_the_id_of_an_objects_user_and_a_field_of_that_name_are_kept_apart() -> None:
+    for fields in (("reviewer", "reviewer_id"), ("reviewer_id", "reviewer")):
+        assert cohort({n: PERSON if n == "reviewer" else 5 for n in fields}).values["reviewer_id"] == 5
+        assert named(*fields, of=shape()) == ["reviewer_id", "reviewer_id__2"]
+    late = shape()
+    cohort(reviewer=PERSON, of=late)
+    row = cohort({"reviewer_id": 5, "reviewer": PERSON}, of=late)
+    assert (row.values["reviewer_id"], row.values["reviewer_id__2"]) == (7, 5), "who has a column keeps it"
+
+
+@pytest.mark.fault("values.names_fall_together")
+def test_a_dataset_of_an_earlier_version_goes_on_with_the_column_that_a_users_id_has() -> None:
+    endpoint = ENDPOINTS["cohorts"]
+    shaped = Shape(
+        endpoint,
+        Policy(hash_key=KEY),
+        stamp_types(endpoint),
+        {"reviewer_id": "bigint"},
+        {"reviewer_id": "reviewer_id"},
+    )
+    assert named("reviewer", of=shaped) == ["reviewer_id"]
+    assert named("reviewer", "reviewer_id", of=shaped) == ["reviewer_id", "reviewer_id__2"]
 
 
 def test_what_has_no_key_or_is_no_row_is_left_out_and_counted() -> None:
@@ -322,7 +363,6 @@ def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> 
     cohort({"plugin_conf": "a text at first"}, of=shaped)
     row = cohort({column: {"api_token": "phx_canary", "by": PERSON, "stays": 1}}, of=shaped)
     assert json.loads(row.values[f"{column}__v_text"]) == {"by": {"id": 7}, "stays": 1}
-    assert PERSON in row.people
     row = cohort({column: ["phx_canary12345678", "x"]}, of=shaped)
     assert json.loads(row.values[f"{column}__v_text"]) == ["x"]
 
