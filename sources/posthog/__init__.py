@@ -4,8 +4,12 @@ One row's way: `catalogue` says which lists there are, `client` fetches a page, 
 rows of it, `walk` judges what the walk proves, `changes` finds what differs from the warehouse, `resource` hands that
 to dlt. `reading` conducts them: the key first, organizations, then everything below, several lists in flight.
 
-    from sources.posthog import posthog
-    dlt.pipeline("posthog", destination="duckdb", dataset_name="admin").run(posthog(key="phx_…"))
+    import dlt
+    import hogsync
+
+    source = hogsync.posthog(key="phx_…", host="https://eu.posthog.com", hash_key="a secret of yours")
+    pipeline = dlt.pipeline("posthog", destination="duckdb", dataset_name="admin")
+    print(pipeline.run(source))
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ import dlt
 from dlt.extract import DltResource
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.client import Client
+from sources.posthog.choices import known_tables, policy_of
+from sources.posthog.client import Client, Rate
 from sources.posthog.delta import Delta
 from sources.posthog.known import Nothing
 from sources.posthog.listing import Rules
-from sources.posthog.privacy import Policy
 from sources.posthog.reading import Reading
 
 Strategy = Literal["delete-insert", "upsert"]
@@ -34,15 +35,31 @@ def posthog(
     host: str = "https://us.posthog.com",
     tables: Sequence[str] = tuple(ENDPOINTS),
     hash_key: str = dlt.secrets.value,
+    *,
+    privacy: Mapping[str, str] | None = None,
+    projects: Sequence[int] = (),
+    per_minute: int | None = None,
+    per_hour: int | None = None,
 ) -> Iterator[DltResource]:
     """PostHog's lists for any dlt destination: every run reads everything and merges it by primary key.
 
-    `hash_key` keys the hashes of external addresses. Deletions, delta loads and memory of earlier walks need to know
-    the warehouse: that is what `hogsync sync` adds.
+    `hash_key` keys the hashes of external addresses. `privacy` says keep, hash or drop for a class of data (person,
+    recipient, text, customer) or a column: `{"person": "hash", "comments.content": "drop"}`. `projects` narrows the
+    reading to these ids, `per_minute` and `per_hour` bound its requests. A ValueError names what is misspelt.
+
+    Deletions, delta loads and memory of earlier walks need to know the warehouse, and that is what `hogsync sync`
+    adds: here a row that PostHog no longer lists stays as it was. `_deleted_at` is filled only where PostHog itself
+    lists a row as deleted.
     """
     rules = Rules(started=datetime.now(UTC))
-    policy = Policy(hash_key=hash_key.encode())
-    reading = Reading(Client(host, key), tables, known=Nothing(), policy=policy, rules=rules)
+    reading = Reading(
+        Client(host, key, rate=Rate(per_minute, per_hour) if per_minute or per_hour else None),
+        known_tables(tables),
+        known=Nothing(),
+        policy=policy_of(privacy or {}, hash_key.encode()),
+        rules=rules,
+        projects=projects,
+    )
     yield from _resources(reading, "delete-insert")
 
 
@@ -57,6 +74,8 @@ def _resources(reading: Reading, strategy: Strategy) -> Iterator[DltResource]:
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
     """
+    HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.outlines())
+    logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
     for outline in reading.outlines():
         yield dlt.resource(
             _items(reading, outline.table),
@@ -64,6 +83,26 @@ def _resources(reading: Reading, strategy: Strategy) -> Iterator[DltResource]:
             primary_key=list(outline.key),
             write_disposition="append" if outline.empty else {"disposition": "merge", "strategy": strategy},
         )
+
+
+class HintsAreMeant(logging.Filter):
+    """Drops dlt's warning, one for each of `tables`, that a hint differs from what Arrow says.
+
+    Arrow has no JSON, and our batches do not say which columns are never empty: that is what the hints are for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything else pass."""
+        beginnings = tuple(f"In resource: {table}, when merging arrow schema" for table in self.tables)
+        return record.funcName != "_compute_tables" or not str(record.msg).startswith(beginnings)
+
+
+HINTS_ARE_MEANT = HintsAreMeant()
+"""One for the process: a logger keeps its filters, and takes the same one only once."""
 
 
 def _items(reading: Reading, table: str) -> Iterator[Any]:

@@ -1,0 +1,51 @@
+"""What a user of the plain source chose, checked: tables and privacy -> what a reading takes, or ValueError."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import cast, get_args
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.privacy import DEFAULTS, Mode, Policy
+
+CLASSES = tuple(name for name in DEFAULTS if name != "open")
+TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
+
+
+def known_tables(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, each once; ValueError with the nearest one for what is no table."""
+    chosen = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+    for name in chosen:
+        if name == PEOPLE.table:
+            raise ValueError(f"{name} is gathered from all tables and comes with each of them; leave it out.")
+        _refuse_unknown("table", name, ENDPOINTS)
+    return chosen
+
+
+def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
+    """The policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for what it cannot mean."""
+    for name, mode in choices.items():
+        table, _, column = name.partition(".")
+        if column:
+            _refuse_unknown("table", table, TABLES)
+            _refuse_unknown(f"column of {table}", column, [field.name for field in TABLES[table].fields])
+            if column in TABLES[table].key:
+                raise ValueError(f"{column} is part of the key of {table} and must be kept.")
+        else:
+            _refuse_unknown("privacy class", name, CLASSES)
+        _refuse_unknown("privacy mode", mode, get_args(Mode))
+    checked = cast("Mapping[str, Mode]", choices)
+    columns = {name: mode for name, mode in checked.items() if "." in name}
+    modes = {name: mode for name, mode in checked.items() if "." not in name}
+    return Policy(modes={**DEFAULTS, **modes}, columns=columns, hash_key=hash_key)
+
+
+def _refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
+    """ValueError with the nearest name, else with all of them."""
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(str(name), names, n=1)
+        raise ValueError(
+            f"There is no {kind} {name!r}; {f'did you mean {near[0]}?' if near else ', '.join(names)}"
+        )
