@@ -17,7 +17,7 @@ from pipelines import stopping
 from pipelines.errors import UsageError
 from pipelines.history import Following, Underivable
 from pipelines.run import Run
-from sources.posthog.listing import Position
+from sources.posthog.listing import UNSETTLED, Position
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 
@@ -135,7 +135,8 @@ class Memory(Stored):
         if origin != expected["origin"]:
             raise UsageError(
                 f"{where} holds the PostHog at {origin}, not the one at {expected['origin']}; "
-                "give each PostHog a dataset of its own by HOGSYNC_DATASET."
+                "give each PostHog a dataset of its own by HOGSYNC_DATASET, or, if the same PostHog has moved there, "
+                "say so by `hogsync reset --origin`."
             )
         if self.meta.get("hash_key", expected["hash_key"]) != expected["hash_key"]:
             raise UsageError(
@@ -175,6 +176,23 @@ def forget_hashes(warehouse: Warehouse) -> None:
         warehouse.execute(f"delete from {warehouse.name(META)} where key = 'hash_key'")
         stored_under = f"key like '{PRIVACY}%'"
         warehouse.execute(f"update {warehouse.name(META)} set value = '' where {stored_under}")
+
+
+def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
+    """Let the dataset belong to the PostHog at `origin`; give the former one, empty if it has none yet.
+
+    Whether it is the same PostHog only a person knows. If it is not, its lists lack every row: so no walk ends any
+    before one has found them all, or somebody accepts the deletes. Needs the warehouse open.
+    """
+    if META not in warehouse.columns():
+        return ""
+    former = Memory(warehouse).meta.get("origin", "")
+    with warehouse.transaction():
+        _note(warehouse, {"origin": origin})
+        if forget(warehouse, tables):
+            seen = f"update {warehouse.name(PATHS)} set fingerprint = {warehouse.mark} where fingerprint is not null"
+            warehouse.execute(seen, [UNSETTLED])
+    return former
 
 
 def catch_up(warehouse: Warehouse, following: Following) -> None:

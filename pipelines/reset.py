@@ -1,4 +1,7 @@
-"""`hogsync reset`: forget how far lists were read, or with which key addresses were hashed; rows stay as they are."""
+"""`hogsync reset`: forget how far lists were read, with which key addresses were hashed, or where PostHog was.
+
+Rows stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.lane import lane
 from pipelines.settings import Settings
+from sources.posthog.catalogue import ENDPOINTS
 
 
-def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False) -> str:
+def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, origin: bool = False) -> str:
     """Forget, and say what was forgotten."""
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
@@ -23,6 +27,12 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False) 
         lists = records.forget(warehouse, tables) if tables else 0
         if hash_key:
             records.forget_hashes(warehouse)
+        former = records.move(warehouse, settings.origin_name, ENDPOINTS) if origin else ""
     said = [f"Forgotten how far {lists:,} list{'s were' if lists != 1 else ' was'} read."] if tables else []
     said += ["The next sync hashes with the key of now."] if hash_key else []
+    said += (
+        [f"The dataset belongs to {settings.origin_name} now; it was {former or 'nobody'}'s."]
+        if origin
+        else []
+    )
     return " ".join([*said, "The next sync reads in full; no row was touched."])

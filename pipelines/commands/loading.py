@@ -110,6 +110,12 @@ def reset(
     hash_key: Annotated[
         bool, typer.Option("--hash-key", help="Hash addresses anew, with another HOGSYNC_HASH_KEY.")
     ] = False,
+    origin: Annotated[
+        bool,
+        typer.Option(
+            "--origin", help="Go on with the POSTHOG_HOST of now: the same PostHog has moved there."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Job:
     """Forget how far tables were read, so that the next sync reads them in full; rows stay."""
@@ -120,14 +126,19 @@ def reset(
         from pipelines.tables import known_tables
 
         chosen = known_tables(tables or [])
-        if not chosen and not hash_key:
-            raise UsageError("Name the tables to forget, such as `hogsync reset comments`, or --hash-key.")
+        if not (chosen or hash_key or origin):
+            raise UsageError(
+                "Name the tables to forget, such as `hogsync reset comments`, or --hash-key or --origin."
+            )
         what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
         what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
+        what += (
+            [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
+        )
         if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
             say("Nothing was forgotten.")
             return 0
-        say(forgetting.reset(settings, chosen, hash_key=hash_key))
+        say(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
         return 0
 
     return job

@@ -84,5 +84,11 @@ ACCESS = Kind(
             "what was lost comes back",
             "read on from where it stood; deletions meanwhile are seen",
         ),
+        Fault(
+            "access.posthog_moved",
+            "a self-hosted PostHog moves to another address",
+            "exit 2 until a person says so (`reset --origin`); then it is read in full, and ends no row by itself "
+            "before nothing was missing",
+        ),
     ),
 )

@@ -13,7 +13,7 @@ import pytest
 from pipelines.backfill import estimate
 from pipelines.reset import reset
 from pipelines.settings import load
-from sources.sandbox import Sandbox
+from sources.sandbox import Sandbox, start
 from tests.pipelines.long_lists import many_comments
 from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
@@ -112,6 +112,36 @@ def test_a_lost_hash_key_is_replaced_by_a_persons_word(file_scene: Scene, postho
     assert done.code == 0, done.err
     refused = hogsync(file_scene, "sync", "subscriptions")
     assert "hashed with another HOGSYNC_HASH_KEY" in refused.refusal(2), "now the former key is the other one"
+
+
+@pytest.mark.fault("access.posthog_moved")
+def test_a_posthog_that_moved_goes_on_by_a_persons_word_and_ends_nothing_unasked(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    file_scene.sync("cohorts")
+    file_scene.learn(file_scene.truth("cohorts"))
+    moved: dict[str, Any] = {"POSTHOG_HOST": posthog.url.replace("127.0.0.1", "localhost")}
+    refused = hogsync(file_scene, "sync", "cohorts", **moved).refusal(2)
+    assert "if the same PostHog has moved there, say so by `hogsync reset --origin`" in refused
+    assert hogsync(file_scene, "reset", "--origin", "--yes", **moved).code == 0
+    assert "holds the PostHog at http://localhost" in hogsync(file_scene, "sync", "cohorts").refusal(2)
+    assert hogsync(file_scene, "sync", "cohorts", **moved).code == 0
+    assert file_scene.wrong() == ""
+
+
+@pytest.mark.fault("access.posthog_moved")
+def test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row(file_scene: Scene) -> None:
+    file_scene.sync("cohorts")
+    before = file_scene.rows("cohorts", dead=True)
+    with start() as other:
+        assert other.edit("cohorts", where={"is_static": True}, delete=True) > 0
+        moved = replace(file_scene, posthog=other)
+        reset(load(moved.settings()), (), origin=True)
+        for _ in range(2):
+            assert "deletes held" in {one.kind for one in moved.sync("cohorts").run.warnings}
+            assert moved.rows("cohorts", dead=True) == before
+        moved.sync("cohorts", accept_deletes=True)
+        assert moved.rows("cohorts", dead=True) != before
 
 
 @pytest.mark.parametrize(
