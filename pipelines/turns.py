@@ -52,11 +52,14 @@ def introduction(who: str, room: int = 200) -> str:
 
 
 class FileTurn:
-    """A turn at a DuckDB file: the system's lock on `<file>.lock` beside it, one for all symlinks."""
+    """A turn at a DuckDB file: the system's lock on `<file>.lock` beside it, one for all symlinks.
 
-    def __init__(self, warehouse: Warehouse, who: str) -> None:
+    `purpose` is empty for loading; another one has a lock of its own.
+    """
+
+    def __init__(self, warehouse: Warehouse, who: str, purpose: str = "") -> None:
         self._label, self._who = warehouse.label, who
-        self._path = Path(f"{os.path.realpath(warehouse.path)}.lock")
+        self._path = Path(f"{os.path.realpath(warehouse.path)}{purpose and f'.{purpose}'}.lock")
         # No soft fallback: a lock that is only a file would outlive its holder.
         self._lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
 
@@ -119,16 +122,17 @@ SELECT application_name
 """
 
 
-def lane_key(dataset: str) -> int:
+def lane_key(dataset: str, purpose: str = "") -> int:
     """The advisory lock of `dataset`: the same 64 bits on every machine; the database scopes it."""
-    return int.from_bytes(hashlib.sha256(f"hogsync {dataset}".encode()).digest()[:8], signed=True)
+    name = f"hogsync {dataset}{purpose and f' {purpose}'}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 class ServerTurn:
     """A turn at a dataset in Postgres: an advisory lock of a transaction on a connection of its own."""
 
-    def __init__(self, warehouse: Warehouse, dataset: str, who: str) -> None:
-        self._warehouse, self._who, self._key = warehouse, who, lane_key(dataset)
+    def __init__(self, warehouse: Warehouse, dataset: str, who: str, purpose: str = "") -> None:
+        self._warehouse, self._who, self._key = warehouse, who, lane_key(dataset, purpose)
         with _told(warehouse):
             self._connection = _connect(warehouse)
 

@@ -2,23 +2,28 @@
 
 APScheduler is the clock and nothing more: it says that a group is due, and `runs` starts it when its turn comes. In
 APScheduler's own threads a run that comes due while the group's last one goes on would be skipped; here it waits.
-No file and no connection is kept between runs.
+Between runs nothing is kept but the service's place at its warehouse: a lock, on Postgres of an idle connection.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipelines.errors import UsageError
+from pipelines.errors import HogsyncError, UsageError
 from pipelines.schedule.runs import Runs
 from pipelines.settings import Settings
 from pipelines.settings.sections import Group
 from pipelines.stopping import handle
+
+if TYPE_CHECKING:
+    from pipelines.schedule.start import Place
 
 log = logging.getLogger("hogsync")
 
@@ -33,34 +38,85 @@ Trigger = Any  # APScheduler has no types
 def run(settings: Settings) -> int:
     """Sync the groups of the settings at their times until SIGTERM or SIGINT, then give 0.
 
-    UsageError if there is nothing to do: no group, no such table, a crontab that never comes. What happens to a run
-    is logged and never ends the service.
+    UsageError if there is nothing to do: no group, no such table, a crontab that never comes; and what `look` and
+    `Place` refuse. What happens to a run is logged and never ends the service.
     """
-    return serve(settings, crontab)
+    return serve(settings, crontab, first_look=True)
 
 
-def serve(settings: Settings, trigger: Callable[[str, Group], Trigger]) -> int:
-    """`run`, with a group's times made by `trigger`."""
-    _check_tables(settings)
-    clock, runs = _clock(), Runs()
-    for name, group in settings.groups.items():
-        clock.add_job(runs.due, trigger(name, group), [name], id=name, name=name, replace_existing=True)
-    _on_signals(runs)
+def serve(settings: Settings, trigger: Callable[[str, Group], Trigger], *, first_look: bool = False) -> int:
+    """`run`, with a group's times made by `trigger`, and without `first_look` at once."""
+    from pipelines.schedule.start import Place, look
+
+    clock, runs, place = _clock(), Runs(), Place()
+    _plan(clock, runs, settings, trigger)
+    anew = _on_signals(runs)
     try:
+        if first_look:
+            look(settings)
+        place.take(settings)
         clock.start()
         for name, group in settings.groups.items():
             _announce(name, group, clock.get_job(name).next_run_time)
             runs.due(name, catch_up=True)
         while True:
-            time.sleep(TICK)
+            _wait(anew)
+            if anew:
+                anew.clear()
+                settings = _read_anew(clock, runs, place, settings, trigger)
             look_at(clock)
+            place.keep(settings)
     except KeyboardInterrupt:
         log.info("The schedule ends.")
     finally:
         if clock.running:
             clock.shutdown(wait=False)
         runs.end()
+        place.leave()
     return 0
+
+
+def _wait(anew: list[int]) -> None:
+    """Until the clock is to be read, or SIGHUP came: `time.sleep` goes on after a signal that raises nothing."""
+    until = time.monotonic() + TICK
+    while not anew and time.monotonic() < until:
+        time.sleep(1)
+
+
+def _plan(clock: Any, runs: Runs, settings: Settings, trigger: Callable[[str, Group], Trigger]) -> None:
+    """Have the clock run the groups of these settings and no others; UsageError before anything is changed."""
+    _check_tables(settings)
+    triggers = {name: trigger(name, group) for name, group in settings.groups.items()}
+    for job in clock.get_jobs():
+        if job.id not in triggers:
+            job.remove()
+    for name, times in triggers.items():
+        clock.add_job(runs.due, times, [name], id=name, name=name, replace_existing=True)
+
+
+def _read_anew(
+    clock: Any, runs: Runs, place: Place, former: Settings, trigger: Callable[[str, Group], Trigger]
+) -> Settings:
+    """The settings as they are now, planned by; the former ones where something is wrong with them."""
+    from pipelines import logs, settings
+    from pipelines.schedule.start import look
+
+    try:
+        found = settings.load()
+        logs.hide(found.secrets)
+        _check_tables(found)
+        look(found)
+        place.take(found)
+        _plan(clock, runs, found, trigger)
+    except HogsyncError as problem:
+        log.error("The settings were not taken over, those of before hold on: %s", problem)
+        return former
+    log.info("The settings were read anew.")
+    for name, group in found.groups.items():
+        _announce(name, group, clock.get_job(name).next_run_time)
+        if name not in former.groups:
+            runs.due(name, catch_up=True)
+    return found
 
 
 def _check_tables(settings: Settings) -> None:
@@ -81,8 +137,12 @@ def _announce(name: str, group: Group, first: datetime) -> None:
     )
 
 
-def _on_signals(runs: Runs) -> None:
-    """SIGTERM and SIGINT alike: the first raises KeyboardInterrupt here, a second one kills the run that goes on."""
+def _on_signals(runs: Runs) -> list[int]:
+    """SIGTERM and SIGINT alike: the first raises KeyboardInterrupt here, a second one kills the run that goes on.
+
+    SIGHUP is noted in the list; on a terminal it keeps its meaning, that the terminal is gone.
+    """
+    noted: list[int] = []
 
     def kill(*_: object) -> None:
         runs.kill()
@@ -92,6 +152,10 @@ def _on_signals(runs: Runs) -> None:
         raise KeyboardInterrupt
 
     handle(interrupt)
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN and not sys.stdin.isatty():
+        signal.signal(hang_up, lambda number, _: noted.append(number))
+    return noted
 
 
 # -- times

@@ -65,6 +65,11 @@ PROCESS = Kind(
             "they take turns",
         ),
         Fault(
+            "process.two_services",
+            "a second `hogsync schedule` of one warehouse",
+            "exit 4, and says who is there; the place ends with its holder",
+        ),
+        Fault(
             "process.backfill",
             "a sync and a backfill at once",
             "they take turns",

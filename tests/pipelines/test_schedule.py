@@ -481,6 +481,60 @@ def test_a_schedule_that_cannot_be_kept_does_not_begin(
     assert len(service.said.splitlines()) == 1
 
 
+# -- its start, and settings that change
+
+
+def test_a_refused_key_is_told_when_the_service_starts(
+    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", "phx_nobodys")
+    service = begin()
+    assert service.process.wait(PATIENCE) == 3
+    assert "phx_" not in service.said
+    assert "runs as process" not in service.said
+
+
+def test_a_warehouse_that_is_not_to_be_had_is_told_and_does_not_end_the_service(
+    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://u:hunter2@127.0.0.1:1/nowhere")
+    service = begin()
+    service.until("The service goes on and tries when a group is due")
+    service.until("Group all: exit 4")
+    assert service.stop() == 0
+    assert "hunter2" not in service.said
+
+
+@pytest.mark.fault("process.two_services")
+def test_a_second_service_of_a_warehouse_says_which_one_is_there(place: str, begin: Begin) -> None:
+    first = begin(all=NEVER)
+    first.until("Group all: exit 0")
+    second = begin()
+    assert second.process.wait(PATIENCE) == 4
+    assert f"has a service already: hogsync schedule, process {first.process.pid} on" in second.said
+    assert first.stop() == 0
+    third = begin(all=NEVER)
+    third.until("nothing to catch up", 2)
+    assert third.stop() == 0
+
+
+def test_sighup_has_the_settings_read_anew_and_wrong_ones_change_nothing(
+    posthog: Sandbox, begin: Begin, tmp_path: Path
+) -> None:
+    toml = tmp_path / "hogsync.toml"
+    toml.write_text('[groups.things]\ntables = ["cohorts"]\n')
+    service = begin(things=NEVER, people=NEVER)
+    service.until("Group things: exit 0")
+    toml.write_text('[groups.people]\ntables = ["cohort"]\n')
+    service.process.send_signal(signal.SIGHUP)
+    service.until("those of before hold on: There is no table 'cohort'")
+    toml.write_text('[groups.people]\ntables = ["users"]\n')
+    service.process.send_signal(signal.SIGHUP)
+    service.until("The settings were read anew")
+    service.until("Group people: exit 0")
+    assert service.stop() == 0
+
+
 # -- its end
 
 

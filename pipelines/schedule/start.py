@@ -1,0 +1,106 @@
+"""What a service looks at when it starts, and its place as the only one of a warehouse.
+
+What waiting does not mend (a setting, a refused key, another PostHog's dataset) ends it with the code of a sync. A
+PostHog or a warehouse that is not to be had is only told: it may be back when a group is due.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pipelines.check.posthog import PATIENCE
+from pipelines.check.warehouse import examine_warehouse
+from pipelines.connect import open_client
+from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
+from pipelines.settings import Settings
+from pipelines.turns import FileTurn, ServerTurn, Turn
+from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
+from sources.posthog.key import current_key
+
+log = logging.getLogger("hogsync")
+
+SERVICE = "schedule"
+"""What tells the place of a service from a turn at loading."""
+LASTING = {UsageError.exit_code: UsageError, KeyProblem.exit_code: KeyProblem}
+
+
+def look(settings: Settings) -> None:
+    """UsageError or KeyProblem for what stays wrong until somebody mends it; the rest is logged."""
+    _look_at_posthog(settings)
+    for finding in examine_warehouse(settings):
+        if finding.exit_code in LASTING:
+            raise LASTING[finding.exit_code](finding.text)
+        if finding.exit_code:
+            log.error("%s The service goes on and tries when a group is due.", finding.text)
+
+
+def _look_at_posthog(settings: Settings) -> None:
+    key = settings.require_key().get_secret_value()
+    try:
+        with open_client(settings, key, patience=PATIENCE) as client:
+            current_key(client.get)
+    except KeyRefused as refused:
+        raise KeyProblem(str(refused)) from None
+    except Misdirected as problem:
+        raise UsageError(str(problem)) from None
+    except PageFailed as failed:
+        log.error("%s The service goes on and tries when a group is due.", failed)
+
+
+class Place:
+    """The place of the only service of a warehouse, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._turn: Turn | None = None
+
+    def take(self, settings: Settings) -> None:
+        """Take it, or what is left of the former one if the warehouse is the same.
+
+        WarehouseProblem if another service has it; where the warehouse is not to be had nobody can tell.
+        """
+        if self._turn and self._settings and _where(self._settings) == _where(settings):
+            return
+        try:
+            turn = _turn(settings)
+            taken = turn.take()
+        except HogsyncError:  # `look` has told it
+            return
+        if not taken:
+            holder = turn.holder()
+            turn.leave()
+            raise WarehouseProblem(
+                f"The warehouse {settings.warehouse.label} has a service already: {holder}. End that one first, or "
+                "give this one another warehouse or dataset."
+            )
+        self.leave()
+        self._settings, self._turn = settings, turn
+
+    def keep(self, settings: Settings) -> None:
+        """Take it again if the server has ended the connection that held it, or could not be reached before."""
+        try:
+            if self._turn:
+                self._turn.keep()
+        except HogsyncError:
+            self.leave()
+        try:
+            self.take(settings)
+        except WarehouseProblem as problem:
+            log.error("%s", problem)
+
+    def leave(self) -> None:
+        """Let another service have it."""
+        if self._turn:
+            self._turn.leave()
+        self._turn = None
+
+
+def _turn(settings: Settings) -> Turn:
+    place, who = settings.warehouse, "hogsync schedule"
+    if place.kind == "duckdb":
+        return FileTurn(place, who, SERVICE)
+    return ServerTurn(place, settings.dataset, who, SERVICE)
+
+
+def _where(settings: Settings) -> tuple[str, str]:
+    return settings.warehouse.label, settings.dataset
