@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,6 +14,8 @@ from pipelines.screen import visible
 
 NULL = "NULL"
 """What stands for no value where a person reads; an empty text is an empty cell."""
+QUOTED = re.compile('[,"\\n\\r]')
+"""What a cell of CSV holds only between quotation marks."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet takes for a formula."""
 
@@ -47,7 +50,7 @@ def as_text(value: Any) -> str:
     """A value as text: a text as it is, JSON for objects and lists, else as databases write it."""
     if isinstance(value, Decimal | float):
         return str(value)
-    value = plain(value)
+    value = value if isinstance(value, str) else plain(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -60,11 +63,14 @@ def _csv_cell(value: Any) -> str:
     """A cell that no spreadsheet takes for a formula, without control characters but ends of lines and tabs."""
     if value is None:
         return ""
-    text = "".join(letter for letter in as_text(value) if letter.isprintable() or letter in "\n\r\t ")
+    text = as_text(value)
+    if not text.isprintable():
+        text = "".join(letter for letter in text if letter.isprintable() or letter in "\n\r\t")
     if isinstance(value, str) and text.startswith(FORMULA):
         text = f"'{text}"
-    quoted = '"' + text.replace('"', '""') + '"'
-    return quoted if not text or set(text) & set(',"\n\r') else text
+    if text and not QUOTED.search(text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def markdown_line(values: Sequence[Any]) -> str:

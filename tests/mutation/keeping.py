@@ -313,6 +313,13 @@ KEEPING_RULES = (
         ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2",),
     ),
     Mutation(
+        "a warehouse has one service",
+        "pipelines/schedule/start.py",
+        "        if not taken:\n",
+        "        if False:\n",
+        ("pipelines/test_schedule.py::test_a_second_service_of_a_warehouse_says_which_one_is_there",),
+    ),
+    Mutation(
         "a query cannot write on Postgres either",
         "pipelines/query_postgres.py",
         "set_session(readonly=True)",

@@ -148,6 +148,11 @@ def test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it(on_postgres: 
     assert not Path("/tmp/hogsync-was-here").exists()
 
 
+def test_what_postgres_lets_a_reading_transaction_make_is_gone_with_it(on_postgres: Settings) -> None:
+    answered(on_postgres, "explain analyze create table mine as select 1")
+    assert executed(on_postgres.warehouse.dsn.get_secret_value(), WHAT_IS_THERE) == [(2, False, 0, 0)]
+
+
 @pytest.mark.fault("security.query_writes")
 @pytest.mark.parametrize(
     "sql",
