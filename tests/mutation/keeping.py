@@ -44,6 +44,20 @@ KEEPING_RULES = (
         ("sources/posthog/test_answer.py::test_a_small_answer_that_unpacks_beyond_the_limit_is_refused",),
     ),
     Mutation(
+        "a misspelt POSTHOG_HOST does not send the key elsewhere",
+        "pipelines/settings/__init__.py",
+        '"WAREHOUSE_"), 0.9',
+        '"WAREHOUSE_"), 1.0',
+        ("pipelines/settings/test_dot_env.py::test_what_is_nearly_a_setting_of_ours_is_refused",),
+    ),
+    Mutation(
+        "what stands in single quotes in .env is literal",
+        "pipelines/settings/dot_env.py",
+        "if SINGLE_QUOTED.match(binding.original.string):",
+        "if False:",
+        ("pipelines/settings/test_dot_env.py::test_a_password_in_single_quotes_arrives_as_it_stands",),
+    ),
+    Mutation(
         "no cookie is sent back",
         CLIENT,
         "allowed_domains=[]",
