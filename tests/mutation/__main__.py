@@ -43,6 +43,8 @@ ROOMS = (
     "pyproject.toml",
     "README.md",
     "hogsync.example.toml",
+    "hogsync.py",
+    ".env.example",
 )
 LONGEST = 300.0
 """Seconds for the tests of one rule; what takes longer hangs, which is noticed too."""
