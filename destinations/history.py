@@ -129,7 +129,7 @@ class History:
                 {self._compared(warehouse, rows, past)}
                 where {rows.condition} and case
                     when t._deleted_at is not null then o.valid_from is not null or p.latest is null
-                    else o.valid_from is null or {self._differs(silent)} end) v
+                    else o.valid_from is null or {self._differs(warehouse, silent)} end) v
             """
 
     def _values(self) -> str:
@@ -161,7 +161,7 @@ class History:
                         on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
                     group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
 
-    def _differs(self, silent: Collection[str]) -> str:
+    def _differs(self, warehouse: Warehouse, silent: Collection[str]) -> str:
         """That a living row is not as its living version says, of all but these columns."""
         compared = [name for name in self.values if name not in {*self.quiet, *self.source_key}]
         compared = [name for name in compared if self.named[name] not in silent]
@@ -171,7 +171,7 @@ class History:
             for name in self.lists
             if name not in silent
         ]
-        as_text = {"json": "::varchar"}  # Postgres' json knows no equality
+        as_text = {"json": warehouse.json_text}
         differing = (
             f"{now}{as_text.get(type_, '')} is distinct from {then}{as_text.get(type_, '')}"
             for now, then, type_ in pairs

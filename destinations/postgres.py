@@ -11,6 +11,7 @@ import adbc_driver_postgresql.dbapi
 import psycopg2
 import psycopg2.extras
 import pyarrow as pa
+import pyarrow.compute as pc
 from adbc_driver_manager import AdbcStatement
 
 from destinations.postgres_connection import connect, connection_string, giving_up_after
@@ -44,6 +45,25 @@ select c.relname::varchar, c.relkind in ('r', 'p'),
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = %s
 """
+GUARDED = """
+select t.relname
+  from pg_index x join pg_class t on t.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
+       join pg_namespace n on n.oid = t.relnamespace
+ where n.nspname = %s and (x.indisprimary or i.relname = left(t.relname || '__key', 63))
+"""
+DLT_KEYS = {"_dlt_loads": "load_id", "_dlt_pipeline_state": "_dlt_id", "_dlt_version": "version_hash"}
+"""What tells the rows of dlt's own tables apart; to these it adds, and never changes one."""
+UNDECLARED = f"""
+select t.relname from pg_class t join pg_namespace n on n.oid = t.relnamespace
+ where n.nspname = %s and t.relkind = 'r'
+   and not exists (select 1 from pg_index x where x.indrelid = t.oid and x.indisprimary)
+   and (t.relname in ({", ".join(f"'{table}'" for table in DLT_KEYS)}) or exists (
+        select 1 from pg_index x join pg_class i on i.oid = x.indexrelid
+         where x.indrelid = t.oid and x.indisunique and i.relname = left(t.relname || '__key', 63)))
+"""
+BINARY_JSON = """
+select attname from pg_attribute where attrelid = to_regclass(%s) and atttypid = 'jsonb'::regtype
+"""
 
 
 class Postgres(Warehouse):
@@ -55,10 +75,12 @@ class Postgres(Warehouse):
         "bool": "boolean",
         "timestamp": "timestamptz",
         "double": "double precision",
-        "json": "json",
+        "json": "jsonb",
     }
     mark = "%s"
-    json_object = "json_build_object"
+    json_object = "jsonb_build_object"
+    json_text = "::jsonb::varchar"  # of the former type, too, which keeps the spaces and the order of what was written
+    former_json = "json"
 
     def __init__(
         self, dsn: str, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
@@ -68,7 +90,7 @@ class Postgres(Warehouse):
         self._connection: Any = None
         self._arrow: Any = None
         self._takes_options = True
-        self._indexes: set[str] | None = None
+        self._keys: set[str] | None = None
         self._interrupted = False
 
     def destination(self) -> Any:
@@ -129,7 +151,7 @@ class Postgres(Warehouse):
         self._connection.close()
         if self._arrow is not None:
             self._arrow.close()
-        self._connection = self._arrow = self._indexes = None
+        self._connection = self._arrow = self._keys = None
         self._interrupted = False
 
     def _interrupt(self) -> None:
@@ -264,7 +286,7 @@ class Postgres(Warehouse):
 
     def json_list(self, item: str, order: str) -> str:
         """An aggregate that makes a JSON list of items in an order."""
-        return f"json_agg({item} order by {order})"
+        return f"jsonb_agg({item} order by {order})"
 
     def learn(self, table: str, columns: Sequence[str]) -> None:
         """Rows of this run are not in the statistics, and what Postgres takes for one row it joins by nested loops.
@@ -275,16 +297,48 @@ class Postgres(Warehouse):
         self.execute(f"analyze {self.name(table)} ({named})")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
-        """A unique index on a table's primary key: quick merges, and a guard against doubled rows."""
-        if self._indexes is None:
-            sql = "select indexname from pg_indexes where schemaname = %s"
-            self._indexes = {name for (name,) in self.rows(sql, [self.dataset])}
-        name = f"{table}__key"[:63]
-        if name not in self._indexes:
+        """Declare a table's primary key: quick merges, a guard against doubled rows, what replication goes by."""
+        if self._keys is None:
+            self._keys = {name for (name,) in self.rows(GUARDED, [self.dataset])}
+        if table not in self._keys:
             columns = ", ".join(map(quoted, key))
-            self.execute(
-                f"create unique index if not exists {quoted(name)} on {self.name(table)} ({columns})"
-            )
+            self.execute(f"{self._adding_key(table)} ({columns})")
+
+    def declare_keys(self) -> None:
+        """Declare the keys of tables that an older hogsync, or dlt, has made without; no transaction may be open.
+
+        Who may not alter a table, or has to wait for others, does without: it has an index that guards its key.
+        """
+        for (table,) in self.rows(UNDECLARED, [self.dataset]):
+            key = f"({DLT_KEYS[table]})" if table in DLT_KEYS else f"using index {quoted(_key_name(table))}"
+            with suppress(WarehouseUnavailable):
+                self._redefine(table, [f"{self._adding_key(table)} {key}"])
+
+    def _adding_key(self, table: str) -> str:
+        return f"alter table {self.name(table)} add constraint {quoted(_key_name(table))} primary key"
+
+    def modernise_json(self, table: str, columns: Sequence[str]) -> None:
+        """Give JSON columns of the former type the one of today, all of them or none; no transaction may be open."""
+        casts = (f"alter column {name} type jsonb using {name}::jsonb" for name in map(quoted, columns))
+        self._redefine(table, [f"alter table {self.name(table)} {', '.join(casts)}"])
+
+    def appendable(self, table: str, rows: pa.Table) -> pa.Table:
+        """Rows in the form in which dlt shall write them into this table directly, not by a merge.
+
+        ADBC copies text as it is, and to `jsonb` Postgres wants a version before it. A merge's rows pass through dlt's
+        own tables, where JSON is `json`.
+        """
+        for (name,) in self.rows(BINARY_JSON, [self.name(table)]):
+            if name in rows.column_names:
+                text = rows[name]
+                version, end = (pa.scalar(part, text.type) for part in ("\x01", ""))
+                whole = pc.binary_join_element_wise(version, text, end)
+                rows = rows.set_column(rows.column_names.index(name), name, whole)
+        return rows
+
+
+def _key_name(table: str) -> str:
+    return f"{table}__key"[:63]
 
 
 def _first_line(error: Exception) -> str:

@@ -183,6 +183,10 @@ class Warehouse(ABC):
     """How a parameter is written."""
     json_object: ClassVar[str]
     """The function that makes a JSON object of names and values."""
+    json_text: ClassVar[str] = "::varchar"
+    """The cast that makes JSON text which is the same for the same value."""
+    former_json: ClassVar[str] = ""
+    """The type of a JSON column in a dataset of an older hogsync, if that was another."""
 
     @abstractmethod
     def json_list(self, item: str, order: str) -> str:
@@ -223,7 +227,17 @@ class Warehouse(ABC):
 
     @abstractmethod
     def index_key(self, table: str, key: Sequence[str]) -> None:
-        """Guard a table's primary key by an index, where that makes merges quicker."""
+        """Declare a table's primary key, where that makes merges quicker."""
+
+    def declare_keys(self) -> None:  # noqa: B027  not every database has keys that were not declared
+        """Declare the keys of tables that an older hogsync, or dlt, has made without; no transaction may be open."""
+
+    def modernise_json(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  the same
+        """Give JSON columns of the former type the one of today, all of them or none; no transaction may be open."""
+
+    def appendable(self, table: str, rows: pa.Table) -> pa.Table:  # noqa: ARG002  not every database wants them otherwise
+        """Rows in the form in which dlt shall write them into this table directly, not by a merge."""
+        return rows
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -42,6 +42,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping
     if reading.written:
         claim_staging(warehouse)
         _run_dlt(reading, warehouse, folder)
+        warehouse.declare_keys()
 
 
 def prepare(reading: Reading) -> None:
@@ -79,7 +80,7 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
                 pipelines_dir=str(folder / "dlt"),
             )
             pipeline.sync_destination()
-            pipeline.extract(changed(reading), loader_file_format="parquet")
+            pipeline.extract(changed(reading, warehouse.appendable), loader_file_format="parquet")
             reading.workspace.close()  # its memory is the warehouse's now
             pipeline.normalize()
             loaded = pipeline.load()

@@ -186,7 +186,7 @@ def _restore_list(memory: Memory, endpoint: Endpoint, name: str, items: Types) -
             f"insert into {warehouse.name(child)} ({', '.join(map(quoted, columns))}) "
             f"select {listed('t', key)}, p.position, {', '.join(values)}, h.valid_from, t._deleted_at, '', '{LOST}' "
             f"from {source} t join {last} h on {same('h', 't', key)} cross join lateral "
-            f"generate_series(0, cast(json_array_length({lists}) as bigint) - 1) p(position)"
+            f"generate_series(0, cast(json_array_length({lists}::json) as bigint) - 1) p(position)"
         )
         warehouse.execute(f"update {source} set _dlt_load_id = '{LOST}'")
 

@@ -43,6 +43,7 @@ from pipelines.run import Run, RunStatus, Trigger
 from pipelines.settings import Settings
 from pipelines.tables import known_tables
 from pipelines.turns import Turn
+from pipelines.upgrade import upgrade
 from pipelines.workroom import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.client import Patience
@@ -261,9 +262,10 @@ class _Work:
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 existing = self.warehouse.columns()
+                upgraded = upgrade(self.following, existing)
                 distrust(self.warehouse, self.reading, existing)
                 records.catch_up(self.warehouse, self.following)
-                records.claim(self.warehouse, self.meta | self.following.blanked(), self.reading)
+                records.claim(self.warehouse, self.meta | self.following.blanked() | upgraded, self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
                 accept(self.warehouse, self.reading)
                 read = self.reading.results.values()

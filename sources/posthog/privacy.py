@@ -148,7 +148,7 @@ class Scrubber:
         if isinstance(value, list):
             return [self._hidden(inner) for inner in value]
         if isinstance(value, dict):
-            return {name: self._hidden(inner) for name, inner in value.items()}
+            return {self._text(name): self._hidden(inner) for name, inner in value.items()}
         return value if value is None or isinstance(value, bool) else self.policy.hash(str(value))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import dlt
+import pyarrow as pa
 from dlt.extract import DltResource
 
 from sources.posthog.catalogue import ENDPOINTS
@@ -19,6 +20,8 @@ from sources.posthog.listing import Rules
 from sources.posthog.reading import Reading
 
 Strategy = Literal["delete-insert", "upsert"]
+Form = Callable[[str, pa.Table], pa.Table]
+"""What becomes of some rows of a table."""
 
 
 def _schema() -> dlt.Schema:
@@ -64,12 +67,15 @@ def posthog(
 
 
 @dlt.source(schema=_schema(), max_table_nesting=0)
-def changed(reading: Reading) -> Iterator[DltResource]:
-    """What a reading found to differ from the warehouse that it knows."""
-    yield from _resources(reading, "upsert")
+def changed(reading: Reading, appendable: Form) -> Iterator[DltResource]:
+    """What a reading found to differ from the warehouse that it knows.
+
+    `appendable` gives rows of a table that is still empty the form in which they go straight into it.
+    """
+    yield from _resources(reading, "upsert", appendable)
 
 
-def _resources(reading: Reading, strategy: Strategy) -> Iterator[DltResource]:
+def _resources(reading: Reading, strategy: Strategy, appendable: Form | None = None) -> Iterator[DltResource]:
     """One resource per table and child table; the first that dlt pulls from starts the reading.
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
@@ -78,7 +84,7 @@ def _resources(reading: Reading, strategy: Strategy) -> Iterator[DltResource]:
     logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
     for outline in reading.outlines():
         yield dlt.resource(
-            _items(reading, outline.table),
+            _items(reading, outline.table, appendable if outline.empty else None),
             name=outline.table,
             primary_key=list(outline.key),
             write_disposition="append" if outline.empty else {"disposition": "merge", "strategy": strategy},
@@ -105,13 +111,13 @@ HINTS_ARE_MEANT = HintsAreMeant()
 """One for the process: a logger keeps its filters, and takes the same one only once."""
 
 
-def _items(reading: Reading, table: str) -> Iterator[Any]:
+def _items(reading: Reading, table: str, form: Form | None) -> Iterator[Any]:
     delta = reading.delta(table)
     if delta is None:
         return
     hints = dlt.mark.make_hints(columns=_columns(delta))
     for batch in delta.batches:
-        yield dlt.mark.with_hints(batch, hints)
+        yield dlt.mark.with_hints(form(table, batch) if form else batch, hints)
 
 
 def _columns(delta: Delta) -> Any:

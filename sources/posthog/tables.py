@@ -22,6 +22,9 @@ Besides its own columns every table has `_synced_at` (when the run began that wr
 while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
 `people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
 
+On Postgres every table has its key as primary key (a history its table's key and `valid_from`, a list's table its row's
+key and `position`), and a column of the type json is `jsonb`; on DuckDB it is `JSON`, and no key is declared.
+
 A `<table>_history` has a row for each version of a row: its own columns, its lists as JSON (arrays of values, or of
 objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the
 version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that

@@ -124,6 +124,22 @@ WAREHOUSE = Kind(
             "exit 4 in bounded time, the next run is right",
         ),
         Fault(
+            "warehouse.other_tools",
+            "Postgres: BI tools, dbt and replication look for keys and for JSON that can be compared",
+            "every table has a primary key, every JSON column is `jsonb`",
+        ),
+        Fault(
+            "warehouse.publication",
+            "Postgres: a publication for all tables",
+            "no sync fails, whatever changes, dies or comes",
+        ),
+        Fault(
+            "warehouse.older_types",
+            "Postgres: a dataset of an older hogsync, without primary keys, with `json` and a view over that",
+            "the next sync mends it, without a version more; what a view hinders stays and is said once, "
+            "a table in use waits for the next sync",
+        ),
+        Fault(
             "warehouse.users_view",
             "a user's views depend on our tables and columns",
             "they stay and answer; nothing is dropped or renamed under them",

@@ -8,6 +8,10 @@ FOLLOWERS = "pipelines/followers.py"
 DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
+OLDER = (
+    "pipelines/test_postgres_types.py::"
+    "test_a_dataset_of_an_older_hogsync_gets_its_keys_and_jsonb_and_no_version_more"
+)
 BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
 DEATHS = "pipelines/test_history_deaths.py::test_"
 LOSSES = "pipelines/test_losses.py::test_"
@@ -50,6 +54,13 @@ VERSION_RULES = (
         "return {*one.key} <= there.get(one.target, {}).keys()",
         "return True",
         (f"{TESTS}a_history_that_somebody_dropped_begins_anew_with_what_is_there",),
+    ),
+    Mutation(
+        "a JSON column of another type than its history's makes no version",
+        "destinations/postgres.py",
+        'json_text = "::jsonb::varchar"',
+        'json_text = "::varchar"',
+        (OLDER,),
     ),
     Mutation(
         "what moves by itself makes no version",

@@ -33,7 +33,7 @@ WORDS = {
     "bool": "boolean",
     "timestamp": "timestamp with time zone",
     "double": "double precision",
-    "json": "json",
+    "json": "jsonb",
 }
 EMPTY_PROJECT = 103
 
@@ -84,7 +84,12 @@ def test_an_empty_list_has_an_empty_history(scene: Scene, posthog: Sandbox) -> N
     assert scene.ask("select count(*) from posthog.group_types_history") == [(0,)]
     own = {name: type_ for name, type_ in made["cohorts"].items() if name not in STAMPS}
     span = {"valid_from": made["cohorts"]["_synced_at"], "valid_to": made["cohorts"]["_synced_at"]}
-    assert made["cohorts_history"] == {**own, "experiment_set": "json", **span, "op": made["cohorts"]["name"]}
+    assert made["cohorts_history"] == {
+        **own,
+        "experiment_set": "jsonb",
+        **span,
+        "op": made["cohorts"]["name"],
+    }
 
 
 def test_a_child_that_is_selected_brings_its_parents_and_nothing_else(scene: Scene, posthog: Sandbox) -> None:

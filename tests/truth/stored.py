@@ -22,7 +22,7 @@ SAME_TYPE = {
     "BOOLEAN": "boolean",
     "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
     "DOUBLE": "double precision",
-    "JSON": "json",
+    "JSON": "jsonb",
 }
 """DuckDB's words for types in Postgres' words."""
 
@@ -51,8 +51,7 @@ class Ask:
         for table, column, type_ in self(
             f"{sql} where table_schema = '{dataset}' order by 1, ordinal_position"
         ):
-            known = "json" if type_ == "jsonb" else type_
-            found.setdefault(table, {})[column] = SAME_TYPE.get(known, known)
+            found.setdefault(table, {})[column] = SAME_TYPE.get(type_, type_)
         return found
 
 
@@ -65,7 +64,8 @@ def session(url: str) -> Iterator[Ask]:
             yield Ask(lambda sql: file.execute(sql).fetchall())
         return
     with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
-        psycopg2.extras.register_default_json(server, loads=str)  # as text, like DuckDB: "a" is not a
+        for register in (psycopg2.extras.register_default_json, psycopg2.extras.register_default_jsonb):
+            register(server, loads=str)  # as text, like DuckDB: "a" is not a
 
         def answer(sql: str) -> list[tuple[Any, ...]]:
             cursor.execute(sql)
@@ -123,7 +123,13 @@ def rows(answer: Ask, table: str, columns: dict[str, str], dataset: str) -> list
 def plain(value: Any, type_: str) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return json.loads(value) if type_ == "json" and isinstance(value, str) else value
+    in_json = type_ in ("json", "jsonb") and isinstance(value, str)
+    return json.loads(value, parse_int=number) if in_json else value
+
+
+def number(digits: str) -> int | float:
+    """`jsonb` writes the digits of 1e308 out."""
+    return int(digits) if len(digits) < 300 else float(digits)
 
 
 def own(row: Row) -> Row:

@@ -20,6 +20,7 @@ COLUMNS = """
     where table_schema = 'posthog' and left(table_name, 1) <> '_'
     and column_name <> '_dlt_load_id' order by 1, ordinal_position
 """
+JSON = ("json", "jsonb")
 RELATIONAL = "dlt.common.normalizers.json.relational"
 
 
@@ -35,7 +36,7 @@ def take(warehouse: str, folder: Path) -> None:
     latest = " union all ".join(f"select max(_synced_at) as latest from posthog.{table}" for table in tables)
     for table, columns in tables.items():
         named = ", ".join(
-            f'cast("{name}" as varchar) as "{name}"' if kind == "json" else f'"{name}"'
+            f'cast("{name}" as varchar) as "{name}"' if kind in JSON else f'"{name}"'
             for name, kind in columns.items()
         )
         rows = ask(
@@ -43,7 +44,7 @@ def take(warehouse: str, folder: Path) -> None:
         )
         if rows.num_rows:
             pq.write_table(rows, folder / f"{table}.parquet")
-            hints = {name: {"data_type": "json"} for name, kind in columns.items() if kind == "json"}
+            hints = {name: {"data_type": "json"} for name, kind in columns.items() if kind in JSON}
             (folder / f"{table}.json").write_text(json.dumps({"key": _key(table), "hints": hints}))
 
 

@@ -277,6 +277,8 @@ def test_a_null_byte_is_left_out_everywhere() -> None:
     row = cohort(name="a\0b", note="c\0d", filters={"k\0": ["e\0f"]})
     assert (row.values["name"], row.values["note"]) == ("ab", "cd")
     assert json.loads(row.values["filters"]) == {"k": ["ef"]}
+    hashed = cohort(of=shape(customer="hash"), filters={"value": {"k\0": None}})
+    assert json.loads(hashed.values["filters"]) == {"value": {"k": None}}
 
 
 def test_names_that_fall_together_without_their_null_byte_are_one_name() -> None:
