@@ -83,7 +83,7 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
     runs = Runs()
     runs.due("nowhere")
     runs.lane.shutdown()
-    assert "Group nowhere: exit 2, a setting is wrong" in caplog.text
+    assert "Group nowhere: exit 2, a word, a setting" in caplog.text
 
 
 @pytest.mark.fault("process.foreign_packages")

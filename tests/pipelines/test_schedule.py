@@ -443,7 +443,7 @@ def test_a_setting_that_was_spoilt_meanwhile_does_not_end_the_service(posthog: S
     service = begin(all=3)
     service.until("Group all: exit 0")
     Path(".env").write_text("HOGSYNC_LISTS__PAGE_SIZE=many\n")
-    service.until("Group all: exit 2, a setting is wrong", 2)
+    service.until("Group all: exit 2, a word, a setting", 2)
     Path(".env").unlink()
     before = service.said.count("Group all: exit 0")
     service.until("Group all: exit 0", before + 1)
