@@ -215,7 +215,8 @@ class Reading:
 
     def _remember(self) -> None:
         """Note what came of each list, and where it stands from now on."""
-        for one in (one for read in self._reads for one in read.listed):
+        lists = [one for read in self._reads for one in read.listed]
+        for one in sorted(lists, key=lambda one: one.listing.path):  # what is told does not depend on threads
             broken = self.changes[one.listing.endpoint.table].broken
             if broken:  # pages of whichever list were lost on the way
                 one.fail(BROKEN)

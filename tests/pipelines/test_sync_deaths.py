@@ -157,6 +157,7 @@ def test_many_deaths_at_once_are_held_until_a_second_run_agrees(stored_events: E
         0,
     )
     assert "held" in of(held, EVENTS).detail
+    assert [(one.table, one.kind) for one in held.run.warnings] == [(EVENTS, "deletes held")]
     assert stored_events.scene.ask("select held from posthog._hogsync_paths where held > 0") == [(len(gone),)]
     believed = stored_events.read()
     assert stored_events.dead() == set(gone)

@@ -98,7 +98,7 @@ def test_what_was_never_readable_and_a_bare_setting_of_strict_are_no_trouble(
     monkeypatch.setenv("HOGSYNC_SYNC__STRICT", "true")
     key.change(scopes=list(SCOPES))
     for standing in (set(), {"cohorts"}):
-        outcome = file_scene.sync("cohorts", "group_types", key=key.text, **HERE)
+        outcome = file_scene.sync("cohorts", "group_types", key=key.text)
         assert of(outcome, "cohorts").status == "unavailable"
         assert (outcome.exit_code, warned(outcome)) == (0, [])
         assert outcome.standing == standing, "the reason is told once"
