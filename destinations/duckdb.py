@@ -185,6 +185,29 @@ class DuckDB(Warehouse):
         """An aggregate that makes a JSON list of items in an order."""
         return f"to_json(list({item} order by {order}))"
 
+    def wipe(self, tables: Sequence[str]) -> None:
+        """Write what these tables hold anew, and write over the blocks that this frees.
+
+        An update leaves its column's old blocks as they are, and those that other columns share in use; a checkpoint
+        only marks freed blocks as free. What stays for a time, in its own notes, are the first eight letters of a
+        column's smallest and largest text.
+        """
+        for table in tables:
+            with self.transaction():
+                self.execute(f"create or replace temp table wiped as from {self.name(table)}")
+                self.execute(f"delete from {self.name(table)}")
+                self.execute(f"insert into {self.name(table)} by name from wiped")
+                self.execute("drop table wiped")
+        self.execute("checkpoint")
+        ((free,),) = self.rows("select free_blocks from pragma_database_size()")
+        over, data = self.name("_hogsync_overwritten"), "repeat(md5(i::varchar) || md5((i + 1)::varchar), 64)"
+        self.execute(
+            f"create or replace table {over} as select {data} as x from range({64 * (free + 2)}) r(i)"
+        )
+        self.execute("checkpoint")
+        self.execute(f"drop table {over}")
+        self.execute("checkpoint")
+
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
 

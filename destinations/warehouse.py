@@ -225,6 +225,9 @@ class Warehouse(ABC):
     def learn(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
         """Have the database look at a table's values before many of its rows are asked for by these columns."""
 
+    def wipe(self, tables: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
+        """Leave nothing on the disk of what was emptied in these tables, as far as the database lets us."""
+
     @abstractmethod
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Declare a table's primary key, where that makes merges quicker."""

@@ -87,6 +87,8 @@ class Memory(Stored):
         """Needs the warehouse open."""
         super().__init__(warehouse)
         self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
+        self.emptied: Mapping[str, int] = {}
+        """How many stored rows of a table this run has emptied of what the privacy settings refuse."""
         self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
         self._held: dict[str, set[str]] = defaultdict(set)
         for path, row_key in self._book(HELD):
@@ -188,7 +190,7 @@ def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
         return ""
     former = Memory(warehouse).meta.get("origin", "")
     with warehouse.transaction():
-        _note(warehouse, {"origin": origin})
+        note(warehouse, {"origin": origin})
         if forget(warehouse, tables):
             seen = f"update {warehouse.name(PATHS)} set fingerprint = {warehouse.mark} where fingerprint is not null"
             warehouse.execute(seen, [UNSETTLED])
@@ -206,9 +208,9 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
         return
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    _note(warehouse, following.making(behind))
+    note(warehouse, following.making(behind))
     following.make(behind, existing)
-    _together(warehouse, lambda: _note(warehouse, following.catch_up(behind, existing)))
+    _together(warehouse, lambda: note(warehouse, following.catch_up(behind, existing)))
 
 
 def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -259,7 +261,7 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     """
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    _note(warehouse, meta)
+    note(warehouse, meta)
     listed = (one for result in reading.results.values() for one in result.listed)
     claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
     if claims:
@@ -297,7 +299,7 @@ def write(
         derived = following.derive(existing) if following else {}
         run = told()
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
-        _note(warehouse, {**own, **derived, **(facts or {})})
+        note(warehouse, {**own, **derived, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
         if reading:
             stopping.heed()
@@ -323,7 +325,8 @@ def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> 
     warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
 
 
-def _note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
+def note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
+    """Write facts into `_hogsync_meta`, which must be there."""
     _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from destinations.warehouse import Warehouse
+from pipelines.emptying import empty_refused
 from pipelines.losses import mend_versions, restore
 from pipelines.ownership import refuse_others
 from pipelines.records import EVER, PRIVACY, Memory, forget
@@ -35,6 +37,7 @@ def remembered(
     meta: Mapping[str, str],
     versioned: Sequence[str],
     settings: Settings,
+    started: datetime,
     *,
     dry_run: bool,
 ) -> Memory | Nothing:
@@ -51,8 +54,12 @@ def remembered(
     memory.check(meta)
     if dry_run:
         return memory
+    emptied = empty_refused(memory, settings, started)
+    memory = Memory(warehouse)
     memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
-    return Memory(warehouse) if restore(memory, versioned, settings) else memory
+    memory = Memory(warehouse) if restore(memory, versioned, settings) else memory
+    memory.emptied = emptied
+    return memory
 
 
 def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) -> bool:
@@ -93,7 +100,7 @@ def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
     if all(mode == privacy for mode in stored_under.values()):
         return False
     log.warning(
-        "The privacy settings have changed: every list is read in full and its rows are stored anew; "
-        "rows that PostHog no longer lists, and older versions in the history tables, keep what was stored of them."
+        "The privacy settings have changed, or the rules by which they are applied: every list is read in full "
+        "and its rows are stored anew. What the settings refuse of other rows and of older versions is emptied."
     )
     return True

@@ -15,6 +15,7 @@ from uuid import uuid4
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import records, stopping, witness
 from pipelines.connect import full_every_of, open_client, open_warehouse, policy, warehouse_problems
+from pipelines.emptying import note_emptied, within
 from pipelines.errors import (
     HogsyncError,
     Interrupted,
@@ -127,6 +128,7 @@ def sync(
                 meta,
                 [table for table in with_parents(tables) if table in versioned],
                 settings,
+                started,
                 dry_run=selection.dry_run,
             )
             modes = stored_under(known, privacy, with_parents(tables))
@@ -146,7 +148,8 @@ def sync(
                 journal=journal,
             )
         reading.walker.observers.extend(observers)
-        meta |= privacy_marks(known, modes, privacy)
+        meta |= privacy_marks(known, modes, privacy) | within(settings)
+        note_emptied(reading, known)
         following = (
             Following(warehouse, reading, known, Followers(known, versioned), changed)
             if isinstance(known, Memory)

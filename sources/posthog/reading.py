@@ -283,7 +283,7 @@ class Reading:
             addresses = {address for one in result.listed for address in one.listing.addresses}
             result.requests = sum(map(self.client.requests_to, addresses))
             mended = set().union(*map(self.client.mended_at, addresses))
-            result.oddities = oddities(
+            result.oddities += oddities(
                 result.misfits, changes.shape.undeclared.apart, changes.shape.beyond, mended
             )
             result.pages = sum(one.pages for one in result.listed)

@@ -175,7 +175,8 @@ SECURITY = Kind(
         Fault(
             "security.other_privacy",
             "privacy settings that are made stricter later",
-            "reach every row that PostHog still lists, and say that they leave the others",
+            "reach all that is stored at once: living rows and dead ones, lists, misfits, unknown fields, older "
+            "versions, tables that the run does not read, on DuckDB the file's bytes; the record says how many rows",
         ),
         Fault(
             "security.locked_packages",

@@ -6,6 +6,7 @@ CLIENT, ANSWER = "sources/posthog/client.py", "sources/posthog/answer.py"
 SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py", "sources/posthog/values.py"
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
+STRICTER = "pipelines/test_sync_stricter.py::test_"
 CARRIED = "sources/posthog/test_carried.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
@@ -157,6 +158,29 @@ KEEPING_RULES = (
         "(_ANYWHERE.get(column, ()), False)",
         "((), False)",
         (f"{CARRIED}each_class_reaches_its_fields_in_changes",),
+    ),
+    Mutation(
+        "a stricter setting empties what is stored",
+        "sources/posthog/refusal.py",
+        "return STRICT.index(now) > STRICT.index(was)",
+        "return False",
+        ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
+    ),
+    Mutation(
+        "what is dropped may not stay whatever was stored before",
+        "sources/posthog/refusal.py",
+        'if mode == "drop" or (field.carries',
+        "if (field.carries",
+        ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
+    ),
+    Mutation(
+        "what is emptied leaves the file",
+        "destinations/duckdb.py",
+        'self.execute(f"delete from {self.name(table)}")',
+        "pass",
+        (
+            f"{STRICTER}addresses_that_were_kept_are_gone_from_tables_lists_histories_and_the_file[duckdb-drop]",
+        ),
     ),
     Mutation(
         "no address becomes a column",

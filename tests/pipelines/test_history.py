@@ -177,14 +177,15 @@ def test_a_history_that_somebody_dropped_begins_anew_with_what_is_there(lone: On
     assert lone.told("description") == [("insert", "later")]
 
 
-def test_what_a_setting_drops_is_gone_from_the_living_version_and_stays_in_older_ones(
+@pytest.mark.fault("security.other_privacy")
+def test_what_a_setting_drops_is_gone_from_the_living_version_and_from_older_ones(
     lone: One, caplog: pytest.LogCaptureFixture
 ) -> None:
     lone.becomes(set={"description": "private"})
     lone.synced()
     lone.synced(privacy={"columns": {"cohorts.description": "drop"}})
-    assert lone.told("description") == [("insert", "private"), ("update", None)]
-    assert "older versions in the history tables" in caplog.text
+    assert lone.told("description") == [("insert", None)]
+    assert "older versions is emptied" in caplog.text
 
 
 # -- torn loads

@@ -271,7 +271,7 @@ def test_what_may_be_stored_no_more_does_not_come_back_from_a_history(one: One, 
     assert one.scene.ask(kept) == [("one", None, None)]
     posthog.clear_faults()
     one.synced(privacy=strict)
-    assert one.told("description") == [("insert", "born"), ("update", None)]
+    assert one.told("description") == [("insert", None)]
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
