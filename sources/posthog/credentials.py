@@ -214,9 +214,10 @@ TEXTS = (
         "webhooks by their host",
         r"(?:hooks?\.[\w-]+\.[\w.-]+|webhook\.office\.com|outlook\.office(?:365)?\.com/webhook|webhook\.site"
         r"|discord(?:app)?\.com/api/(?:v\d+/)?webhooks|maker\.ifttt\.com|events\.(?:eu\.)?pagerduty\.com/\w+"
-        r"|logic\.azure\.com|api\.powerplatform\.com|chat\.googleapis\.com/v1/spaces|api\.telegram\.org/bot"
-        r"|m\.pipedream\.net|open\.(?:feishu|larksuite)\.\w+/open-apis/bot|oapi\.dingtalk\.com/robot"
-        r"|api\.opsgenie\.com/v1/json|alert\.victorops\.com)/?[^\s\"'<>]*",
+        r"|logic\.azure\.com|api\.powerplatform\.com|chat\.googleapis\.com/v1/spaces|api\.telegram\.org(?=/bot)"
+        r"|open\.(?:feishu|larksuite)\.\w+/open-apis/bot|oapi\.dingtalk\.com/robot"
+        r"|api\.opsgenie\.com/v1/json|alert\.victorops\.com)[/?:][^\s\"'<>]+"
+        r"|[\w-]+\.m\.pipedream\.net",
         "https://hooks.zapier.com/hooks/catch/1/abc",
         OWN,
         ".",

@@ -99,7 +99,7 @@ class Scrubber:
         if isinstance(value, list):
             kept = []
             for inner in value:
-                if not is_credential("", inner):
+                if not self._is_credential("", inner):
                     kept.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
             return kept
         return value
@@ -111,21 +111,25 @@ class Scrubber:
             literal = name in literals
             if (
                 name in self.field.noise
-                or is_credential(name, inner)
+                or self._is_credential(name, inner)
                 or (literal and self.literals == "drop")
             ):
                 continue
             yield self._text(name), inner, literal
 
     def _text(self, text: str) -> str:
-        """Without NUL and, as the settings say, addresses; where recipients are spoken of, of a URL only its host.
+        """Return the text without NUL and, as the settings say, without addresses."""
+        return self.policy.redact(self._only_hosts(text).replace("\0", ""), self.addresses)
 
-        A webhook's URL is a credential, and errors quote it.
+    def _is_credential(self, name: str, value: Any) -> bool:
+        return is_credential(name, self._only_hosts(value) if isinstance(value, str) else value)
+
+    def _only_hosts(self, text: str) -> str:
+        """Return the text with the host of each URL alone, where recipients are spoken of.
+
+        A webhook's URL is a credential, and errors quote it; which host refused is what the error is about.
         """
-        plain = text.replace("\0", "")
-        if self.field.privacy == "recipient" and "://" in plain:
-            plain = _URL.sub(r"\1\2", plain)
-        return self.policy.redact(plain, self.addresses)
+        return _URL.sub(r"\1\2", text) if self.field.privacy == "recipient" and "://" in text else text
 
     def _literal_names(self, value: dict[str, Any]) -> Collection[str]:
         """The names in an object under which a customer's own data stands.

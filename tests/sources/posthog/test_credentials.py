@@ -74,6 +74,8 @@ def test_ordinary_names_are_none(name: str) -> None:
         '{\\"api_key\\": \\"abcdef\\"}',
         "AccountName=x;AccountKey=abc==",
         "it is in key_phx_abcdefgh12",
+        "https://eo0123abcd.m.pipedream.net",
+        "https://api.telegram.org/bot123456789:0123456789abcdefghijklmnopqrstuv/sendMessage",
     ],
 )
 def test_texts_with_a_credential_in_them(text: str) -> None:
@@ -84,6 +86,7 @@ def test_texts_with_a_credential_in_them(text: str) -> None:
     "text",
     [
         "https://posthog.com/docs/webhooks/setup",
+        "Delivery to https://hooks.partner.example was refused",
         "https://us.posthog.com/project/1/insights/abc?tab=results",
         "https://medium.com/@user/x",
         "http://host:8080/path/@x",

@@ -497,6 +497,14 @@ def test_of_a_webhook_only_the_host_is_left_even_where_addresses_are_kept() -> N
     assert row.lists["recipients"] == [{"kind": "webhook", "domain": "hooks.example.com"}]
 
 
+def test_an_error_that_quotes_a_webhook_stays_readable_without_its_path() -> None:
+    said = "Delivery to https://hooks.partner.example/posthog/abcdef0123 was refused"
+    raw = {"id": "0", "status": "failed", "error": {"message": said}}
+    stamps = {"project_id": 2, "subscription_id": 3}
+    row = row_of(shape("subscription_deliveries"), raw, stamps)
+    assert row.values["error"] == '{"message":"Delivery to https://hooks.partner.example was refused"}'
+
+
 def test_a_deliverys_recipients_have_their_outcome_and_its_error_text_no_address() -> None:
     raw = {
         "id": "d",
