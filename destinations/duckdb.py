@@ -28,7 +28,8 @@ READABLE_BY = """
 select rtrim(tags['storage_version'], '+') from duckdb_databases() where database_name = current_database()
 """
 RELATIONS = """
-select lower(t.table_name), t.table_type = 'BASE TABLE', list(lower(c.column_name))
+select lower(t.table_name), t.table_type = 'BASE TABLE' and t.table_name = lower(t.table_name),
+       list(lower(c.column_name))
   from information_schema.tables t join information_schema.columns c using (table_catalog, table_schema, table_name)
  where t.table_catalog = current_database() and lower(t.table_schema) = ?
  group by all
@@ -149,7 +150,10 @@ class DuckDB(Warehouse):
             return self._db.execute(sql, list(parameters)).fetchall()
 
     def relations(self, schema: str) -> dict[str, Relation]:
-        """All that stands in a schema; DuckDB takes names that differ in case for the same."""
+        """All that stands in a schema, in lower case as hogsync's names are: to DuckDB others are the same names.
+
+        What is spelled otherwise is no table of hogsync's.
+        """
         found = self.rows(RELATIONS, [schema.lower()])
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 

@@ -34,7 +34,7 @@ class Stored:
 
         Of every schema that dlt stored, not of the latest: only clocks tell which that is, and one may be wrong.
         """
-        if "_dlt_version" not in self.tables:
+        if not {"schema", "schema_name"} <= self.tables.get("_dlt_version", {}).keys():
             return {}
         sql = f"select schema from {self.warehouse.name('_dlt_version')} where schema_name = {self.warehouse.mark}"
         made: dict[str, dict[str, str]] = {}

@@ -38,10 +38,6 @@ class TableInUse(WarehouseUnavailable):
     """Somebody else's transaction uses the table."""
 
 
-class NoTable(WarehouseUnavailable):
-    """A view stands at a table's name, or whatever else is no table of this database's own."""
-
-
 def quoted(name: str) -> str:
     """A name as an SQL identifier."""
     escaped = name.replace('"', '""')
@@ -98,14 +94,6 @@ class Warehouse(ABC):
             found.setdefault(table, {})[column] = type_
         return found
 
-    def views(self) -> frozenset[str]:
-        """What else than tables of its own the dataset holds: what is written to a view may go to a table behind it."""
-        sql = (
-            f"select table_name from information_schema.tables where table_schema = {self.mark} "
-            "and table_type <> 'BASE TABLE'"
-        )
-        return frozenset(name for (name,) in self.rows(sql, [self.dataset]))
-
     def ensure(
         self, table: str, columns: Types, key: Sequence[str], existing: Types, *, primary: bool = False
     ) -> None:
@@ -113,10 +101,7 @@ class Warehouse(ABC):
 
         `primary` declares the key as well, for tables that are written by `upsert` and not by dlt. Where somebody has
         dropped a column of the key, nobody can tell any more which rows these are: they make place for those to come.
-        Raises NoTable where that is no table: the rows are somebody else's.
         """
-        if existing and not existing.keys() >= {*columns, *key} and table in self.views():
-            raise NoTable(f"{self.label} has a view in the place of the table {table}; drop or rename that")
         spelled, primary_lost = {name: self.types[type_] for name, type_ in columns.items()}, False
         if not existing:
             body = [f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items()]

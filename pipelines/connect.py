@@ -57,13 +57,16 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
 
 
-def policy(settings: Settings) -> Policy:
-    """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense."""
+def policy(settings: Settings, *, hashing: bool = True) -> Policy:
+    """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense.
+
+    Without `hashing` no value is going to be hashed, so no key is made for that where there is none yet.
+    """
     privacy = settings.privacy
     modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
     for name, mode in privacy.columns.items():
         _refuse_senseless(name, mode)
-    key = settings.hash_key_bytes()
+    key = settings.hash_key_bytes() if hashing else b""
     return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=key)
 
 

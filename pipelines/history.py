@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
 from destinations.history import DERIVABLE, History, regain_derivable
-from destinations.warehouse import NoMemory, NoTable, TableInUse, Types, Warehouse, WarehouseUnavailable
+from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
 from sources.posthog.reading import Reading
@@ -115,8 +115,6 @@ class Following:
 
     def _regain(self, one: History, lost: Types) -> None:
         with suppress(Underivable), self._troubled_by(one):
-            if lost and one.target in self.warehouse.views():
-                raise NoTable(one.target)
             if lost and self.warehouse.rows(f"select 1 from {self.warehouse.name(one.target)} limit 1"):
                 one.regain(self.warehouse, finished(self.warehouse, one), lost)
 
@@ -147,14 +145,11 @@ class Following:
         return {mark(name): "" for changes in self._written() for name in changes.shape.endpoint.followers}
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
-        """See to it that these tables are there with all of their columns, and that they are tables."""
+        """See to it that these tables are there with all of their columns."""
         work = self._untroubled(derived)
-        views = self.warehouse.views() if work else ()
         for one in work:
             existing = there.get(one.target, {})
             with suppress(Underivable), self._troubled_by(one):
-                if one.target in views:
-                    raise NoTable(one.target)
                 if isinstance(one, History) and _is_there(one, there):
                     self._derive_spans(one, existing)
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
@@ -229,15 +224,10 @@ def _why(error: WarehouseUnavailable) -> str:
     """What to do about a table that could not be written."""
     if isinstance(error, TableInUse):
         return " while somebody else's transaction uses it"
-    if isinstance(error, NoTable):
-        return ", because it is no table: drop or rename the view at its name"
     if isinstance(error, NoSpans):
         return ", because it has lost its columns valid_to and op: drop or rename it, and it begins anew"
     kind = type(error.__cause__ or error).__name__
-    return (
-        f" ({kind}); where a table of another kind stands at its name, drop or rename that, "
-        "else let this role change it"
-    )
+    return f" ({kind}); where it is not as hogsync made it, drop or rename it, else let this role change it"
 
 
 def _is_there(one: Derived, there: Tables) -> bool:

@@ -70,13 +70,11 @@ def mend_versions(memory: Memory, tables: Iterable[str]) -> bool:
     An empty column in its place would let all versions live, the dead ones too.
     """
     lost = [(ENDPOINTS[table], name) for table in tables for name in _underived(memory, table)]
-    views = memory.warehouse.views() if lost else ()
     for endpoint, name in lost:
-        if endpoint.history not in views:
-            said = "The column %s of the table %s was dropped: the other versions tell it."
-            log.warning(said, name, endpoint.history)
-            with suppress(WarehouseUnavailable):  # then the history has lost it still, and its run says so
-                regain_derivable(memory.warehouse, endpoint.history, endpoint.key, name)
+        said = "The column %s of the table %s was dropped: the other versions tell it."
+        log.warning(said, name, endpoint.history)
+        with suppress(WarehouseUnavailable):  # then the history has lost it still, and its run says so
+            regain_derivable(memory.warehouse, endpoint.history, endpoint.key, name)
     return bool(lost)
 
 
@@ -97,9 +95,7 @@ def _lost(memory: Memory, tables: Iterable[str]) -> list[str]:
         holds = f" and not exists (select 1 from {name(table)})"
         told = {*endpoint.key} <= memory.tables.get(table, {}).keys()
         asked.append(f"select '{table}' where {had}{holds * told}")
-    found = [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
-    views = memory.warehouse.views() if found else ()
-    return [table for table in found if table not in views]
+    return [table for (table,) in memory.warehouse.rows(" union all ".join(asked))] if asked else []
 
 
 def _told(memory: Memory, table: str, settings: Settings) -> dict[str, tuple[str, str]]:
@@ -164,7 +160,7 @@ def _lost_lists(memory: Memory, table: str, settings: Settings) -> dict[str, Typ
     endpoint, there = ENDPOINTS[table], memory.tables
     gone = [name for name in there[endpoint.history] if memory.columns(child_table(table, name))]
     gone = [name for name in gone if child_table(table, name) not in there]
-    if not gone or table in memory.warehouse.views():
+    if not gone:
         return {}
     shape = _shape(endpoint, settings)
     kept = {*gone} if _is_of_today(memory, table, settings) else _kept(endpoint, policy(settings))
@@ -208,7 +204,7 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
         lost -= existing.get(outline.table, {}).keys()
         # Where a child table is gone altogether, its parents are meant: with them their lists are written again.
         table = outline.table if outline.table in existing else outline.parent
-        if lost and "_dlt_load_id" in existing.get(table, {}) and table not in warehouse.views():
+        if lost and "_dlt_load_id" in existing.get(table, {}):
             warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")
 
 

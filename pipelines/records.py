@@ -40,6 +40,8 @@ PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
 EVER = " ever"
 """Ends those of them under which stands how all of a table, its history and its dead were; blank if not all alike."""
+MADE = "made"
+"""The key of `_hogsync_meta` under which stands what hogsync made in the dataset: tables and their columns."""
 NAMED = "columns of "
 """Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
 
@@ -89,6 +91,11 @@ class Memory(Stored):
         self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
         self.emptied: Mapping[str, int] = {}
         """How many stored rows of a table this run has emptied of what the privacy settings refuse."""
+        made = self.meta.get(MADE)
+        self.made: dict[str, frozenset[str]] | None = (
+            {table: frozenset(columns) for table, columns in json.loads(made).items()} if made else None
+        )
+        """The tables that hogsync noted before it made them, with their columns; None where it noted nothing."""
         self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
         self._held: dict[str, set[str]] = defaultdict(set)
         for path, row_key in self._book(HELD):
@@ -102,6 +109,21 @@ class Memory(Stored):
     def named(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
         return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
+
+    def ours(self, table: str) -> frozenset[str]:
+        """The columns that hogsync made of a table; a history has its table's, too."""
+        made = self.made or {}
+        return frozenset(
+            column
+            for one in {table, table.removesuffix("_history")}
+            for column in (*made.get(one, ()), *self.columns(one), *self.named(one).values())
+        )
+
+    def theirs(self, table: str) -> frozenset[str]:
+        """The columns that somebody else made on a table, in lower case; none where hogsync's are not known."""
+        known = self.columns(table) if self.made is None else self.made
+        there = {column.lower() for column in self.tables.get(table, ())}
+        return frozenset(there - self.ours(table)) if known else frozenset()
 
     def position(self, path: str) -> Position | None:
         """The path's position, if it was ever read."""
@@ -249,6 +271,15 @@ def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
                 return work()
         except Underivable:
             continue
+
+
+def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
+    """Say which tables, with which columns, are hogsync's; needs the warehouse open."""
+    existing = warehouse.columns()
+    told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
+    with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
+        _ensure(warehouse, META, existing)
+        _note(warehouse, {MADE: told})
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:

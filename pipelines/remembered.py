@@ -9,7 +9,7 @@ from datetime import datetime
 from destinations.warehouse import Warehouse
 from pipelines.emptying import empty_refused
 from pipelines.losses import mend_versions, restore
-from pipelines.ownership import refuse_others
+from pipelines.ownership import Table, refuse_others
 from pipelines.records import EVER, PRIVACY, Memory, forget
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
@@ -35,6 +35,7 @@ def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
 def remembered(
     warehouse: Warehouse,
     meta: Mapping[str, str],
+    tables: Mapping[str, Table],
     versioned: Sequence[str],
     settings: Settings,
     started: datetime,
@@ -43,14 +44,14 @@ def remembered(
 ) -> Memory | Nothing:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
-    Raises WarehouseProblem if anything at hogsync's names is somebody else's.
+    Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
 
     What somebody dropped of the tables with a history it holds again, but for a dry run.
     """
     if not to_open(warehouse, dry_run=dry_run):
         return Nothing()
-    refuse_others(warehouse)
     memory = Memory(warehouse)
+    refuse_others(memory, tables)
     memory.check(meta)
     if dry_run:
         return memory

@@ -12,6 +12,8 @@ from pipelines import records, witness
 from pipelines.connect import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.lane import lane
+from pipelines.ownership import refuse_others
+from pipelines.records import Memory
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS
 
@@ -22,6 +24,7 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
     if not warehouse.exists():
         raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
     with lane(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
+        refuse_others(Memory(warehouse), {})
         # A run that goes on with them does not read in full.
         shutil.rmtree(witness.walks(settings), ignore_errors=True)
         lists = records.forget(warehouse, tables) if tables else 0

@@ -29,6 +29,7 @@ from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
 from pipelines.losses import accept, distrust
+from pipelines.ownership import chosen, claim_tables
 from pipelines.reached import NOWHERE, leads_nowhere, no_such_project, unknown_projects
 from pipelines.records import PRIVACY, Memory
 from pipelines.remembered import (
@@ -51,6 +52,7 @@ from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.journal import Journal
 from sources.posthog.key import Key
+from sources.posthog.known import Nothing
 from sources.posthog.listing import Observer, Rules, Window
 from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
@@ -126,6 +128,7 @@ def sync(
             known = remembered(
                 warehouse,
                 meta,
+                chosen(tables, settings),
                 [table for table in with_parents(tables) if table in versioned],
                 settings,
                 started,
@@ -155,7 +158,9 @@ def sync(
             if isinstance(known, Memory)
             else None
         )
-        work = _Work(reading, warehouse, turn, meta, privacy, selection, tables, started, folder, following)
+        work = _Work(
+            reading, warehouse, turn, meta, privacy, selection, tables, started, folder, known, following
+        )
         work.strict = selection.strict or settings.sync.strict
         work.warnings += [OLDER_WAREHOUSE] * old
         try:
@@ -210,6 +215,7 @@ class _Work:
     tables: tuple[str, ...]
     started: datetime
     folder: Path
+    known: Memory | Nothing
     following: Following | None
     """Only where there is no warehouse yet, and a dry run makes none, nothing follows."""
     run_id: str = field(default_factory=lambda: uuid4().hex)
@@ -264,6 +270,7 @@ class _Work:
             self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
+                self._claim_tables()
                 existing = self.warehouse.columns()
                 upgraded = upgrade(self.following, existing)
                 distrust(self.warehouse, self.reading, existing)
@@ -279,6 +286,13 @@ class _Work:
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
             raise WarehouseProblem(str(failed)) from failed
+
+    def _claim_tables(self) -> None:
+        reading = self.reading
+        readable = [one.shape for table, one in reading.changes.items() if reading.results[table].readable]
+        if isinstance(self.known, Memory) and self.following:
+            shapes = [*readable, reading.people.shape]
+            claim_tables(self.known, shapes, self.following.followers.versioned)
 
     def _known_projects(self) -> None:
         """A project that was asked for by its id must be there."""

@@ -89,7 +89,7 @@ def check(settings: Settings) -> CheckReport:
     if reach:
         found += [*about_key(reach, settings.origin), *about_tables(tables, reach)]
     found += about_scopes(tables, reach, settings.origin)
-    found += examine_warehouse(settings)
+    found += examine_warehouse(settings, tables)
     return CheckReport(
         findings=tuple(_without(settings.secrets, one) for one in found), tables=tables, reach=reach
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connect import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
-from pipelines.ownership import refuse_others
+from pipelines.ownership import chosen, refuse_others
 from pipelines.records import Memory
 from pipelines.settings import Settings
 from pipelines.turns import FileTurn, ServerTurn, Turn
@@ -41,13 +41,13 @@ FOLLOWERS = tuple(name for endpoint in ENDPOINTS.values() for name in endpoint.f
 OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.table, *FOLLOWERS))
 
 
-def examine_warehouse(settings: Settings) -> Iterator[Finding]:
-    """Everything about the warehouse, as far as one thing can be tried without the other."""
+def examine_warehouse(settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
+    """Everything about the warehouse of these tables, as far as one thing can be tried without the other."""
     yield from _home(settings)
     try:
         yield from _at_work(settings)
         with _place(settings) as warehouse, warehouse.opened():
-            yield from _owner(warehouse, settings)
+            yield from _owner(warehouse, settings, tables)
             yield from _writable(warehouse, settings)
     except WarehouseUnavailable as problem:
         yield _refused(str(problem), "check WAREHOUSE_URL, or try again when it is free")
@@ -113,11 +113,11 @@ def _patient(settings: Settings) -> Warehouse:
     return warehouse
 
 
-def _owner(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
+def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
     """Which PostHog and which hash key the dataset belongs to, held against the settings, and what is not hogsync's."""
     try:
-        refuse_others(warehouse)
         memory = Memory(warehouse)
+        refuse_others(memory, chosen(tables, settings))
         memory.check(_belonging(settings))
         whose = memory.meta.get("origin")
         said = f"holds the PostHog at {whose}" if whose else "is new"

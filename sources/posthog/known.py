@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +19,9 @@ class Known(Protocol):
 
     def named(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
+
+    def theirs(self, table: str) -> Collection[str]:
+        """The columns that somebody else made on a table, in lower case."""
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns."""
@@ -60,6 +63,10 @@ class Nothing:
     def named(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
         """No names."""
         return {}
+
+    def theirs(self, table: str) -> Collection[str]:  # noqa: ARG002  as above
+        """No columns."""
+        return ()
 
     def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
         """No table."""

@@ -112,6 +112,7 @@ class Reading:
             known.columns(table),
             known.named(table),
             new_columns=self.rules.new_columns,
+            theirs={*known.theirs(table), *known.theirs(endpoint.history)},
         )
         return Changes(self.workspace, shape, self.known, self.rules.started)
 

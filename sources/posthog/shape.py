@@ -51,11 +51,13 @@ class Shape:
         named: Mapping[str, str] | None = None,
         *,
         new_columns: int = 100,
+        theirs: Iterable[str] = (),
     ) -> None:
         """`stamps` are the columns that the path gives, `stored` those that the table has already.
 
         `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
-        undeclared fields `new_columns` columns at most: Postgres ends at 1600 in a table.
+        undeclared fields `new_columns` columns at most: Postgres ends at 1600 in a table. `theirs` are columns that
+        somebody else made, whose names no undeclared field gets.
         """
         self.endpoint = endpoint
         self.policy = policy
@@ -70,7 +72,7 @@ class Shape:
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._fields.handler(declared)
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
-        self.undeclared = Undeclared(self.columns, self.child_columns, named or {}, new_columns)
+        self.undeclared = Undeclared(self.columns, (*self.child_columns, *theirs), named or {}, new_columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 

@@ -26,15 +26,15 @@ class Undeclared:
     """The undeclared fields of one table and their columns."""
 
     def __init__(
-        self, columns: dict[str, Type], lists: Iterable[str], named: Mapping[str, str], new_columns: int
+        self, columns: dict[str, Type], taken: Iterable[str], named: Mapping[str, str], new_columns: int
     ) -> None:
-        """`columns` are the declared ones, beside the split `lists`; `named` are the columns of earlier runs."""
+        """`columns` are the declared ones, `taken` further names that no field gets; `named` those of earlier runs."""
         self.named: dict[str, str] = dict(named)
         """Fields and their columns."""
         self.apart: set[str] = set()
         """Columns whose fields' names fall together with another's."""
         self._columns = columns
-        self._declared = frozenset((*columns, *lists))
+        self._declared = frozenset((*columns, *taken))
         self._new_columns = new_columns
 
     def has_room(self, name: str) -> bool:

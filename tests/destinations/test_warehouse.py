@@ -16,7 +16,7 @@ import pytest
 
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
-from destinations.warehouse import NoTable, Warehouse, WarehouseUnavailable
+from destinations.warehouse import Relation, Warehouse, WarehouseUnavailable
 
 COLUMNS = {
     "project_id": "bigint",
@@ -53,17 +53,34 @@ def filled(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-@pytest.mark.parametrize("key", [("id",), ("project_id", "name")], ids=["other key", "its key"])
-def test_a_view_in_a_tables_place_is_left_alone(warehouse: Warehouse, key: tuple[str, ...]) -> None:
+def test_all_that_stands_in_a_schema_is_told_with_its_columns_and_whether_it_is_a_table(
+    warehouse: Warehouse,
+) -> None:
     with warehouse.opened():
         name = filled(warehouse).name("things")
-        view = warehouse.name("shown")
-        warehouse.execute(f"create view {view} as select project_id, name from {name}")
-        assert warehouse.views() == {"shown"}
-        with pytest.raises(NoTable, match="shown"):
-            warehouse.ensure("shown", {**COLUMNS, "id": "bigint"}, key, warehouse.columns()["shown"])
-        assert warehouse.rows(f"select count(*) from {name}") == [(len(ROWS),)]
-        assert len(warehouse.columns()["shown"]) == 2
+        warehouse.execute(f"create view {warehouse.name('shown')} as select name from {name}")
+        held = warehouse.relations("posthog")
+    assert held["things"] == Relation(is_table=True, columns=frozenset(COLUMNS))
+    assert held["shown"] == Relation(is_table=False, columns=frozenset({"name"}))
+    assert all(not one.is_table for other, one in held.items() if other != "things")
+
+
+def test_what_postgres_keeps_under_the_names_of_tables_is_told_too(postgres_url: str) -> None:
+    warehouse = Postgres(postgres_url, "posthog", "the test database", wait=0)
+    with warehouse.opened():
+        name = filled(warehouse).name("things")
+        warehouse.execute(f"create materialized view posthog.shown as select name from {name}")
+        warehouse.execute(f"create index cohorts on {name} (share); create sequence posthog.people")
+        held = warehouse.relations("posthog")
+    assert {held[other].is_table for other in ("shown", "cohorts", "people")} == {False}
+
+
+def test_names_that_differ_in_case_are_one_for_duckdb(tmp_path: Path) -> None:
+    warehouse = DuckDB(tmp_path / "hogsync.duckdb", "posthog", wait=0)
+    with warehouse.opened():
+        warehouse.execute('create schema "PostHog"; create table "PostHog"."Things" ("Name" varchar)')
+        held = warehouse.relations("posthog")
+    assert held == {"things": Relation(is_table=False, columns=frozenset({"name"}))}
 
 
 def test_a_table_gets_its_columns_and_later_those_that_it_lacks(warehouse: Warehouse) -> None:

@@ -142,7 +142,7 @@ WAREHOUSE = Kind(
         Fault(
             "warehouse.users_view",
             "a user's views depend on our tables and columns",
-            "they stay and answer; nothing is dropped or renamed under them",
+            "they stay and answer; nothing is dropped or renamed under them, nothing is written through them",
         ),
         Fault("warehouse.dropped_table", "somebody drops a table", "made again and filled by a full walk"),
         Fault("warehouse.dropped_column", "somebody drops a column", "made again and filled by a full walk"),
@@ -201,6 +201,11 @@ WAREHOUSE = Kind(
             unprovoked="No such server can be had in the test environment.",
         ),
         Fault(
+            "warehouse.others_table",
+            "a table, view or index of somebody else's at a name of hogsync's, from the start or in place of hogsync's",
+            "exit 4 by name in `check` and `sync` before anything is read; nothing is written",
+        ),
+        Fault(
             "warehouse.others_staging",
             "a schema of somebody else's where dlt would prepare merges, such as another dataset or a dbt schema",
             "the staging schema has a name of its own and a mark; one without it that holds anything: exit 4 by name",
@@ -208,7 +213,7 @@ WAREHOUSE = Kind(
         Fault(
             "warehouse.users_things",
             "a user's own columns, tables, indexes, views, comments and grants in the dataset",
-            "they survive every run",
+            "they survive every run; a field that is named like such a column gets another",
         ),
     ),
 )

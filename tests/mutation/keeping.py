@@ -9,6 +9,7 @@ SHAPES = "sources/posthog/test_shape.py::test_"
 STRICTER = "pipelines/test_sync_stricter.py::test_"
 CARRIED = "sources/posthog/test_carried.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
+OWNERSHIP, OTHERS = "pipelines/ownership.py", "pipelines/test_ownership_rule.py::test_"
 SERVER = "pipelines/test_warehouse_server.py::test_"
 DLT = "pipelines/test_sync_dlt.py::test_"
 SURROUNDINGS = "pipelines/test_warehouse_surroundings.py::test_"
@@ -385,6 +386,50 @@ KEEPING_RULES = (
         "            self._refuse_acting(sql)\n",
         "",
         (LEAVES_NO_TRANSACTION,),
+    ),
+    Mutation(
+        "a table that hogsync did not note is somebody's",
+        OWNERSHIP,
+        "return name in made and _has(found, table.telling, 0.5)",
+        "return _has(found, table.telling, 0.5)",
+        (f"{OTHERS}what_somebody_else_made_is_told_by_name[a copy of hogsync's elsewhere]",),
+    ),
+    Mutation(
+        "a table that replaced hogsync's is somebody's",
+        OWNERSHIP,
+        "return name in made and _has(found, table.telling, 0.5)",
+        "return name in made",
+        (f"{OTHERS}what_somebody_else_made_is_told_by_name[it replaced hogsync's]",),
+    ),
+    Mutation(
+        "what only looks much like hogsync's is somebody's",
+        OWNERSHIP,
+        "return _has(found, table.telling, 1)",
+        "return _has(found, table.telling, 0.5)",
+        (f"{OTHERS}what_somebody_else_made_is_told_by_name[much alike]",),
+    ),
+    Mutation(
+        "a view is no table of hogsync's",
+        OWNERSHIP,
+        "return found.is_table and",
+        "return",
+        (f"{OTHERS}what_somebody_else_made_is_told_by_name[a view]",),
+    ),
+    Mutation(
+        "somebody's tables are looked for again before the load",
+        OWNERSHIP,
+        "    tables = tables_of(shapes, versioned)\n    refuse_others(memory, tables)\n",
+        "    tables = tables_of(shapes, versioned)\n",
+        (
+            "pipelines/test_ownership.py::test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone",
+        ),
+    ),
+    Mutation(
+        "no field gets a column of somebody's",
+        "sources/posthog/reading.py",
+        "theirs={*known.theirs(table), *known.theirs(endpoint.history)},",
+        "",
+        ("pipelines/test_ownership.py::test_a_field_named_like_a_column_of_somebodys_gets_another[duckdb]",),
     ),
     Mutation(
         "merges are staged in a schema that is nobody else's",

@@ -205,20 +205,6 @@ VERSION_RULES = (
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
-        "a view in a derived table's place is no way to the table behind it",
-        FOLLOWING,
-        "                if one.target in views:\n",
-        "                if False:\n",
-        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[postgres-itself]",),
-    ),
-    Mutation(
-        "what stands behind a view is not emptied",
-        "destinations/warehouse.py",
-        "and table in self.views():",
-        "and False:",
-        ("destinations/test_warehouse.py::test_a_view_in_a_tables_place_is_left_alone[postgres-other key]",),
-    ),
-    Mutation(
         "a history that could not be written stays behind",
         FOLLOWING,
         "return self._begun_empty(there) | self._derived(work, there)",
@@ -230,7 +216,7 @@ VERSION_RULES = (
         SYNC,
         'if troubles and status == "ok":',
         "if False:",
-        (f"{UNDERIVABLE}a_view_in_a_historys_place_fails_nothing_else[duckdb-other columns]",),
+        (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
         "what a history finds at its beginning begins together",

@@ -290,9 +290,9 @@ def test_an_empty_organization_is_a_good_run(sandbox: Callable[..., Sandbox]) ->
 # -- being stopped
 
 
-def started(*words: str, **settings: str) -> subprocess.Popen[str]:
+def started(*words: str, program: str | Path = HOGSYNC, **settings: str) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([HOGSYNC, *words], env=environment(settings), stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen([program, *words], env=environment(settings), stdout=pipe, stderr=pipe, text=True)
 
 
 def until(fact: Callable[[], bool]) -> None:

@@ -93,7 +93,7 @@ def test_a_database_of_another_encoding_is_refused_before_anything_is_read(
     with pytest.raises(WarehouseProblem, match=f"keeps text as {encoding}, .* encoding 'UTF8'"):
         scene.sync("cohorts")
     assert posthog.requests() == []
-    findings = [str(one) for one in examine_warehouse(load(scene.settings()))]
+    findings = [str(one) for one in examine_warehouse(load(scene.settings()), ("cohorts",))]
     assert f"keeps text as {encoding}" in " ".join(findings)
     postgres_server.execute(f"drop database {name}")
 
