@@ -17,6 +17,7 @@ from destinations.derived import same
 from destinations.history import named
 from destinations.warehouse import NoMemory, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
+from pipelines.ownership import of_others
 from pipelines.records import EVER, META, PRIVACY, Memory, note
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
@@ -137,7 +138,7 @@ def _emptying(
         for name, what in verdicts.items()
         if name in memory.tables.get(table, {})
     }
-    if conditions and table not in memory.warehouse.views():
+    if conditions and table not in of_others(memory):
         yield Emptying(table, conditions, ends=ends)
 
 

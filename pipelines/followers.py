@@ -38,6 +38,11 @@ class Before(Protocol):
 
     meta: dict[str, str]
     tables: dict[str, dict[str, str]]
+    rows_noted: dict[str, int]
+    """How many rows tables had after the last run, as far as that was noted."""
+
+    def lost_rows(self, table: str) -> bool:
+        """Whether somebody has taken all rows of a table away."""
 
     def columns(self, table: str) -> Mapping[str, Any]:
         """The columns that earlier loads made."""

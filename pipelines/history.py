@@ -127,11 +127,13 @@ class Following:
         return frozenset(here for name, here in one.named.items() if name not in recorded)
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
-        return bool(self.before.meta.get(mark(one.target))) and _is_there(one, there)
+        told = self.before.meta.get(mark(one.target)) and not self.before.lost_rows(one.target)
+        return bool(told) and _is_there(one, there)
 
     def _begins(self, one: Derived, there: Tables) -> bool:
         """Whether a history has not begun, or somebody has taken away what it held."""
-        kept = bool(self.before.meta.get(since(one.target))) and _is_there(one, there)
+        kept = self.before.meta.get(since(one.target)) and not self.before.lost_rows(one.target)
+        kept = kept and _is_there(one, there)
         return isinstance(one, History) and not kept
 
     def making(self, behind: Iterable[Derived]) -> dict[str, str]:

@@ -194,7 +194,7 @@ def _item(place: str, column: str) -> str:
 
 
 def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:
-    """Make rows unknown that have lost a column or a list, before they get an empty one in its place.
+    """Make rows unknown that have lost a column or a list, or items of it, before they get an empty one in its place.
 
     Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
     written them, would count as unchanged ever after. Nor is a row without its values a version.
@@ -202,9 +202,10 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
     for outline in reading.outlines():
         lost = reading.known.columns(outline.table).keys() & outline.columns.keys()
         lost -= existing.get(outline.table, {}).keys()
-        # Where a child table is gone altogether, its parents are meant: with them their lists are written again.
-        table = outline.table if outline.table in existing else outline.parent
-        if lost and "_dlt_load_id" in existing.get(table, {}):
+        emptied = bool(outline.child) and reading.known.lost_rows(outline.table)
+        # Where a child table is gone, or rows of it, its parents are meant: with them their lists are written again.
+        table = outline.parent if emptied or outline.table not in existing else outline.table
+        if (lost or emptied) and "_dlt_load_id" in existing.get(table, {}):
             warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")
 
 

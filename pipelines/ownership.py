@@ -150,11 +150,21 @@ def claim_tables(memory: Memory, shapes: Iterable[Shape], versioned: Collection[
         note_made(memory.warehouse, made)
 
 
-def _adopted(memory: Memory) -> dict[str, frozenset[str]]:
-    """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
+def of_others(memory: Memory) -> list[str]:
+    """The names of all that hogsync may ever write at which something of somebody else's stands."""
+    held = memory.warehouse.relations(memory.warehouse.dataset)
+    return others(held, _every_table(), memory.made, memory.meta)
+
+
+def _every_table() -> dict[str, Table]:
     everything = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
     shapes = [Shape(one, everything, stamp_types(one), {}) for one in (*ENDPOINTS.values(), PEOPLE)]
-    tables, held = tables_of(shapes, ENDPOINTS), memory.warehouse.relations(memory.warehouse.dataset)
+    return tables_of(shapes, ENDPOINTS)
+
+
+def _adopted(memory: Memory) -> dict[str, frozenset[str]]:
+    """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
+    tables, held = _every_table(), memory.warehouse.relations(memory.warehouse.dataset)
     ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
     return {name: tables[name].columns | memory.ours(name) for name in ours}
 

@@ -15,6 +15,7 @@ from destinations.stored import Stored
 from destinations.warehouse import Types, Warehouse
 from pipelines import stopping
 from pipelines.errors import UsageError
+from pipelines.followers import Tables
 from pipelines.history import Following, Underivable
 from pipelines.run import Run
 from sources.posthog.listing import UNSETTLED, Position
@@ -42,6 +43,8 @@ EVER = " ever"
 """Ends those of them under which stands how all of a table, its history and its dead were; blank if not all alike."""
 MADE = "made"
 """The key of `_hogsync_meta` under which stands what hogsync made in the dataset: tables and their columns."""
+ROWS = "rows"
+"""The key of `_hogsync_meta` under which stands how many rows tables had: of a list's all, of others whether any."""
 NAMED = "columns of "
 """Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
 
@@ -96,6 +99,9 @@ class Memory(Stored):
             {table: frozenset(columns) for table, columns in json.loads(made).items()} if made else None
         )
         """The tables that hogsync noted before it made them, with their columns; None where it noted nothing."""
+        self.rows_noted: dict[str, int] = json.loads(self.meta.get(ROWS) or "{}")
+        now = _rows(warehouse, [table for table in self.rows_noted if table in self.tables])
+        self._lost_rows = {table for table, rows in self.rows_noted.items() if now.get(table, 0) < rows}
         self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
         self._held: dict[str, set[str]] = defaultdict(set)
         for path, row_key in self._book(HELD):
@@ -109,6 +115,10 @@ class Memory(Stored):
     def named(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
         return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
+
+    def lost_rows(self, table: str) -> bool:
+        """Whether somebody has taken all rows of a table away, or any of a split list's."""
+        return table in self._lost_rows
 
     def ours(self, table: str) -> frozenset[str]:
         """The columns that hogsync made of a table; a history has its table's, too."""
@@ -279,7 +289,7 @@ def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
     told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
     with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
         _ensure(warehouse, META, existing)
-        _note(warehouse, {MADE: told})
+        note(warehouse, {MADE: told})
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
@@ -330,13 +340,41 @@ def write(
         derived = following.derive(existing) if following else {}
         run = told()
         own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
-        note(warehouse, {**own, **derived, **(facts or {})})
+        rows = _rows_of(reading, following, existing) if reading and following else {}
+        note(warehouse, {**own, **derived, **rows, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
         if reading:
             stopping.heed()
         return run
 
     return _together(warehouse, work)
+
+
+def _rows_of(reading: Reading, following: Following, there: Tables) -> dict[str, str]:
+    """What `_hogsync_meta` shall say of the rows of this run's tables; nothing if all is as before."""
+    memory = following.before
+    derived = {
+        one.target: one.source for one in following.readable(there) if one.target not in following.troubles
+    }
+    sources = {outline.table: outline.parent for outline in reading.outlines()} | derived
+    changed = [
+        table
+        for table, source in sources.items()
+        if (result := reading.results[source]).readable
+        and (result.counts.written or table not in memory.rows_noted or memory.lost_rows(table))
+    ]
+    noted = memory.rows_noted | _rows(following.warehouse, changed)
+    return {ROWS: json.dumps(noted)} if noted != memory.rows_noted else {}
+
+
+def _rows(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:
+    """How many rows each split list's table holds, and whether others hold any; asked at once, for every run asks."""
+    limits = {table: "" if "__" in table else " limit 1" for table in tables}
+    asked = [
+        f"select '{table}', count(*) from (select 1 from {warehouse.name(table)}{limit}) r"
+        for table, limit in limits.items()
+    ]
+    return dict(warehouse.rows(" union all ".join(asked))) if asked else {}
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
@@ -12,7 +12,7 @@ from pipelines.losses import mend_versions, restore
 from pipelines.ownership import Table, refuse_others
 from pipelines.records import EVER, PRIVACY, Memory, forget
 from pipelines.settings import Settings
-from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.known import Nothing
 from sources.posthog.run_warnings import RunWarning
 
@@ -38,8 +38,8 @@ def remembered(
     tables: Mapping[str, Table],
     versioned: Sequence[str],
     settings: Settings,
-    started: datetime,
     *,
+    started: datetime,
     dry_run: bool,
 ) -> Memory | Nothing:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
@@ -71,9 +71,29 @@ def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) ->
     if not isinstance(known, Memory) or not known.lacks(last_run):
         return False
     log.info("%s.", OLDER_WAREHOUSE.text)
+    _forget_every_list(known, dry_run=dry_run)
+    return True
+
+
+def read_anew(known: Memory | Nothing, tables: Iterable[str], *, dry_run: bool) -> bool:
+    """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
+
+    No list has the people for its own: all name them. Lists that this run leaves out are forgotten, for the next run
+    will notice nothing.
+    """
+    if not isinstance(known, Memory):
+        return False
+    for table in filter(known.lost_rows, tables):
+        log.warning("The table %s has lost rows since the last run: they are read from PostHog again.", table)
+    people = known.lost_rows(PEOPLE.table)
+    if people:
+        _forget_every_list(known, dry_run=dry_run)
+    return people
+
+
+def _forget_every_list(known: Memory, *, dry_run: bool) -> None:
     if not dry_run:
         forget(known.warehouse, ENDPOINTS)
-    return True
 
 
 def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:

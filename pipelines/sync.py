@@ -36,6 +36,7 @@ from pipelines.remembered import (
     OLDER_WAREHOUSE,
     privacy_changed,
     privacy_marks,
+    read_anew,
     remembered,
     restored,
     stored_under,
@@ -125,19 +126,21 @@ def sync(
             warehouse.opened() if to_open(warehouse, dry_run=selection.dry_run) else nullcontext(),
             stopping.cutting_short(warehouse.interrupt),
         ):
+            ours = chosen(tables, settings)
             known = remembered(
                 warehouse,
                 meta,
-                chosen(tables, settings),
+                ours,
                 [table for table in with_parents(tables) if table in versioned],
                 settings,
-                started,
+                started=started,
                 dry_run=selection.dry_run,
             )
             modes = stored_under(known, privacy, with_parents(tables))
             changed = privacy_changed(modes, privacy)
             old = restored(known, witness.last_run(settings), dry_run=selection.dry_run)
-            full = selection.full or changed or old
+            people_lost = read_anew(known, ours, dry_run=selection.dry_run)
+            full = selection.full or changed or old or people_lost
             reading = Reading(
                 client,
                 tables,

@@ -13,7 +13,9 @@ from pipelines.check.warehouse import examine_warehouse
 from pipelines.connect import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
 from pipelines.settings import Settings
+from pipelines.tables import known_tables
 from pipelines.turns import FileTurn, ServerTurn, Turn
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
 from sources.posthog.key import current_key
 
@@ -27,7 +29,8 @@ LASTING = {UsageError.exit_code: UsageError, KeyProblem.exit_code: KeyProblem}
 def look(settings: Settings) -> None:
     """UsageError or KeyProblem for what stays wrong until somebody mends it; the rest is logged."""
     _look_at_posthog(settings)
-    for finding in examine_warehouse(settings):
+    chosen = (group.tables or settings.selection.tables or ENDPOINTS for group in settings.groups.values())
+    for finding in examine_warehouse(settings, known_tables(table for tables in chosen for table in tables)):
         if finding.exit_code in LASTING:
             raise LASTING[finding.exit_code](finding.text)
         if finding.exit_code:

@@ -29,6 +29,9 @@ class Known(Protocol):
     def empty(self, table: str) -> bool:
         """Whether the table holds no row at all, not even one that could not be compared."""
 
+    def lost_rows(self, table: str) -> bool:
+        """Whether somebody has taken all rows of a table away, or any of a split list's."""
+
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Key columns, `row_hash`, `deleted_at` and `sound` (its load was finished) of every row."""
 
@@ -74,6 +77,10 @@ class Nothing:
 
     def empty(self, table: str) -> bool:  # noqa: ARG002  as above
         """Nobody can tell, so nothing may be taken for granted."""
+        return False
+
+    def lost_rows(self, table: str) -> bool:  # noqa: ARG002  as above
+        """There were none."""
         return False
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above

@@ -34,7 +34,7 @@ class Stock:
         self._take_in()
         for child in shape.child_columns:
             self._distrust(known.torn(child_table(self.table, child), shape.key))
-        self.whole = self._intact()
+        self.whole = self._intact() and not any(map(known.lost_rows, tables))
         if not self.whole:
             workspace.run(f"update {self.name} set sound = false")
         self._torn_scopes = self._scopes_with("not sound")

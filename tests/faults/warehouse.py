@@ -145,6 +145,11 @@ WAREHOUSE = Kind(
             "they stay and answer; nothing is dropped or renamed under them, nothing is written through them",
         ),
         Fault("warehouse.dropped_table", "somebody drops a table", "made again and filled by a full walk"),
+        Fault(
+            "warehouse.emptied",
+            "somebody empties a table of any plan, a split list's or a history, or takes rows of a split list away",
+            "the next run reads its lists in full and fills it; then an idle run costs what it did",
+        ),
         Fault("warehouse.dropped_column", "somebody drops a column", "made again and filled by a full walk"),
         Fault(
             "warehouse.dropped_dataset",

@@ -10,7 +10,30 @@ STREAMS, KEYS = "pipelines/test_sync_streams.py::test_", "pipelines/test_sync_ke
 HELD, WALK = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once", "sources/posthog/walk.py"
 SPANS = "pipelines/test_losses_versions.py::test_"
 
+EMPTIED = "pipelines/test_emptied.py::test_"
+
 LOST_RULES = (
+    Mutation(
+        "a table that was emptied is read in full",
+        "sources/posthog/stock.py",
+        "self._intact() and not any(map(known.lost_rows, tables))",
+        "self._intact()",
+        (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing[duckdb]",),
+    ),
+    Mutation(
+        "rows whose list lost items are written again, whichever run reads them",
+        LOSSES,
+        "emptied = bool(outline.child) and reading.known.lost_rows(outline.table)",
+        "emptied = False",
+        (f"{EMPTIED}what_a_failing_list_had_comes_back_later[cohorts__experiment_set]",),
+    ),
+    Mutation(
+        "people who were taken away come back with every list",
+        REMEMBERED,
+        "people = known.lost_rows(PEOPLE.table)",
+        "people = False",
+        (f"{EMPTIED}what_a_failing_list_had_comes_back_later[people]",),
+    ),
     Mutation(
         "a list whose table was dropped is known before its row dies",
         LOSSES,

@@ -256,8 +256,8 @@ VERSION_RULES = (
     Mutation(
         "rows whose list was dropped are unknown until it is filled",
         "pipelines/losses.py",
-        "if outline.table in existing else outline.parent",
-        "",
+        "outline.parent if emptied or outline.table not in existing else outline.table",
+        "outline.table",
         (f"{LOSSES}a_kill_before_a_dropped_list_is_filled_loses_nothing[duckdb]",),
     ),
     Mutation(
