@@ -239,8 +239,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "NUL is stripped inside JSON",
-        PRIVACY,
-        'plain = text.replace("\\0", "")',
+        VALUES,
+        r"""plain = NUL.sub(r"\1", text) if r"\u0000" in text else text""",
         "plain = text",
         (f"{SHAPES}a_null_byte_is_left_out_everywhere",),
     ),
