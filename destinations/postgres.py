@@ -300,7 +300,10 @@ class Postgres(Warehouse):
         """Declare a table's primary key: quick merges, a guard against doubled rows, what replication goes by."""
         if self._keys is None:
             self._keys = {name for (name,) in self.rows(GUARDED, [self.dataset])}
-        if table not in self._keys:
+        if table in self._keys:
+            return
+        # A key that was added since is not noted above: with a transaction that is taken back it would be gone.
+        if not self.rows(f"{GUARDED} and t.relname = %s", [self.dataset, table]):
             columns = ", ".join(map(quoted, key))
             self.execute(f"{self._adding_key(table)} ({columns})")
 
