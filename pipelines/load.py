@@ -6,8 +6,9 @@ then fails. So no package ever outlives its run; schema and state come back from
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pipelines import stopping
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
 
+log = logging.getLogger("hogsync")
+
 PIPELINE, LOADS = "hogsync", "_dlt_loads"
 _AWAKING = threading.Lock()
 """Modules that import each other are not to be imported by two threads at once."""
@@ -24,6 +27,14 @@ _AWAKING = threading.Lock()
 
 class LoadFailed(Exception):
     """dlt could not load the run's package; what it tore, the next run mends."""
+
+
+class TableRefused(LoadFailed):
+    """The warehouse did not take the rows of one table."""
+
+    def __init__(self, table: str, message: str) -> None:
+        super().__init__(message)
+        self.table = table
 
 
 def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
@@ -41,8 +52,30 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping
         warehouse.expect_inserts_only()
     if reading.written:
         claim_staging(warehouse)
-        _run_dlt(reading, warehouse, folder)
+        _load_what_can_be(reading, warehouse, folder)
         warehouse.declare_keys()
+    reading.workspace.close()
+
+
+def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+    """Load all tables, and without those that the warehouse refuses; raises LoadFailed if it takes none.
+
+    A package fails as a whole, so the others are loaded again, by a package of their own: all writes go by key, and
+    rows of a load that was not finished count as unknown.
+    """
+    parents = {outline.table: outline.parent for outline in reading.outlines()}
+    tries = 0
+    while True:
+        try:
+            _run_dlt(reading, warehouse, folder / f"dlt{tries}", again=tries > 0)
+        except TableRefused as refused:
+            log.debug("%s", refused.table, exc_info=refused)
+            reading.fail(parents.get(refused.table, refused.table), str(refused))
+            if not any(result.counts.written for result in reading.results.values()):
+                raise
+            tries += 1
+        else:
+            return
 
 
 def prepare(reading: Reading) -> None:
@@ -62,10 +95,10 @@ def _awake() -> Any:
     return dlt
 
 
-def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
     dlt = _awake()
     from dlt.common.exceptions import DltException
-    from dlt.load.exceptions import LoadClientJobException
+    from dlt.load.exceptions import LoadClientJobException, LoadClientJobFailed, LoadClientJobTerminalRetry
     from duckdb import OutOfMemoryException
 
     from pipelines.dlt_configuration import configured
@@ -77,11 +110,11 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
                 PIPELINE,
                 destination=warehouse.destination(),
                 dataset_name=warehouse.dataset,
-                pipelines_dir=str(folder / "dlt"),
+                pipelines_dir=str(folder),
             )
             pipeline.sync_destination()
-            pipeline.extract(changed(reading, warehouse.appendable), loader_file_format="parquet")
-            reading.workspace.close()  # its memory is the warehouse's now
+            rows = changed(reading, warehouse.appendable, again=again)
+            pipeline.extract(rows, loader_file_format="parquet")
             pipeline.normalize()
             loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
@@ -95,7 +128,13 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
-        raise LoadFailed(message) from failed
+        refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
+        job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
+        if job is None:
+            raise LoadFailed(message) from failed
+        table = job.job_id.partition(".")[0]
+        kind = type(job.client_exception.__cause__ or job.client_exception).__name__
+        raise TableRefused(table, f"{warehouse.label} did not take the rows of {table} ({kind})") from failed
     _assert_arrived(warehouse, loaded.loads_ids)
 
 
@@ -111,11 +150,18 @@ def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
         )
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The innermost error."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those behind it."""
+    yield error
     while error.__cause__ is not None:
         error = error.__cause__
-    return error
+        yield error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost error."""
+    *_, innermost = _chain(error)
+    return innermost
 
 
 def _first_line(error: BaseException) -> str:

@@ -118,14 +118,15 @@ def _line_up(changes: Changes, outline: Outline) -> None:
     run, key, name = changes.workspace.run, changes.key, changes.name
     run(
         f"""
-        create table {name("parents", outline.child)} as select {key}, deleted_at, true as seen from {name("changed")}
+        create or replace table {name("parents", outline.child)} as
+        select {key}, deleted_at, true as seen from {name("changed")}
         union all select {key}, coalesce(deleted_at, ?), false from {name("dying")}
         """,
         [changes.started],
     )
-    run(f"create table {name('wanted', outline.child)} as {_wanted(changes, outline)}")
+    run(f"create or replace table {name('wanted', outline.child)} as {_wanted(changes, outline)}")
     columns: dict[str, Type] = {**outline.columns, "_sound": "bool"}
-    run(f"create table {name('existing', outline.child)} ({declared(columns)})")
+    run(f"create or replace table {name('existing', outline.child)} ({declared(columns)})")
     stored_before = (
         f"select {key} from {name('changed')} where met union all select {key} from {name('dying')}"
     )

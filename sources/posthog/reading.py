@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from sources.posthog.ahead import Ahead
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
-from sources.posthog.changes import Below, Changes
+from sources.posthog.changes import Below, Changes, Counts
 from sources.posthog.client import Client
 from sources.posthog.conclude import conclude, doubted
 from sources.posthog.delta import Delta, Outline, delta, outlines
@@ -339,6 +339,16 @@ class Reading:
         if not self.results[outline.parent].counts.written:
             return None
         return delta(self.people if outline.parent == PEOPLE.table else self.changes[outline.parent], outline)
+
+    def fail(self, table: str, said: str) -> None:
+        """What came of a table is not to be had: its lists stand where they stood."""
+        result = self.results[table]
+        result.counts = Counts()
+        result.blocked = "failed"
+        for one in result.listed:
+            one.fail(said)
+            one.position = one.held_keys = None
+        result.note = "" if result.listed else said
 
     def _hang_up(self) -> None:
         self.ahead.close()

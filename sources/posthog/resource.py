@@ -67,27 +67,31 @@ def posthog(
 
 
 @dlt.source(schema=_schema(), max_table_nesting=0)
-def changed(reading: Reading, appendable: Form) -> Iterator[DltResource]:
+def changed(reading: Reading, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
     """What a reading found to differ from the warehouse that it knows.
 
-    `appendable` gives rows of a table that is still empty the form in which they go straight into it.
+    `appendable` gives rows of a table that is still empty the form in which they go straight into it; `again` tells
+    that an earlier package may have brought some of them.
     """
-    yield from _resources(reading, "upsert", appendable)
+    yield from _resources(reading, "upsert", appendable, again=again)
 
 
-def _resources(reading: Reading, strategy: Strategy, appendable: Form | None = None) -> Iterator[DltResource]:
+def _resources(
+    reading: Reading, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
+) -> Iterator[DltResource]:
     """One resource per table and child table; the first that dlt pulls from starts the reading.
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
     """
+    merge: Any = {"disposition": "merge", "strategy": strategy}
     HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.outlines())
     logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
     for outline in reading.outlines():
         yield dlt.resource(
-            _items(reading, outline.table, appendable if outline.empty else None),
+            _items(reading, outline.table, appendable if outline.empty and not again else None),
             name=outline.table,
             primary_key=list(outline.key),
-            write_disposition="append" if outline.empty else {"disposition": "merge", "strategy": strategy},
+            write_disposition="append" if outline.empty and not again else merge,
         )
 
 

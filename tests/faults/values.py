@@ -142,6 +142,11 @@ VALUES = Kind(
         Fault("values.order_of_lists", "tags in another order", "no change"),
         Fault("values.order_of_names", "the names of an object in another order", "no change"),
         Fault(
+            "values.refused_by_one_table",
+            "rows that one table of the warehouse refuses, by a rule or a trigger of a user's",
+            "this table has failed, by name; the others are loaded and recorded in the same run",
+        ),
+        Fault(
             "values.one_person_in_two_words",
             "one person's old and new e-mail in two answers of a run",
             "the richest source counts, then what they say: never which of them came first",

@@ -310,6 +310,15 @@ READING_RULES = (
         ),
     ),
     Mutation(
+        "what one table refuses ends the load of no other",
+        "pipelines/load.py",
+        "if not any(result.counts.written for result in reading.results.values()):",
+        "if True:",
+        (
+            "pipelines/test_sync_refused.py::test_a_table_that_takes_no_rows_fails_by_name_and_the_others_are_loaded",
+        ),
+    ),
+    Mutation(
         "of two words of one person that count alike the order of answers chooses none",
         "sources/posthog/people.py",
         "if before != person and _weight(before) < _weight(person):",
