@@ -110,7 +110,8 @@ class Lists(Section):
     """Tables for which full_every differs, as in comments = "12h"."""
     resume_within: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(hours=1)
     """How old a long list's half-read walk may be that is gone on with after a broken-off run; 0m: none is kept."""
-    new_columns: int = Field(default=100, ge=0, le=700)
+    # A row of Postgres is one page of 8,160 bytes, and a long text takes 18 of them: beyond 440 columns it may not fit.
+    new_columns: int = Field(default=100, ge=0, le=350)
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 
 

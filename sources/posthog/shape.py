@@ -33,8 +33,6 @@ from sources.posthog.values import ARROW, CONVERT, canonical, digest, type_of
 OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
 
-MOST_NEW_COLUMNS = 350
-"""A row of Postgres is one page of 8,160 bytes, and a long text takes 18 of them: beyond 440 columns it may not fit."""
 KEY_BYTES = 2500
 """The texts of a key take no more: an entry of an index of Postgres has room for 2,704 bytes, its other columns too."""
 NO_KEY = "without a key that fits"
@@ -58,8 +56,8 @@ class Shape:
         """`stamps` are the columns that the path gives, `stored` those that the table has already.
 
         `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
-        undeclared fields `new_columns` columns at most, and no more than a row of Postgres has room for. `theirs` are
-        columns that somebody else made, whose names no undeclared field gets.
+        undeclared fields `new_columns` columns at most: a row of Postgres has no room for more than 440 long texts.
+        `theirs` are columns that somebody else made, whose names no undeclared field gets.
         """
         self.endpoint = endpoint
         self.policy = policy
@@ -75,7 +73,7 @@ class Shape:
             self._handlers[declared.name] = self._fields.handler(declared)
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
         taken = (*self.child_columns, *theirs)
-        self.undeclared = Undeclared(self.columns, taken, named or {}, min(new_columns, MOST_NEW_COLUMNS))
+        self.undeclared = Undeclared(self.columns, taken, named or {}, new_columns)
         known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 

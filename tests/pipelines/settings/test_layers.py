@@ -68,6 +68,10 @@ def test_an_unknown_override_is_refused() -> None:
             "[privacy]\ntext = 'hsh'",
             "[privacy] text in hogsync.toml is 'hsh', but must be 'keep', 'hash' or 'drop'.",
         ),
+        (
+            "[lists]\nnew_columns = 351",
+            "[lists] new_columns in hogsync.toml is 351, but must be at most 350.",
+        ),
         ("[lists]\npage_size = 0", "[lists] page_size in hogsync.toml is 0, but must be at least 1."),
         ("[lists]\nin_flight = 'x'", "[lists] in_flight in hogsync.toml is 'x', but must be a whole number."),
         ("[warehouse]\nwait = -1", "[warehouse] wait in hogsync.toml is -1, but must be at least 0."),

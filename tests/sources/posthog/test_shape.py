@@ -17,7 +17,7 @@ from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.depth import DEEPEST
 from sources.posthog.endpoint import Endpoint, Field
 from sources.posthog.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape import LONG_KEY, MOST_NEW_COLUMNS, NO_KEY, Shape
+from sources.posthog.shape import LONG_KEY, NO_KEY, Shape
 from sources.posthog.values import column_name
 from sources.posthog.workspace import Workspace, row_hash
 
@@ -180,13 +180,6 @@ def test_the_texts_of_a_key_are_counted_together() -> None:
 def test_a_row_that_is_nested_beyond_reason_costs_no_other() -> None:
     page = shape().page([COHORT, {"id": 2, "filters": deep(5000)}, {"id": 3}], {"project_id": 2})
     assert (page.values("id"), page.rejected) == ([1, 3], {NO_KEY: [1]})
-
-
-@pytest.mark.fault("values.many_new_keys")
-def test_undeclared_fields_get_no_more_columns_than_a_row_of_postgres_has_room_for() -> None:
-    shaped = shape(new_columns=700)
-    cohort({f"wide_{n}": "x" for n in range(700)}, of=shaped)
-    assert len(shaped.beyond) == 700 - MOST_NEW_COLUMNS
 
 
 def test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row() -> None:
