@@ -80,6 +80,11 @@ VALUES = Kind(
             "2,000 new fields in one object; Postgres has room for 1,600 columns",
             "a hundred (a setting) become columns, the rest shares one JSON column; who has a column keeps it",
         ),
+        Fault(
+            "values.by_chance",
+            "names, keys, values, times, counts, links and nesting of a page by chance",
+            "both databases end with the same rows and words; the other lists of the run are whole",
+        ),
         Fault("values.ten_megabytes", "a text of 10 MB", "stored whole"),
         Fault(
             "values.deep",
