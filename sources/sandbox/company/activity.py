@@ -11,7 +11,7 @@ from sources.sandbox.records import Row
 
 CHANGES = (
     ("Subscription", "updated", "title"),
-    ("Cohort", "updated", "filters"),
+    ("Cohort", "updated", "description"),
     ("FeatureFlag", "created", "key"),
     ("Organization", "updated", "name"),
     ("PersonalAPIKey", "created", "label"),
