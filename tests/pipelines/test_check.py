@@ -182,7 +182,7 @@ def test_proxy_variables_that_cannot_be_used_are_exit_2(
     check: Callable[..., CheckReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "nonsense://proxy")
-    report = check()
+    report = check(POSTHOG_HOST="https://posthog.example")
     assert report.exit_code == 2
     assert "proxy" in told(report, "settings")
 

@@ -684,7 +684,7 @@ def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Beg
     assert again.stop() == 0
 
 
-def test_no_file_is_kept_by_the_service_itself(
+def test_no_file_but_its_lock_is_kept_by_the_service_itself(
     posthog: Sandbox, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOGSYNC_GROUPS__ALL__CRONTAB", "0 0 1 1 *")
@@ -693,4 +693,5 @@ def test_no_file_is_kept_by_the_service_itself(
     service = begin()
     service.until("nothing to catch up", 2)
     assert service.stop() == 0
-    assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == {*before, service.log}
+    lock = tmp_path / "hogsync.duckdb.schedule.lock"
+    assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == {*before, service.log, lock}

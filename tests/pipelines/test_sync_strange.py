@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.sync import Outcome
@@ -37,7 +37,8 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers(-(2**70), 2**70)
-    | st.floats()
+    | st.floats(-1e15, 1e15)  # beyond 2**53 `jsonb` writes digits that a float has not
+    | st.sampled_from([float("nan"), float("inf"), 1e308])
     | st.text(max_size=20)
     | TIMES
     | PEOPLE
@@ -85,6 +86,7 @@ def test_strange_pages_leave_both_databases_alike_and_every_other_list_whole(
         max_examples=examples,
         deadline=None,
         derandomize=True,
+        phases=[Phase.generate],  # to shrink an example takes hundreds of syncs
         database=None,
         suppress_health_check=list(HealthCheck),
     )
