@@ -149,6 +149,14 @@ class Garden:
         told = {name: self.classed(one, PEOPLE.table, f"{where}.{name}", way) for name, one in own.items()}
         return {"id": number, "uuid": f"u-{number}", **told}
 
+    def stranger(self, where: str) -> dict[str, Any]:
+        """A user's object that nobody declared: nobody says that it is a colleague, so only its id stays."""
+        before = len(self.canaries)
+        told = self.person(where, USUAL)
+        for mark in list(self.canaries)[before:]:
+            self.canaries[mark] = replace(self.canaries[mark], kind=NEVER)
+        return told
+
     def recipients(self, table: str, where: str, way: int) -> Any:
         """Addresses as a text, as a list of outcomes, or a webhook, whose address is a credential."""
         if way == WEBHOOK:
@@ -167,7 +175,7 @@ class Garden:
         inner: dict[str, Any] = {"password": self.canary(NEVER, table, where), "x": [hook]}
         box = {
             "client_secret": [self.canary(NEVER, table, where)],
-            "by": self.person(where, USUAL),
+            "by": self.person(where, USUAL) if one else self.stranger(where),
             "in": [inner],
         }
         if one:
@@ -183,7 +191,7 @@ class Garden:
             "zz_api_key": self.canary(NEVER, table, where),
             "zz_note": self.canary(NEVER, table, where, "use phx_{}0123456789 for it"),
             "zz_box": self.box(None, table, where),
-            "zz_by": self.person(where, USUAL),
+            "zz_by": self.stranger(where),
             "zz_mail": f"ask {address[0]}",
             "zz_list": [address[1], {address[2]: 1}],
             "zz_object": {"deep": {"to": address[3]}},
