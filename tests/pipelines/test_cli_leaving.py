@@ -32,7 +32,7 @@ class Torn:
     def __del__(self):
         os.write(2, b"torn down")
 
-if sys.orig_argv[-1] != "--exit-with-stdin":  # the sandbox is a process of its own
+if "--exit-with-stdin" not in sys.orig_argv:  # the sandbox is a process of its own
     sys.modules["torn"] = Torn()
 """
 BOTH = pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
