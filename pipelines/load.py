@@ -127,14 +127,14 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: boo
         if isinstance(cause, OSError):  # a database has errors of its own
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
-        message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
         refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
         job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
         if job is None:
+            message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
             raise LoadFailed(message) from failed
         table = job.job_id.partition(".")[0]
-        kind = type(job.client_exception.__cause__ or job.client_exception).__name__
-        raise TableRefused(table, f"{warehouse.label} did not take the rows of {table} ({kind})") from failed
+        message = f"{warehouse.label} did not take the rows of {table}: {_first_line(cause)}"
+        raise TableRefused(table, message) from failed
     _assert_arrived(warehouse, loaded.loads_ids)
 
 
