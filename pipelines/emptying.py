@@ -50,26 +50,32 @@ def within(settings: Settings) -> dict[str, str]:
     return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
 
 
-def empty_refused(memory: Memory, settings: Settings, started: datetime) -> dict[str, int]:
+def not_yet_within(memory: Memory, settings: Settings) -> dict[str, str]:
+    """Return what `_hogsync_meta` does not say yet of stored tables; empty while the settings stay the same."""
+    stored = META in memory.tables
+    return {key: said for key, said in within(settings).items() if stored and memory.meta.get(key) != said}
+
+
+def empty_refused(
+    memory: Memory, settings: Settings, behind: Mapping[str, str], started: datetime
+) -> dict[str, int]:
     """Empty what the settings refuse, and give how many rows that were by table; needs the warehouse open.
 
-    Living rows lose their hashes with it: a walk of all of a list stores them as the settings want them now.
+    `behind` is what `not_yet_within` returns. Living rows lose their hashes, too: a full walk of their list stores them
+    as the settings want them now.
     """
-    if META not in memory.tables:
-        return {}
     now, counts, wiped = policy(settings), dict[str, int](), list[str]()
-    behind = {key: said for key, said in within(settings).items() if memory.meta.get(key) != said}
+    foreign = frozenset(of_others(memory))
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         if f"{WITHIN}{endpoint.table}" not in behind:
             continue
-        work = list(_refused_of(memory, endpoint, now))
+        work = [one for one in _refused_of(memory, endpoint, now) if one.table not in foreign]
         wiped += [one.table for one in work if one.table not in {trend.table for trend in endpoint.trends}]
         if number := _empty(memory.warehouse, endpoint, work, started):
             counts[endpoint.table] = number
     if wiped:
         _wipe(memory.warehouse, wiped)
-    if behind:
-        note(memory.warehouse, behind)
+    note(memory.warehouse, behind)
     return counts
 
 
@@ -138,7 +144,7 @@ def _emptying(
         for name, what in verdicts.items()
         if name in memory.tables.get(table, {})
     }
-    if conditions and table not in of_others(memory):
+    if conditions:
         yield Emptying(table, conditions, ends=ends)
 
 

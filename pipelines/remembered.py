@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
-from pipelines.emptying import empty_refused
+from pipelines.emptying import empty_refused, not_yet_within
 from pipelines.losses import mend_versions, restore
 from pipelines.ownership import Table, refuse_others
 from pipelines.records import EVER, PRIVACY, Memory, forget
@@ -55,8 +55,10 @@ def remembered(
     memory.check(meta)
     if dry_run:
         return memory
-    emptied = empty_refused(memory, settings, started)
-    memory = Memory(warehouse)
+    emptied: Mapping[str, int] = {}
+    if behind := not_yet_within(memory, settings):
+        emptied = empty_refused(memory, settings, behind, started)
+        memory = Memory(warehouse)
     memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
     memory = Memory(warehouse) if restore(memory, versioned, settings) else memory
     memory.emptied = emptied

@@ -87,11 +87,12 @@ def _resources(
     HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.outlines())
     logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
     for outline in reading.outlines():
+        first = outline.empty and not again
         yield dlt.resource(
-            _items(reading, outline.table, appendable if outline.empty and not again else None),
+            _items(reading, outline.table, appendable if first else None),
             name=outline.table,
             primary_key=list(outline.key),
-            write_disposition="append" if outline.empty and not again else merge,
+            write_disposition="append" if first else merge,
         )
 
 

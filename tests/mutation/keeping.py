@@ -448,8 +448,8 @@ KEEPING_RULES = (
     Mutation(
         "rows are appended to empty tables only",
         "sources/posthog/resource.py",
-        '"append" if outline.empty and not again else',
-        '"append" if True else',
+        "first = outline.empty and not again",
+        "first = True",
         (
             "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
         ),
