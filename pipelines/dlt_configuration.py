@@ -3,7 +3,8 @@
 dlt looks for each of its settings in the environment, also under names without a section (DEV_MODE,
 DATASET_NAME_LAYOUT), and in `.dlt/config.toml`. Other programs use both, and most of these settings move or change
 rows. So hogsync's pipeline runs in a run context of its own, which knows no other configuration than this. The plain
-dlt source is not concerned: outside of `configured` dlt is as it was.
+dlt source is not concerned: outside of `configured` dlt is as it was. What dlt reads of the environment while it is
+imported, `pipelines.load` sets aside.
 """
 
 from __future__ import annotations

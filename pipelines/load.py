@@ -15,12 +15,22 @@ from typing import Any
 from destinations.staging import claim_staging
 from destinations.warehouse import Types, Warehouse
 from pipelines import stopping
+from pipelines.settings.surroundings import set_aside
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.reading import Reading
 
 log = logging.getLogger("hogsync")
 
 PIPELINE, LOADS = "hogsync", "_dlt_loads"
+READ_BY_IMPORTING_DLT = (
+    "DLT_DEFAULT_NAMING_MODULE",
+    "DLT_DEFAULT_NAMING_NAMESPACE",
+    "DLT_DLT_ID_LENGTH_BYTES",
+    "DLT_INTERVAL_TIMEZONE",
+    "DLT_JSON_TYPED_PUA_START",
+    "DLT_USE_JSON",
+)
+"""Variables that dlt turns into constants when it is imported, beside all configuration; nonsense ends the import."""
 _AWAKING = threading.Lock()
 """Modules that import each other are not to be imported by two threads at once."""
 
@@ -86,7 +96,7 @@ def prepare(reading: Reading) -> None:
 
 def _awake() -> Any:
     """dlt, imported with what its first use imports."""
-    with _AWAKING:
+    with _AWAKING, set_aside(READ_BY_IMPORTING_DLT):
         import dlt
         import dlt.sources.helpers.requests
 

@@ -53,7 +53,8 @@ WAREHOUSE = Kind(
         ),
         Fault(
             "warehouse.dlt_configured",
-            "dlt's own settings in the environment, also without a section (`DEV_MODE`), and in `.dlt/config.toml`",
+            "dlt's own settings in the environment, also without a section (`DEV_MODE`), and in `.dlt/config.toml`; "
+            "nonsense in the variables that dlt reads beside its configuration (`DLT_DEFAULT_NAMING_NAMESPACE`)",
             "no row is moved or changed; only a few numbers of dlt's hold for hogsync",
         ),
         Fault(

@@ -513,6 +513,13 @@ KEEPING_RULES = (
         (f"{DLT}no_setting_of_dlts_in_the_environment_or_its_files_moves_or_changes_a_row",),
     ),
     Mutation(
+        "what dlt reads of the environment while it is imported does not concern hogsync's load",
+        "pipelines/load.py",
+        "with _AWAKING, set_aside(READ_BY_IMPORTING_DLT):",
+        "with _AWAKING:",
+        (f"{DLT}nothing_that_dlt_reads_beside_its_configuration_breaks_a_sync",),
+    ),
+    Mutation(
         "a load stands on record before its lists count as read",
         "pipelines/load.py",
         "    _assert_arrived(warehouse, loaded.loads_ids)\n",

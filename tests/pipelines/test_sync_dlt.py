@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pytest
+from dlt.common import known_env
 
 from pipelines.dlt_configuration import configured
 from pipelines.errors import WarehouseProblem
 from tests.postgres import Server
+from tests.truth.command import hogsync
 from tests.truth.scene import Scene, written
 from tests.truth.served import EVENTS, HERE, change, right
 
@@ -123,6 +126,17 @@ def test_no_setting_of_dlts_in_the_environment_or_its_files_moves_or_changes_a_r
         "posthog",
         "posthog__hogsync_staging",
     }
+
+
+@pytest.mark.fault("warehouse.dlt_configured")
+def test_nothing_that_dlt_reads_beside_its_configuration_breaks_a_sync(file_scene: Scene) -> None:
+    names = [name for name in vars(known_env) if name.startswith("DLT_")]
+    assert "DLT_DEFAULT_NAMING_NAMESPACE" in names
+    nonsense: dict[str, Any] = dict.fromkeys(names, "nonsense")
+    ended = hogsync(file_scene, "sync", "cohorts", "--quiet", **nonsense)
+    assert (ended.code, ended.err) == (0, "")
+    file_scene.learn(file_scene.truth("cohorts"))
+    assert file_scene.wrong() == ""
 
 
 @pytest.mark.fault("warehouse.load_not_recorded")
