@@ -26,6 +26,8 @@ from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavaila
 ASK_AGAIN = frozenset({408, 425, 429})
 SHORT = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\b[Bb]earer\s+\S+|(?<=//)[^/\s@]+@")
 """Credentials that are too short, or too little of one, to be told in data; a message can do without them."""
+NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
+"""NUL as JSON spells it, and the whole backslashes before it: `\\\\u0000` is a backslash and a word."""
 LATER = "Try again later; if it stays, look at the server's own status page or logs."
 NO_NUMBERS = "numbers that are none (NaN, Infinity) came as null"
 HALF_CHARACTERS = "halves of characters came as U+FFFD"
@@ -128,21 +130,24 @@ def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
     """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
 
     NaN, infinities and what is nested beyond reason become None, lone surrogates U+FFFD; integers keep every digit.
-    Raises ValueError.
+    NUL, which Postgres does not take, is left out here, before anything is judged: in the middle of a name or a value
+    it would hide a credential or an address. Raises ValueError.
     """
     said = set[str]() if mended is None else mended
+    plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body
     try:
-        return _decoded(body, said)
+        return _decoded(plain, said)
     except RecursionError:
         said.add(TOO_DEEP)
-        return _decoded(shallower(bytes(body)), said)
+        return _decoded(shallower(bytes(plain)), said)
 
 
 def _decoded(body: bytes | bytearray, said: set[str]) -> Any:
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(body)
     mend = _Mending(said)
-    content = json.loads(body, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
+    words = str(body, "utf-8-sig", "surrogatepass")
+    content = json.loads(words, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
     text = json.dumps(content, ensure_ascii=False)
     if text.isascii():
         return content

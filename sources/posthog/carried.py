@@ -54,8 +54,8 @@ class Rules:
         return STRICT.index(self.policy.mode(table, field.name, class_of(field))), bool(field.literals)
 
     def text(self, text: str) -> str:
-        """A text without NUL and, as the settings say, addresses."""
-        return self.policy.redact(text.replace("\0", ""), self.unknown)
+        """A text, as the settings say without addresses."""
+        return self.policy.redact(text, self.unknown)
 
 
 @dataclass(frozen=True, slots=True)

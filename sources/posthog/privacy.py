@@ -118,8 +118,8 @@ class Scrubber:
             yield self._text(name), inner, literal
 
     def _text(self, text: str) -> str:
-        """Return the text without NUL and, as the settings say, without addresses."""
-        return self.policy.redact(self._only_hosts(text).replace("\0", ""), self.addresses)
+        """Return the text, as the settings say without addresses."""
+        return self.policy.redact(self._only_hosts(text), self.addresses)
 
     def _is_credential(self, name: str, value: Any) -> bool:
         return is_credential(name, self._only_hosts(value) if isinstance(value, str) else value)
@@ -177,7 +177,7 @@ def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
 
 
 def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
-    address = str(entry.get("recipient") or "").replace("\0", "")
+    address = str(entry.get("recipient") or "")
     rest = {name: value for name, value in entry.items() if name not in {"recipient", "status"}}
     told = {"status": entry.get("status"), "detail": rest or None}
     if url := _URL.search(address):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sources.posthog.endpoint import Endpoint, Field, Type
 from sources.posthog.privacy import Policy, Scrubber, forget, recipients
-from sources.posthog.values import ARROW, CONVERT, Values, canonical, storable
+from sources.posthog.values import ARROW, CONVERT, Values, canonical
 
 UNTOLD = "unknown"
 """The kind of recipients of which PostHog says no kind in a word: nobody can tell an address in them."""
@@ -55,7 +55,7 @@ class Recipients:
 
     def _of(self, raw: Mapping[str, Any]) -> list[Values]:
         told = raw.get("target_type")
-        kind = storable(told) if isinstance(told, str) else None if told is None else UNTOLD
+        kind = told if isinstance(told, str | None) else UNTOLD
         found = (recipients(raw.get(name), kind) for name in self._names)
         return [self._stored(entry) for entry in next(filter(None, found), ())]
 
@@ -64,7 +64,5 @@ class Recipients:
         entry["address_hash"] = self._hash(address.lower()) if address else None
         for name in ("status", "detail"):
             entry[name] = self._scrub.clean(entry[name], forget)
-        texts = {
-            n: storable(v) if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None
-        }
+        texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
         return {name: texts[name] for name in self.columns if name in texts}

@@ -35,23 +35,14 @@ AS_IT_IS: Mapping[Type, type] = {"bigint": int, "text": str, "bool": bool, "time
 EXACT = 2**53
 """Up to here a float holds every whole number."""
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
-NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
-"""NUL as JSON spells it, and the whole backslashes before it: `\\\\u0000` is a backslash and a word."""
 
 
 def canonical(value: Any) -> str:
-    """JSON text that does not depend on the order of an object's keys, and without NUL."""
+    """JSON text that does not depend on the order of an object's keys."""
     try:
-        text = msgspec.json.encode(value, order="sorted").decode()
+        return msgspec.json.encode(value, order="sorted").decode()
     except (OverflowError, msgspec.MsgspecError):  # an integer beyond 64 bits
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    plain = NUL.sub(r"\1", text) if r"\u0000" in text else text
-    return text if plain == text else canonical(msgspec.json.decode(plain))  # names may fall together now
-
-
-def storable(text: str) -> str:
-    """A text as every column of text takes it: Postgres has no NUL, and leaving it out keeps the databases alike."""
-    return text.replace("\0", "")
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def whole(value: Any) -> int | None:
@@ -92,8 +83,6 @@ def fitting(values: Sequence[Any], type_: Type) -> pa.Array | None:
         if type_ == "timestamp":
             array = pc.cast(array, ARROW[type_])
             pc.min_max(array).as_py()
-        elif type_ == "text" and pc.any(pc.match_substring(array, "\0")).as_py():
-            return None
     except (
         pa.ArrowInvalid,
         OverflowError,
@@ -121,7 +110,7 @@ def type_of(value: Any) -> Type:
 
 
 def _text(value: Any) -> str | None:
-    return storable(value) if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
 
 
 def _integer(value: Any) -> int | None:

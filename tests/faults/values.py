@@ -10,8 +10,8 @@ VALUES = Kind(
     (
         Fault(
             "values.nul",
-            "NUL in a text, in JSON, in a name inside it, in what is said of a recipient",
-            f"left out, {ALIKE}",
+            "NUL in a text, in JSON, in a name inside it, in what is said of a recipient, amid a credential",
+            f"left out, {ALIKE}, before anything is judged",
         ),
         Fault(
             "values.half_character",

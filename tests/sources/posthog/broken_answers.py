@@ -30,6 +30,7 @@ BROKEN = {
     "a number": http(200, b"17"),
     "a text": http(200, b'"ok"'),
     "bytes": http(200, b'["\xff\xfe"]'),
+    "UTF-16": http(200, "[1]".encode("utf-16")),
     "depth without end": http(200, b"[" * 200_000),
     "a strange location": http(302, Location="http://[::1"),
 }

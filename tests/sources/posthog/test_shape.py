@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sources.posthog.answer import decoded
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.depth import DEEPEST
 from sources.posthog.endpoint import Endpoint, Field
@@ -59,6 +60,12 @@ def row_of(shape: Shape, raw: Mapping[str, Any], stamps: Mapping[str, Any]) -> R
 
 def present(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value is not None}
+
+
+def received(raw: dict[str, Any]) -> dict[str, Any]:
+    """A row as it comes out of an answer."""
+    row: dict[str, Any] = decoded(json.dumps(raw).encode())
+    return row
 
 
 def deep(levels: int) -> Any:
@@ -273,17 +280,35 @@ def test_a_value_that_does_not_fit_is_kept_as_text_beside_its_column(
     assert shaped.columns[f"{column}__v_text"] == "text"
 
 
+@pytest.mark.fault("values.nul")
 def test_a_null_byte_is_left_out_everywhere() -> None:
-    row = cohort(name="a\0b", note="c\0d", filters={"k\0": ["e\0f"]})
+    raw = received({"name": "a\0b", "no\0te": "c\0d", "filters": {"k\0": ["e\0f"]}, "is_static": "\0"})
+    row = cohort(raw)
     assert (row.values["name"], row.values["note"]) == ("ab", "cd")
     assert json.loads(row.values["filters"]) == {"k": ["ef"]}
-    hashed = cohort(of=shape(customer="hash"), filters={"value": {"k\0": None}})
-    assert json.loads(hashed.values["filters"]) == {"value": {"k": None}}
+    assert row.values["is_static__v_text"] == ""
+    raw = received({"filters": {"value": {"a": 1, "a\0": 2}}})
+    assert json.loads(cohort(raw, of=shape(customer="hash")).values["filters"]) == {
+        "value": {"a": hashed("2")}
+    }
 
 
-def test_names_that_fall_together_without_their_null_byte_are_one_name() -> None:
-    values = cohort(of=shape(customer="hash"), filters={"value": {"a": 1, "a\0": 2}, "s": "\\\\u0000"}).values
-    assert json.loads(values["filters"]) == {"value": {"a": hashed("2")}, "s": "\\\\u0000"}
+@pytest.mark.fault("values.nul")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"api\0_token": "canary"},
+        {"said": "Bear\0er canarycanarycanary"},
+        {"said": {"git": ["github\0_pat_11AAAAAAA0canarycanarycanarycanarycanarycanary"]}},
+        {"filters": {"val\0ue": "canary"}},
+        {"filters": {"type": "hog\0ql", "key": "canary"}},
+        {"said": "canary\0@partner.example"},
+        {"canary\0@partner.example": 5},
+    ],
+    ids=repr,
+)
+def test_a_null_byte_hides_no_credential_no_address_and_no_literal(raw: dict[str, Any]) -> None:
+    assert "canary" not in repr(cohort(received(raw)).values)
 
 
 @pytest.mark.parametrize("name", ["xmin", "ctid", "tableoid", "rowid", "XMAX", "Cmin"])
@@ -541,7 +566,7 @@ def test_recipients_are_cleaned_like_every_text() -> None:
         },
         {"recipient": ["c"], "status": 550},
     ]
-    raw = {"id": "d", "target_type": "em\0ail", "recipient_results": results}
+    raw = received({"id": "d", "target_type": "em\0ail", "recipient_results": results})
     row = row_of(shape("subscription_deliveries"), raw, {"project_id": 2, "subscription_id": 3})
     first, second, third = row.lists["recipients"]
     assert (first["kind"], first["status"], first["detail"]) == ("email", "failed", '{"error":{"k":"v"}}')
