@@ -9,7 +9,7 @@ from typing import Any
 from sources.posthog.ahead import Get
 from sources.posthog.answer import ASK_AGAIN
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
-from sources.posthog.values import digest
+from sources.posthog.values import CONVERT, Convert, digest, whole
 
 CURRENT = "personal_api_keys/@current/"
 
@@ -51,8 +51,15 @@ def current_key(get: Get) -> Key:
         message = f"{CURRENT}: what answers does not know PostHog's key endpoint; is POSTHOG_HOST a PostHog?"
         raise Misdirected(message)
     return Key(
-        body.get("user_id"),
-        tuple(body["scopes"] or ("*",)),
-        tuple(body.get("scoped_teams") or ()),
-        tuple(body.get("scoped_organizations") or ()),
+        whole(body.get("user_id")),
+        _each(body["scopes"] or ["*"], CONVERT["text"]),
+        _each(body.get("scoped_teams"), whole) or (),
+        _each(body.get("scoped_organizations"), CONVERT["text"]) or (),
     )
+
+
+def _each(told: Any, convert: Convert) -> tuple[Any, ...] | None:
+    """What of a list is as it must be; None where what was told is no list."""
+    if not isinstance(told, list):
+        return None
+    return tuple(fit for value in told if (fit := convert(value)) is not None)

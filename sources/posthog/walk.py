@@ -12,6 +12,7 @@ from typing import Any
 from sources.posthog import plans
 from sources.posthog.ahead import Get
 from sources.posthog.batch import Batch
+from sources.posthog.catalogue import stamp_types
 from sources.posthog.changes import Changes
 from sources.posthog.endpoint import Endpoint, Stamps, query
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
@@ -23,7 +24,7 @@ from sources.posthog.paging import PAGERS, Page, Soon, one_by_one
 from sources.posthog.people import People
 from sources.posthog.shape import Shape
 from sources.posthog.sights import Sights
-from sources.posthog.values import counted
+from sources.posthog.values import CONVERT, counted
 
 COUNTED_HERE = 5000
 """Up to so many rows, different keys are counted in Python, quicker than a query; beyond that in the workspace."""
@@ -207,7 +208,7 @@ class Walker:
         endpoint = listing.endpoint
         stamps = listing.stamps
         if listing.pages == "object":
-            raws, stamps = _listed_alone(raws[0], endpoint)
+            raws, stamps = listed_alone(raws[0], endpoint)
         return self.changes[endpoint.table].shape.page(raws, stamps)
 
     def _count(self, listing: Listing) -> int | None:
@@ -324,7 +325,12 @@ class Walker:
         return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)
 
 
-def _listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:
-    """A detail object, cut down to what the list would show, and the parents that it names itself."""
-    parents = {name: raw.get(name.removesuffix("_id")) for name in endpoint.placeholders}
+def listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:
+    """A detail object, cut down to what the list would show, and the parents that it names itself.
+
+    A parent that it does not name by an id is null: nobody could tell which one is meant.
+    """
+    named = {name: raw.get(name.removesuffix("_id")) for name in endpoint.placeholders}
+    types = stamp_types(endpoint)
+    parents = {n: None if value is None else CONVERT[types[n]](value) for n, value in named.items()}
     return [{f.name: raw.get(f.name) for f in endpoint.fields}], parents

@@ -104,7 +104,13 @@ VALUES = Kind(
         Fault(
             "values.odd_id",
             'an id or a reference as `"12"` or `12.0`; as `true`, `"012"`, `12.5`',
-            "the number 12; the others are no ids: a row of such a key is left out and told",
+            "the number 12; the others are no ids: a row of such a key is left out and told; an `organization` that "
+            "is no id is null where a project is asked for by its own id",
+        ),
+        Fault(
+            "values.odd_key",
+            "a key's `scopes`, `scoped_teams` or `scoped_organizations` that are, or hold, a number, a text, an object",
+            "what is no list or no id is taken as not told",
         ),
         Fault(
             "values.copy_marks",

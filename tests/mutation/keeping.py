@@ -224,6 +224,15 @@ KEEPING_RULES = (
         ),
     ),
     Mutation(
+        "a parent that a row does not name by an id is null",
+        "sources/posthog/walk.py",
+        "None if value is None else CONVERT[types[n]](value)",
+        "value",
+        (
+            "sources/posthog/test_walk.py::test_a_project_that_names_no_organization_by_an_id_is_stored_without_one",
+        ),
+    ),
+    Mutation(
         "NUL is left out before anything is judged",
         ANSWER,
         r"""plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body""",
