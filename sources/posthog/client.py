@@ -189,7 +189,7 @@ class Client:
             except _Held:
                 return None
             except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
-                raise PageFailed(f"Not asked for, because it is no address: {url}") from error
+                raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
             except (httpx.TransportError, EncodingError) as error:
                 self._check()
                 raise self._broken(call, error) from error

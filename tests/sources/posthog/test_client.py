@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -120,6 +121,28 @@ def test_the_paths_that_exist_pass(path: str) -> None:
     with serving(in_turn(ROWS)) as server, Client(server.origin, KEY) as client:
         client.get(path)
     assert server.asked[0].target == f"/api/{path}"
+
+
+@pytest.mark.fault("values.odd_next", "security.path_escape")
+@pytest.mark.parametrize(
+    "cursor", ["\r\nX: y\r\n\r\n", "\0\x1b[31m", "a&b=c#d?e=%0a", "ü \ufffd", "", "x" * 60_000]
+)
+def test_a_cursor_is_sent_as_it_is_and_commands_nothing(cursor: str) -> None:
+    with serving(in_turn(ROWS)) as server, Client(server.origin, KEY) as client:
+        client.get("users/", {"cursor": cursor})
+    assert len(server.asked) == 1
+    path, _, query = server.asked[0].target.partition("?")
+    assert (path, parse_qsl(query, keep_blank_values=True)) == ("/api/users/", [("cursor", cursor)])
+    assert "x" not in server.asked[0].headers
+
+
+@pytest.mark.fault("values.odd_next")
+def test_a_cursor_that_no_address_has_room_for_fails_its_list_alone() -> None:
+    with serving(in_turn(ROWS)) as server, Client(server.origin, KEY) as client:
+        with pytest.raises(PageFailed, match=r"no address: http://127\.0\.0\.1:\d+/api/users/$"):
+            client.get("users/", {"cursor": "x" * 100_000})
+        assert client.total == 0
+        assert client.get("users/") == {"results": [{"id": 1}]}
 
 
 @pytest.mark.parametrize("key", ["", " ", "phx_a b", "phx_a\n", "phx_ä"])

@@ -198,6 +198,31 @@ def test_a_cursor_list_is_followed_by_its_cursor_alone() -> None:
 
 
 @pytest.mark.fault("values.odd_next")
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://h:99999/x",
+        "http://h:no/",
+        "//evil.test",
+        "ftp://a:b@evil.test/",
+        "javascript:x",
+        "\x1b[31m",
+        " ",
+        "x" * 9999,
+    ],
+    ids=lambda place: repr(place)[:20],
+)
+def test_of_a_link_nothing_but_its_query_counts(place: str) -> None:
+    get, asked = server(
+        lambda told: {"next": None if "cursor" in told else f"{place}?cursor=b", "results": [1]}
+    )
+    assert walked(cursors(get)) == [1, 1]
+    assert asked[1] == {"deleted": "true", "cursor": "b"}
+    get, _ = server(lambda told: {"next": None if told["offset"] else f"{place}?offset=1", "results": [1]})
+    assert walked(offsets(get)) == [1, 1]
+
+
+@pytest.mark.fault("values.odd_next")
 @pytest.mark.parametrize("link", NO_LINKS, ids=lambda link: repr(link)[:20])
 def test_a_cursor_that_is_in_no_link_fails_the_list(link: Any) -> None:
     get, _ = server(lambda _: {"next": link, "results": [1]})
