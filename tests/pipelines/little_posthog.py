@@ -53,14 +53,17 @@ def little_posthog(projects: int, lists: Lists) -> Iterator[Server]:
         yield server
 
 
-def synced(server: Server, home: Path, *tables: str, **more: Any) -> Outcome:
-    """One sync of it into `hogsync.duckdb` of that folder."""
-    given = {
+def settings(server: Server, home: Path) -> dict[str, str]:
+    """It and `hogsync.duckdb` of that folder, as settings."""
+    return {
         "POSTHOG_HOST": server.origin,
         "POSTHOG_PERSONAL_API_KEY": KEY,
         "WAREHOUSE_URL": f"duckdb:///{home / 'hogsync.duckdb'}",
         "HOGSYNC_HASH_KEY": HASH_KEY,
         "HOGSYNC_HOME": str(home / "home"),
-        **more,
     }
-    return sync(load(given), Selection(tables=tables))
+
+
+def synced(server: Server, home: Path, *tables: str, **more: Any) -> Outcome:
+    """One sync of it into `hogsync.duckdb` of that folder."""
+    return sync(load({**settings(server, home), **more}), Selection(tables=tables))
