@@ -12,7 +12,8 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.errors import UsageError, WarehouseProblem
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.choices import column_of
 from sources.posthog.client import Client, Patience, Rate
 from sources.posthog.errors import NoRoom
 from sources.posthog.privacy import Policy
@@ -71,23 +72,16 @@ def policy(settings: Settings, *, hashing: bool = True) -> Policy:
 
 
 def _refuse_senseless(name: str, mode: str) -> None:
-    """UsageError for a column that there is not, that is part of a key, that tells of deaths, or that takes no hash."""
-    table, _, column = name.partition(".")
-    endpoints = {**ENDPOINTS, PEOPLE.table: PEOPLE}
+    """UsageError for a column that makes no sense anywhere, or that tells of deaths."""
     where = f"[privacy.columns] {name}"
-    if table not in endpoints:
-        raise UsageError(f"{where}: there is no table {table}{did_you_mean(table, list(endpoints))}")
-    fields = {declared.name: declared for declared in endpoints[table].fields}
-    if column not in fields:
-        raise UsageError(f"{where}: {table} has no column {column}{did_you_mean(column, list(fields))}")
-    if column in endpoints[table].key:
-        raise UsageError(f"{where}: {column} is part of the key of {table} and must be kept.")
+    try:
+        table, column = column_of(name, mode)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
     if mode != "keep" and (column == "deleted" or column in TELLING.get(table, ())):
         raise UsageError(
             f"{where}: hogsync goes by {column} of {table} to tell which rows are gone; keep it."
         )
-    if mode == "hash" and fields[column].type not in {"text", "json"}:
-        raise UsageError(f"{where}: a {fields[column].type} column cannot hold a hash; keep or drop it.")
 
 
 def full_every_of(settings: Settings) -> Mapping[str, timedelta]:

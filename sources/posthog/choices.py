@@ -26,19 +26,30 @@ def known_tables(names: Iterable[str]) -> tuple[str, ...]:
 def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
     """The policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for what it cannot mean."""
     for name, mode in choices.items():
-        table, _, column = name.partition(".")
-        if column:
-            _refuse_unknown("table", table, TABLES)
-            _refuse_unknown(f"column of {table}", column, [field.name for field in TABLES[table].fields])
-            if column in TABLES[table].key:
-                raise ValueError(f"{column} is part of the key of {table} and must be kept.")
+        _refuse_unknown("privacy mode", mode, get_args(Mode))
+        if "." in name:
+            column_of(name, mode)
         else:
             _refuse_unknown("privacy class", name, CLASSES)
-        _refuse_unknown("privacy mode", mode, get_args(Mode))
     checked = cast("Mapping[str, Mode]", choices)
     columns = {name: mode for name, mode in checked.items() if "." in name}
     modes = {name: mode for name, mode in checked.items() if "." not in name}
     return Policy(modes={**DEFAULTS, **modes}, columns=columns, hash_key=hash_key)
+
+
+def column_of(name: str, mode: str) -> tuple[str, str]:
+    """The table and the column of `comments.content`; ValueError for what there is not, is a key, or takes no hash."""
+    table, _, column = name.partition(".")
+    _refuse_unknown("table", table, TABLES)
+    fields = {declared.name: declared for declared in TABLES[table].fields}
+    _refuse_unknown(f"column of {table}", column, fields)
+    if column in TABLES[table].key:
+        raise ValueError(f"{column} is part of the key of {table} and must be kept.")
+    if mode == "hash" and fields[column].type not in {"text", "json"}:
+        raise ValueError(
+            f"A {fields[column].type} column cannot hold a hash; keep or drop {column} of {table}."
+        )
+    return table, column
 
 
 def _refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:

@@ -146,6 +146,10 @@ def test_dlt_is_silent_about_our_hints_alone() -> None:
             "There is no column of comments 'contents'; did you mean content?",
         ),
         ({"privacy": {"comments.id": "drop"}}, "id is part of the key of comments and must be kept."),
+        (
+            {"privacy": {"cohorts.count": "hash"}},
+            "A bigint column cannot hold a hash; keep or drop count of cohorts.",
+        ),
     ],
 )
 def test_what_is_misspelt_is_refused_before_anything_is_asked(choice: dict[str, Any], said: str) -> None:
