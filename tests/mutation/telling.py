@@ -4,6 +4,7 @@ from tests.mutation.mutation import Mutation
 
 REPORT = "pipelines/test_report.py::test_"
 WARNINGS = "pipelines/test_sync_warnings.py::test_"
+REJECTED = "pipelines/test_sync_rejected.py::test_"
 
 TELLING_RULES = (
     Mutation(
@@ -19,6 +20,13 @@ TELLING_RULES = (
         "exit_code = exit_code or int(self.strict and bool(run.warnings))",
         "pass",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends[duckdb]",),
+    ),
+    Mutation(
+        "[sync] strict holds whoever starts a run",
+        "pipelines/sync.py",
+        "work.strict = selection.strict or settings.sync.strict",
+        "work.strict = selection.strict",
+        (f"{REJECTED}the_setting_of_strict_makes_warnings_count_whoever_starts_the_run",),
     ),
     Mutation(
         "--quiet keeps no warning back",
