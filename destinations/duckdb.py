@@ -19,6 +19,7 @@ from destinations.warehouse import (
     Types,
     Warehouse,
     WarehouseUnavailable,
+    first_line,
     quoted,
 )
 
@@ -96,7 +97,7 @@ class DuckDB(Warehouse):
         except duckdb.OutOfMemoryException as short:
             raise self._short(short) from short
         except (duckdb.Error, OSError) as error:
-            message = f"{self.label} cannot be opened for writing: {_first_line(error)}"
+            message = f"{self.label} cannot be opened for writing: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
     def _make(self) -> None:
@@ -119,7 +120,7 @@ class DuckDB(Warehouse):
             self._connection.interrupt()
 
     def _short(self, error: duckdb.OutOfMemoryException) -> NoMemory:
-        return NoMemory(f"{self.label} has too little memory: {_first_line(error)}")
+        return NoMemory(f"{self.label} has too little memory: {first_line(error)}")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -131,7 +132,7 @@ class DuckDB(Warehouse):
         except duckdb.OutOfMemoryException as short:
             raise self._short(short) from short
         except duckdb.Error as error:
-            message = f"{self.label} refused: {_first_line(error)}"
+            message = f"{self.label} refused: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
     def expect_inserts_only(self) -> None:
@@ -238,7 +239,3 @@ def _private() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -22,6 +22,7 @@ from destinations.warehouse import (
     Types,
     Warehouse,
     WarehouseUnavailable,
+    first_line,
     patiently,
     quoted,
 )
@@ -113,7 +114,7 @@ class Postgres(Warehouse):
         try:
             self._connection, self._takes_options = connect(self._dsn, DEFAULTS, options=options)
         except psycopg2.Error as error:
-            message = f"{self.label} cannot be reached: {_first_line(error)}"
+            message = f"{self.label} cannot be reached: {first_line(error)}"
             raise WarehouseUnavailable(message) from None
         self._connection.autocommit = True
         try:
@@ -169,7 +170,7 @@ class Postgres(Warehouse):
                 yield cursor
         except psycopg2.Error as error:
             self._unless_interrupted(error)
-            message = f"{self.label} refused: {_first_line(error)}"
+            message = f"{self.label} refused: {first_line(error)}"
             waited = isinstance(error, psycopg2.errors.LockNotAvailable)
             raise (TableInUse if waited else WarehouseUnavailable)(message) from error
 
@@ -228,7 +229,7 @@ class Postgres(Warehouse):
         except (adbc_driver_postgresql.dbapi.Error, pa.ArrowException, OSError) as error:
             # The last two are Arrow's own, in mid-stream.
             self._unless_interrupted(error)
-            message = f"{self.label} refused: {_first_line(error)}"
+            message = f"{self.label} refused: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
     def _statement(self, sql: str) -> AdbcStatement:
@@ -342,7 +343,3 @@ class Postgres(Warehouse):
 
 def _key_name(table: str) -> str:
     return f"{table}__key"[:63]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -242,6 +242,11 @@ class Warehouse(ABC):
         self.execute("commit")
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, else its kind."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def patiently(
     attempt: Callable[[], Any], held: Callable[[Exception], bool], wait: float, tell: Callable[[str], None]
 ) -> Any:
@@ -255,6 +260,6 @@ def patiently(
             if not held(error) or time.monotonic() >= deadline:
                 raise
             if not told:
-                tell(str(error).splitlines()[0])
+                tell(first_line(error))
                 told = True
             time.sleep(0.25)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.staging import claim_staging
-from destinations.warehouse import Types, Warehouse
+from destinations.warehouse import Types, Warehouse, first_line
 from pipelines import stopping
 from pipelines.settings.surroundings import set_aside
 from sources.posthog.catalogue import PEOPLE
@@ -133,17 +133,17 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: boo
         if isinstance(cause, KeyboardInterrupt) or stopping.asked.is_set():
             raise KeyboardInterrupt from failed
         if isinstance(cause, MemoryError | OutOfMemoryException):
-            raise MemoryError(_first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
+            raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
         if isinstance(cause, OSError):  # a database has errors of its own
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
         job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
         if job is None:
-            message = f"{warehouse.label} did not take the rows: {_first_line(cause)}"
+            message = f"{warehouse.label} did not take the rows: {first_line(cause)}"
             raise LoadFailed(message) from failed
         table = job.job_id.partition(".")[0]
-        message = f"{warehouse.label} did not take the rows of {table}: {_first_line(cause)}"
+        message = f"{warehouse.label} did not take the rows of {table}: {first_line(cause)}"
         raise TableRefused(table, message) from failed
     _assert_arrived(warehouse, loaded.loads_ids)
 
@@ -172,8 +172,3 @@ def _cause(error: BaseException) -> BaseException:
     """The innermost error."""
     *_, innermost = _chain(error)
     return innermost
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -8,7 +8,7 @@ of the columns which tell.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from destinations.history import VERSION, named
@@ -20,6 +20,7 @@ from pipelines.followers import with_history
 from pipelines.records import BOOKS, META, Memory, note_made
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
+from sources.posthog.oddities import enumerated
 from sources.posthog.privacy import DEFAULTS, Policy
 from sources.posthog.shape import OURS, Shape
 from sources.posthog.workspace import child_table
@@ -121,8 +122,8 @@ def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
     if names := others(held, tables, memory.made, memory.meta):
         raise WarehouseProblem(
-            f"The dataset {warehouse.dataset} {where} holds {_listed(names)}, which hogsync did not make and would "
-            "write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
+            f"The dataset {warehouse.dataset} {where} holds {enumerated(names, 5)}, which hogsync did not make and "
+            "would write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
         )
     if name := stranger(warehouse):
         raise WarehouseProblem(
@@ -167,8 +168,3 @@ def _adopted(memory: Memory) -> dict[str, frozenset[str]]:
     tables, held = _every_table(), memory.warehouse.relations(memory.warehouse.dataset)
     ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
     return {name: tables[name].columns | memory.ours(name) for name in ours}
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{', '.join(names[:5])}{more}"

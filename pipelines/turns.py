@@ -190,10 +190,12 @@ def _told(warehouse: Warehouse) -> Iterator[None]:
     """What Postgres says, as one sentence of ours, in its own words but without the password."""
     import psycopg2
 
+    from destinations.warehouse import first_line
+
     try:
         yield
     except psycopg2.Error as error:
-        says = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        says = first_line(error)
         for secret in warehouse.secrets:
             says = says.replace(secret, "…")
         if isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None:  # never left this machine

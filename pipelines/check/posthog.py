@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from pipelines.check.findings import Finding, fine, note, wrong
@@ -16,12 +16,11 @@ from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 from sources.posthog.key import Key, current_key
+from sources.posthog.oddities import enumerated
 
 PATIENCE = Patience(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"
 """Sent when there is no key, only to learn whether a PostHog is there to refuse it."""
-SHOWN = 20
-"""So many names are written out; `--json` has all."""
 NOT_READABLE = 1
 """A selected table fails, or is refused as a whole."""
 
@@ -89,9 +88,9 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         return
     owner = f"it is of user {key.user_id}" if key.user_id is not None else "whose it is, is not told"
     yield fine("posthog", f"{origin} is a PostHog and accepts the key; {owner}.")
-    yield note("posthog", f"Scopes: {_listed(key.scopes or ('not told by this PostHog',))}.")
+    yield note("posthog", f"Scopes: {enumerated(key.scopes or ('not told by this PostHog',))}.")
     limits = [
-        f"{what} {_listed(ids)}"
+        f"{what} {enumerated(ids)}"
         for what, ids in (("projects", key.projects), ("organizations", key.organizations))
         if ids
     ]
@@ -103,7 +102,10 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
     )
     for table, names in reach.names.items():
         if names:
-            yield fine("posthog", f"{table.capitalize()}: {_listed(f'{n} ({i})' for i, n in names.items())}.")
+            yield fine(
+                "posthog",
+                f"{table.capitalize()}: {enumerated(f'{n} ({i})' for i, n in names.items())}.",
+            )
     listed = reach.asked["projects"].status if "projects" in reach.asked else "failed"
     if listed == "failed" or reach.asked["organizations"].status == "failed":
         return
@@ -114,7 +116,7 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
     all_listed = listed in {"readable", "empty"} or bool(key.projects)
     if unknown := unknown_projects(reach.only, reach.projects, all_listed=all_listed):
-        told = f"The key reaches no project {_listed(unknown)}; correct [projects] only."
+        told = f"The key reaches no project {enumerated(unknown)}; correct [projects] only."
         yield wrong("settings", told, UsageError.exit_code)
 
 
@@ -126,15 +128,15 @@ def about_scopes(tables: Sequence[str], reach: Reach | None, origin: str) -> Ite
     if missing:
         yield wrong(
             "scopes",
-            f"The key lacks {_listed(missing)}: add that at {origin}/settings/user-api-keys, "
+            f"The key lacks {enumerated(missing)}: add that at {origin}/settings/user-api-keys, "
             "or leave out the tables that need it ([selection] tables).",
         )
     more = [scope for scope in spare if not scope.endswith(":read")]
     if more:
-        told = f"The key may do more than read ({_listed(more)}); the read scopes above suffice."
+        told = f"The key may do more than read ({enumerated(more)}); the read scopes above suffice."
         yield note("scopes", told)
     if idle := [scope for scope in spare if scope not in more]:
-        yield note("scopes", f"The key has scopes that the selection does not need: {_listed(idle)}.")
+        yield note("scopes", f"The key has scopes that the selection does not need: {enumerated(idle)}.")
 
 
 # -- the tables ----------------------------------------------------------------------------------
@@ -182,7 +184,7 @@ def _trouble(asked: Asked, reach: Reach) -> str:
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
         return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
-    places = _listed(_where(answer, reach) for answer in asked.troubled)
+    places = enumerated(_where(answer, reach) for answer in asked.troubled)
     return f"readable, but not in {places}: {reasons[0]}"
 
 
@@ -200,9 +202,3 @@ def _where(answer: Answer, reach: Reach) -> str:
             ident = answer.where[column]
             return f"{reach.names[table].get(ident, column.removesuffix('_id'))} ({ident})"
     return "one place"
-
-
-def _listed(things: Iterable[object]) -> str:
-    words = list(map(str, things))
-    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more

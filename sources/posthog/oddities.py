@@ -43,6 +43,11 @@ def _many(count: int, thing: str) -> str:
 
 def _names(columns: Iterable[str]) -> str:
     """The first of the names, in order."""
-    names = sorted(columns)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return enumerated(sorted(columns), SHOWN)
+
+
+def enumerated(things: Iterable[object], most: int = 20) -> str:
+    """The first of some things, `most` at most, and how many more there are."""
+    words = list(map(str, things))
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

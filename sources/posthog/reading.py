@@ -30,7 +30,7 @@ from sources.posthog.journal import NO_JOURNAL, Journal
 from sources.posthog.key import Key, current_key
 from sources.posthog.known import Known
 from sources.posthog.listing import Listed, Listing, Memory, Read, Rules, Scope
-from sources.posthog.oddities import oddities
+from sources.posthog.oddities import enumerated, oddities
 from sources.posthog.people import gathered
 from sources.posthog.privacy import Policy
 from sources.posthog.results import TableResult, note_parents
@@ -314,10 +314,9 @@ class Reading:
         result = self.results.get(table)
         if result is None or not result.complete or self.scopes.projects:
             return
-        gone = [str(key[-1]) for key in self.changes[table].unseen()]
+        gone = [key[-1] for key in self.changes[table].unseen()]
         if gone:
-            more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
-            result.note = f"no longer listed, rows kept: {', '.join(gone[:5])}{more}"
+            result.note = f"no longer listed, rows kept: {enumerated(gone, 5)}"
             result.lost.append(RunWarning(table, f"{table}/{gone[0]}/", "lost access", result.note))
 
     # -- what is to be written

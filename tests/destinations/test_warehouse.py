@@ -16,7 +16,7 @@ import pytest
 
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
-from destinations.warehouse import Relation, Warehouse, WarehouseUnavailable
+from destinations.warehouse import Relation, Warehouse, WarehouseUnavailable, first_line
 
 COLUMNS = {
     "project_id": "bigint",
@@ -187,6 +187,11 @@ def holding(path: Path, seconds: float) -> subprocess.Popen[str]:
     assert process.stdout
     assert process.stdout.readline() == "held\n"
     return process
+
+
+@pytest.mark.parametrize(("said", "told"), [("", "OSError"), (" \n", "OSError"), ("\n one \ntwo", "one ")])
+def test_of_an_error_the_first_line_is_told_or_its_kind(said: str, told: str) -> None:
+    assert first_line(OSError(said)) == told
 
 
 def test_a_held_file_is_waited_for(tmp_path: Path) -> None:
