@@ -17,7 +17,7 @@ whose text is one sentence and whose `exit_code` is that of the command. `postho
 
 The packages `pipelines`, `sources` and `destinations` beside this file have names that other programs use, too. They
 are imported from here whatever `sys.path` says, so that the command starts anywhere. A program that has already
-imported another package of such a name gets an ImportError.
+imported another package of such a name gets an ImportError from the first name that it uses.
 """
 
 from __future__ import annotations
@@ -28,14 +28,11 @@ import sys
 if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]
 
-from collections.abc import Mapping
-from importlib import import_module
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-
+TYPE_CHECKING = False  # typing's constant; nothing is imported here, see `main`
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, NoReturn
+
     from pipelines.errors import (
         HogsyncError,
         Interrupted,
@@ -64,7 +61,6 @@ __all__ = [
     "sync",
 ]
 
-HERE = Path(__file__).resolve().parent
 PACKAGES = ("pipelines", "sources", "destinations")
 MODULES = {
     "pipelines.errors": (
@@ -83,9 +79,13 @@ MODULES = {
 
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit, as `hogsync` does."""
-    from pipelines.cli import main
+    try:  # around every import: Ctrl-C in the first tenths of a second is no traceback either
+        _import_packages()
+        from pipelines.cli import main
 
-    main()
+        main()
+    except KeyboardInterrupt:
+        _stop()
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -94,6 +94,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     `overrides` win over all of them. They are by environment name, a section being a mapping:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
+    _import_packages()
     from pipelines.settings import load
 
     return load(overrides)
@@ -103,37 +104,60 @@ def __getattr__(name: str) -> Any:
     """Import a public name only when it is used: the command line starts without dlt, DuckDB and the rest."""
     for module, names in MODULES.items():
         if name in names:
+            from importlib import import_module
+
+            _import_packages()
             return getattr(import_module(module), name)
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
 
 
+def _import_packages() -> None:
+    """Import hogsync's packages from beside this file; ImportError if this process has another one of their names."""
+    for package in PACKAGES:
+        _import_own(package)
+
+
 def _import_own(package: str) -> None:
-    """Import `package` from beside this file; ImportError if this process has another one of that name."""
-    there = sys.modules.get(package)
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+    from pathlib import Path
+
+    here, there = Path(__file__).resolve().parent, sys.modules.get(package)
     if there is None:
-        spec = PathFinder.find_spec(package, [str(HERE)])
+        spec = PathFinder.find_spec(package, [str(here)])
         if spec is None or spec.loader is None:
-            raise ImportError(f"hogsync is not whole: {package} is not in {HERE}. Install it again.")
+            raise ImportError(f"hogsync is not whole: {package} is not in {here}. Install it again.")
         sys.modules[package] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
         return
     places = [*getattr(there, "__path__", ())] or [getattr(there, "__file__", None) or "this very program"]
-    if HERE / package not in {Path(place).resolve() for place in places}:
+    if here / package not in {Path(place).resolve() for place in places}:
         raise ImportError(
             f"hogsync cannot be used in this program, which has imported another package {package!r} "
             f"({', '.join(places)}). Run the command `hogsync` in a process of its own."
         )
 
 
-for _package in PACKAGES:
-    _import_own(_package)
+def _stop() -> NoReturn:
+    """End the process at once, as one that Ctrl-C has stopped."""
+    import os
+
+    sys.stderr.write("Stopped.\n")
+    os._exit(130)
+
+
+def _run() -> NoReturn:
+    """Run this file as a script: a command, or `-m MODULE …` for a process that runs one of hogsync's modules."""
+    if sys.argv[1:2] != ["-m"]:
+        main()
+    from runpy import run_module
+
+    _import_packages()
+    del sys.argv[:2]
+    run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    sys.exit()
+
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["-m"]:  # a process that runs one of our modules: `python hogsync.py -m MODULE …`
-        from runpy import run_module
-
-        del sys.argv[:2]
-        run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    else:
-        main()
+    _run()

@@ -91,7 +91,8 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
 def test_a_program_with_another_package_of_our_name_is_told_so(stranger: str, tmp_path: Path) -> None:
     (tmp_path / stranger).parent.mkdir(exist_ok=True)
     (tmp_path / stranger).write_text("")
-    program = "import sys; path = sys.path; sys.path = sys.argv[1:]; import pipelines; sys.path = path; import hogsync"
+    another = "import sys; path = sys.path; sys.path = sys.argv[1:]; import pipelines; sys.path = path"
+    program = f"{another}; import hogsync; hogsync.sync"
     done = run(sys.executable, "-c", program, tmp_path)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
