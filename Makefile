@@ -11,6 +11,8 @@ SETTINGS = .venv/bin/python -m pipelines.settings.example
 FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench
 MUTATION = .venv/bin/python -m tests.mutation
+# A file's tests share a sandbox and a database, so a file is one process's work.
+PYTEST   = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 QUESTION = select p.name as project, s.title as report, count(*) as sent, \
 	count(*) filter (where d.status = 'failed') as failed, \
 	max(d.created_at) filter (where d.status = 'completed') as last_arrived \
@@ -77,7 +79,7 @@ run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandb
 
 .PHONY: test
 test: .venv/dev.stamp lint docs-check ## Everything CI checks: lint, types, imports, docs, tests (a real Postgres included)
-	.venv/bin/python -m pytest
+	$(PYTEST)
 
 # What hangs is ended after an hour here, not after the five minutes of pyproject.toml.
 .PHONY: soak

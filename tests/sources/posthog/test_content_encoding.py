@@ -58,7 +58,11 @@ def test_another_encoding_and_more_than_one_are_refused(header: list[str]) -> No
 
 
 @pytest.mark.fault("transport.bad_gzip")
-@pytest.mark.parametrize("raw", [b"[1]", ZIP[:-1], ZIP[:40], ZIP[:-8] + bytes(8), ZIP[:60] + bytes(40)])
+@pytest.mark.parametrize(
+    "raw",
+    [b"[1]", ZIP[:-1], ZIP[:40], ZIP[:-8] + bytes(8), ZIP[:60] + bytes(40)],
+    ids=["no gzip", "without its last byte", "cut", "another checksum", "zeros within"],
+)
 def test_what_is_cut_or_damaged_is_refused_even_where_all_of_its_text_came(raw: bytes) -> None:
     with pytest.raises(EncodingError, match="compressed answer"):
         list(decoded_pieces([raw], ["gzip"]))
