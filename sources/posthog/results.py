@@ -58,8 +58,9 @@ class TableResult:
 
     @property
     def readable(self) -> bool:
-        """Whether at least one of its lists answered, or there was none to ask for."""
-        return any(one.pages for one in self.listed) if self.listed else not self.blocked
+        """Whether a list answered this run, or the one whose pages it goes on from, or none was to be asked."""
+        walks = [walk for one in self.listed for walk in one.walks]
+        return any(walk.pages for walk in walks) if self.listed else not self.blocked
 
     @property
     def complete(self) -> bool:
