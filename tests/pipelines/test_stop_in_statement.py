@@ -37,9 +37,10 @@ from destinations import duckdb, postgres
 from pipelines.cli import main
 duckdb.RELATIONS = duckdb.RELATIONS.replace("= 'BASE TABLE'", "<> ''")
 postgres.RELATIONS = postgres.RELATIONS.replace("in ('r', 'p')", "<> ''")
+postgres.Postgres.index_key = lambda *_: None
 sys.exit(main())
 """
-"""hogsync, but a view at the name of a table is not refused: it is what a warehouse can be slow by."""
+"""hogsync, but a view at the name of a table is neither refused nor given a key: a warehouse can be slow by it."""
 
 
 def syncing(posthog: Sandbox, url: str) -> subprocess.Popen[str]:

@@ -16,7 +16,7 @@ from tests.truth.changes import COHORTS, EVENTS, PROJECT, definitions, shrink
 from tests.truth.command import hogsync, started
 from tests.truth.scene import Scene
 
-TABLES = (EVENTS, COHORTS)
+TABLES, COMMENTS = (EVENTS, COHORTS), "comments"
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 SYNC = ("sync", *TABLES, "--project", str(PROJECT))
 
@@ -26,14 +26,14 @@ def small(company: Sandbox) -> None:
     shrink(company)
 
 
-def settle(scene: Scene) -> None:
+def settle(scene: Scene, *tables: str) -> None:
     """One sync, after which all is right."""
-    assert scene.sync(*TABLES, **HERE).exit_code == 0
-    right(scene)
+    assert scene.sync(*(tables or TABLES), **HERE).exit_code == 0
+    right(scene, *tables)
 
 
-def right(scene: Scene) -> None:
-    scene.learn(scene.truth(*TABLES, **HERE))
+def right(scene: Scene, *tables: str) -> None:
+    scene.learn(scene.truth(*(tables or TABLES), **HERE))
     wrong = scene.wrong()
     assert not wrong, wrong
 
@@ -60,9 +60,9 @@ def test_syncs_at_once_from_several_machines_take_turns_and_all_end_well(
 def test_a_backfill_that_begins_while_a_sync_is_at_work_waits_for_its_turn(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    settle(scene)
-    definitions(posthog)
-    backfill = ("backfill", *TABLES, "--from", "2020-01-01", "--project", str(PROJECT))
+    settle(scene, COMMENTS)
+    posthog.edit(COMMENTS, insert=[{"content": "while you read"}], parents={"project_id": PROJECT})
+    backfill = ("backfill", COMMENTS, "--from", "2020-01-01", "--project", str(PROJECT))
     begun: list[subprocess.Popen[str]] = []
 
     def meanwhile(*_: object) -> None:
@@ -72,10 +72,10 @@ def test_a_backfill_that_begins_while_a_sync_is_at_work_waits_for_its_turn(
             told = begun[0].stderr or ()
             assert any("is held by hogsync sync" in line for line in told)
 
-    assert scene.sync(*TABLES, observers=[meanwhile], **HERE).exit_code == 0
+    assert scene.sync(COMMENTS, observers=[meanwhile], **HERE).exit_code == 0
     _, said = begun[0].communicate(timeout=120)
     assert begun[0].returncode == 0, said
-    right(scene)
+    right(scene, COMMENTS)
     found = books(scene.url)
     assert found.unsound() == []
     turns = sorted((begun, done) for begun, done, *_ in found.runs.values())
