@@ -171,7 +171,8 @@ def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started:
     ((rows,),) = warehouse.rows(f"select count(*) from {name(one.table)} where {met}")
     if not rows:
         return 0
-    if one.table.startswith(f"{endpoint.table}__"):
+    is_list = one.table.startswith(f"{endpoint.table}__")
+    if is_list:
         those = f"(select * from {name(one.table)} where {met})"
         warehouse.execute(
             f"update {name(endpoint.table)} t set _row_hash = '' "
@@ -181,7 +182,7 @@ def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started:
         f"{quoted(column)} = case when {gone} then null else {quoted(column)} end"
         for column, gone in one.columns.items()
     ]
-    changes += ["_row_hash = ''"] * (one.table == endpoint.table)
+    changes += ["_row_hash = ''"] * (is_list or one.table == endpoint.table)
     changes += [f"_deleted_at = coalesce(_deleted_at, {warehouse.mark})"] * one.ends
     warehouse.execute(f"update {name(one.table)} set {', '.join(changes)} where {met}", [started] * one.ends)
     return int(rows)

@@ -179,6 +179,13 @@ SECURITY = Kind(
             "versions, tables that the run does not read, on DuckDB the file's bytes; the record says how many rows",
         ),
         Fault(
+            "security.emptying_killed",
+            "`kill -9` while a stricter setting empties what is stored, again and again, or a return to the laxer one "
+            "after it",
+            "the next run empties the rest, on DuckDB the file's bytes as well, and no row is lost; under the laxer "
+            "setting all is as before",
+        ),
+        Fault(
             "security.locked_packages",
             "a package that is another than the one that was tested",
             "its hash is not in the lock: it is not installed; wheels only, so no build script runs",

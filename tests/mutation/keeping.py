@@ -7,6 +7,7 @@ SHAPE, PRIVACY, VALUES = "sources/posthog/shape.py", "sources/posthog/privacy.py
 RECORDS, SYNC, POSTGRES = "pipelines/records.py", "pipelines/sync.py", "destinations/postgres.py"
 SHAPES = "sources/posthog/test_shape.py::test_"
 STRICTER = "pipelines/test_sync_stricter.py::test_"
+KILLED = "pipelines/test_sync_stricter_kills.py::test_"
 CARRIED = "sources/posthog/test_carried.py::test_"
 CHECKS = "pipelines/test_check.py::test_"
 OWNERSHIP, OTHERS = "pipelines/ownership.py", "pipelines/test_ownership_rule.py::test_"
@@ -173,6 +174,13 @@ KEEPING_RULES = (
         'if mode == "drop" or (field.carries',
         "if (field.carries",
         ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
+    ),
+    Mutation(
+        "items of lists that were emptied are written anew",
+        "pipelines/emptying.py",
+        "(is_list or one.table == endpoint.table)",
+        "(one.table == endpoint.table)",
+        (f"{KILLED}what_a_killed_run_emptied_comes_back_when_it_is_kept_again[duckdb]",),
     ),
     Mutation(
         "what is emptied leaves the file",
