@@ -94,9 +94,11 @@ def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime 
     if not (empty or rows.few):
         warehouse.learn(derived.source, ("_synced_at", "_dlt_load_id"))
     begins = begins if empty else None
+    if not (derived.primary or empty):
+        warehouse.index_key(derived.target, derived.key)
     for sql in derived.statements(warehouse, rows, empty=empty, begins=begins):
         warehouse.execute(sql, tuple(rows.parameters) * sql.count(rows.condition))
-    if not derived.primary:
+    if empty and not derived.primary:
         warehouse.index_key(derived.target, derived.key)  # after the rows: that is quicker for the first many
     return begins is not None
 

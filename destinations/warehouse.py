@@ -102,19 +102,19 @@ class Warehouse(ABC):
         `primary` declares the key as well, for tables that are written by `upsert` and not by dlt. Where somebody has
         dropped a column of the key, nobody can tell any more which rows these are: they make place for those to come.
         """
-        spelled, primary_lost = {name: self.types[type_] for name, type_ in columns.items()}, False
+        spelled = {name: self.types[type_] for name, type_ in columns.items()}
         if not existing:
             body = [f"{quoted(n)} {t}{' not null' * (n in key)}" for n, t in spelled.items()]
             body += [f"primary key ({', '.join(map(quoted, key))})"] * primary
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         elif not existing.keys() >= set(key):
-            self.execute(f"delete from {self.name(table)}")
-            primary_lost = primary
+            # Not by a delete: Postgres refuses that of a table without a key which a publication has.
+            self.redefine(table, f"truncate table {self.name(table)}")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
                 self.redefine(table, self.addition(table, name, type_))
-        if primary_lost:  # with its column went the key
-            self.execute(f"alter table {self.name(table)} add primary key ({', '.join(map(quoted, key))})")
+        if primary and existing:  # somebody may have dropped it, or a column of it
+            self.index_key(table, key)
 
     def addition(self, table: str, column: str, type_: str) -> str:
         """The statement that gives a table a column of a type of this database's."""

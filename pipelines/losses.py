@@ -197,15 +197,18 @@ def distrust(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Type
     """Make rows unknown that have lost a column or a list, or items of it, before they get an empty one in its place.
 
     Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
-    written them, would count as unchanged ever after. Nor is a row without its values a version.
+    written them, would count as unchanged ever after. Nor is a row without its values a version. What has lost a column
+    of its key loses its rows as it gets that column again.
     """
+    keys = {outline.table: outline.key for outline in reading.outlines()}
     for outline in reading.outlines():
         lost = reading.known.columns(outline.table).keys() & outline.columns.keys()
         lost -= existing.get(outline.table, {}).keys()
         emptied = bool(outline.child) and reading.known.lost_rows(outline.table)
         # Where a child table is gone, or rows of it, its parents are meant: with them their lists are written again.
         table = outline.parent if emptied or outline.table not in existing else outline.table
-        if (lost or emptied) and "_dlt_load_id" in existing.get(table, {}):
+        told_apart = {*keys[table], "_dlt_load_id"} <= existing.get(table, {}).keys()
+        if (lost or emptied) and told_apart:
             warehouse.execute(f"update {warehouse.name(table)} set _dlt_load_id = '{LOST}'")
 
 

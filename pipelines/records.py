@@ -149,7 +149,7 @@ class Memory(Stored):
 
     def lacks(self, run_id: str | None) -> bool:
         """Whether a run that was recorded here is recorded no longer: then this is an older state of the dataset."""
-        if run_id is None or RUNS not in self.tables:
+        if run_id is None or "run_id" not in self.tables.get(RUNS, {}):
             return False
         sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.mark}"
         return not self.warehouse.rows(sql, [run_id])
@@ -421,7 +421,8 @@ def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None
 def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
     """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
     refused = {one.table: one.detail for one in results if one.blocked or one.count("unavailable")}
-    if not refused or not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+    there = warehouse.columns()
+    if not refused or any(BOOKS[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
         return frozenset()
     latest = (
         f"select run_id, started_at from {warehouse.name(RUNS)} order by started_at desc limit {LOOKED_BACK}"

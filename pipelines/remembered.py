@@ -57,6 +57,7 @@ def remembered(
         return memory
     emptied: Mapping[str, int] = {}
     if behind := not_yet_within(memory, settings):
+        warehouse.declare_keys()  # what a publication has can be changed only with a key
         emptied = empty_refused(memory, settings, behind, started)
         memory = Memory(warehouse)
     memory = Memory(warehouse) if mend_versions(memory, versioned) else memory

@@ -132,7 +132,7 @@ WAREHOUSE = Kind(
         Fault(
             "warehouse.publication",
             "Postgres: a publication for all tables",
-            "no sync fails, whatever changes, dies or comes",
+            "no sync fails, whatever changes, dies or comes, somebody drops a key or a privacy setting gets stricter",
         ),
         Fault(
             "warehouse.older_types",
@@ -152,6 +152,12 @@ WAREHOUSE = Kind(
             "the next run reads its lists in full and fills it; then an idle run costs what it did",
         ),
         Fault("warehouse.dropped_column", "somebody drops a column", "made again and filled by a full walk"),
+        Fault(
+            "warehouse.dropped_key",
+            "somebody drops a key of any table, or a column of it",
+            "made again; rows that cannot be told apart make place for those of a full walk, and dlt's own tables are "
+            "refused by name (exit 4)",
+        ),
         Fault(
             "warehouse.dropped_dataset",
             "somebody drops the dataset, the staging beside it, or the bookkeeping",

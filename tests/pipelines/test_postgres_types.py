@@ -128,6 +128,47 @@ def test_a_publication_for_all_tables_hinders_no_sync(scene: Scene, posthog: San
         assert wrong_versions(scene.url) == ""
 
 
+@pytest.mark.fault("warehouse.publication", "warehouse.dropped_key")
+def test_keys_that_somebody_dropped_of_tables_in_a_publication_are_made_again(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    settled(scene, "cohorts", **HERE)
+    with owner(scene.url) as execute:
+        execute("create publication everything for all tables")
+        for table, column in (
+            ("cohorts", "id"),
+            ("cohorts__experiment_set", "position"),
+            ("cohorts_history", "valid_from"),
+            ("people", "id"),
+            ("_hogsync_held", "row_key"),
+            ("_hogsync_runs", "run_id"),
+        ):
+            execute(f"alter table posthog.{table} drop column {column} cascade")
+        for table in ("projects__key", "cohort_sizes_pkey", "_hogsync_run_tables_pkey"):
+            execute(f"alter table posthog.{table.rpartition('_')[0].rstrip('_')} drop constraint {table}")
+    moved_on(posthog)
+    assert scene.sync("cohorts", **HERE).exit_code == 0
+    scene.known = {}
+    scene.learn(scene.truth("cohorts", **HERE))
+    assert scene.wrong() == ""
+    assert wrong_versions(scene.url) == ""
+    assert scene.ask(WITHOUT_KEY) == []
+    moved_on(posthog)
+    assert scene.sync("cohorts", **HERE).exit_code == 0
+
+
+@pytest.mark.fault("warehouse.publication", "security.other_privacy")
+def test_what_an_older_hogsync_left_in_a_publication_without_keys_is_emptied(scene: Scene) -> None:
+    scene.sync("comments", **HERE)
+    aged(scene.url)
+    with owner(scene.url) as execute:
+        execute("create publication everything for all tables")
+        execute("delete from posthog._hogsync_meta where key like 'privacy within %'")
+    assert scene.sync("comments", privacy={"text": "drop"}, **HERE).exit_code == 0
+    assert scene.ask("select count(*) from posthog.comments where content is not null") == [(0,)]
+    assert scene.ask(WITHOUT_KEY) == []
+
+
 @pytest.mark.fault("warehouse.older_types")
 def test_a_dataset_of_an_older_hogsync_gets_its_keys_and_jsonb_and_no_version_more(
     scene: Scene, posthog: Sandbox, caplog: pytest.LogCaptureFixture
