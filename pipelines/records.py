@@ -23,7 +23,11 @@ from sources.posthog.reading import Reading
 from sources.posthog.results import TableResult
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Raised when an older hogsync would lose or garble something of a dataset: it leaves a higher one alone. 2: `made`,
+`privacy within <table>` and `jsonb` are true only while every run heeds them."""
+SCHEMA = "schema_version"
+"""The key of `_hogsync_meta` under which it stands."""
 META, RUNS, RUN_TABLES, PATHS, HELD = (
     "_hogsync_meta",
     "_hogsync_runs",
@@ -161,7 +165,7 @@ class Memory(Stored):
     def check(self, expected: Mapping[str, str]) -> None:
         """Refuse a dataset that belongs to another PostHog, another hash key or a newer hogsync."""
         where = f"The dataset {self.warehouse.dataset} in {self.warehouse.label}"
-        schema = self.meta.get("schema_version", "0")
+        schema = self.meta.get(SCHEMA, "0")
         if schema.isdigit() and int(schema) > SCHEMA_VERSION:
             message = f"{where} was written by a newer hogsync ({self.meta.get('hogsync_version')}); upgrade hogsync."
             raise UsageError(message)
@@ -284,12 +288,12 @@ def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
 
 
 def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
-    """Say which tables, with which columns, are hogsync's; needs the warehouse open."""
+    """Say which tables, with which columns, are hogsync's, and of which version; needs the warehouse open."""
     existing = warehouse.columns()
     told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
     with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
         _ensure(warehouse, META, existing)
-        note(warehouse, {MADE: told})
+        note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
 
 
 def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
@@ -339,7 +343,7 @@ def write(
     def work() -> Run:
         derived = following.derive(existing) if following else {}
         run = told()
-        own = {"schema_version": str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
+        own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         rows = _rows_of(reading, following, existing) if reading and following else {}
         note(warehouse, {**own, **derived, **rows, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])

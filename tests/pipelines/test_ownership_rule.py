@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
+from destinations.duckdb import DuckDB
 from destinations.warehouse import Relation
-from pipelines.ownership import Table, others
+from pipelines.ownership import Table, of_others, others
+from pipelines.records import Memory, note_made
 from sources.posthog.shape import OURS
 
 ROW = frozenset({"project_id", "id", "name"})
@@ -99,3 +102,12 @@ def test_the_mark_itself_is_told_by_its_rows(
     found: Collection[str], keys: Collection[str], told: list[str]
 ) -> None:
     assert others({"_hogsync_meta": table(*found)}, TABLES, None, keys) == told
+
+
+@pytest.mark.fault("warehouse.others_table", "loads.first")
+def test_a_run_that_died_after_its_first_note_left_one_that_is_known_as_hogsyncs(tmp_path: Path) -> None:
+    warehouse = DuckDB(tmp_path / "hogsync.duckdb", "posthog")
+    with warehouse.opened():
+        warehouse.create_dataset()
+        note_made(warehouse, {"cohorts": ["id"]})
+        assert of_others(Memory(warehouse)) == []

@@ -114,6 +114,22 @@ def test_what_somebody_took_away_is_made_again(scene: Scene) -> None:
     assert scene.ask("select count(*) from posthog._hogsync_run_tables where table_name = 'cohorts'") > [(1,)]
 
 
+def test_a_dataset_of_an_older_hogsync_goes_on_and_gets_what_its_books_lack(scene: Scene) -> None:
+    right(scene)
+    runs = "select count(*), count(warnings) from posthog._hogsync_runs"
+    run(scene.url, "alter table posthog._hogsync_runs drop column warnings")
+    run(
+        scene.url,
+        "delete from posthog._hogsync_meta where key like 'privacy within %' or key in ('made', 'rows')",
+    )
+    run(scene.url, "update posthog._hogsync_meta set value = '1' where key = 'schema_version'")
+    assert written(scene.sync(TABLE, **HERE)) == 0
+    assert scene.ask(runs) == [(2, 1)]
+    assert scene.ask("select value from posthog._hogsync_meta where key = 'schema_version'") == [("2",)]
+    change(scene)
+    right(scene)
+
+
 def test_a_dataset_of_a_newer_hogsync_is_left_alone(scene: Scene) -> None:
     right(scene)
     version = "update posthog._hogsync_meta set value = '{}' where key = 'schema_version'"
