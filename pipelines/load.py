@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from destinations.staging import claim_staging
-from destinations.warehouse import Types, Warehouse, first_line
+from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavailable, first_line
 from pipelines import stopping
 from pipelines.settings.surroundings import set_aside
 from sources.posthog.catalogue import PEOPLE
+from sources.posthog.delta import Outline
 from sources.posthog.reading import Reading
 
 log = logging.getLogger("hogsync")
@@ -54,10 +55,7 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping
     because dlt cannot make an empty one on Postgres in the format that it loads quickest.
     """
     outlines = [outline for outline in reading.outlines() if reading.results[outline.parent].readable]
-    for outline in outlines:
-        columns = {**outline.columns, "_dlt_load_id": "text"}
-        warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
-        warehouse.index_key(outline.table, outline.key)
+    _make_what_can_be(reading, warehouse, outlines, existing)
     if all(outline.empty for outline in outlines):
         warehouse.expect_inserts_only()
     if reading.written:
@@ -65,6 +63,32 @@ def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping
         _load_what_can_be(reading, warehouse, folder)
         warehouse.declare_keys()
     reading.workspace.close()
+
+
+def _make_what_can_be(
+    reading: Reading, warehouse: Warehouse, outlines: Sequence[Outline], existing: Mapping[str, Types]
+) -> None:
+    """See to it that these tables are there, and fail those that the warehouse refuses; raises if that leaves nothing.
+
+    With a lost connection the warehouse refuses all.
+    """
+    for outline in outlines:
+        columns = {**outline.columns, "_dlt_load_id": "text"}
+        try:
+            warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
+            warehouse.index_key(outline.table, outline.key)
+        except NoMemory:
+            raise  # this process's trouble
+        except WarehouseUnavailable as refused:
+            _fail(reading, outline.parent, refused)
+
+
+def _fail(reading: Reading, table: str, refused: Exception) -> None:
+    """Do without a table that the warehouse refuses; raises the refusal if nothing else is to be written."""
+    log.debug("%s", table, exc_info=refused)
+    reading.fail(table, str(refused))
+    if not any(result.counts.written for result in reading.results.values()):
+        raise refused
 
 
 def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
@@ -79,10 +103,7 @@ def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> N
         try:
             _run_dlt(reading, warehouse, folder / f"dlt{tries}", again=tries > 0)
         except TableRefused as refused:
-            log.debug("%s", refused.table, exc_info=refused)
-            reading.fail(parents.get(refused.table, refused.table), str(refused))
-            if not any(result.counts.written for result in reading.results.values()):
-                raise
+            _fail(reading, parents.get(refused.table, refused.table), refused)
             tries += 1
         else:
             return
@@ -125,8 +146,9 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: boo
             pipeline.sync_destination()
             rows = changed(reading, warehouse.appendable, again=again)
             pipeline.extract(rows, loader_file_format="parquet")
-            pipeline.normalize()
-            loaded = pipeline.load()
+            with reading.workspace.put_aside():  # only a second package would ask for it again
+                pipeline.normalize()
+                loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
         # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.

@@ -362,12 +362,11 @@ class _Failed(HogsyncError):
 def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool) -> tuple[RunStatus, int]:
     """A run's status and exit code, from what came of its tables and of those that were asked for."""
     listed = [result for result in results if result.table != PEOPLE.table]
-    failed = sum(result.status == "failed" for result in listed)
     unreadable = all(result.status == "unavailable" for result in listed if result.table in chosen)
     if refused or unreadable or leads_nowhere(results, chosen):
         return "refused", KeyProblem.exit_code
-    if failed:
-        return ("failed" if failed == len(listed) else "partial"), 1
+    if any(result.status == "failed" for result in results):
+        return ("failed" if all(result.status == "failed" for result in listed) else "partial"), 1
     return "ok", 0
 
 

@@ -340,13 +340,18 @@ class Reading:
         return delta(self.people if outline.parent == PEOPLE.table else self.changes[outline.parent], outline)
 
     def fail(self, table: str, said: str) -> None:
-        """What came of a table is not to be had: its lists stand where they stood."""
+        """What came of a table is not to be had: its lists stand where they stood.
+
+        People have no lists of their own: somebody of whom the others do not tell again would never come.
+        """
         result = self.results[table]
         result.counts = Counts()
         result.blocked = "failed"
         for one in result.listed:
             one.fail(said)
-            one.position = one.held_keys = None
+        for told in self.results.values() if table == PEOPLE.table else [result]:
+            for one in told.listed:
+                one.position = one.held_keys = None
         result.note = "" if result.listed else said
 
     def _hang_up(self) -> None:

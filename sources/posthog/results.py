@@ -58,9 +58,13 @@ class TableResult:
 
     @property
     def readable(self) -> bool:
-        """Whether a list answered this run, or the one whose pages it goes on from, or none was to be asked."""
+        """Whether a list answered this run, or the one whose pages it goes on from, or none was to be asked.
+
+        Not if the warehouse refused its rows.
+        """
         walks = [walk for one in self.listed for walk in one.walks]
-        return any(walk.pages for walk in walks) if self.listed else not self.blocked
+        answered = any(walk.pages for walk in walks) if self.listed else not self.blocked
+        return answered and self.blocked != "failed"
 
     @property
     def complete(self) -> bool:

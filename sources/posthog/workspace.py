@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ SQL_TYPES: Mapping[Type, str] = {
 }
 BATCH = 20_000
 """Keys that are asked for at once."""
+ASIDE = "8MB"
+"""The memory of a working DuckDB that is only kept for the case that it is needed again."""
 LOADED = 60_000
 """Rows in one Arrow batch on their way to dlt, which looks at the schema of each."""
 
@@ -36,6 +38,7 @@ class Workspace:
         self._held = threading.Lock()
         """Whoever closes the connections and whoever interrupts them have them to themselves."""
         self._closed = False
+        self._memory = memory
         with self._offered({}):
             self._connection = self._running = duckdb.connect(":memory:")
             for name, value in {
@@ -80,6 +83,22 @@ class Workspace:
                 yield
             finally:
                 self._running = self._connection
+
+    @contextmanager
+    def put_aside(self) -> Iterator[None]:
+        """A block in which the working tables lie in the folder and not in memory, as far as there is room for them.
+
+        What uses the memory meanwhile seldom needs them again.
+        """
+        with suppress(NoRoom):
+            self._limit(ASIDE)
+        try:
+            yield
+        finally:
+            self._limit(self._memory)
+
+    def _limit(self, memory: str) -> None:
+        self.run(f"set global memory_limit = {literal(memory)}")
 
     def interrupt(self) -> None:
         """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""

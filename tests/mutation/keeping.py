@@ -304,6 +304,20 @@ KEEPING_RULES = (
         ("pipelines/test_warehouse_users.py::test_a_dataset_of_a_newer_hogsync_is_left_alone",),
     ),
     Mutation(
+        "an older hogsync leaves a dataset of this one alone",
+        RECORDS,
+        "note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})",
+        "note(warehouse, {MADE: told})",
+        (f"{OTHERS}a_run_that_died_after_its_first_note_left_one_that_is_known_as_hogsyncs",),
+    ),
+    Mutation(
+        "lists stand where they stood while people are refused",
+        "sources/posthog/reading.py",
+        "for told in self.results.values() if table == PEOPLE.table else [result]:",
+        "for told in [result]:",
+        ("pipelines/test_sync_refused.py::test_people_that_the_warehouse_refuses_come_with_the_next_run",),
+    ),
+    Mutation(
         "positions come after rows",
         SYNC,
         "load(self.reading, self.warehouse, self.folder, existing)",

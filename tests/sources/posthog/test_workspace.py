@@ -61,3 +61,36 @@ def test_the_end_may_come_again_when_all_is_closed(tmp_path: Path, end: Callable
     assert [batch.num_rows for batch in workspace.batches("select 1")] == [1]
     workspace.close()
     end(workspace)
+
+
+def test_what_is_put_aside_lies_in_the_folder_and_comes_back_whole(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.run(
+        "create table staged as select i, repeat(md5(i::varchar), 8) as text from range(200_000) t(i)"
+    )
+    whole = workspace.rows("select count(*), sum(i), max(text) from staged")
+    before = held(workspace)
+    with workspace.put_aside():
+        assert held(workspace) < before / 4
+        assert any((tmp_path / "spill").iterdir())
+    assert workspace.rows("select count(*), sum(i), max(text) from staged") == whole
+    workspace.run("create table more as from staged")
+    workspace.close()
+
+
+def test_what_has_no_room_aside_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    workspace = Workspace(tmp_path / "file")
+    workspace.run(
+        "create table staged as select i, repeat(md5(i::varchar), 8) as text from range(200_000) t(i)"
+    )
+    with workspace.put_aside():
+        assert workspace.rows("select count(*) from staged") == [(200_000,)]
+    assert workspace.rows("select count(distinct text) from staged") == [(200_000,)]
+    workspace.close()
+
+
+def held(workspace: Workspace) -> int:
+    """The bytes of memory that its tables take."""
+    ((found,),) = workspace.rows("select sum(memory_usage_bytes) from duckdb_memory()")
+    return int(found)
