@@ -35,6 +35,10 @@ select lower(t.table_name), t.table_type = 'BASE TABLE' and t.table_name = lower
  where t.table_catalog = current_database() and lower(t.table_schema) = ?
  group by all
 """
+SAME_NAMES = """
+select schema_name from information_schema.schemata
+ where catalog_name = current_database() and lower(schema_name) = lower(?) and schema_name <> ? order by 1
+"""
 INSERTING = 128
 """Megabytes a thread for a load that only inserts; a merge of a million rows was seen to fail in twice as much."""
 
@@ -157,6 +161,10 @@ class DuckDB(Warehouse):
         """
         found = self.rows(RELATIONS, [schema.lower()])
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
+
+    def same_names(self, schema: str) -> list[str]:
+        """Schemas that are spelled otherwise and that the database takes for this one."""
+        return [name for (name,) in self.rows(SAME_NAMES, [schema, schema])]
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow."""

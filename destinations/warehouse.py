@@ -130,6 +130,10 @@ class Warehouse(ABC):
     def relations(self, schema: str) -> dict[str, Relation]:
         """All that stands in a schema, also what this role may not read; names as the database compares them."""
 
+    def same_names(self, schema: str) -> list[str]:  # noqa: ARG002  most databases tell names apart by their letters
+        """Schemas that are spelled otherwise and that the database takes for this one."""
+        return []
+
     def create_schema(self, schema: str) -> None:
         """Make a schema if it is not there; a role without the right to make one can be given it ready-made."""
         there = self.rows(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from destinations.history import VERSION, named
 from destinations.staging import staging_of, stranger
-from destinations.warehouse import Relation
+from destinations.warehouse import Relation, Warehouse
 from pipelines.connect import policy
 from pipelines.errors import WarehouseProblem
 from pipelines.followers import with_history
@@ -119,6 +119,7 @@ def _is_meta(found: Relation, keys: Collection[str]) -> bool:
 def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
     """Raise WarehouseProblem where a sync would write to what is somebody else's; needs the warehouse open."""
     warehouse = memory.warehouse
+    _refuse_spellings(warehouse)
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
     if names := others(held, tables, memory.made, memory.meta):
         raise WarehouseProblem(
@@ -135,6 +136,16 @@ def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
             raise WarehouseProblem(
                 f"The table {name} of the dataset {warehouse.dataset} {where} has a column {min(taken)} that hogsync "
                 "did not make, and one of PostHog's has that name; rename yours."
+            )
+
+
+def _refuse_spellings(warehouse: Warehouse) -> None:
+    """Raise WarehouseProblem where a schema has hogsync's name for the database alone: dlt would not find it."""
+    for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
+        for other in warehouse.same_names(schema):
+            raise WarehouseProblem(
+                f"The schema {other} in {warehouse.label} has the name {schema} in another spelling, so hogsync cannot "
+                "make its own; drop it, or choose another dataset by HOGSYNC_DATASET."
             )
 
 

@@ -214,7 +214,8 @@ WAREHOUSE = Kind(
         ),
         Fault(
             "warehouse.others_table",
-            "a table, view or index of somebody else's at a name of hogsync's, from the start or in place of hogsync's",
+            "a table, view, index or schema of somebody else's at a name of hogsync's, on DuckDB in whatever spelling, "
+            "from the start or in place of hogsync's",
             "exit 4 by name in `check` and `sync` before anything is read; nothing is written",
         ),
         Fault(
@@ -224,7 +225,7 @@ WAREHOUSE = Kind(
         ),
         Fault(
             "warehouse.users_things",
-            "a user's own columns, tables, indexes, views, comments and grants in the dataset",
+            "a user's own columns (generated ones, too), tables, indexes, views, comments and grants in the dataset",
             "they survive every run; a field that is named like such a column gets another",
         ),
     ),

@@ -101,6 +101,43 @@ def test_tables_of_somebody_else_are_refused_by_name_and_left_as_they_are(one: O
 
 
 @pytest.mark.fault("warehouse.others_table")
+@pytest.mark.parametrize("schema", ["PostHog", "POSTHOG__hogsync_staging"])
+def test_a_schema_of_another_spelling_is_refused_by_name_on_duckdb(file_scene: Scene, schema: str) -> None:
+    run(file_scene.url, f'create schema "{schema}"')
+    assert f"The schema {schema} " in refused(file_scene, "cohorts")
+    run(file_scene.url, f'drop schema "{schema}"')
+    assert file_scene.sync("cohorts", **HERE).exit_code == 0
+
+
+@pytest.mark.fault("warehouse.others_table")
+def test_a_table_of_another_spelling_is_somebodys_on_duckdb_and_a_table_of_its_own_on_postgres(
+    one: One,
+) -> None:
+    scene = one.scene
+    run(scene.url, "create schema posthog; create table posthog.\"Cohorts\" as select 'mine' as note")
+    if scene.url.startswith("postgres"):
+        one.synced()
+    else:
+        assert "holds cohorts" in refused(scene, "cohorts")
+    assert scene.ask('select note from posthog."Cohorts"') == [("mine",)]
+
+
+GENERATED = (
+    "create table posthog.cohorts (id bigint, note varchar generated always as ('mine') {stored})",
+    "insert into posthog.cohorts (id) values (1)",
+)
+
+
+@pytest.mark.fault("warehouse.others_table")
+def test_a_table_with_a_generated_column_is_somebodys(one: One) -> None:
+    run(one.scene.url, "create schema posthog")
+    for statement in GENERATED:
+        run(one.scene.url, statement.format(stored="stored" * one.scene.url.startswith("postgres")))
+    assert "holds cohorts" in refused(one.scene, "cohorts")
+    assert one.scene.ask("select id, note from posthog.cohorts") == [(1, "mine")]
+
+
+@pytest.mark.fault("warehouse.others_table")
 def test_a_table_that_replaced_hogsyncs_is_somebodys(one: One) -> None:
     scene = one.scene
     one.synced()

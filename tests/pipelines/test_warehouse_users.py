@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.errors import UsageError
+from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run
 from tests.truth.scene import Scene, written
 
@@ -36,6 +38,14 @@ OWN_OF_POSTGRES = (
     "insert into posthog.stars select project_id, id from posthog.cohorts limit 1",
     "create function touch() returns trigger as 'begin new.noted_at = now(); return new; end' language plpgsql",
     "create trigger touch before update on posthog.cohorts for each row execute function touch()",
+)
+GENERATED = (
+    "alter table posthog.cohorts add column loud varchar generated always as (upper(name)) stored",
+    "alter table posthog.cohorts add column nth bigint generated always as identity",
+    "alter table posthog.cohorts__experiment_set add column twice bigint generated always as (value * 2) stored",
+    "alter table posthog.people add column loud varchar generated always as (upper(email)) stored",
+    "alter table posthog.cohorts_history add column loud varchar generated always as (upper(name)) stored",
+    "alter table posthog._hogsync_meta add column loud varchar generated always as (upper(value)) stored",
 )
 THERE = {
     "by_name": "select count(*) from pg_indexes where indexname = 'by_name'",
@@ -98,6 +108,24 @@ def test_whatever_users_made_in_the_dataset_survives_changes_deaths_and_new_colu
     assert ("kept",) in scene.ask("select mine from posthog.cohort_names where name like 'renamed%'")
     for what, sql in THERE.items() if postgres else ():
         assert scene.ask(sql.format(role=role)) == [(1,)], what
+
+
+@pytest.mark.fault("warehouse.users_things")
+def test_columns_that_a_user_has_postgres_generate_hinder_no_load(
+    posthog: Sandbox, postgres_url: str, tmp_path: Path
+) -> None:
+    scene = Scene(posthog, postgres_url, tmp_path / "home")
+    assert scene.sync(TABLE, projects=(103,)).exit_code == 0
+    assert scene.rows(TABLE) == {}, "the first rows are appended, later ones merged"
+    for statement in GENERATED:
+        run(scene.url, statement)
+    for _ in range(2):
+        assert scene.sync(TABLE, **HERE).exit_code == 0
+        assert scene.ask("select count(*) from posthog.cohorts where loud <> upper(name)") == [(0,)]
+        change(scene)
+    assert scene.ask("select count(distinct nth) > 1 from posthog.cohorts") == [(True,)]
+    assert scene.sync(TABLE, privacy={"columns": {"cohorts.name": "drop"}}, **HERE).exit_code == 0
+    assert scene.ask("select count(*) from posthog.cohorts where loud is not null") == [(0,)]
 
 
 @pytest.mark.fault("warehouse.dropped_dataset")
