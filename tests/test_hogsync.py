@@ -129,7 +129,7 @@ def test_the_example_of_the_docstring_runs_as_it_stands_there(
     exec(compile(example(), "example", "exec"), {})  # noqa: S102  it is ours
     first, *tables = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"ok \d+ requests", first)
-    cohorts = [row for row in posthog.truth()["rows"]["cohorts"] if not row["deleted"]]
+    cohorts = [row for row in posthog.rows("cohorts") if not row["deleted"]]
     assert f"cohorts loaded {len(cohorts)} 0 0" in tables
     assert Path("admin.duckdb").exists()
 

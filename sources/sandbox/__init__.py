@@ -10,6 +10,7 @@ import http.client
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 STOP_SECONDS = 5.0
 
@@ -30,9 +31,14 @@ class Sandbox:
     key: str
     process: subprocess.Popen[bytes]
 
-    def truth(self, key: str | None = None) -> dict[str, Any]:
-        """Every row there is, `{"rows": {table: [row]}, "now": ISO}`; see `sources/sandbox/truth.py`."""
-        return dict(self._control("GET", f"truth/?key={key}" if key else "truth/"))
+    def truth(self, key: str | None = None, tables: Iterable[str] = ()) -> dict[str, Any]:
+        """Every row (of these tables): `{"rows": {table: [row]}, "now": ISO}`; see `sources/sandbox/truth.py`."""
+        asked = {"key": key, "tables": ",".join(tables)}
+        return dict(self._control("GET", f"truth/?{urlencode({k: v for k, v in asked.items() if v})}"))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Every row of one table, as its first key sees them."""
+        return list(self.truth(tables=[table])["rows"][table])
 
     def advance(self, steps: int = 1) -> dict[str, Any]:
         """Let the company live for so many days."""

@@ -16,7 +16,7 @@ from sources.sandbox.faults import FAULTS, Rule
 from sources.sandbox.living import move_on, put_by
 from sources.sandbox.rewind import keep, rewind
 from sources.sandbox.time_passes import advance
-from sources.sandbox.truth import truth
+from sources.sandbox.truth import TABLES, truth
 from sources.sandbox.world import WORLD, Gate, Options
 
 Verb = Callable[[dict[str, Any]], Any]
@@ -40,8 +40,9 @@ def answering(**verbs: Verb) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def show_truth(asked: dict[str, Any]) -> Any:
-    """`GET truth/?key=label`."""
-    return truth(WORLD.key_called(asked.get("key", "owner")))
+    """`GET truth/?key=label&tables=cohorts,users`; without `tables` it is all of them."""
+    chosen = asked.get("tables")
+    return truth(WORLD.key_called(asked.get("key", "owner")), chosen.split(",") if chosen else TABLES)
 
 
 def show_requests(asked: dict[str, Any]) -> Any:

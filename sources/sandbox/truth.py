@@ -7,6 +7,7 @@ row today to this key with all scopes, the pass with `deleted=true` included.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sources.sandbox.company.comments import HIDDEN_SCOPES
@@ -37,18 +38,20 @@ TABLES = (
 COLUMNS = ("pk", "table", "project", "organization", "parent", "number", "data")
 
 
-def truth(key: Key) -> dict[str, Any]:
-    """All rows by table, as a key sees them."""
+def truth(key: Key, tables: Collection[str] = TABLES) -> dict[str, Any]:
+    """All rows of these tables by table, as a key sees them."""
     show = Showing(key, shuffled=False)
     see = _Sight(key)
-    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
-    for record in Record.objects.order_by("pk").values_list(*COLUMNS, named=True).iterator():
+    rows: dict[str, list[Row]] = {table: [] for table in TABLES if table in tables}
+    records = Record.objects.filter(table__in=rows).order_by("pk")
+    for record in records.values_list(*COLUMNS, named=True).iterator():
         if record.table == "users" and not (see.staff or record.number == key.user):
             continue
         listed = see.listed(record)  # before the row is shown: showing changes it
         row = show.row(record.table, record.data)
         rows[record.table].append({"_parents": _parents(record), "_listed": listed, **row})
-    rows["property_definitions"] += _virtual(sorted(see.projects))
+    if "property_definitions" in rows:
+        rows["property_definitions"] += _virtual(sorted(see.projects))
     return {"rows": rows, "now": written(WORLD.now)}
 
 

@@ -197,7 +197,7 @@ class Lives(RuleBasedStateMachine):
         with self.step() as life:
             given = dict(rights)
             if "organization" in given:
-                rows = life.posthog.truth()["rows"]["organizations"]
+                rows = life.posthog.rows("organizations")
                 given = {"scoped_organizations": [rows[given["organization"]]["id"]]}
             life.narrows(**given)
             life.label = "second" if use else life.label

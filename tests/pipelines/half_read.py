@@ -43,7 +43,7 @@ def long_list(posthog: Sandbox) -> list[Row]:
     posthog.clear(COMMENTS, PROJECT)
     rows = [{"created_at": (BEGAN + timedelta(hours=n)).isoformat()} for n in range(MANY)]
     posthog.edit(COMMENTS, insert=rows, parents=BELOW)
-    return [row for row in posthog.truth()["rows"][COMMENTS] if row["_parents"] == BELOW]
+    return [row for row in posthog.rows(COMMENTS) if row["_parents"] == BELOW]
 
 
 @pytest.fixture

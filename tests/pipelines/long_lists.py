@@ -22,7 +22,7 @@ def many_comments(posthog: Sandbox, *more: Row) -> list[Row]:
     """So many more comments in the project, an hour apart, and these; gives all that there are, oldest first."""
     rows = [{"created_at": (BEGAN + timedelta(hours=n)).isoformat()} for n in range(LONG)]
     posthog.edit("comments", insert=[*rows, *more], parents={"project_id": PROJECT})
-    there = posthog.truth()["rows"]["comments"]
+    there = posthog.rows("comments")
     return [row for row in there if row["_parents"]["project_id"] == PROJECT]
 
 

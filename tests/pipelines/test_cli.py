@@ -55,7 +55,7 @@ def stored(sql: str, file: str = "hogsync.duckdb") -> list[tuple[Any, ...]]:
 
 
 def alive(posthog: Sandbox, table: str = "cohorts") -> int:
-    return len([row for row in posthog.truth()["rows"][table] if not row.get("deleted")])
+    return len([row for row in posthog.rows(table) if not row.get("deleted")])
 
 
 def and_then_all_is_right(posthog: Sandbox, **settings: str) -> None:
@@ -259,7 +259,7 @@ def test_a_key_that_may_read_nothing_of_the_selection_is_exit_3(posthog: Sandbox
 
 
 def test_a_key_of_one_project_brings_that_project(posthog: Sandbox) -> None:
-    rows = posthog.truth()["rows"]["cohorts"]
+    rows = posthog.rows("cohorts")
     project = rows[0]["_parents"]["project_id"]
     key = posthog.new_key("one-project", scoped_teams=[project])
     done = hogsync("sync", "cohorts", **at(posthog, key))

@@ -29,7 +29,7 @@ def restorable(scene: Scene, *, lists: bool) -> Iterator[str]:
 
 def one_each_dies(posthog: Sandbox) -> None:
     for table in DYING:
-        there = posthog.truth()["rows"][table]
+        there = posthog.rows(table)
         row = next(one for one in there if one["_parents"]["project_id"] == PROJECT)
         named = {name: row[name] for name in ("id", "name") if name in KEYS[table]}
         posthog.edit(table, where=named, parents=row["_parents"], delete=True)

@@ -17,12 +17,12 @@ LOGS, ON_A_PAGE = "organization_activity_logs", 10
 def logged(posthog: Sandbox) -> tuple[Row, list[Row]]:
     """An organization's audit log of ten pages, what names it and what is in it."""
     posthog.options(cursor_rows=ON_A_PAGE)
-    below = {"organization_id": posthog.truth()["rows"]["organizations"][0]["id"]}
+    below = {"organization_id": posthog.rows("organizations")[0]["id"]}
     began = datetime.now(UTC) - timedelta(days=30)
     posthog.clear(LOGS)
     times = [(began + timedelta(hours=number)).isoformat() for number in range(10 * ON_A_PAGE)]
     posthog.edit(LOGS, insert=[{"created_at": at, "activity": "updated"} for at in times], parents=below)
-    made = [row for row in posthog.truth()["rows"][LOGS] if row["_parents"] == below]
+    made = [row for row in posthog.rows(LOGS) if row["_parents"] == below]
     return below, sorted(made, key=lambda row: str(row["created_at"]))
 
 

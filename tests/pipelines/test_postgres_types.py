@@ -87,7 +87,7 @@ def json_columns(url: str, type_: str = "json") -> set[str]:
 
 def moved_on(posthog: Sandbox) -> int:
     """A cohort gets another name, one another list, one dies, one comes; gives one of which only the size has moved."""
-    rows = [row for row in posthog.truth()["rows"]["cohorts"] if row["_parents"] == BELOW and row["filters"]]
+    rows = [row for row in posthog.rows("cohorts") if row["_parents"] == BELOW and row["filters"]]
     moved, first, second, third = sorted(row["id"] for row in rows)[:4]
     posthog.edit("cohorts", where={"id": moved}, parents=BELOW, set={"count": next(_numbers)})
     posthog.edit("cohorts", where={"id": first}, parents=BELOW, set={"name": f"named {next(_numbers)}"})

@@ -175,7 +175,7 @@ def test_a_load_that_the_database_refuses_quotes_no_row_and_no_password(
     run_sql(
         postgres_url, "alter table posthog.comments add constraint short check (content is null) not valid"
     )
-    comment = next(row for row in posthog.truth()["rows"]["comments"] if row["_parents"] == BELOW)
+    comment = next(row for row in posthog.rows("comments") if row["_parents"] == BELOW)
     posthog.edit("comments", where={"id": comment["id"]}, set={"content": "canarytext of somebody"})
     command = [HOGSYNC, "--debug", "sync", "comments", "--json"]
     done = subprocess.run(command, env=settings, capture_output=True, text=True)
@@ -200,7 +200,7 @@ def run_sql(url: str, sql: str) -> list[Any]:
 def test_an_id_that_is_a_path_leads_nowhere_and_costs_only_its_own_lists(
     file_scene: Scene, posthog: Sandbox, ident: str
 ) -> None:
-    first, *_ = posthog.truth()["rows"]["organizations"]
+    first, *_ = posthog.rows("organizations")
     swapped = {"kind": "swap", "body": {f'"id":"{first["id"]}"': f'"id":"{ident}"'}}
     posthog.fault(path=r"^/api/organizations/(\?|$)", **swapped)
     outcome = file_scene.sync("organization_members", "users")
@@ -213,6 +213,5 @@ def test_an_id_that_is_a_path_leads_nowhere_and_costs_only_its_own_lists(
     odd = [path for path in asked if not re.fullmatch(allowed, path)]
     assert odd in ([], [f"/api/organizations/{ident}/members/"])
     assert file_scene.rows("organization_members").keys() <= {
-        (row["_parents"]["organization_id"], row["id"])
-        for row in posthog.truth()["rows"]["organization_members"]
+        (row["_parents"]["organization_id"], row["id"]) for row in posthog.rows("organization_members")
     }

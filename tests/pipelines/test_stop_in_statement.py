@@ -144,7 +144,7 @@ def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded
 ) -> None:
     with sandbox(seed=5) as posthog:
         and_then_all_is_right(posthog, WAREHOUSE_URL=warehouse_url)
-        gone = posthog.truth()["rows"]["cohorts"][0]["id"]
+        gone = posthog.rows("cohorts")[0]["id"]
         posthog.edit("cohorts", where={"id": gone}, delete=True)
         with endless(warehouse_url, when):
             process = syncing(posthog, warehouse_url)
@@ -162,7 +162,7 @@ def test_a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded
     with sandbox(seed=5) as posthog:
         here = at(posthog, WAREHOUSE_URL=postgres_url)
         and_then_all_is_right(posthog, WAREHOUSE_URL=postgres_url)
-        gone = posthog.truth()["rows"]["cohorts"][0]["id"]
+        gone = posthog.rows("cohorts")[0]["id"]
         posthog.edit("cohorts", where={"id": gone}, delete=True)
         run(
             postgres_url,

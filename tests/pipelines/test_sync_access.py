@@ -18,13 +18,13 @@ NUMBERS = count(1)
 
 
 def second_organization(posthog: Sandbox) -> str:
-    return str(posthog.truth()["rows"]["organizations"][1]["id"])
+    return str(posthog.rows("organizations")[1]["id"])
 
 
 def delete_one(posthog: Sandbox, project: int) -> tuple[int, int]:
     """A cohort that is really gone, so that there is something to conclude; its key."""
     below = {"project_id": project}
-    rows = [r for r in posthog.truth()["rows"]["cohorts"] if r["_parents"] == below and r["_listed"]]
+    rows = [r for r in posthog.rows("cohorts") if r["_parents"] == below and r["_listed"]]
     posthog.edit("cohorts", where={"id": rows[0]["id"]}, parents=below, delete=True)
     return project, rows[0]["id"]
 
@@ -39,9 +39,7 @@ def test_an_organization_that_the_owner_leaves_and_joins_again_loses_nothing(
     second = second_organization(posthog)
     gone = (delete_one(posthog, 101), delete_one(posthog, 201))
     owner = next(
-        r
-        for r in posthog.truth()["rows"][MEMBERS]
-        if r["_parents"]["organization_id"] == second and r["level"] == 15
+        r for r in posthog.rows(MEMBERS) if r["_parents"]["organization_id"] == second and r["level"] == 15
     )
     posthog.edit(MEMBERS, where={"id": owner["id"]}, parents={"organization_id": second}, delete=True)
     outcome = file_scene.sync(*tables)
@@ -166,7 +164,7 @@ def test_a_project_that_goes_in_mid_run_keeps_its_rows_and_costs_no_other_list(
     tables, few = (EVENTS, "cohorts"), {"page_size": 50, "in_flight": 1}
     file_scene.sync(*tables)
     file_scene.learn(file_scene.truth(*tables))
-    project = next(row for row in posthog.truth()["rows"]["projects"] if row["id"] == 102)
+    project = next(row for row in posthog.rows("projects") if row["id"] == 102)
 
     def vanish(endpoint: Endpoint, batch: Batch) -> None:
         if endpoint.table == EVENTS and 102 in batch.values("project_id"):

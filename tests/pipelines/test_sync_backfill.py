@@ -45,7 +45,7 @@ def test_late_edits_far_back_are_fetched_and_no_place_moves(scene: Scene, postho
 
 def test_a_backfill_of_whole_lists_ends_nothing(file_scene: Scene, posthog: Sandbox) -> None:
     file_scene.sync("cohorts")
-    rows = [row for row in posthog.truth()["rows"]["cohorts"] if row["_listed"]]
+    rows = [row for row in posthog.rows("cohorts") if row["_listed"]]
     posthog.edit("cohorts", where={"id": rows[0]["id"]}, soft_delete=True)
     posthog.edit("cohorts", where={"id": rows[1]["id"]}, set={"description": "edited"})
     again = file_scene.sync("cohorts", window=window("2026-01-01", None), trigger="backfill")

@@ -32,7 +32,7 @@ class Events:
         self.posthog = scene.posthog
 
     def names(self) -> list[str]:
-        rows = self.posthog.truth()["rows"][EVENTS]
+        rows = self.posthog.rows(EVENTS)
         return sorted(row["name"] for row in rows if row["_parents"]["project_id"] == PROJECT)
 
     def sync(self, **asked: Any) -> Outcome:
@@ -212,7 +212,7 @@ def test_twenty_rows_of_a_short_list_may_die_at_once(file_scene: Scene, posthog:
 def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (102,)}
     file_scene.sync("group_types", **here)
-    rows = [row for row in posthog.truth()["rows"]["group_types"] if row["_parents"]["project_id"] == 102]
+    rows = [row for row in posthog.rows("group_types") if row["_parents"]["project_id"] == 102]
     for believes in (False, True):
         posthog.clear("group_types", project=102)
         assert of(file_scene.sync("group_types", **here), "group_types").deletes_held == len(rows)
@@ -305,7 +305,7 @@ def test_a_row_that_slips_into_a_gap_never_dies(events: Events, posthog: Sandbox
 def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, posthog: Sandbox) -> None:
     file_scene.sync(EVENTS)
     file_scene.learn(file_scene.truth(EVENTS))
-    row = next(row for row in posthog.truth()["rows"]["projects"] if row["id"] == 103)
+    row = next(row for row in posthog.rows("projects") if row["id"] == 103)
     posthog.edit("projects", where={"id": 103}, delete=True)
     outcome = file_scene.sync(EVENTS)
     assert file_scene.wrong() == ""

@@ -23,7 +23,7 @@ KINDS: dict[str, Rights] = {
     "of staff": lambda _: {"user": "staff"},
     "scoped to a project": lambda _: {"scoped_teams": [201]},
     "scoped to an organization": lambda posthog: {
-        "scoped_organizations": [posthog.truth()["rows"]["organizations"][1]["id"]]
+        "scoped_organizations": [posthog.rows("organizations")[1]["id"]]
     },
     "with few scopes": lambda _: {"scopes": [f"{scope}:read" for scope in SCOPES]},
 }

@@ -26,10 +26,10 @@ def change(posthog: Sandbox) -> None:
     """Something new and something gone in every project."""
     for project in (101, 102, 201):
         below = {"project_id": project}
-        names = [r["name"] for r in posthog.truth()["rows"][EVENTS] if r["_parents"] == below]
+        names = [r["name"] for r in posthog.rows(EVENTS) if r["_parents"] == below]
         posthog.edit(EVENTS, where={"name": min(names)}, parents=below, set={"description": "first"})
         posthog.edit(EVENTS, where={"name": max(names)}, parents=below, delete=True)
-        ids = [r["id"] for r in posthog.truth()["rows"]["cohorts"] if r["_parents"] == below]
+        ids = [r["id"] for r in posthog.rows("cohorts") if r["_parents"] == below]
         posthog.edit("cohorts", where={"id": ids[0]}, parents=below, set={"description": "edited"})
         posthog.edit("cohorts", where={"id": ids[1]}, parents=below, delete=True)
 

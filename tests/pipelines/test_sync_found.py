@@ -32,7 +32,7 @@ def test_rows_below_a_row_that_a_torn_load_never_wrote_die_when_it_is_gone(
     settled(scene, DELIVERIES, **HERE)
     ident = min(key[1] for key in scene.known["subscriptions"])
     torn_off(scene, "subscriptions", f"id={ident}", DELIVERIES, "subscriptions__recipients")
-    (row,) = [r for r in posthog.truth()["rows"]["subscriptions"] if r["id"] == ident]
+    (row,) = [r for r in posthog.rows("subscriptions") if r["id"] == ident]
     posthog.edit("subscriptions", where={"id": ident}, parents=BELOW, delete=True)
     outcome = scene.sync(DELIVERIES, **HERE)
     for table in (DELIVERIES, f"{DELIVERIES}__recipients", "subscriptions__recipients"):
@@ -52,7 +52,7 @@ def test_rows_below_a_row_that_a_torn_load_never_wrote_die_when_it_is_gone(
 def test_a_list_of_a_row_that_a_torn_load_never_wrote_loses_what_the_row_has_lost(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    names = sorted(r["name"] for r in posthog.truth()["rows"][EVENTS] if r["_parents"] == BELOW)[:2]
+    names = sorted(r["name"] for r in posthog.rows(EVENTS) if r["_parents"] == BELOW)[:2]
     for name in names:
         posthog.edit(EVENTS, where={"name": name}, parents=BELOW, set={"tags": ["a", "b", "c"]})
     settled(scene, EVENTS, **HERE)
@@ -70,7 +70,7 @@ def test_a_privacy_setting_reaches_every_row_of_a_table_that_is_always_synced_al
     file_scene: Scene, posthog: Sandbox
 ) -> None:
     oldest = min(
-        (r for r in posthog.truth()["rows"][DELIVERIES] if r["_parents"]["project_id"] == 201),
+        (r for r in posthog.rows(DELIVERIES) if r["_parents"]["project_id"] == 201),
         key=lambda row: str(row["created_at"]),
     )
     posthog.edit(DELIVERIES, where={"id": oldest["id"]}, set={"change_summary": "words of somebody"})

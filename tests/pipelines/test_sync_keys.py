@@ -37,7 +37,7 @@ def test_a_key_scoped_to_a_project_reads_that_project(scene: Scene, posthog: San
 
 
 def test_a_key_scoped_to_an_organization_reads_that_organization(scene: Scene, posthog: Sandbox) -> None:
-    second = posthog.truth()["rows"]["organizations"][1]["id"]
+    second = posthog.rows("organizations")[1]["id"]
     key = posthog.new_key(f"organization{next(NUMBERS)}", scoped_organizations=[second])
     outcome = scene.sync(*TABLES, key=key)
     assert outcome.exit_code == 0
@@ -59,16 +59,14 @@ def test_a_key_that_is_narrowed_and_widened_again_loses_nothing(file_scene: Scen
     file_scene.sync(*TABLES, key=key)
     file_scene.learn(file_scene.truth(*TABLES))
     assert file_scene.wrong() == ""
-    second = posthog.truth()["rows"]["organizations"][1]["id"]
+    second = posthog.rows("organizations")[1]["id"]
     for rights in ({"scoped_teams": [102]}, {"scoped_teams": [], "scoped_organizations": [second]}):
         posthog.change_key(label, **rights)
         assert file_scene.sync(*TABLES, key=key).exit_code == 0
         assert file_scene.wrong() == ""
     posthog.change_key(label, scoped_organizations=[])
     below = {"project_id": 101}
-    gone = next(
-        r["id"] for r in posthog.truth()["rows"]["cohorts"] if r["_parents"] == below and r["_listed"]
-    )
+    gone = next(r["id"] for r in posthog.rows("cohorts") if r["_parents"] == below and r["_listed"])
     posthog.edit("cohorts", where={"id": gone}, parents=below, delete=True)
     outcome = file_scene.sync(*TABLES, key=key)
     file_scene.learn(file_scene.truth(*TABLES))

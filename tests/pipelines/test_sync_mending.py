@@ -97,7 +97,7 @@ def test_a_key_that_is_refused_while_a_lost_column_is_filled_again_is_named(
 
 @pytest.mark.fault("warehouse.dropped_column")
 def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, posthog: Sandbox) -> None:
-    ident = posthog.truth()["rows"]["cohorts"][0]["id"]
+    ident = posthog.rows("cohorts")[0]["id"]
     posthog.edit("cohorts", where={"id": ident}, set={"drift": "once"})
     scene.sync("cohorts")
     posthog.edit("cohorts", where={"id": ident}, unset=["drift"], set={"description": "later"})
@@ -113,7 +113,7 @@ def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> 
     run(scene.url, "alter table posthog.cohorts add column mine varchar")
     run(scene.url, "update posthog.cohorts set mine = 'keep'")
     run(scene.url, "create view posthog.my_view as select id, name, mine from posthog.cohorts")
-    ident = posthog.truth()["rows"]["cohorts"][0]["id"]
+    ident = posthog.rows("cohorts")[0]["id"]
     posthog.edit("cohorts", where={"id": ident}, set={"description": f"edited beside {scene.home}"})
     assert written(scene.sync("cohorts")) == 1
     assert scene.ask("select distinct mine from posthog.my_view") == [("keep",)]
@@ -174,13 +174,13 @@ def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, p
     of_sub = "select subscription_id, count(*) from posthog.subscription_deliveries group by 1 order by 2 desc limit 1"
     ((ident, count),) = file_scene.ask(of_sub)
     assert count > 100
-    subscription = next(r for r in posthog.truth()["rows"]["subscriptions"] if r["id"] == ident)
+    subscription = next(r for r in posthog.rows("subscriptions") if r["id"] == ident)
     own = {name: value for name, value in subscription.items() if name[0] != "_"}
     posthog.edit("subscriptions", where={"id": ident}, parents={"project_id": 201}, delete=True)
     file_scene.sync(DELIVERIES, **HERE)
     dead = f"select count(_deleted_at) from posthog.subscription_deliveries where subscription_id = {ident}"
     assert file_scene.ask(dead) == [(count,)]
-    deliveries = [row for row in posthog.truth()["rows"][DELIVERIES] if row["subscription"] == ident]
+    deliveries = [row for row in posthog.rows(DELIVERIES) if row["subscription"] == ident]
     posthog.edit("subscriptions", insert=[own], parents={"project_id": 201})
     assert len(deliveries) == count
     file_scene.sync(DELIVERIES, **HERE)
@@ -204,7 +204,7 @@ def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, p
 def test_an_odd_id_is_kept_as_text_and_costs_no_other_row(
     file_scene: Scene, posthog: Sandbox, change: dict[str, Any], column: str
 ) -> None:
-    ident = posthog.truth()["rows"]["cohorts"][0]["id"]
+    ident = posthog.rows("cohorts")[0]["id"]
     posthog.edit("cohorts", where={"id": ident}, set=change)
     try:
         outcome = file_scene.sync("cohorts")
@@ -247,7 +247,7 @@ def test_what_a_poorer_source_does_not_send_of_a_person_stays(tmp_path: Path) ->
 def test_fields_that_fall_together_keep_their_columns_whatever_comes_first(
     file_scene: Scene, posthog: Sandbox
 ) -> None:
-    one, two = (row["id"] for row in posthog.truth()["rows"]["cohorts"][:2])
+    one, two = (row["id"] for row in posthog.rows("cohorts")[:2])
     posthog.edit("cohorts", where={"id": one}, set={"brandNew": 5})
     file_scene.sync("cohorts")
     posthog.edit("cohorts", where={"id": two}, set={"brandNew": 6, "brand_new": "plain"})

@@ -55,9 +55,7 @@ def test_a_cursor_list_that_moves_under_the_reader_loses_nothing(file_scene: Sce
 
     moved = file_scene.sync(COMMENTS, observers=after_page(COMMENTS, 1, change), **here)
     assert (moved.exit_code, len(purged)) == (0, 2)
-    lives = {
-        r["id"] for r in posthog.truth()["rows"][COMMENTS] if r["_parents"] == below and not r["deleted"]
-    }
+    lives = {r["id"] for r in posthog.rows(COMMENTS) if r["_parents"] == below and not r["deleted"]}
     assert not lives & set(ids(file_scene, COMMENTS, dead=True))
     assert of(file_scene.sync(COMMENTS, **here), COMMENTS).complete
     file_scene.learn(file_scene.truth(COMMENTS, projects=(101,)))

@@ -24,7 +24,7 @@ def company() -> Iterator[Sandbox]:
     with start(canaries=True) as sandbox:
         # Secrets where nobody expects them: in fields of no catalogue, by their name or by their look.
         below = {"project_id": 101}
-        cohort = sandbox.truth()["rows"]["cohorts"][0]["id"]
+        cohort = sandbox.rows("cohorts")[0]["id"]
         hidden = {
             "api_token": f"{SECRET}-named",
             "inside": {"deeper": [{"client_secret": f"{SECRET}-nested"}], "note": f"phx_{SECRET}0123456789"},
@@ -154,7 +154,7 @@ def test_another_setting_reaches_projects_that_its_first_run_left_out(
     if narrowed == "projects":
         scene.sync("comments", projects=(101,))
     else:
-        other = posthog.truth()["rows"]["organizations"][1]["id"]
+        other = posthog.rows("organizations")[1]["id"]
         key = posthog.new_key(f"of another organization {scene.url[:4]}", scoped_organizations=[other])
         scene.sync("comments", key=key)
     assert scene.ask(hashes) != [(0,)], "it was not read"

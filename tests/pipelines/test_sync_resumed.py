@@ -140,7 +140,7 @@ def test_of_people_only_what_is_stored_as_it_is_is_kept(
     there: bool,  # noqa: FBT001 - drawn
 ) -> None:
     many_events(posthog)
-    for row in posthog.truth()["rows"][EVENTS][-MANY::100]:
+    for row in posthog.rows(EVENTS)[-MANY::100]:
         posthog.edit(EVENTS, where={"name": row["name"]}, set={"owner": 2})
     kill_in_mid_walk(file_scene, posthog, EVENTS, 32, HOGSYNC_PRIVACY__PERSON=handling)
     found = subprocess.run(["grep", "-rq", "hedgebox.example", file_scene.home / "walks"], check=False)

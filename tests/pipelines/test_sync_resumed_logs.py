@@ -47,7 +47,7 @@ def log(posthog: Sandbox) -> AuditLog:
     """An audit log of so many entries, a minute apart."""
     posthog.options(cursor_rows=ON_A_PAGE)
     posthog.clear(LOGS)
-    here = AuditLog(posthog, posthog.truth()["rows"]["organizations"][0]["id"])
+    here = AuditLog(posthog, posthog.rows("organizations")[0]["id"])
     here.happened(*(BEGAN + timedelta(minutes=n) for n in range(MANY)))
     return here
 

@@ -180,7 +180,7 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
     scene: Scene, posthog: Sandbox
 ) -> None:
     posthog.options(cursor_rows=5)
-    subscriptions = [row for row in posthog.truth()["rows"]["subscriptions"] if row["_parents"] == BELOW]
+    subscriptions = [row for row in posthog.rows("subscriptions") if row["_parents"] == BELOW]
     below = {**BELOW, "subscription_id": min(row["id"] for row in subscriptions)}
     posthog.edit(DELIVERIES, parents=below, delete=True)
     asked: dict[str, Any] = {"lists": {"sweep_every": "1d"}}  # only if the subscription has moved

@@ -90,7 +90,7 @@ def test_nobody_is_called_by_an_older_name_because_of_rows_that_were_kept(
 ) -> None:
     here, there = file_dying.scene, Scene(posthog, file_dying.scene.url, tmp_path / "another home")
     posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
-    members = posthog.truth()["rows"]["organization_members"]
+    members = posthog.rows("organization_members")
     author = next(row["user"]["id"] for row in members if row["user"]["id"] > 1)
     edit(posthog, long_list[-500], created_by=author)
     dies(file_dying)
@@ -105,7 +105,7 @@ def test_who_is_met_only_in_rows_that_were_kept_is_stored_as_by_any_other_run(
 ) -> None:
     here, privacy = file_dying.scene, {"person": "hash"}
     there = Scene(posthog, f"duckdb:///{tmp_path / 'other.duckdb'}", tmp_path / "another home")
-    author = max(row["user"]["id"] for row in posthog.truth()["rows"]["organization_members"])
+    author = max(row["user"]["id"] for row in posthog.rows("organization_members"))
     posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
     edit(posthog, long_list[-500], created_by=author)
     file_dying.more = {"HOGSYNC_PRIVACY": privacy}
@@ -120,7 +120,7 @@ def test_an_odd_person_is_kept_as_it_will_be_stored(
     file_dying: Doomed, long_list: list[Row], posthog: Sandbox
 ) -> None:
     scene, secret = file_dying.scene, "canarysecret of a name"
-    members = posthog.truth()["rows"]["organization_members"]
+    members = posthog.rows("organization_members")
     author = next(row["user"] for row in members if row["user"]["id"] > 1)
     posthog.edit(COMMENTS, parents=BELOW, set={"created_by": None})
     edit(posthog, long_list[-500], created_by=author["id"])

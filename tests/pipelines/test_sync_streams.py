@@ -74,7 +74,7 @@ def test_a_delivery_that_was_purged_dies_on_a_full_walk_and_no_earlier(
 
 def test_a_short_list_of_comments_is_read_in_full_every_run(file_scene: Scene, posthog: Sandbox) -> None:
     first = of(file_scene.sync("comments", projects=(201,)), "comments")
-    rows = [row for row in posthog.truth()["rows"]["comments"] if row["_parents"]["project_id"] == 201]
+    rows = [row for row in posthog.rows("comments") if row["_parents"]["project_id"] == 201]
     oldest = min((row for row in rows if row["_listed"]), key=lambda row: str(row["created_at"]))
     posthog.edit("comments", where={"id": oldest["id"]}, set={"content": "edited after months"})
     again = of(file_scene.sync("comments", projects=(201,)), "comments")
@@ -90,7 +90,7 @@ def test_a_long_list_of_comments_stops_early_until_a_full_walk_is_due(
     many_comments(posthog)
     first = of(file_scene.sync("comments", **here), "comments")
     assert first.requests > 10
-    oldest = posthog.truth()["rows"]["comments"][-LONG]
+    oldest = posthog.rows("comments")[-LONG]
     posthog.edit("comments", where={"id": oldest["id"]}, set={"deleted": True})
     posthog.edit("comments", insert=[{"content": "the newest"}], parents={"project_id": 103})
     quick = of(file_scene.sync("comments", **here), "comments")
@@ -110,12 +110,12 @@ SWEPT: dict[str, Any] = {"lists": {"sweep_every": "1d"}}
 def subscription_of(posthog: Sandbox, row: Row) -> Row:
     """The subscription that a delivery belongs to."""
     ident = row["_parents"]["subscription_id"]
-    return next(one for one in posthog.truth()["rows"]["subscriptions"] if one["id"] == ident)
+    return next(one for one in posthog.rows("subscriptions") if one["id"] == ident)
 
 
 def finish_all(posthog: Sandbox) -> None:
     """No delivery is under way."""
-    for row in posthog.truth()["rows"][DELIVERIES]:
+    for row in posthog.rows(DELIVERIES):
         if row["status"] == "starting":
             posthog.edit(DELIVERIES, where={"id": row["id"]}, set={"status": "failed"})
 
@@ -223,7 +223,7 @@ def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene
     quick = of(scene.sync("comments", **here), "comments")
     assert quick.requests == quick.pages + 1 < first.requests, "some pages, and the count"
 
-    oldest = posthog.truth()["rows"]["comments"][-LONG]
+    oldest = posthog.rows("comments")[-LONG]
     posthog.edit("comments", where={"id": oldest["id"]}, delete=True)
     posthog.edit("comments", insert=[{"content": f"new for {scene.url}"}], parents={"project_id": 103})
     posthog.edit("comments", insert=[{"content": f"also for {scene.url}"}], parents={"project_id": 103})
@@ -299,7 +299,7 @@ def test_a_death_that_is_held_for_another_key_is_looked_for_once(
     finish_all(posthog)
     scene.sync(table, **here, **SWEPT)
     quick = of(scene.sync(table, **here, **SWEPT), table).pages
-    living = [row for row in posthog.truth()["rows"][table] if not row.get("deleted")]
+    living = [row for row in posthog.rows(table) if not row.get("deleted")]
     own = [row for row in living if row["_parents"]["project_id"] == here["projects"][0]]
     gone = min(own, key=lambda row: str(row["created_at"]))["id"]
     posthog.edit(table, where={"id": gone}, delete=True)

@@ -406,7 +406,7 @@ def test_keys_that_look_alike_stay_apart_and_one_that_comes_twice_is_one_row(
 def test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told(
     file_scene: Scene, posthog: Sandbox
 ) -> None:
-    ident = next(row["id"] for row in posthog.truth()["rows"]["subscriptions"] if row["_parents"] == BELOW)
+    ident = next(row["id"] for row in posthog.rows("subscriptions") if row["_parents"] == BELOW)
     given = {"target_value": {"to": "somebody@partner.example"}}
     posthog.edit("subscriptions", where={"id": ident}, parents=BELOW, set=given)
     outcome = file_scene.sync("subscriptions", **HERE)

@@ -116,7 +116,7 @@ def test_a_deadlock_with_a_dependents_transaction_is_tried_again(
 ) -> None:
     before = deadlocks(postgres_server)
     below = {"project_id": 101}
-    names = sorted(r["name"] for r in posthog.truth()["rows"][EVENTS] if r["_parents"] == below)[:3]
+    names = sorted(r["name"] for r in posthog.rows(EVENTS) if r["_parents"] == below)[:3]
     for name in names:
         said = {"description": f"changed {next(_numbers)}"}
         posthog.edit(EVENTS, where={"name": name}, parents=below, set=said)

@@ -69,11 +69,7 @@ TAKEN_AWAY = (
 
 def change(scene: Scene) -> None:
     """A row changes, with a list and a field that no row had; another is gone."""
-    rows = [
-        r
-        for r in scene.posthog.truth()["rows"][TABLE]
-        if r["_parents"] == {"project_id": 101} and r["_listed"]
-    ]
+    rows = [r for r in scene.posthog.rows(TABLE) if r["_parents"] == {"project_id": 101} and r["_listed"]]
     step = next(_numbers)
     news = {"name": f"renamed {step}", "experiment_set": [step], f"drift_{step}": step}
     scene.posthog.edit(TABLE, where={"id": rows[0]["id"]}, parents={"project_id": 101}, set=news)

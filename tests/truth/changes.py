@@ -21,11 +21,7 @@ _steps = count(1)
 
 def own(posthog: Sandbox, table: str) -> list[Row]:
     """The project's rows, in an order that stays."""
-    rows = [
-        row
-        for row in posthog.truth()["rows"][table]
-        if row["_parents"]["project_id"] == PROJECT and row["_listed"]
-    ]
+    rows = [row for row in posthog.rows(table) if row["_parents"]["project_id"] == PROJECT and row["_listed"]]
     return sorted(rows, key=lambda row: str(row.get("name", row["id"])))
 
 
@@ -44,7 +40,7 @@ def shrink(posthog: Sandbox) -> None:
 
 def isolate(posthog: Sandbox) -> None:
     """Take away what is read for no story, which only makes the truth longer."""
-    others = {row["id"] for row in posthog.truth()["rows"]["projects"]} - {PROJECT}
+    others = {row["id"] for row in posthog.rows("projects")} - {PROJECT}
     for table in ("property_definitions", "comments", "organization_activity_logs"):
         posthog.clear(table)
     for project in others:

@@ -115,12 +115,18 @@ BELOW = {
 """Each table's parent; property definitions need the group types to know which groups there are."""
 
 
-def part(truth: Row, tables: tuple[str, ...] = (), projects: tuple[int, ...] = ()) -> Row:
-    """The truth about some tables and whatever is above them, below some projects; organizations are always read."""
+def read_for(tables: tuple[str, ...]) -> set[str]:
+    """Some tables, or all, and whatever is above them; organizations are always read."""
     wanted = {"organizations", *(tables or KEYS)}
     for table in reversed(BELOW):
         if table in wanted:
             wanted.add(BELOW[table])
+    return wanted
+
+
+def part(truth: Row, tables: tuple[str, ...] = (), projects: tuple[int, ...] = ()) -> Row:
+    """The truth about some tables and whatever is above them, below some projects."""
+    wanted = read_for(tables)
     return {
         "rows": {
             table: [

@@ -14,7 +14,7 @@ from pipelines.sync import Outcome, Selection, sync
 from sources.posthog.results import TableResult
 from sources.sandbox import Sandbox, start
 from tests.truth.differences import differences
-from tests.truth.expected import Row, Tables, after, expected, part
+from tests.truth.expected import Row, Tables, after, expected, part, read_for
 from tests.truth.stored import ask, stored
 
 HASH_KEY = "a hash key of the tests, forty letters long"
@@ -63,7 +63,8 @@ class Scene:
 
     def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
         """What PostHog shows now, as rows."""
-        return expected(part(self.posthog.truth(key), tables, projects), HASH_KEY)
+        truth = self.posthog.truth(key, read_for(tables))
+        return expected(part(truth, tables, projects), HASH_KEY)
 
     def learn(self, now: Tables, **unread: Any) -> None:
         """Take note of what a sync has read."""

@@ -58,7 +58,7 @@ def new_field(scene: Scene) -> Iterator[str]:
 
 
 def _edit(scene: Scene, **change: Any) -> None:
-    rows = scene.posthog.truth()["rows"][EVENTS]
+    rows = scene.posthog.rows(EVENTS)
     name = min(row["name"] for row in rows if row["_parents"] == {"project_id": 101})
     scene.posthog.edit(EVENTS, where={"name": name}, parents={"project_id": 101}, **change)
 

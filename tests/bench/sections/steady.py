@@ -89,7 +89,7 @@ def grow(posthog: Sandbox) -> None:
         for number, project in enumerate(PROJECTS):
             more = len(range(number, max(0, wanted - len(there)), len(PROJECTS)))
             posthog.edit(table, insert=[{}] * more, parents={"project_id": project})
-    subscriptions = posthog.truth()["rows"]["subscriptions"]
+    subscriptions = posthog.rows("subscriptions")
     each = (DELIVERIES - len(rows["subscription_deliveries"])) // len(subscriptions)
     for row in subscriptions:
         parents = {**row["_parents"], "subscription_id": row["id"]}

@@ -108,7 +108,7 @@ def test_the_lines_of_the_readme_load_everything_without_a_warning(company: Sand
     (file,) = Path().glob("*.duckdb")
     with duckdb.connect(str(file), read_only=True) as database:
         assert database.execute("select count(*) from admin.cohorts").fetchone() == (
-            len([row for row in company.truth()["rows"]["cohorts"] if not row["deleted"]]),
+            len([row for row in company.rows("cohorts") if not row["deleted"]]),
         )
 
 

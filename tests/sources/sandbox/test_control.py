@@ -128,18 +128,18 @@ def test_a_week_brings_every_kind_of_change(own: Sandbox) -> None:
 
 
 def test_a_deleted_event_returns_under_a_new_id(own: Sandbox) -> None:
-    names = {key_of(row): row["id"] for row in own.truth()["rows"]["event_definitions"]}
+    names = {key_of(row): row["id"] for row in own.rows("event_definitions")}
     own.advance()
-    gone = names.keys() - {key_of(row) for row in own.truth()["rows"]["event_definitions"]}
+    gone = names.keys() - {key_of(row) for row in own.rows("event_definitions")}
     assert gone
     own.advance(2)
-    back = {key_of(row): row["id"] for row in own.truth()["rows"]["event_definitions"]}
+    back = {key_of(row): row["id"] for row in own.rows("event_definitions")}
     assert all(back[name] != names[name] for name in gone)
 
 
 def test_open_deliveries_end_the_next_day_but_not_what_is_stuck_for_weeks(own: Sandbox) -> None:
     def still_open() -> dict[str, Row]:
-        rows = own.truth()["rows"]["subscription_deliveries"]
+        rows = own.rows("subscription_deliveries")
         return {row["id"]: row for row in rows if row["status"] == "starting"}
 
     before = still_open()
@@ -151,9 +151,9 @@ def test_open_deliveries_end_the_next_day_but_not_what_is_stuck_for_weeks(own: S
 
 
 def test_dynamic_cohorts_are_counted_again_every_day(worn: Sandbox) -> None:
-    before = by_id(worn.truth()["rows"]["cohorts"])
+    before = by_id(worn.rows("cohorts"))
     worn.advance()
-    after = by_id(worn.truth()["rows"]["cohorts"])
+    after = by_id(worn.rows("cohorts"))
     moved = [key for key in before if before[key]["version"] != after[key]["version"]]
     assert len(moved) > 30
     assert not any(before[key]["is_static"] for key in moved)
@@ -163,7 +163,7 @@ def test_profile_changes_show_in_every_embedded_person(worn: Sandbox) -> None:
     worn.edit("users", where={"id": 2}, set={"first_name": "Renamed"})
     found = [
         row["created_by"]["first_name"]
-        for row in worn.truth()["rows"]["comments"]
+        for row in worn.rows("comments")
         if row["created_by"] and row["created_by"]["id"] == 2
     ]
     assert found

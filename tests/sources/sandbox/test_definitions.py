@@ -131,7 +131,7 @@ def test_verified_properties_come_first_then_names(ask: Asker) -> None:
 
 def test_what_ingestion_makes_itself_is_never_listed(ask: Asker, sandbox: Sandbox) -> None:
     names = {row["name"] for row in ask.walk(PROPERTIES)}
-    hidden = {row["name"] for row in sandbox.truth()["rows"]["property_definitions"] if not row["_listed"]}
+    hidden = {row["name"] for row in sandbox.rows("property_definitions") if not row["_listed"]}
     assert hidden >= {"distinct_id", "$set", "$set_once", "$groups", "$group_0", "$session_entry_url"}
     assert not names & hidden
 

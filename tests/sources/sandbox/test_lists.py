@@ -26,7 +26,7 @@ COHORTS = "/api/projects/101/cohorts/"
 
 
 def kept(sandbox: Sandbox, table: str, project: int = 101) -> list[Row]:
-    return [row for row in sandbox.truth()["rows"][table] if row["_parents"].get("project_id") == project]
+    return [row for row in sandbox.rows(table) if row["_parents"].get("project_id") == project]
 
 
 def test_subscriptions_come_newest_first_without_the_deleted(ask: Asker, sandbox: Sandbox) -> None:

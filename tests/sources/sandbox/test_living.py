@@ -47,11 +47,11 @@ def test_a_company_with_a_fixed_end_is_the_same_at_every_start() -> None:
 def test_a_running_company_moves_on_when_it_is_told_to_and_is_kept_so(tmp_path: Path) -> None:
     with start(kept=tmp_path) as running:
         step = running.advance()["step"]
-        ended = running.truth()["rows"]["comments"]
+        ended = running.rows("comments")
     assert step == 1
     with start(kept=tmp_path) as again:
         assert again.advance()["step"] == 3
-        later = again.truth()["rows"]["comments"]
+        later = again.rows("comments")
     assert {row["id"] for row in ended} <= {row["id"] for row in later}
 
 

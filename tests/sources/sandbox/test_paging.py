@@ -75,9 +75,7 @@ def test_a_delivery_page_has_50_rows(ask: Asker) -> None:
 def test_cursors_lead_through_ties_and_give_every_row_once(ask: Asker, sandbox: Sandbox) -> None:
     rows = ask.walk(f"{COMMENTS}?deleted=true")
     listed = [
-        row
-        for row in sandbox.truth()["rows"]["comments"]
-        if row["_listed"] and row["_parents"] == {"project_id": 101}
+        row for row in sandbox.rows("comments") if row["_listed"] and row["_parents"] == {"project_id": 101}
     ]
     assert len({row["created_at"] for row in rows}) < len(rows), "there are ties"
     assert sorted(row["id"] for row in rows) == sorted(row["id"] for row in listed)

@@ -109,7 +109,7 @@ def test_two_starts_with_the_same_seed_are_the_same_company_and_stay_so() -> Non
 
 def test_another_seed_is_another_company() -> None:
     with start(seed=3) as one, start(seed=4) as other:
-        assert one.truth()["rows"]["comments"] != other.truth()["rows"]["comments"]
+        assert one.rows("comments") != other.rows("comments")
 
 
 def test_a_larger_size_has_more_of_everything_that_grows() -> None:

@@ -72,7 +72,7 @@ def test_with_canaries_every_kind_of_private_value_is_marked(sandbox: Sandbox) -
 
 def test_names_of_things_are_not_marked(sandbox: Sandbox) -> None:
     for table in ("cohorts", "event_definitions", "property_definitions", "subscriptions", "projects"):
-        for row in sandbox.truth()["rows"][table]:
+        for row in sandbox.rows(table):
             assert "canary" not in f"{row.get('name')} {row.get('title')} {row.get('description')}"
 
 
