@@ -527,7 +527,7 @@ KEEPING_RULES = (
         RECORDS,
         " or not changes.stock.whole",
         "",
-        (f"{LATER}[duckdb]",),
+        (f"{LATER}",),
     ),
     Mutation(
         "dlt's surroundings configure nothing of hogsync's load",

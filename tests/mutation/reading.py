@@ -142,7 +142,7 @@ READING_RULES = (
         PLANS,
         "_open_since(endpoint, known, rules) or known.watermark)",
         "known.watermark)",
-        (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change[duckdb]",),
+        (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change",),
     ),
     Mutation(
         "a list that returns is read to its end",
@@ -353,14 +353,14 @@ READING_RULES = (
         PLANS,
         "and _open_since(endpoint, known, rules) is None",
         "and True",
-        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries[duckdb]",),
+        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "a list whose parent has moved is asked",
         PLANS,
         "and moved == known.moved",
         "and True",
-        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries[duckdb]",),
+        (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "every list is asked once a day",
@@ -374,7 +374,7 @@ READING_RULES = (
         WALK,
         "return None if count in (expected, expected - unseen) else count",
         "return None",
-        (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once[duckdb]",),
+        (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once",),
     ),
     Mutation(
         "a row from the future lifts no watermark",
@@ -395,7 +395,7 @@ READING_RULES = (
         WALK,
         "filtered=bool(floor and listed.listing.endpoint.since)",
         "filtered=False",
-        ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for[duckdb]",),
+        ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for",),
     ),
     Mutation(
         "a question reaches back an overlap",
@@ -416,14 +416,14 @@ READING_RULES = (
         READING,
         " and not self.rules.window:",
         ":",
-        (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves[duckdb]",),
+        (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves",),
     ),
     Mutation(
         "rows to be written again are not left out of a backfill",
         PLANS,
         "return None if doubtful else rules.window.since",
         "return rules.window.since",
-        (f"{BACKFILL}a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row[duckdb]",),
+        (f"{BACKFILL}a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row",),
     ),
     Mutation(
         "a restored backup is noticed",
@@ -454,7 +454,7 @@ READING_RULES = (
         "for one in read.listed:\n            one.fail",
         "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
         "        for one in read.listed:\n            one.fail",
-        (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key[duckdb]",),
+        (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",),
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",
@@ -462,8 +462,8 @@ READING_RULES = (
         "self.sights.of(listed.listing) or UNSETTLED",
         "self.sights.of(listed.listing)",
         (
-            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-False]",
-            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[duckdb-True]",
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[False]",
+            f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[True]",
         ),
     ),
 )

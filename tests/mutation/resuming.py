@@ -18,7 +18,7 @@ RESUMING_RULES = (
         WALK,
         'else f"{said} {sees}"',
         "else said",
-        (f"{STREAMS}another_key_asks_every_subscription_once[duckdb]",),
+        (f"{STREAMS}another_key_asks_every_subscription_once",),
     ),
     Mutation(
         "a walk that was gone on with is not complete",
@@ -32,28 +32,28 @@ RESUMING_RULES = (
         LISTING,
         "return self.newest_kept if self.kept else self.newest",
         "return self.newest",
-        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
+        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
         WALK,
         "moved=None if walk.kept else ",
         "moved=",
-        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run[duckdb]",),
+        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "what is new above what was kept is taken",
         WALK,
         "in itertools.chain(read, iter(deeper, None))",
         "in itertools.chain((), iter(deeper, None))",
-        (f"{RESUMED}runs_that_die_one_after_the_other_get_on[duckdb]",),
+        (f"{RESUMED}runs_that_die_one_after_the_other_get_on",),
     ),
     Mutation(
         "a stream is read from its top until a row is met again",
         JOURNAL,
         "met_again = bool(keys) and keys[-1] in met.keys",
         "met_again = bool(keys)",
-        (f"{RESUMED}runs_that_die_one_after_the_other_get_on[duckdb]",),
+        (f"{RESUMED}runs_that_die_one_after_the_other_get_on",),
     ),
     Mutation(
         "what is kept is one piece wherever a run breaks off",
@@ -151,7 +151,7 @@ RESUMING_RULES = (
         "pipelines/sync.py",
         "journal.settle()",
         "pass",
-        (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
+        (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "what nobody went on with is kept no longer",
@@ -179,7 +179,7 @@ RESUMING_RULES = (
         JOURNAL,
         "except (OSError, EOFError):\n            return False",
         "except (OSError, EOFError):\n            pass",
-        (f"{FILES}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row[duckdb]",),
+        (f"{FILES}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row",),
     ),
     Mutation(
         "what a run for another warehouse may be going on with is not swept",
@@ -233,7 +233,7 @@ RESUMING_RULES = (
         WALK,
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = walk.newest",
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
-        (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with[duckdb]",),
+        (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "a page that leads nowhere is no end of what was kept",

@@ -12,14 +12,14 @@ TELLING_RULES = (
         "sources/posthog/reading.py",
         "                one.lose()",
         "                pass",
-        (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends[duckdb]",),
+        (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(
         "warnings count where they should",
         "pipelines/sync.py",
         "exit_code = exit_code or int(self.strict and bool(run.warnings))",
         "pass",
-        (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends[duckdb]",),
+        (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(
         "[sync] strict holds whoever starts a run",

@@ -88,17 +88,17 @@ def test_a_damaged_memory_of_warehouses_is_begun_anew(file_scene: Scene, posthog
 
 
 def test_forgotten_places_make_the_next_sync_read_in_full_and_keep_what_protects_rows(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     many_comments(posthog)
-    first = of(scene.sync("comments", **HERE), "comments")
-    rows = scene.stored()
-    said = reset(load(scene.settings()), ("comments",))
+    first = of(file_scene.sync("comments", **HERE), "comments")
+    rows = file_scene.stored()
+    said = reset(load(file_scene.settings()), ("comments",))
     assert said == "Forgotten how far 1 list was read. The next sync reads in full; no row was touched."
-    assert scene.stored() == rows
+    assert file_scene.stored() == rows
     seen_by = "select distinct fingerprint is null from posthog._hogsync_paths where table_name = 'comments'"
-    assert scene.ask(seen_by) == [(False,)]
-    again = of(scene.sync("comments", **HERE), "comments")
+    assert file_scene.ask(seen_by) == [(False,)]
+    again = of(file_scene.sync("comments", **HERE), "comments")
     assert (again.complete, again.requests) == (True, first.requests)
 
 
@@ -202,13 +202,13 @@ def never_had(scene: Scene, table: str, column: str) -> None:
 
 
 def test_a_column_that_the_catalogue_got_later_comes_to_lists_that_its_first_run_left_out(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     many_comments(posthog)
-    scene.sync("comments")
-    never_had(scene, "comments", "version")
-    scene.sync("comments", projects=(101,))
-    first = of(scene.sync("comments"), "comments")
-    scene.learn(scene.truth("comments"))
-    assert scene.wrong() == ""
-    assert of(scene.sync("comments"), "comments").pages < first.pages, "once is enough"
+    file_scene.sync("comments")
+    never_had(file_scene, "comments", "version")
+    file_scene.sync("comments", projects=(101,))
+    first = of(file_scene.sync("comments"), "comments")
+    file_scene.learn(file_scene.truth("comments"))
+    assert file_scene.wrong() == ""
+    assert of(file_scene.sync("comments"), "comments").pages < first.pages, "once is enough"

@@ -188,7 +188,15 @@ def posthog(sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def place(posthog: Sandbox, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def place(posthog: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = f"duckdb:///{tmp_path / 'hogsync.duckdb'}"
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+    return url
+
+
+@pytest.fixture
+def each_place(posthog: Sandbox, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A warehouse of each kind, for what the service asks it."""
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     return warehouse_url
 
@@ -253,7 +261,7 @@ def in_mid_run(posthog: Sandbox, begin: Begin) -> Service:
 # -- runs come when they are due
 
 
-def test_runs_come_in_time_and_are_recorded(place: str, begin: Begin) -> None:
+def test_runs_come_in_time_and_are_recorded(each_place: str, begin: Begin) -> None:
     service = begin(all=6)
     service.until("Group all: exit 0", 3)
     assert service.stop() == 0
@@ -298,7 +306,7 @@ def test_a_fresh_success_leaves_nothing_to_catch_up(posthog: Sandbox, begin: Beg
     assert recorded() == [("manual", "ok")]
 
 
-def test_the_oldest_latest_success_of_the_tables_decides(place: str) -> None:
+def test_the_oldest_latest_success_of_the_tables_decides(each_place: str) -> None:
     group = Group(tables=("cohorts", "projects"))
     assert last_success(load(), group) is None
     by_hand()
@@ -340,7 +348,7 @@ def test_looking_for_the_last_success_makes_no_warehouse(posthog: Sandbox, tmp_p
     assert not (tmp_path / "hogsync.duckdb").exists()
 
 
-def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: Begin) -> None:
+def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(each_place: str, begin: Begin) -> None:
     by_hand()
     with lane(load(), 0, "hogsync test"):
         service = begin(all=NEVER)
@@ -506,7 +514,7 @@ def test_a_warehouse_that_is_not_to_be_had_is_told_and_does_not_end_the_service(
 
 
 @pytest.mark.fault("process.two_services")
-def test_a_second_service_of_a_warehouse_says_which_one_is_there(place: str, begin: Begin) -> None:
+def test_a_second_service_of_a_warehouse_says_which_one_is_there(each_place: str, begin: Begin) -> None:
     first = begin(all=NEVER)
     first.until("Group all: exit 0")
     second = begin()
@@ -673,7 +681,7 @@ def test_a_second_signal_does_not_wait(posthog: Sandbox, begin: Begin) -> None:
     assert gone(service.runs()[0])
 
 
-def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Begin) -> None:
+def test_a_killed_service_leaves_no_run(posthog: Sandbox, each_place: str, begin: Begin) -> None:
     service = in_mid_run(posthog, begin)
     service.stop(signal.SIGKILL)
     wait_until(lambda: all(gone(process) for process in service.runs()), 12)

@@ -20,27 +20,27 @@ PLACES = (
 HERE: dict[str, Any] = {"projects": (103,)}
 
 
-def test_late_edits_far_back_are_fetched_and_no_place_moves(scene: Scene, posthog: Sandbox) -> None:
+def test_late_edits_far_back_are_fetched_and_no_place_moves(file_scene: Scene, posthog: Sandbox) -> None:
     rows = many_comments(posthog)
-    scene.sync("comments", **HERE)
+    file_scene.sync("comments", **HERE)
     edited = rows[LONG // 2]
-    posthog.edit("comments", where={"id": edited["id"]}, set={"content": f"late words for {scene.url}"})
+    posthog.edit("comments", where={"id": edited["id"]}, set={"content": f"late words for {file_scene.url}"})
     posthog.edit("comments", where={"id": rows[-3]["id"]}, delete=True)
     posthog.edit("comments", where={"id": rows[-4]["id"]}, delete=True)
     posthog.edit("comments", insert=[{"created_at": rows[-3]["created_at"]}] * 2, parents={"project_id": 103})
-    places = scene.ask(PLACES)
+    places = file_scene.ask(PLACES)
 
-    again = scene.sync("comments", window=window("2025-01-20", "2025-02-10"), trigger="backfill", **HERE)
+    again = file_scene.sync("comments", window=window("2025-01-20", "2025-02-10"), trigger="backfill", **HERE)
     assert (of(again, "comments").counts.updated, of(again, "comments").counts.deleted) == (1, 0)
     assert again.run.trigger == "backfill"
-    assert scene.ask(PLACES) == places
-    assert not scene.rows("comments", dead=True), "what a backfill does not meet lives on"
-    stored = {key[-1]: row for key, row in scene.rows("comments").items()}
-    assert stored[edited["id"]]["content"] == f"late words for {scene.url}"
+    assert file_scene.ask(PLACES) == places
+    assert not file_scene.rows("comments", dead=True), "what a backfill does not meet lives on"
+    stored = {key[-1]: row for key, row in file_scene.rows("comments").items()}
+    assert stored[edited["id"]]["content"] == f"late words for {file_scene.url}"
 
-    scene.sync(full=True, **HERE)
-    scene.sync(full=True, **HERE)
-    assert len(scene.rows("comments", dead=True)) == 2
+    file_scene.sync(full=True, **HERE)
+    file_scene.sync(full=True, **HERE)
+    assert len(file_scene.rows("comments", dead=True)) == 2
 
 
 def test_a_backfill_of_whole_lists_ends_nothing(file_scene: Scene, posthog: Sandbox) -> None:
@@ -77,15 +77,15 @@ def test_a_table_that_is_new_comes_with_its_parents_and_the_next_sync_reads_it_i
 
 
 def test_a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     rows = many_comments(posthog)
-    scene.sync("comments", **HERE)
-    run(scene.url, "alter table posthog.comments drop column version")
-    filled = scene.sync("comments", window=window("2025-02-14", None), trigger="backfill", **HERE)
+    file_scene.sync("comments", **HERE)
+    run(file_scene.url, "alter table posthog.comments drop column version")
+    filled = file_scene.sync("comments", window=window("2025-02-14", None), trigger="backfill", **HERE)
     assert of(filled, "comments").counts.updated == len(rows), "not those of the window only"
-    scene.learn(scene.truth("comments", **HERE))
-    assert scene.wrong() == ""
+    file_scene.learn(file_scene.truth("comments", **HERE))
+    assert file_scene.wrong() == ""
 
 
 @pytest.mark.parametrize(

@@ -87,21 +87,23 @@ def a_year_on(scene: Scene) -> None:
 
 
 @pytest.mark.fault("process.clock_ahead")
-def test_records_of_the_future_hold_nothing_up(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, *BOTH)
-    a_year_on(scene)
+def test_records_of_the_future_hold_nothing_up(file_scene: Scene, posthog: Sandbox) -> None:
+    settle(file_scene, *BOTH)
+    a_year_on(file_scene)
     definitions(posthog)
     old = min(own(posthog, DELIVERIES), key=lambda row: str(row["created_at"]))
-    posthog.edit(DELIVERIES, where={"id": old["id"]}, set={"change_summary": f"late words for {scene.url}"})
-    outcome = scene.sync(*BOTH, **HERE)
+    posthog.edit(
+        DELIVERIES, where={"id": old["id"]}, set={"change_summary": f"late words for {file_scene.url}"}
+    )
+    outcome = file_scene.sync(*BOTH, **HERE)
     assert of(outcome, DELIVERIES).complete, "a full walk is due, for who knows when the last one was"
-    right(scene, *BOTH)
-    field = {f"drift_{len(scene.url)}": "once"}
+    right(file_scene, *BOTH)
+    field = {f"drift_{len(file_scene.url)}": "once"}
     (ident,) = (row["id"] for row in own(posthog, COHORTS)[:1])
     posthog.edit(COHORTS, where={"id": ident}, set=field)
-    settle(scene, *BOTH)
+    settle(file_scene, *BOTH)
     posthog.edit(COHORTS, where={"id": ident}, unset=list(field), set={"description": "drift is over"})
-    settle(scene, *BOTH)
+    settle(file_scene, *BOTH)
 
 
 @pytest.mark.fault("process.future_rows")
@@ -157,16 +159,16 @@ def test_the_time_zone_of_host_and_database_changes_nothing(
 
 
 @pytest.mark.fault("process.machine_replaced")
-def test_a_new_machine_reads_on_where_the_old_one_stood(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, *BOTH)
-    usual = scene.sync(*BOTH, **HERE)
-    shutil.rmtree(scene.home)
-    outcome = scene.sync(*BOTH, **HERE)
+def test_a_new_machine_reads_on_where_the_old_one_stood(file_scene: Scene, posthog: Sandbox) -> None:
+    settle(file_scene, *BOTH)
+    usual = file_scene.sync(*BOTH, **HERE)
+    shutil.rmtree(file_scene.home)
+    outcome = file_scene.sync(*BOTH, **HERE)
     assert (written(outcome), outcome.requests) == (0, usual.requests)
-    shutil.rmtree(scene.home)
+    shutil.rmtree(file_scene.home)
     definitions(posthog)
     deliveries(posthog)
-    settle(scene, *BOTH)
+    settle(file_scene, *BOTH)
 
 
 @pytest.mark.fault("process.hash_key_lost")

@@ -57,10 +57,6 @@ def assert_same(posthog: Sandbox, url: str, home: Path, kind: str, seed: int) ->
     ("warehouse_url", "kind", "seed"),
     [
         ("duckdb", "with all scopes", 43),
-        ("postgres", "with all scopes", 48),
-        ("duckdb", "of staff", 33),
-        ("postgres", "scoped to a project", 34),
-        ("duckdb", "scoped to an organization", 35),
         ("postgres", "with few scopes", 36),
     ],
     indirect=["warehouse_url"],

@@ -36,14 +36,14 @@ def change(posthog: Sandbox) -> None:
 
 @pytest.mark.fault("transport.refused_list", "transport.no_envelope")
 def test_one_project_refused_and_one_list_failing_half_way_leave_the_rest_whole(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
-    scene.sync(*TABLES, lists=SMALL_PAGES)
-    scene.learn(scene.truth(*TABLES))
+    file_scene.sync(*TABLES, lists=SMALL_PAGES)
+    file_scene.learn(file_scene.truth(*TABLES))
     change(posthog)
     posthog.gate("cohorts", 403, 102)
     posthog.fault(path="projects/201/event_definitions", kind="no_envelope", skip=3)
-    outcome = scene.sync(*TABLES, lists=SMALL_PAGES)
+    outcome = file_scene.sync(*TABLES, lists=SMALL_PAGES)
 
     assert (outcome.exit_code, outcome.run.status) == (1, "partial")
     assert {result.table: result.status for result in outcome.tables} == {
@@ -57,20 +57,20 @@ def test_one_project_refused_and_one_list_failing_half_way_leave_the_rest_whole(
     assert not of(outcome, EVENTS).complete
     assert not of(outcome, "cohorts").complete
     assert of(outcome, "group_types").complete
-    assert scene.ask(PATHS.format(EVENTS)) == [(4, 3, 0, 1)]
-    assert scene.ask(PATHS.format("cohorts")) == [(4, 3, 1, 0)]
+    assert file_scene.ask(PATHS.format(EVENTS)) == [(4, 3, 0, 1)]
+    assert file_scene.ask(PATHS.format("cohorts")) == [(4, 3, 1, 0)]
     assert "projects/201/event_definitions" in of(outcome, EVENTS).detail
-    assert scene.ask(RUN)[0][0] == "partial"
-    now = scene.truth(*TABLES)
+    assert file_scene.ask(RUN)[0][0] == "partial"
+    now = file_scene.truth(*TABLES)
     read = sorted(key[1] for key in now[EVENTS] if key[0] == 201)[: 3 * SMALL_PAGES["page_size"]]
-    scene.learn(now, unread=lambda table, row: unread(table, row, set(read)))
-    assert scene.wrong() == ""
+    file_scene.learn(now, unread=lambda table, row: unread(table, row, set(read)))
+    assert file_scene.wrong() == ""
 
     posthog.clear_gates()
     posthog.clear_faults()
-    outcome = scene.sync(*TABLES, lists=SMALL_PAGES)
-    scene.learn(scene.truth(*TABLES))
-    assert scene.wrong() == ""
+    outcome = file_scene.sync(*TABLES, lists=SMALL_PAGES)
+    file_scene.learn(file_scene.truth(*TABLES))
+    assert file_scene.wrong() == ""
     assert (outcome.exit_code, outcome.run.status) == (0, "ok")
     assert all(result.complete for result in outcome.tables)
 
@@ -104,16 +104,16 @@ def test_when_nothing_selected_can_be_read_the_run_says_refused(file_scene: Scen
 
 
 @pytest.mark.fault("transport.401", "access.revoked")
-def test_a_key_that_is_refused_leaves_a_record_and_nothing_else(scene: Scene, posthog: Sandbox) -> None:
-    key = posthog.new_key(f"refused{scene.url[:4]}")
-    scene.sync("cohorts", projects=(101,), key=key)
-    before = scene.stored()
-    posthog.change_key(f"refused{scene.url[:4]}", revoked=True)
+def test_a_key_that_is_refused_leaves_a_record_and_nothing_else(file_scene: Scene, posthog: Sandbox) -> None:
+    key = posthog.new_key(f"refused{file_scene.url[:4]}")
+    file_scene.sync("cohorts", projects=(101,), key=key)
+    before = file_scene.stored()
+    posthog.change_key(f"refused{file_scene.url[:4]}", revoked=True)
     with pytest.raises(KeyProblem, match="401") as caught:
-        scene.sync("cohorts", projects=(101,), key=key)
+        file_scene.sync("cohorts", projects=(101,), key=key)
     assert caught.value.exit_code == 3
-    assert scene.stored() == before
-    ((status, error),) = scene.ask(RUN)
+    assert file_scene.stored() == before
+    ((status, error),) = file_scene.ask(RUN)
     assert status == "refused"
     assert key not in error
 

@@ -17,9 +17,9 @@ TABLES = ("organization_members", "users", "cohorts", "group_types")
 NUMBERS = count(1)
 
 
-def test_a_key_scoped_to_a_project_reads_that_project(scene: Scene, posthog: Sandbox) -> None:
+def test_a_key_scoped_to_a_project_reads_that_project(file_scene: Scene, posthog: Sandbox) -> None:
     key = posthog.new_key(f"project{next(NUMBERS)}", scoped_teams=[102])
-    outcome = scene.sync(*TABLES, key=key)
+    outcome = file_scene.sync(*TABLES, key=key)
     assert outcome.exit_code == 0
     assert {name: of(outcome, name).status for name in ("organizations", "projects", *TABLES)} == {
         "organizations": "unavailable",
@@ -29,24 +29,24 @@ def test_a_key_scoped_to_a_project_reads_that_project(scene: Scene, posthog: San
         "cohorts": "loaded",
         "group_types": "loaded",
     }
-    wanted = scene.truth("users", "cohorts", "group_types", projects=(102,))
+    wanted = file_scene.truth("users", "cohorts", "group_types", projects=(102,))
     wanted["organizations"].clear()
     wanted["projects"] = {key: row for key, row in wanted["projects"].items() if key == (102,)}
-    scene.learn(wanted)
-    assert scene.wrong() == ""
+    file_scene.learn(wanted)
+    assert file_scene.wrong() == ""
 
 
-def test_a_key_scoped_to_an_organization_reads_that_organization(scene: Scene, posthog: Sandbox) -> None:
+def test_a_key_scoped_to_an_organization_reads_that_organization(file_scene: Scene, posthog: Sandbox) -> None:
     second = posthog.rows("organizations")[1]["id"]
     key = posthog.new_key(f"organization{next(NUMBERS)}", scoped_organizations=[second])
-    outcome = scene.sync(*TABLES, key=key)
+    outcome = file_scene.sync(*TABLES, key=key)
     assert outcome.exit_code == 0
     assert all(result.complete for result in outcome.tables)
-    stored = scene.stored()
+    stored = file_scene.stored()
     assert set(stored["organizations"]) == {(second,)}
     assert set(stored["projects"]) == {(201,)}
     assert {key[0] for key in stored["organization_members"]} == {second}
-    wanted = scene.truth("cohorts", "group_types", projects=(201,))
+    wanted = file_scene.truth("cohorts", "group_types", projects=(201,))
     assert {table: stored[table] for table in ("cohorts", "group_types")} == {
         table: wanted[table] for table in ("cohorts", "group_types")
     }
@@ -99,20 +99,20 @@ def test_a_plain_member_sees_the_owner_of_the_key_alone_in_users(file_scene: Sce
 @pytest.mark.fault("warehouse.dropped_column", "access.returns")
 @pytest.mark.parametrize("there", [True, False], ids=["listed", "deleted"])
 def test_a_key_that_is_back_tells_at_once_of_what_another_did_not_meet(
-    scene: Scene, posthog: Sandbox, *, there: bool
+    file_scene: Scene, posthog: Sandbox, *, there: bool
 ) -> None:
     rows = many_comments(posthog)
     here: dict[str, Any] = {"projects": (103,)}
     unseen = next(row for row in rows if row["_listed"] and row["content"])
-    scene.sync("comments", **here)
-    quick = of(scene.sync("comments", **here), "comments").pages
+    file_scene.sync("comments", **here)
+    quick = of(file_scene.sync("comments", **here), "comments").pages
     posthog.edit("comments", where={"id": unseen["id"]}, delete=True)
-    run(scene.url, "alter table posthog.comments drop column content")
+    run(file_scene.url, "alter table posthog.comments drop column content")
     other = posthog.new_key(f"unseeing{next(NUMBERS)}", user="owner", scopes=["*:read", "query:read", "*"])
-    scene.sync("comments", key=other, **here)
+    file_scene.sync("comments", key=other, **here)
 
     def told() -> list[tuple[str | None, bool]]:
-        return scene.ask(
+        return file_scene.ask(
             f"select content, _deleted_at is null from posthog.comments where id = '{unseen['id']}'"
         )
 
@@ -120,44 +120,44 @@ def test_a_key_that_is_back_tells_at_once_of_what_another_did_not_meet(
     if there:
         own = {name: value for name, value in unseen.items() if not name.startswith("_")}
         posthog.edit("comments", insert=[own], parents=unseen["_parents"])
-    assert of(scene.sync("comments", **here), "comments").pages > quick
+    assert of(file_scene.sync("comments", **here), "comments").pages > quick
     assert told() == [(unseen["content"] if there else None, there)]
-    assert of(scene.sync("comments", **here), "comments").pages <= quick
+    assert of(file_scene.sync("comments", **here), "comments").pages <= quick
 
 
 @pytest.mark.fault("transport.401_in_mid_run")
 def test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     staff = posthog.new_key(f"refused among users {next(NUMBERS)}", user="staff")
     posthog.fault(kind="status", status=401, path="api/users/", skip=2)
-    outcome = scene.sync("users", key=staff, lists={"page_size": 4, "ahead": 1})
+    outcome = file_scene.sync("users", key=staff, lists={"page_size": 4, "ahead": 1})
     assert (outcome.exit_code, of(outcome, "users").status) == (3, "failed")
     assert of(outcome, "users").pages == 2, "what is stored was read"
     assert "could not be written" not in str(outcome.run.error), "and has its history"
     posthog.clear_faults()
-    stored = scene.rows("users").keys()
+    stored = file_scene.rows("users").keys()
     assert len(stored) == 8
-    assert of(scene.sync("users"), "users").deletes_held > 0
-    assert scene.rows("users", dead=False).keys() >= stored
-    assert scene.ask("select count(*) from posthog.users_history where op = 'delete'") == [(0,)]
+    assert of(file_scene.sync("users"), "users").deletes_held > 0
+    assert file_scene.rows("users", dead=False).keys() >= stored
+    assert file_scene.ask("select count(*) from posthog.users_history where op = 'delete'") == [(0,)]
 
 
 @pytest.mark.fault("access.staff")
 @pytest.mark.parametrize("seen_before", [False, True])
 def test_rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key(
-    scene: Scene, posthog: Sandbox, *, seen_before: bool
+    file_scene: Scene, posthog: Sandbox, *, seen_before: bool
 ) -> None:
     if seen_before:
-        scene.sync("users")
+        file_scene.sync("users")
     staff = posthog.new_key(f"staff without organizations {next(NUMBERS)}", user="staff")
     posthog.fault(kind="status", status=400, path="api/organizations/")
-    assert scene.sync("users", key=staff).exit_code == 1
+    assert file_scene.sync("users", key=staff).exit_code == 1
     posthog.clear_faults()
-    everybody = scene.rows("users").keys()
+    everybody = file_scene.rows("users").keys()
     assert len(everybody) > 10
     for _ in range(2):
-        assert of(scene.sync("users"), "users").deletes_held == len(everybody) - 1
-        assert scene.rows("users", dead=False).keys() == everybody
-    assert of(scene.sync("users", key=staff), "users").deletes_held == 0
-    assert scene.rows("users", dead=False).keys() == everybody
+        assert of(file_scene.sync("users"), "users").deletes_held == len(everybody) - 1
+        assert file_scene.rows("users", dead=False).keys() == everybody
+    assert of(file_scene.sync("users", key=staff), "users").deletes_held == 0
+    assert file_scene.rows("users", dead=False).keys() == everybody

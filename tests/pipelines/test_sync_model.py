@@ -15,7 +15,7 @@ from tests.model.life import Life, Stage
 from tests.model.machine import play
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW, MANY = range(3), range(6)
+FEW, MANY = range(2), range(6)
 """The same lives every time, and others on each database; the first one of each chance is empty."""
 
 

@@ -46,19 +46,19 @@ class Long:
     ids=lambda one: one.table,
 )
 def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(
-    scene: Scene, posthog: Sandbox, long: Long
+    file_scene: Scene, posthog: Sandbox, long: Long
 ) -> None:
     table, pages, whole = long.table, long.killed_after, long.pages
     long.make(posthog)
-    kill_in_mid_walk(scene, posthog, table, pages)
-    outcome = scene.sync(table, **HERE, **SMALL_PAGES)
+    kill_in_mid_walk(file_scene, posthog, table, pages)
+    outcome = file_scene.sync(table, **HERE, **SMALL_PAGES)
     result = of(outcome, table)
     assert result.requests <= whole - pages + 2, "what was left, and the last page again"
     assert (result.counts.inserted, result.complete, result.status) == (MANY, False, "loaded")
     assert "had been read by a run that broke off" in result.detail
-    scene.learn(scene.truth(table, **HERE))
-    assert scene.wrong() == ""
-    again = of(scene.sync(table, full=True, **HERE, **SMALL_PAGES), table)
+    file_scene.learn(file_scene.truth(table, **HERE))
+    assert file_scene.wrong() == ""
+    again = of(file_scene.sync(table, full=True, **HERE, **SMALL_PAGES), table)
     assert (again.requests, again.counts.written) == (whole, 0), "what is loaded is kept no longer"
 
 

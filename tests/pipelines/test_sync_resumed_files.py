@@ -84,10 +84,10 @@ def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_ro
 
 
 def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
-    dying: Doomed, posthog: Sandbox
+    file_dying: Doomed, posthog: Sandbox
 ) -> None:
-    scene = dying.scene
-    dies(dying)
+    scene = file_dying.scene
+    dies(file_dying)
     posthog.fault(kind="latency", path="/comments/", seconds=4, times=1)
     going = threading.Timer(2, shutil.rmtree, (scene.home / "walks",))
     going.start()

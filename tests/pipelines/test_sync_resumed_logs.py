@@ -52,17 +52,19 @@ def log(posthog: Sandbox) -> AuditLog:
     return here
 
 
-def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(scene: Scene, log: AuditLog) -> None:
-    log.dies(scene)
+def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
+    file_scene: Scene, log: AuditLog
+) -> None:
+    log.dies(file_scene)
     log.happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
     log.happened(BEGAN + timedelta(minutes=MANY))
-    result = of(scene.sync(LOGS), LOGS)
+    result = of(file_scene.sync(LOGS), LOGS)
     assert log.requests() == PAGES - READ + 2, "the last one again"
     assert (result.status, result.complete, result.counts.inserted) == ("loaded", False, MANY + 1)
-    assert of(scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
-    scene.learn(scene.truth(LOGS))
-    assert scene.wrong() == ""
-    assert kept(scene) == []
+    assert of(file_scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
+    file_scene.learn(file_scene.truth(LOGS))
+    assert file_scene.wrong() == ""
+    assert kept(file_scene) == []
 
 
 def test_an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept(

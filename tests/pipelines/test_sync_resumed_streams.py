@@ -34,10 +34,10 @@ from tests.truth.scene import Scene, of
 
 
 def test_a_stream_that_was_killed_after_most_of_it_is_gone_on_with(
-    dying: Doomed, long_list: list[Row], posthog: Sandbox
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
 ) -> None:
-    scene = dying.scene
-    dies(dying)
+    scene = file_dying.scene
+    dies(file_dying)
     write(posthog, "came later")
     edit(posthog, long_list[-2], content="edited since")
     edit(posthog, long_list[0], content="edited since, where nobody had read")
@@ -68,13 +68,13 @@ def test_what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next
 
 
 def test_runs_that_die_one_after_the_other_get_on(
-    dying: Doomed, long_list: list[Row], posthog: Sandbox
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
 ) -> None:
-    scene = dying.scene
-    dies(dying, 14)
+    scene = file_dying.scene
+    dies(file_dying, 14)
     write(posthog, *(f"new {n}" for n in range(60)))  # more than a page
     edit(posthog, long_list[-30], content="edited since")
-    dies(dying, 5)
+    dies(file_dying, 5)
     assert scene.stored().get(COMMENTS, {}) == {}
     write(posthog, "the newest")
     result = read(scene)
@@ -177,7 +177,7 @@ def test_so_many_new_rows_that_nothing_is_met_again_are_all_read(
 
 
 def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     posthog.options(cursor_rows=5)
     subscriptions = [row for row in posthog.rows("subscriptions") if row["_parents"] == BELOW]
@@ -191,19 +191,19 @@ def test_a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run(
         posthog.edit(DELIVERIES, insert=rows, parents=below)
 
     deliver(*(newest - timedelta(hours=n) for n in range(120)))
-    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).complete
+    assert of(file_scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).complete
     due = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     posthog.edit("subscriptions", where={"id": below["subscription_id"]}, set={"next_delivery_date": due})
     path = f"subscriptions/{below['subscription_id']}/deliveries/"
     posthog.fault(kind="array", path=path, skip=13)  # of fifteen that hold three days
-    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).status == "failed"
+    assert of(file_scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).status == "failed"
     posthog.clear_faults()
     deliver(newest - timedelta(hours=30.5))
     deliver(datetime.now(UTC) - timedelta(minutes=1))
-    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the new one"
-    assert of(scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the late one"
-    scene.learn(scene.truth(DELIVERIES, **HERE))
-    assert scene.wrong() == ""
+    assert of(file_scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the new one"
+    assert of(file_scene.sync(DELIVERIES, **HERE, **asked), DELIVERIES).counts.inserted == 1, "the late one"
+    file_scene.learn(file_scene.truth(DELIVERIES, **HERE))
+    assert file_scene.wrong() == ""
 
 
 def test_a_page_that_leads_nowhere_is_not_taken_for_the_end_by_who_goes_on(

@@ -44,25 +44,25 @@ def asked(posthog: Sandbox) -> list[dict[str, list[str]]]:
     ]
 
 
-def test_only_what_happened_since_is_asked_for(scene: Scene, posthog: Sandbox) -> None:
-    first = of(scene.sync(LOGS), LOGS)
+def test_only_what_happened_since_is_asked_for(file_scene: Scene, posthog: Sandbox) -> None:
+    first = of(file_scene.sync(LOGS), LOGS)
     assert first.complete
     assert all("start_date" not in query for query in asked(posthog))
-    scene.learn(scene.truth(LOGS))
-    assert scene.wrong() == ""
+    file_scene.learn(file_scene.truth(LOGS))
+    assert file_scene.wrong() == ""
 
     newest = entries(posthog)[-1]["created_at"]
     happened(posthog, newest, "2026-11-20T10:00:00.123456Z", "2026-11-20T10:00:00.123456Z")
     posthog.clear_requests()
-    second = of(scene.sync(LOGS), LOGS)
+    second = of(file_scene.sync(LOGS), LOGS)
     assert second.counts.inserted == 3, "one of them at the very moment of the newest that was known"
     assert second.requests == 2, "one for each organization"
     assert all(query["start_date"][0].endswith("Z") for query in asked(posthog))
     assert second.rows_read < first.rows_read
     assert (second.status, second.complete) == ("loaded", False), "a part proves nothing about the rest"
-    scene.learn(scene.truth(LOGS))
-    assert scene.wrong() == ""
-    assert of(scene.sync(LOGS), LOGS).counts.written == 0
+    file_scene.learn(file_scene.truth(LOGS))
+    assert file_scene.wrong() == ""
+    assert of(file_scene.sync(LOGS), LOGS).counts.written == 0
 
 
 def test_entries_that_are_written_late_are_still_met(file_scene: Scene, posthog: Sandbox) -> None:

@@ -30,32 +30,36 @@ def ago(**span: float) -> str:
     return (datetime.now(UTC) - timedelta(**span)).isoformat().replace("+00:00", "Z")
 
 
-def test_deliveries_are_read_down_to_the_oldest_that_can_still_change(scene: Scene, posthog: Sandbox) -> None:
+def test_deliveries_are_read_down_to_the_oldest_that_can_still_change(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
     rows = deliveries(posthog)
     for hours, row in enumerate(rows, 1):  # within the month for which a row may be under way
         posthog.edit(DELIVERIES, where={"id": row["id"]}, set={"created_at": ago(hours=4 * hours)})
     rows = deliveries(posthog)
     stuck, old = rows[57], rows[-1]
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "starting", "finished_at": None})
-    first = of(scene.sync(DELIVERIES, **HERE), DELIVERIES)
+    first = of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES)
     assert first.complete
     posthog.edit(
         DELIVERIES, where={"id": stuck["id"]}, set={"status": "failed", "finished_at": stuck["created_at"]}
     )
-    posthog.edit(DELIVERIES, where={"id": old["id"]}, set={"change_summary": f"late words for {scene.url}"})
-    quick = of(scene.sync(DELIVERIES, **HERE), DELIVERIES)
+    posthog.edit(
+        DELIVERIES, where={"id": old["id"]}, set={"change_summary": f"late words for {file_scene.url}"}
+    )
+    quick = of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES)
     assert quick.requests < first.requests
     assert (quick.complete, quick.status) == (False, "loaded"), "what was not read to its end is not complete"
-    stored = {key[-1]: row for key, row in scene.rows(DELIVERIES).items()}
+    stored = {key[-1]: row for key, row in file_scene.rows(DELIVERIES).items()}
     assert stored[stuck["id"]]["status"] == "failed"
     assert stored[old["id"]].get("change_summary") == old["change_summary"]
 
-    quicker = of(scene.sync(DELIVERIES, **HERE), DELIVERIES)
+    quicker = of(file_scene.sync(DELIVERIES, **HERE), DELIVERIES)
     assert quicker.requests < quick.requests, "no open row keeps the walk going any more"
-    full = of(scene.sync(DELIVERIES, full=True, **HERE), DELIVERIES)
+    full = of(file_scene.sync(DELIVERIES, full=True, **HERE), DELIVERIES)
     assert (full.requests, full.complete, full.counts.updated) == (first.requests, True, 1)
-    scene.learn(scene.truth(DELIVERIES, **HERE))
-    assert scene.wrong() == ""
+    file_scene.learn(file_scene.truth(DELIVERIES, **HERE))
+    assert file_scene.wrong() == ""
 
 
 def test_a_delivery_that_was_purged_dies_on_a_full_walk_and_no_earlier(
@@ -121,37 +125,39 @@ def finish_all(posthog: Sandbox) -> None:
 
 
 def test_only_subscriptions_with_something_due_are_asked_for_deliveries(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
     finish_all(posthog)
     stuck = deliveries(posthog)[0]
     under_way = {"status": "starting", "finished_at": None, "created_at": ago(days=3)}
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set=under_way)
-    first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    first = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
     lists = len(first.listed)
     assert first.spared == 0, "what was never asked is asked"
-    second = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    second = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
     assert (second.spared, second.requests) == (lists - 1, 1), "one delivery is still under way"
     assert f"{lists - 1} lists not asked, nothing was due" in second.detail
     assert not second.complete
     recorded = (
         "select paths, paths_spared from posthog._hogsync_run_tables where table_name = '{}' order by paths"
     )
-    assert scene.ask(recorded.format(DELIVERIES))[0] == (1, lists - 1)
+    assert file_scene.ask(recorded.format(DELIVERIES))[0] == (1, lists - 1)
 
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "failed"})
-    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 1
-    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 0
+    assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 1
+    assert of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).requests == 0
 
     sent = subscription_of(posthog, stuck)
-    soon = {"next_delivery_date": f"2027-01-01T00:00:0{len(scene.url) % 10}Z"}  # another for each warehouse
+    soon = {
+        "next_delivery_date": f"2027-01-01T00:00:0{len(file_scene.url) % 10}Z"
+    }  # another for each warehouse
     posthog.edit("subscriptions", where={"id": sent["id"]}, set=soon)
     parents = {"project_id": PROJECT, "subscription_id": sent["id"]}
     posthog.edit(DELIVERIES, insert=[{"status": "completed", "created_at": ago(hours=1)}], parents=parents)
-    due = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    due = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
     assert (due.requests, due.counts.inserted) == (1, 1)
-    scene.learn(scene.truth(DELIVERIES, **HERE))
-    assert scene.wrong() == ""
+    file_scene.learn(file_scene.truth(DELIVERIES, **HERE))
+    assert file_scene.wrong() == ""
 
 
 def test_a_full_sync_and_the_daily_sweep_ask_every_subscription(file_scene: Scene, posthog: Sandbox) -> None:
@@ -165,15 +171,15 @@ def test_a_full_sync_and_the_daily_sweep_ask_every_subscription(file_scene: Scen
     assert swept.requests < first.requests, "asked, but not read to the end"
 
 
-def test_another_key_asks_every_subscription_once(scene: Scene, posthog: Sandbox) -> None:
+def test_another_key_asks_every_subscription_once(file_scene: Scene, posthog: Sandbox) -> None:
     finish_all(posthog)
-    first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    first = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
     scopes = ["*:read", "query:read", "*"]
-    other = posthog.new_key(f"other{scene.url[:4]}", user="owner", scopes=scopes)
-    again = of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES)
+    other = posthog.new_key(f"other{file_scene.url[:4]}", user="owner", scopes=scopes)
+    again = of(file_scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES)
     assert (again.spared, len(again.listed)) == (0, len(first.listed))
-    assert of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
-    back = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
+    assert of(file_scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
+    back = of(file_scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
     assert (back.spared, len(back.listed)) == (0, len(first.listed)), "each change of the key"
 
 
@@ -216,25 +222,27 @@ def age(scene: Scene, table: str, **moments: str) -> None:
 # -- a cheap count beside a long list
 
 
-def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(scene: Scene, posthog: Sandbox) -> None:
+def test_a_count_that_disagrees_makes_a_long_list_be_walked_at_once(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
     here: dict[str, Any] = {"projects": (103,)}
     many_comments(posthog)
-    first = of(scene.sync("comments", **here), "comments")
-    quick = of(scene.sync("comments", **here), "comments")
+    first = of(file_scene.sync("comments", **here), "comments")
+    quick = of(file_scene.sync("comments", **here), "comments")
     assert quick.requests == quick.pages + 1 < first.requests, "some pages, and the count"
 
     oldest = posthog.rows("comments")[-LONG]
     posthog.edit("comments", where={"id": oldest["id"]}, delete=True)
-    posthog.edit("comments", insert=[{"content": f"new for {scene.url}"}], parents={"project_id": 103})
-    posthog.edit("comments", insert=[{"content": f"also for {scene.url}"}], parents={"project_id": 103})
-    drifted = of(scene.sync("comments", **here), "comments")
+    posthog.edit("comments", insert=[{"content": f"new for {file_scene.url}"}], parents={"project_id": 103})
+    posthog.edit("comments", insert=[{"content": f"also for {file_scene.url}"}], parents={"project_id": 103})
+    drifted = of(file_scene.sync("comments", **here), "comments")
     assert (drifted.complete, drifted.counts.inserted, drifted.counts.deleted) == (True, 2, 1)
-    assert of(scene.sync("comments", **here), "comments").pages <= quick.pages, "no full walk again"
-    dead = {key: row for key, row in scene.rows("comments").items() if key[-1] == oldest["id"]}
+    assert of(file_scene.sync("comments", **here), "comments").pages <= quick.pages, "no full walk again"
+    dead = {key: row for key, row in file_scene.rows("comments").items() if key[-1] == oldest["id"]}
     assert [row["dead"] for row in dead.values()] == [True]
-    scene.known = {"comments": dead}
-    scene.learn(scene.truth("comments", **here))
-    assert scene.wrong() == ""
+    file_scene.known = {"comments": dead}
+    file_scene.learn(file_scene.truth("comments", **here))
+    assert file_scene.wrong() == ""
 
 
 def test_a_count_that_differs_for_good_is_learnt_once(file_scene: Scene, posthog: Sandbox) -> None:
@@ -291,28 +299,28 @@ def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(
 @pytest.mark.parametrize("lost", [False, True], ids=["known", "column dropped"])
 @pytest.mark.parametrize(("table", "column"), [("comments", "content"), (DELIVERIES, "change_summary")])
 def test_a_death_that_is_held_for_another_key_is_looked_for_once(
-    scene: Scene, posthog: Sandbox, table: str, column: str, *, lost: bool
+    file_scene: Scene, posthog: Sandbox, table: str, column: str, *, lost: bool
 ) -> None:
     here = {"projects": (103,)} if table == "comments" else HERE
     if table == "comments":
         many_comments(posthog)
     finish_all(posthog)
-    scene.sync(table, **here, **SWEPT)
-    quick = of(scene.sync(table, **here, **SWEPT), table).pages
+    file_scene.sync(table, **here, **SWEPT)
+    quick = of(file_scene.sync(table, **here, **SWEPT), table).pages
     living = [row for row in posthog.rows(table) if not row.get("deleted")]
     own = [row for row in living if row["_parents"]["project_id"] == here["projects"][0]]
     gone = min(own, key=lambda row: str(row["created_at"]))["id"]
     posthog.edit(table, where={"id": gone}, delete=True)
     if lost:
-        run(scene.url, f"alter table posthog.{table} drop column {column}")
-    age(scene, table, last_complete_at="30 days")
+        run(file_scene.url, f"alter table posthog.{table} drop column {column}")
+    age(file_scene, table, last_complete_at="30 days")
     scopes = ["*:read", "query:read", "*"]
-    other = posthog.new_key(f"unsure {table}{lost}{scene.url[:4]}", user="owner", scopes=scopes)
-    first = of(scene.sync(table, key=other, **here, **SWEPT), table)
+    other = posthog.new_key(f"unsure {table}{lost}{file_scene.url[:4]}", user="owner", scopes=scopes)
+    first = of(file_scene.sync(table, key=other, **here, **SWEPT), table)
     assert first.pages > quick
     for _ in range(2):
-        assert of(scene.sync(table, key=other, **here, **SWEPT), table).pages <= quick
-    assert gone not in {key[-1] for key in scene.rows(table, dead=True)}
+        assert of(file_scene.sync(table, key=other, **here, **SWEPT), table).pages <= quick
+    assert gone not in {key[-1] for key in file_scene.rows(table, dead=True)}
     for _ in range(2):  # a list of more than 50 pages has its second look in the next run
-        scene.sync(table, full=True, **here, **SWEPT)
-    assert gone in {key[-1] for key in scene.rows(table, dead=True)}, "the key that saw it may tell"
+        file_scene.sync(table, full=True, **here, **SWEPT)
+    assert gone in {key[-1] for key in file_scene.rows(table, dead=True)}, "the key that saw it may tell"

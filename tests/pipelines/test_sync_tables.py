@@ -92,14 +92,16 @@ def test_an_empty_list_has_an_empty_history(scene: Scene, posthog: Sandbox) -> N
     }
 
 
-def test_a_child_that_is_selected_brings_its_parents_and_nothing_else(scene: Scene, posthog: Sandbox) -> None:
-    outcome = scene.sync("subscription_deliveries", projects=(201,))
-    made = {table.partition("__")[0] for table in types(scene.url) if not table.startswith("_")}
+def test_a_child_that_is_selected_brings_its_parents_and_nothing_else(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
+    outcome = file_scene.sync("subscription_deliveries", projects=(201,))
+    made = {table.partition("__")[0] for table in types(file_scene.url) if not table.startswith("_")}
     read = {"organizations", "projects", "subscriptions", "subscription_deliveries", "people"}
     assert made == read | {"organizations_history", "projects_history", "subscriptions_history"}
     assert {result.table for result in outcome.tables} == read
-    scene.learn(scene.truth("subscription_deliveries", projects=(201,)))
-    assert scene.wrong() == ""
+    file_scene.learn(file_scene.truth("subscription_deliveries", projects=(201,)))
+    assert file_scene.wrong() == ""
     asked = {request["path"].split("?")[0] for request in posthog.requests()}
     assert all(
         "/projects/201/" in path for path in asked if "/projects/" in path and "/organizations/" not in path

@@ -48,21 +48,21 @@ def recorded(scene: Scene, outcome: Outcome) -> object:
 
 
 @pytest.mark.fault("access.told")
-def test_a_loss_of_access_is_a_warning_of_every_run_until_it_ends(scene: Scene, key: Key) -> None:
+def test_a_loss_of_access_is_a_warning_of_every_run_until_it_ends(file_scene: Scene, key: Key) -> None:
     tables = ("cohorts", "group_types")
-    first = scene.sync(*tables, key=key.text, **HERE)
-    assert (first.exit_code, warned(first), recorded(scene, first)) == (0, [], [])
+    first = file_scene.sync(*tables, key=key.text, **HERE)
+    assert (first.exit_code, warned(first), recorded(file_scene, first)) == (0, [], [])
 
     key.change(scopes=list(SCOPES))
     for strict in (False, True):
-        lost = scene.sync(*tables, key=key.text, strict=strict, **HERE)
+        lost = file_scene.sync(*tables, key=key.text, strict=strict, **HERE)
         assert (lost.run.status, lost.exit_code) == ("ok", int(strict))
         assert warned(lost) == [("cohorts", "projects/101/cohorts/", "lost access")]
         assert "cohort:read" in lost.run.warnings[0].text
-        assert recorded(scene, lost) == [asdict(one) for one in lost.run.warnings]
+        assert recorded(file_scene, lost) == [asdict(one) for one in lost.run.warnings]
 
     key.change(scopes=["*"])
-    again = scene.sync(*tables, key=key.text, strict=True, **HERE)
+    again = file_scene.sync(*tables, key=key.text, strict=True, **HERE)
     assert (again.exit_code, warned(again)) == (0, [])
 
 
