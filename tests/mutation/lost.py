@@ -32,7 +32,7 @@ LOST_RULES = (
         REMEMBERED,
         "people = known.lost_rows(PEOPLE.table)",
         "people = False",
-        (f"{EMPTIED}what_a_failing_list_had_comes_back_later[people]",),
+        (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing[duckdb]",),
     ),
     Mutation(
         "a list whose table was dropped is known before its row dies",
