@@ -27,16 +27,14 @@ LEAVING_RULES = (
         "destinations/duckdb.py",
         "self._connection.interrupt()",
         "pass",
-        (
-            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[duckdb-loading-2]",
-        ),
+        (f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[duckdb-loading]",),
     ),
     Mutation(
         "a stop ends the statement that Postgres is in",
         "destinations/postgres.py",
         "self._connection and self._connection.cancel, ",
         "",
-        (f"{STOPS}a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded[15]",),
+        (f"{STOPS}a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded",),
     ),
     Mutation(
         "a stop ends what Postgres is sending",
@@ -44,7 +42,7 @@ LEAVING_RULES = (
         ", self._arrow and self._arrow.adbc_cancel)",
         ",)",
         (
-            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading-2]",
+            f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[postgres-loading]",
         ),
     ),
     Mutation(
