@@ -73,7 +73,10 @@ def written_at(warehouse: Warehouse, started: datetime, number: int) -> Rows:
 
 
 def finished(warehouse: Warehouse, derived: Derived) -> Rows:
-    """The rows of finished loads whose children are of finished loads, too."""
+    """The rows of finished loads whose children are of finished loads, too.
+
+    Not those that wait without a hash to be written again: they lack values. What is dead is not written again.
+    """
     if "_dlt_loads" not in warehouse.columns():
         return Rows("false")
     loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
@@ -82,7 +85,8 @@ def finished(warehouse: Warehouse, derived: Derived) -> Rows:
         f"and (c._dlt_load_id in {loads}) is not true)"
         for child in derived.children
     )
-    return Rows(f"t._dlt_load_id in {loads}{''.join(torn)}")
+    whole = "(t._row_hash <> '' or t._deleted_at is not null)"
+    return Rows(f"t._dlt_load_id in {loads} and {whole}{''.join(torn)}")
 
 
 def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime | None = None) -> bool:

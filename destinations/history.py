@@ -6,21 +6,16 @@ delete, that holds no time at all. What is no row's living version is never chan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from destinations.derived import Rows, listed, same
 from destinations.warehouse import Types, Warehouse, quoted
 
 VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
 """What a version has besides its row's columns."""
-DERIVABLE = {
-    "valid_to": "case when op = 'delete' then valid_from else lead(valid_from) over versions end",
-    "op": "case when valid_to = valid_from then 'delete' "
-    "when lag(coalesce(valid_to = valid_from, false), 1, true) over versions then 'insert' else 'update' end",
-}
-"""Those of them that the others tell, as long as these are there: only a death ends as it begins."""
 OWN = "__own"
 """Ends the name of a column that would otherwise be named like one of these, or like a list."""
 
@@ -74,31 +69,46 @@ class History:
         if not empty:
             yield self._endings(warehouse, rows)
 
-    def lost(self, existing: Types) -> Types:
-        """Columns of its rows that it has no more; none while it is not there."""
-        names = self.columns.keys() - VERSION.keys() - existing.keys() if existing else ()
-        return {name: self.columns[name] for name in self.columns if name in names}
+    def fill(self, warehouse: Warehouse, lost: Types) -> None:
+        """Give it columns anew that somebody has dropped, and the living versions what their rows say, all at once.
 
-    def regain(self, warehouse: Warehouse, rows: Rows, lost: Types) -> None:
-        """Give it columns anew that somebody has dropped, and the living versions their values, all at once.
-
-        The columns alone would make a version of every row, which differs from the former in nothing. What else has
-        changed of these rows makes its version first: the former one is not to have a value of now.
+        The columns alone would make a version of every row, which differs from the former in nothing.
         """
-        columns = [
-            warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()
-        ]
-        some = f"(select t.* from {warehouse.name(self.source)} t where {rows.condition})"
+        add = [warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()]
+        source = warehouse.name(self.source)
         values = f"""
             update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in lost)}
             from (
-                select {self._values()} from {some} t
-                {"".join(self._list(warehouse, name, some) for name in self.lists)}
+                select {self._values()} from {source} t
+                {"".join(self._list(warehouse, name, source) for name in self.lists)}
                 where t._deleted_at is null) v
             where {same("o", "v", self.source_key)} and o.valid_to is null
             """
-        additions = self._additions(warehouse, rows, empty=False, begins=None, silent=lost)
-        warehouse.redefine(self.target, *columns, additions, self._endings(warehouse, rows), values)
+        warehouse.redefine(self.target, *add, values)
+
+    def end_missing(
+        self, warehouse: Warehouse, scopes: Sequence[Mapping[str, Any]], moment: datetime
+    ) -> None:
+        """Tell the death of what lives here and is not in the source; a transaction must be open.
+
+        `scopes` are the values, by column of the source's key, of those rows of which the source holds all.
+        """
+        own = ", ".join(f"o.{quoted(name)}" for name in scopes[0])
+        values = ", ".join(f"({', '.join([warehouse.mark] * len(scope))})" for scope in scopes)
+        history, columns = warehouse.name(self.target), [n for n in self.columns if n not in VERSION]
+        gone = f"""
+            where o.valid_to is null and not exists (
+                select 1 from {warehouse.name(self.source)} t where {same("t", "o", self.source_key)})
+            {f"and ({own}) in ({values})" if own else ""}
+            """
+        end = f"greatest(timestamptz '{moment.isoformat()}', o.valid_from + interval '1 microsecond')"
+        parameters = [value for scope in scopes for value in scope.values()]
+        warehouse.execute(
+            f"insert into {history} ({', '.join(map(quoted, (*columns, *VERSION)))}) "
+            f"select {listed('o', columns)}, {end}, {end}, 'delete' from {history} o {gone}",
+            parameters,
+        )
+        warehouse.execute(f"update {history} o set valid_to = {end} {gone}", parameters)
 
     def _additions(
         self,
@@ -107,12 +117,8 @@ class History:
         *,
         empty: bool,
         begins: datetime | None,
-        silent: Collection[str] = (),
     ) -> str:
-        """Insert what is new, a living row or its death, where that is not what the latest version says.
-
-        `silent` are columns of which that version says nothing.
-        """
+        """Insert what is new, a living row or its death, where that is not what the latest version says."""
         history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
         names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
@@ -129,7 +135,7 @@ class History:
                 {self._compared(warehouse, rows, past)}
                 where {rows.condition} and case
                     when t._deleted_at is not null then o.valid_from is not null or p.latest is null
-                    else o.valid_from is null or {self._differs(warehouse, silent)} end) v
+                    else o.valid_from is null or {self._differs(warehouse)} end) v
             """
 
     def _values(self) -> str:
@@ -161,16 +167,11 @@ class History:
                         on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
                     group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
 
-    def _differs(self, warehouse: Warehouse, silent: Collection[str]) -> str:
-        """That a living row is not as its living version says, of all but these columns."""
+    def _differs(self, warehouse: Warehouse) -> str:
+        """That a living row is not as its living version says."""
         compared = [name for name in self.values if name not in {*self.quiet, *self.source_key}]
-        compared = [name for name in compared if self.named[name] not in silent]
         pairs = [(f"t.{quoted(n)}", f"o.{quoted(self.named[n])}", self.values[n]) for n in compared]
-        pairs += [
-            (f"{quoted(name)}.items", f"o.{quoted(name)}", "json")
-            for name in self.lists
-            if name not in silent
-        ]
+        pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]
         as_text = {"json": warehouse.json_text}
         differing = (
             f"{now}{as_text.get(type_, '')} is distinct from {then}{as_text.get(type_, '')}"
@@ -191,26 +192,3 @@ def named(columns: Iterable[str], lists: Iterable[str]) -> dict[str, str]:
     """What a history with these split lists calls columns of its source."""
     taken = {*VERSION, *lists}
     return {name: f"{name}{OWN}" if name in taken else name for name in columns}
-
-
-def latest(warehouse: Warehouse, history: str, key: Sequence[str]) -> str:
-    """The query for every row's latest version: the one that lives, or its death."""
-    name = warehouse.name(history)
-    return (
-        f"(select h.* from {name} h join (select {listed('h', key)}, max(h.valid_from) as latest from {name} h "
-        f"group by {listed('h', key)}) p on {same('p', 'h', key)} and h.valid_from = p.latest)"
-    )
-
-
-def regain_derivable(warehouse: Warehouse, history: str, key: Sequence[str], lost: str) -> None:
-    """Give all versions what the others of `VERSION` tell of them, where somebody has dropped that column."""
-    name, column, version = warehouse.name(history), quoted(lost), (*key, "valid_from")
-    told = (
-        f"select {listed('h', version)}, {DERIVABLE[lost]} as told from {name} h "
-        f"window versions as (partition by {listed('h', key)} order by h.valid_from)"
-    )
-    warehouse.redefine(
-        history,
-        warehouse.addition(history, lost, warehouse.types[VERSION[lost]]),
-        f"update {name} o set {column} = v.told from ({told}) v where {same('o', 'v', version)}",
-    )

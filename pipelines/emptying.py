@@ -18,7 +18,7 @@ from destinations.history import named
 from destinations.warehouse import NoMemory, Warehouse, WarehouseUnavailable, quoted
 from pipelines.connect import policy
 from pipelines.ownership import of_others
-from pipelines.records import EVER, META, PRIVACY, Memory, note
+from pipelines.records import META, PRIVACY, Memory, note
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.endpoint import Endpoint
@@ -31,6 +31,8 @@ from sources.posthog.workspace import child_table
 
 log = logging.getLogger("hogsync")
 WITHIN = "privacy within "
+EVER = " ever"
+"""Ends the keys under which an older hogsync has noted how all of a table was stored; blank if not all alike."""
 HASH = '0123456789abcdef"'
 
 

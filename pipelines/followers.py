@@ -38,6 +38,8 @@ class Before(Protocol):
 
     meta: dict[str, str]
     tables: dict[str, dict[str, str]]
+    made: dict[str, frozenset[str]] | None
+    """The tables that hogsync had noted, with their columns; None where it had noted nothing."""
     rows_noted: dict[str, int]
     """How many rows tables had after the last run, as far as that was noted."""
 
@@ -46,9 +48,6 @@ class Before(Protocol):
 
     def columns(self, table: str) -> Mapping[str, Any]:
         """The columns that earlier loads made."""
-
-    def named(self, table: str) -> Mapping[str, str]:
-        """The columns that undeclared fields got in earlier runs."""
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns and our own."""

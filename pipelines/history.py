@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from destinations.derived import Derived, Rows, derive, finished, written_at
-from destinations.history import DERIVABLE, History, regain_derivable
+from destinations.history import VERSION, History
 from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.followers import Before, Followers, Tables
 from sources.posthog.changes import Changes
@@ -31,10 +31,6 @@ def since(target: str) -> str:
 
 class Underivable(Exception):
     """A table that follows others could not be written; from now on it is among the troubles and left alone."""
-
-
-class NoSpans(WarehouseUnavailable):
-    """A history has lost what says until when its versions held, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +71,16 @@ class Following:
     def behind(self) -> list[Derived]:
         """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
         there = self.before.tables
-        return [
-            one for one in self.followers.of(self._stocked(), there) if not self._is_up_to_date(one, there)
-        ]
+        found = self.followers.of(self._stocked(), there)
+        return [one for one in found if not self._is_up_to_date(one, there) and not self._waits(one)]
+
+    def _waits(self, one: Derived) -> bool:
+        """Whether a history that lags has lost a column: it is filled in this run and derived by the next.
+
+        Its table may just have got the column back, too, and gets the values with this run's rows.
+        """
+        there = self.before.tables
+        return _is_there(one, there) and not self._is_up_to_date(one, there) and bool(self._lost(one, there))
 
     def _stocked(self) -> list[Changes]:
         """The tables that hold rows which earlier runs have loaded."""
@@ -87,48 +90,15 @@ class Following:
             if not changes.stock.empty[table] and self.before.has(table, (*changes.shape.key, "_synced_at"))
         ]
 
-    def regain(self) -> None:
-        """Fill again what somebody has dropped of histories.
-
-        Not with other privacy settings: the stored rows still hold what may be kept no longer.
-        """
-        there = self.before.tables
-        for one in self.followers.of([] if self.after_loading else self._stocked(), there):
-            if isinstance(one, History) and _is_there(one, there):
-                lost = one.lost(there[one.target])
-                new = () if self._is_up_to_date(one, there) else self._new(one)
-                self._regain(one, {name: type_ for name, type_ in lost.items() if name not in new})
-
-    def regain_loaded(self, there: Tables) -> None:
-        """Fill again what somebody has dropped of histories and of their tables, which this run's rows have filled."""
-        before = self.before.tables
-        for one in self._untroubled(self.readable(there)):
-            if isinstance(one, History) and _is_there(one, there):
-                taken = {
-                    table: self.before.columns(table).keys() - before.get(table, {}).keys()
-                    for table in (one.source, *one.children)
-                }
-                dropped = {one.named[name] for name in taken[one.source] if name in one.named}
-                dropped |= {name for name, table in zip(one.lists, one.children, strict=True) if taken[table]}
-                lost = one.lost(there[one.target])
-                self._regain(one, {name: type_ for name, type_ in lost.items() if name in dropped})
-
-    def _regain(self, one: History, lost: Types) -> None:
-        with suppress(Underivable), self._troubled_by(one):
-            if lost and self.warehouse.rows(f"select 1 from {self.warehouse.name(one.target)} limit 1"):
-                one.regain(self.warehouse, finished(self.warehouse, one), lost)
-
-    def _new(self, one: History) -> frozenset[str]:
-        """Columns that a history which is behind may lack because no run that was recorded had them: they are news."""
-        shape = self.reading.changes[one.source].shape
-        recorded = {field.name for field in shape.endpoint.fields} | {*shape.endpoint.stamps, *one.lists}
-        recorded |= {f"{field.name}_id" for field in shape.endpoint.fields}
-        recorded |= {*self.before.named(one.source).values()}
-        return frozenset(here for name, here in one.named.items() if name not in recorded)
-
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
         told = self.before.meta.get(mark(one.target)) and not self.before.lost_rows(one.target)
         return bool(told) and _is_there(one, there)
+
+    def _lost(self, one: Derived, there: Tables) -> Types:
+        """Columns of its rows that hogsync had made of a history, which is there, and somebody has dropped."""
+        made = (self.before.made or {}).get(one.target, frozenset())
+        names = one.columns.keys() & made - there.get(one.target, {}).keys()
+        return {name: one.columns[name] for name in names if isinstance(one, History)}
 
     def _begins(self, one: Derived, there: Tables) -> bool:
         """Whether a history has not begun, or somebody has taken away what it held."""
@@ -152,17 +122,18 @@ class Following:
         for one in work:
             existing = there.get(one.target, {})
             with suppress(Underivable), self._troubled_by(one):
-                if isinstance(one, History) and _is_there(one, there):
-                    self._derive_spans(one, existing)
+                if existing and isinstance(one, History):
+                    existing = {**existing, **self._mend(one, there)}
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
 
-    def _derive_spans(self, one: History, existing: Types) -> None:
-        """Without what says until when its versions held, and why, none may be added to a history."""
-        lost = DERIVABLE.keys() - existing.keys()
-        if len(lost) > 1:
-            raise NoSpans(one.target)
-        for name in lost:  # when the run began it could not be had
-            regain_derivable(self.warehouse, one.target, one.source_key, name)
+    def _mend(self, one: History, there: Tables) -> Types:
+        """Empty a history whose versions cannot be told, else fill the columns that it has lost; gives these."""
+        if not _is_there(one, there):
+            self.warehouse.redefine(one.target, f"truncate table {self.warehouse.name(one.target)}")
+            return {}
+        if lost := self._lost(one, there):
+            one.fill(self.warehouse, lost)
+        return lost
 
     def readable(self, there: Tables) -> Iterator[Derived]:
         """What follows the tables that could be read, empty ones too."""
@@ -188,8 +159,26 @@ class Following:
         work = (
             (one, finished(self.warehouse, one) if one.target in behind else self._own_rows(one))
             for one in followers
+            if not self._waits(one)
         )
-        return self._begun_empty(there) | self._derived(work, there)
+        facts = self._begun_empty(there) | self._derived(work, there)
+        self._end_missing(there)
+        return facts
+
+    def _end_missing(self, there: Tables) -> None:
+        """Tell the deaths of rows that went with a dropped table, for nothing else can miss them.
+
+        Once, by the first complete reading of their lists; where a history lags behind, that may have been in a run
+        that did not derive it.
+        """
+        now = self.reading.rules.started
+        for one in self._untroubled(self.readable(there)):
+            if not isinstance(one, History) or self._begins(one, there):
+                continue
+            scopes = self.reading.scopes_read(one.source, first=self._is_up_to_date(one, self.before.tables))
+            if scopes:
+                with self._troubled_by(one):
+                    one.end_missing(self.warehouse, scopes, now)
 
     def _own_rows(self, one: Derived) -> Rows:
         """The rows of its source that this run has written."""
@@ -226,12 +215,11 @@ def _why(error: WarehouseUnavailable) -> str:
     """What to do about a table that could not be written."""
     if isinstance(error, TableInUse):
         return " while somebody else's transaction uses it"
-    if isinstance(error, NoSpans):
-        return ", because it has lost its columns valid_to and op: drop or rename it, and it begins anew"
     kind = type(error.__cause__ or error).__name__
     return f" ({kind}); where it is not as hogsync made it, drop or rename it, else let this role change it"
 
 
 def _is_there(one: Derived, there: Tables) -> bool:
-    """Whether its rows can be told apart."""
-    return {*one.key} <= there.get(one.target, {}).keys()
+    """Whether its rows can be told apart, and a history's versions from each other."""
+    needed = {*one.key, *VERSION} if isinstance(one, History) else {*one.key}
+    return needed <= there.get(one.target, {}).keys()

@@ -43,8 +43,6 @@ PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved"
 """Of a list's position, what says how far it was read."""
 PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
-EVER = " ever"
-"""Ends those of them under which stands how all of a table, its history and its dead were; blank if not all alike."""
 MADE = "made"
 """The key of `_hogsync_meta` under which stands what hogsync made in the dataset: tables and their columns."""
 ROWS = "rows"
@@ -238,7 +236,6 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
 
     Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
     """
-    following.regain()
     behind = [] if following.after_loading else following.behind()
     if not behind:
         return
@@ -337,7 +334,6 @@ def write(
     for table in BOOKS:
         _ensure(warehouse, table, existing)
     if following:
-        following.regain_loaded(existing)
         following.make(following.readable(existing), existing)
 
     def work() -> Run:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
 from pipelines.emptying import empty_refused, not_yet_within
-from pipelines.losses import mend_versions, restore
 from pipelines.ownership import Table, refuse_others
-from pipelines.records import EVER, PRIVACY, Memory, forget
+from pipelines.records import PRIVACY, Memory, forget
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.known import Nothing
@@ -36,7 +35,6 @@ def remembered(
     warehouse: Warehouse,
     meta: Mapping[str, str],
     tables: Mapping[str, Table],
-    versioned: Sequence[str],
     settings: Settings,
     *,
     started: datetime,
@@ -45,24 +43,17 @@ def remembered(
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
     Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
-
-    What somebody dropped of the tables with a history it holds again, but for a dry run.
     """
     if not to_open(warehouse, dry_run=dry_run):
         return Nothing()
     memory = Memory(warehouse)
     refuse_others(memory, tables)
     memory.check(meta)
-    if dry_run:
-        return memory
-    emptied: Mapping[str, int] = {}
-    if behind := not_yet_within(memory, settings):
+    if not dry_run and (behind := not_yet_within(memory, settings)):
         warehouse.declare_keys()  # what a publication has can be changed only with a key
         emptied = empty_refused(memory, settings, behind, started)
         memory = Memory(warehouse)
-    memory = Memory(warehouse) if mend_versions(memory, versioned) else memory
-    memory = Memory(warehouse) if restore(memory, versioned, settings) else memory
-    memory.emptied = emptied
+        memory.emptied = emptied
     return memory
 
 
@@ -78,16 +69,24 @@ def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) ->
     return True
 
 
-def read_anew(known: Memory | Nothing, tables: Iterable[str], *, dry_run: bool) -> bool:
+def read_anew(known: Memory | Nothing, tables: Mapping[str, Table], *, dry_run: bool) -> bool:
     """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
 
-    No list has the people for its own: all name them. Lists that this run leaves out are forgotten, for the next run
-    will notice nothing.
+    A history that was emptied, or has lost what tells its versions, begins anew. No list has the people for its own:
+    all name them. Lists that this run leaves out are forgotten, for the next run will notice nothing.
     """
     if not isinstance(known, Memory):
         return False
-    for table in filter(known.lost_rows, tables):
-        log.warning("The table %s has lost rows since the last run: they are read from PostHog again.", table)
+    for name, table in tables.items():
+        is_history, there = name.endswith("_history"), known.tables.get(name, {})
+        if is_history and (known.lost_rows(name) or (there and not table.telling <= there.keys())):
+            log.warning(
+                "The table %s has lost its versions, or columns that tell them: it begins anew.", name
+            )
+        elif known.lost_rows(name):
+            log.warning(
+                "The table %s has lost rows since the last run: they are read from PostHog again.", name
+            )
     people = known.lost_rows(PEOPLE.table)
     if people:
         _forget_every_list(known, dry_run=dry_run)
@@ -105,18 +104,10 @@ def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -
     return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
 
 
-def privacy_marks(known: Memory | Nothing, modes: Mapping[str, str], privacy: str) -> dict[str, str]:
+def privacy_marks(modes: Mapping[str, str], privacy: str) -> dict[str, str]:
     """What `_hogsync_meta` must say of privacy before rows are loaded: `modes` are those of the stored ones."""
     # What differs is half this, half that until it has been read to its end.
-    marks = {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
-    return marks | {f"{PRIVACY}{t}{EVER}": privacy * (_ever(known, t, privacy) == privacy) for t in modes}
-
-
-def _ever(known: Memory | Nothing, table: str, privacy: str) -> str:
-    """The privacy settings under which a table and its history were stored, if known to be the only ones."""
-    if not isinstance(known, Memory) or not {table, ENDPOINTS[table].history} & known.tables.keys():
-        return privacy
-    return known.meta.get(f"{PRIVACY}{table}{EVER}", "")
+    return {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
 
 
 def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:

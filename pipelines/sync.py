@@ -28,7 +28,7 @@ from pipelines.followers import Followers, with_history
 from pipelines.history import Following
 from pipelines.lane import lane
 from pipelines.load import LoadFailed, load, prepare
-from pipelines.losses import accept, distrust
+from pipelines.losses import mark_incomplete
 from pipelines.ownership import chosen, claim_tables
 from pipelines.reached import NOWHERE, leads_nowhere, no_such_project, unknown_projects
 from pipelines.records import PRIVACY, Memory
@@ -131,7 +131,6 @@ def sync(
                 warehouse,
                 meta,
                 ours,
-                [table for table in with_parents(tables) if table in versioned],
                 settings,
                 started=started,
                 dry_run=selection.dry_run,
@@ -154,7 +153,7 @@ def sync(
                 journal=journal,
             )
         reading.walker.observers.extend(observers)
-        meta |= privacy_marks(known, modes, privacy) | within(settings)
+        meta |= privacy_marks(modes, privacy) | within(settings)
         note_emptied(reading, known)
         following = (
             Following(warehouse, reading, known, Followers(known, versioned), changed)
@@ -276,11 +275,10 @@ class _Work:
                 self._claim_tables()
                 existing = self.warehouse.columns()
                 upgraded = upgrade(self.following, existing)
-                distrust(self.warehouse, self.reading, existing)
+                mark_incomplete(self.warehouse, self.reading, existing)
                 records.catch_up(self.warehouse, self.following)
                 records.claim(self.warehouse, self.meta | self.following.blanked() | upgraded, self.reading)
                 load(self.reading, self.warehouse, self.folder, existing)
-                accept(self.warehouse, self.reading)
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
                 standing = records.standing(self.warehouse, read)

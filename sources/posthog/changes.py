@@ -201,14 +201,14 @@ class Changes:
 
     def living(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
-        shared = self._placed(scope)
+        shared = self.placed(scope)
         sql = f"select count(*) from {self.name('known')} k where deleted_at is null{_within('k', shared)}"
         return int(self.workspace.rows(sql, list(shared.values()))[0][0])
 
     def newcomers(self, scope: Stamps) -> bool:
         """Whether this run has seen rows of a scope that were not stored and alive."""
         self._take_in()
-        shared = self._placed(scope)
+        shared = self.placed(scope)
         living = f"select 1 from {self.name('known')} k where k.deleted_at is null and k.row_hash is not null"
         found = self.workspace.rows(
             f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
@@ -224,7 +224,7 @@ class Changes:
         those that are torn, or that rows below them outlive.
         """
         self._take_in()
-        named = [self._placed(scope) for scope in scopes]
+        named = [self.placed(scope) for scope in scopes]
         within = pa.Table.from_pylist([{**names, "scope": i} for i, names in enumerate(named)])
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         return self.workspace.table(
@@ -282,7 +282,7 @@ class Changes:
         known = f"{self.name('known')} k where k.deleted_at is null and not exists ({seen})"
         return self.workspace.rows(f"select {self.key} from {known} order by all")
 
-    def _placed(self, scope: Stamps) -> dict[str, Any]:
+    def placed(self, scope: Stamps) -> dict[str, Any]:
         """The key columns that all rows of a scope share, with their values."""
         shared = {**self.shape.endpoint.absent, **scope}
         return {name: value for name, value in shared.items() if name in self.shape.key}

@@ -37,7 +37,7 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
 
     Asked for all of them at once: one question for each of a thousand short lists takes longer than reading them.
     """
-    whole = [read for read in reads if _believable(walker, read)]
+    whole = [read for read in reads if is_believable(walker, read)]
     if not whole:
         return
     changes = walker.changes[whole[0].scope.endpoint.table]
@@ -51,7 +51,8 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
             read.listed[0].held_keys = ()  # what was held before has come back
 
 
-def _believable(walker: Walker, read: Read) -> bool:
+def is_believable(walker: Walker, read: Read) -> bool:
+    """Whether a scope was read so that what it lacks may be gone."""
     mortal = read.scope.endpoint.mortal and not walker.rules.window
     mortal = mortal and not walker.changes[read.scope.endpoint.table].broken
     told = mortal and walker.sights.of(read.scope.listings[0]) is not None

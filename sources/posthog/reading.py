@@ -22,7 +22,7 @@ from sources.posthog.ahead import Ahead
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.changes import Below, Changes, Counts
 from sources.posthog.client import Client
-from sources.posthog.conclude import conclude, doubted
+from sources.posthog.conclude import conclude, doubted, is_believable
 from sources.posthog.delta import Delta, Outline, delta, outlines
 from sources.posthog.endpoint import Endpoint, placeholders
 from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
@@ -318,6 +318,28 @@ class Reading:
         if gone:
             result.note = f"no longer listed, rows kept: {enumerated(gone, 5)}"
             result.lost.append(RunWarning(table, f"{table}/{gone[0]}/", "lost access", result.note))
+
+    def scopes_read(self, table: str, *, first: bool) -> list[dict[str, Any]]:
+        """The scopes of a table that are known as a whole, by the key that saw them, as values of key columns.
+
+        With `first`, those of which this was not known before: their lists were new or forgotten, or the table has lost
+        rows. All of them where the user accepts deletes.
+        """
+        changes = self.changes[table]
+        reads = [read for read in self._reads if read.scope.endpoint.table == table]
+        return [
+            changes.placed(read.scope.stamps)
+            for read in reads
+            if is_believable(self.walker, read)
+            and (self.rules.accept_deletes or self._is_first(read, anew=not (first and changes.stock.whole)))
+        ]
+
+    def _is_first(self, read: Read, *, anew: bool) -> bool:
+        known = [(one, self.known.position(one.path)) for one in read.scope.listings]
+        same_key = all(
+            it is None or it.fingerprint in (None, self.walker.sights.of(one)) for one, it in known
+        )
+        return same_key and (anew or any(it is None or it.last_complete_at is None for _, it in known))
 
     # -- what is to be written
 

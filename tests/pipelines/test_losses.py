@@ -2,335 +2,280 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.one_cohort import HERE, One
+from tests.pipelines.one_cohort import HERE, PROJECT, One
 from tests.pipelines.test_sync_mending import run
-from tests.truth.changes import Edit
-from tests.truth.kills import Story, doomed, number_of
-from tests.truth.scene import Scene
+from tests.truth.kills import Story, doomed
+from tests.truth.scene import Scene, of, written
 from tests.truth.stored import types
-from tests.truth.versions import history, wrong_versions
+from tests.truth.versions import Key, history, wrong_versions
 
-BOTH: dict[str, Any] = {"projects": (101, 201)}
-LOST = [
-    "drop table posthog.cohorts",
-    "delete from posthog.cohorts",
-    "alter table posthog.cohorts drop column id",
-    "alter table posthog.cohorts drop column project_id",
-]
+BOTH: dict[str, Any] = {"projects": (PROJECT, 201)}
+LIST, LOGS = "cohorts__experiment_set", "organization_activity_logs"
 
 
-def whole(one: One, **asked: Any) -> bool:
-    """Whether the warehouse holds what PostHog shows, with sound histories."""
-    one.scene.learn(one.scene.truth("cohorts", **(asked or HERE)))
-    return (one.scene.wrong(), wrong_versions(one.scene.url)) == ("", "")
+@pytest.fixture
+def here(file_scene: Scene) -> Iterator[One]:
+    """A cohort beside a DuckDB file, gone after the test."""
+    cohort = One(file_scene)
+    yield cohort
+    cohort.becomes(delete=True)
 
 
-# -- columns of a table
+def is_whole(scene: Scene, **asked: Any) -> bool:
+    """Whether the warehouse holds what PostHog shows and no more, with sound histories."""
+    scene.known = {}  # what had died went with its table
+    scene.learn(scene.truth("cohorts", **(asked or HERE)))
+    return (scene.wrong(), wrong_versions(scene.url)) == ("", "")
 
 
-@pytest.mark.fault("warehouse.dropped_column")
-@pytest.mark.parametrize(
-    "column", ["cohorts drop column description", "cohorts__experiment_set drop column value"]
-)
-def test_a_dropped_column_is_filled_again_and_makes_no_version(one: One, column: str) -> None:
-    one.synced()
-    before = history(one.scene.url, "cohorts")
-    run(one.scene.url, f"alter table posthog.{column}")
-    one.synced()
-    assert whole(one)
-    assert history(one.scene.url, "cohorts") == before
-    one.becomes(set={"description": "later", "experiment_set": [5]})
-    one.synced()
-    assert one.told("description", "experiment_set") == [("insert", "born", [1, 2]), ("update", "later", [5])]
+def others(one: One, *but: One) -> dict[Key, Any]:
+    """All versions but those of some cohorts."""
+    mine = {(PROJECT, each.ident) for each in but}
+    return {key: each for key, each in history(one.scene.url, "cohorts").items() if key not in mine}
+
+
+# -- tables
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One) -> None:
+    for lost in ("drop table posthog.cohorts", "alter table posthog.cohorts drop column id"):
+        changed, gone = One(one.scene), One(one.scene)
+        one.synced()
+        before = others(one, changed, gone)
+        run(one.scene.url, lost)
+        changed.becomes(set={"description": "later"})
+        gone.becomes(delete=True)
+        new = One(one.scene)
+        one.synced()
+        assert is_whole(one.scene)
+        assert changed.told("description") == [("insert", "born"), ("update", "later")]
+        assert gone.told("experiment_set") == [("insert", [1, 2]), ("delete", [1, 2])]
+        assert new.told() == [("insert",)]
+        assert others(one, changed, gone, new) == before
+        changed.becomes(delete=True)
+        new.becomes(delete=True)
+
+
+@pytest.mark.fault("warehouse.dropped_table", "access.other_owner")
+def test_of_a_lost_table_nothing_dies_that_was_not_looked_for_by_the_key_that_saw_it(
+    here: One, posthog: Sandbox
+) -> None:
+    gone, hidden = One(here.scene), One(here.scene)
+    here.scene.sync("cohorts", **BOTH)
+    before = others(here)
+    run(here.scene.url, "drop table posthog.cohorts")
+    gone.becomes(delete=True)
+    posthog.fault(path=f"projects/{PROJECT}/cohorts", kind="status", status=403)
+    here.scene.sync("cohorts", **BOTH)
+    posthog.clear_faults()
+    assert others(here) == before
+    here.scene.sync("cohorts", **BOTH)
+    assert is_whole(here.scene, **BOTH)
+    assert gone.told() == [("insert",), ("delete",)]
+    run(here.scene.url, "drop table posthog.cohorts")
+    hidden.becomes(delete=True)
+    other = posthog.new_key(label="sees less", user="owner", scopes=["*:read", "query:read", "*"])
+    here.scene.sync("cohorts", key=other, **BOTH)
+    assert hidden.told() == [("insert",)]
+    here.scene.sync("cohorts", key=other, accept_deletes=True, **BOTH)
+    assert hidden.told() == [("insert",), ("delete",)]
+
+
+@pytest.mark.fault("warehouse.dropped_table")
+def test_what_went_with_a_table_is_told_when_a_history_that_was_off_is_on_again(here: One) -> None:
+    gone = One(here.scene)
+    here.synced()
+    run(here.scene.url, "drop table posthog.cohorts")
+    gone.becomes(delete=True)
+    here.scene.sync("cohorts", **HERE, history={"enabled": False})
+    here.synced()
+    assert is_whole(here.scene)
+    assert gone.told() == [("insert",), ("delete",)]
+
+
+def test_a_dry_run_makes_no_dropped_table_anew(here: One) -> None:
+    here.synced()
+    run(here.scene.url, "drop table posthog.cohorts")
+    here.scene.sync("cohorts", dry_run=True, **HERE)
+    assert "cohorts" not in types(here.scene.url)
+
+
+# -- columns and lists
 
 
 @pytest.mark.fault("warehouse.dropped_column", "warehouse.dropped_table")
-@pytest.mark.parametrize(
-    "drop",
-    ["alter table posthog.cohorts drop column description", "drop table posthog.cohorts__experiment_set"],
-    ids=["column", "list"],
-)
-def test_rows_of_a_list_that_fails_meanwhile_get_what_was_dropped_back_later(
-    one: One, posthog: Sandbox, drop: str
+def test_what_a_list_that_fails_meanwhile_has_lost_comes_back_later_and_makes_no_version(
+    here: One, posthog: Sandbox
 ) -> None:
-    one.scene.sync("cohorts", **BOTH)
-    before = history(one.scene.url, "cohorts")
-    run(one.scene.url, drop)
-    posthog.fault(path="projects/101/cohorts", kind="status", status=400)
-    assert one.scene.sync("cohorts", **BOTH).exit_code == 1
-    posthog.clear_faults()
-    assert wrong_versions(one.scene.url) == ""
-    one.scene.sync("cohorts", **BOTH)
-    assert whole(one, **BOTH)
-    assert history(one.scene.url, "cohorts") == before
-
-
-@pytest.mark.fault("warehouse.dropped_column", "loads.unfinished")
-@pytest.mark.parametrize(
-    "column", ["cohorts drop column description", "cohorts__experiment_set drop column value"]
-)
-def test_a_kill_before_a_dropped_column_is_filled_loses_nothing(one: One, column: str) -> None:
-    def drop(_: Sandbox) -> list[Edit]:
-        run(one.scene.url, f"alter table posthog.{column}")
-        return []
-
-    one.synced()
-    before = history(one.scene.url, "cohorts")
-    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
-        dying.learn()
-        told = dying.statements()
-        added = number_of(told, "add column")
-        for at in dying.mended((added, added + 1, added + 2)):
-            assert history(one.scene.url, "cohorts") == before, told[at - 1]
-
-
-# -- lists
-
-
-@pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
-def test_a_kill_before_a_dropped_list_is_filled_loses_nothing(one: One) -> None:
-    def drop(_: Sandbox) -> list[Edit]:
-        run(one.scene.url, "drop table posthog.cohorts__experiment_set")
-        return []
-
-    without = {"enabled": False}  # with a history the list comes from there, see test_losses_deaths
-    one.synced(history=without)
-    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
-        dying.more = {"HOGSYNC_HISTORY": without}
-        dying.learn()
-        told = dying.statements()
-        made = number_of(told, "create table", "cohorts__experiment_set")
-        for at in dying.mended((made, made + 1)):
-            assert whole(one), told[at - 1]
-
-
-# -- columns of a history
+    here.scene.sync("cohorts", **BOTH)
+    before = others(here)
+    for drop in (
+        "alter table posthog.cohorts drop column description",
+        f"alter table posthog.{LIST} drop column value",
+        f"drop table posthog.{LIST}",
+    ):
+        run(here.scene.url, drop)
+        posthog.fault(path=f"projects/{PROJECT}/cohorts", kind="status", status=400)
+        assert here.scene.sync("cohorts", **BOTH).exit_code == 1, drop
+        posthog.clear_faults()
+        assert wrong_versions(here.scene.url) == ""
+        here.scene.sync("cohorts", **BOTH)
+        assert is_whole(here.scene, **BOTH), drop
+        assert others(here) == before
+    assert written(here.scene.sync("cohorts", **BOTH)) == 0
 
 
 @pytest.mark.fault("warehouse.dropped_column")
-@pytest.mark.parametrize("column", ["description", "experiment_set"])
-def test_a_dropped_column_of_a_history_is_filled_for_what_lives(one: One, column: str) -> None:
-    one.synced()
-    one.becomes(set={"description": "later", "experiment_set": [5]})
-    one.synced()
-    before = one.versions
-    run(one.scene.url, f"alter table posthog.cohorts_history drop column {column}")
-    one.synced(full=True)
-    assert one.versions == [{**before[0], column: None}, before[1]]
-    one.becomes(set={"name": "another"})
-    one.synced()
-    assert one.told("description", "experiment_set")[-1] == ("update", "later", [5])
-
-
-@pytest.mark.fault("warehouse.dropped_column")
-def test_a_kill_while_a_historys_column_is_filled_makes_no_version(one: One) -> None:
-    def drop(_: Sandbox) -> list[Edit]:
-        run(one.scene.url, "alter table posthog.cohorts_history drop column description")
-        one.becomes(set={"count": one.step})
-        one.step += 1
-        return []
-
-    one.synced()
-    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
-        dying.learn()
-        told = dying.statements()
-        added = number_of(told, "add column")
-        for at in dying.mended((added, added + 1, added + 2)):
-            assert one.told("description") == [("insert", "born")], told[at - 1]
-
-
-@pytest.mark.fault("warehouse.dropped_column")
-@pytest.mark.parametrize("column", ["description", "experiment_set"])
-def test_a_column_that_table_and_history_have_lost_makes_no_versions(one: One, column: str) -> None:
-    one.synced()
-    before = history(one.scene.url, "cohorts")
-    lost = "cohorts__experiment_set drop column value"
-    run(
-        one.scene.url,
-        f"alter table posthog.{lost if column == 'experiment_set' else 'cohorts drop column ' + column}",
-    )
-    run(one.scene.url, f"alter table posthog.cohorts_history drop column {column}")
-    one.synced()
-    assert history(one.scene.url, "cohorts") == before
-
-
-@pytest.mark.fault("warehouse.dropped_column")
-def test_a_history_that_lags_and_lost_a_column_tells_only_what_has_changed(one: One) -> None:
-    one.synced()
-    others = history(one.scene.url, "cohorts")
-    mine = others.pop((101, one.ident))
-    one.becomes(set={"name": "second"})
-    one.synced(history={"enabled": False})
-    run(one.scene.url, "alter table posthog.cohorts_history drop column description")
-    one.synced()
-    assert one.told("name", "description") == [("insert", "one", None), ("update", "second", "born")]
-    after = history(one.scene.url, "cohorts")
-    assert after.pop((101, one.ident))[0]["valid_from"] == mine[0]["valid_from"]
-    assert after == others
-
-
-def test_a_field_that_came_with_a_run_that_died_is_no_lost_column(one: One) -> None:
-    one.synced()
-    one.becomes(set={"just_come": "news"})
-    one.synced(history={"enabled": False})
-    # As a kill before its records would have left it.
-    run(one.scene.url, "delete from posthog._hogsync_meta where key = 'columns of cohorts'")
-    one.synced()
-    assert one.told("just_come") == [("insert", None), ("update", "news")]
-
-
-@pytest.mark.fault("warehouse.dropped_column", "warehouse.long_select")
-def test_a_historys_column_that_could_not_come_back_at_once_makes_no_versions_later(
-    posthog: Sandbox, postgres_url: str, tmp_path: Path
-) -> None:
-    one = One(Scene(posthog, postgres_url, tmp_path / "home"))
-    one.synced()
-    others = history(one.scene.url, "cohorts")
-    run(one.scene.url, "alter table posthog.cohorts_history drop column description")
-    one.becomes(set={"name": "second"})
-    with closing(psycopg2.connect(one.scene.url)) as reader:
-        reader.cursor().execute("select * from posthog.cohorts_history")
-        assert one.scene.sync("cohorts", **HERE, wait=1).run.status == "partial"
-    one.synced()
-    assert one.told("name", "description") == [("insert", "one", None), ("update", "second", "born")]
-    after = history(one.scene.url, "cohorts")
-    del after[(101, one.ident)], others[(101, one.ident)]
-    assert after == others
-    one.becomes(delete=True)
-
-
-# -- whole tables
-
-
-@pytest.mark.fault("warehouse.dropped_table")
-@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
-def test_a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One, lost: str) -> None:
-    changed, gone = One(one.scene), One(one.scene)
-    one.synced()
-    assert whole(one)
-    before = history(one.scene.url, "cohorts")
-    run(one.scene.url, lost)
-    changed.becomes(set={"description": "later"})
+def test_a_row_that_goes_with_a_lost_column_dies_and_the_dead_stay_as_they_were(here: One) -> None:
+    dead, gone = One(here.scene), One(here.scene)
+    here.synced()
+    dead.becomes(delete=True)
+    here.synced()
+    before = dead.versions
+    run(here.scene.url, "alter table posthog.cohorts drop column description")
     gone.becomes(delete=True)
-    new = One(one.scene)
-    one.synced()
-    assert whole(one)
-    assert changed.told("description") == [("insert", "born"), ("update", "later")]
-    assert gone.told("experiment_set") == [("insert", [1, 2]), ("delete", [1, 2])]
-    assert new.told("description") == [("insert", "born")]
-    mine = {(101, each.ident) for each in (changed, gone, new)}
-    after = history(one.scene.url, "cohorts")
-    assert {key: after[key] for key in after.keys() - mine} == {
-        key: before[key] for key in before.keys() - mine
-    }
-    changed.becomes(delete=True)
-    new.becomes(delete=True)
+    here.synced()
+    assert gone.told("description") == [("insert", "born"), ("delete", None)]
+    assert dead.versions == before
+    assert {(PROJECT, each.ident) for each in (dead, gone)} <= here.scene.rows("cohorts", dead=True).keys()
+    assert written(here.scene.sync("cohorts", **HERE)) == 0
+    run(here.scene.url, f"update posthog.cohorts set _dlt_load_id = 'torn' where id = {dead.ident}")
+    assert [written(here.scene.sync("cohorts", **HERE)) for _ in range(2)] == [1, 0]
 
 
-@pytest.mark.fault("warehouse.dropped_table")
-@pytest.mark.parametrize("lost", LOST, ids=["dropped", "emptied", "no id", "no project"])
-def test_a_lost_tables_rows_live_on_where_nobody_can_tell(one: One, posthog: Sandbox, lost: str) -> None:
-    gone = One(one.scene)
-    one.scene.sync("cohorts", **BOTH)
-    assert whole(one, **BOTH)
-    before = history(one.scene.url, "cohorts")
-    run(one.scene.url, lost)
-    gone.becomes(delete=True)
-    posthog.fault(path="projects/101/cohorts", kind="status", status=403)
-    one.scene.sync("cohorts", **BOTH)
-    posthog.clear_faults()
-    assert wrong_versions(one.scene.url) == ""
-    assert history(one.scene.url, "cohorts") == before
-    kept = one.scene.rows("cohorts", dead=False)
-    assert kept[(101, gone.ident)]["description"] == "born"
-    filters = {key: row.get("filters") for key, row in kept.items()}
-    assert any(filters.values())
-    assert filters == {key: before[key][-1]["filters"] for key in filters}
-    one.scene.sync("cohorts", **BOTH)
-    assert whole(one, **BOTH)
-    assert gone.told() == [("insert",), ("delete",)]
-
-
-@pytest.mark.fault("warehouse.dropped_table")
-def test_what_may_be_stored_no_more_does_not_come_back_from_a_history(one: One, posthog: Sandbox) -> None:
-    strict = {"columns": {"cohorts.description": "drop"}}
-    one.synced()
-    one.synced(history={"enabled": False}, privacy=strict)
-    run(one.scene.url, "drop table posthog.cohorts")
-    posthog.fault(path="projects/101/cohorts", kind="status", status=403)
-    one.scene.sync("cohorts", **HERE, privacy=strict)
-    kept = f"select name, description, filters from posthog.cohorts where id = {one.ident}"
-    assert one.scene.ask(kept) == [("one", None, None)]
-    posthog.clear_faults()
-    one.synced(privacy=strict)
-    assert one.told("description") == [("insert", None)]
-
-
-@pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
-def test_a_kill_while_a_dropped_table_is_made_anew_forgets_none_of_its_rows(
-    one: One, posthog: Sandbox
+@pytest.mark.fault("warehouse.dropped_column")
+def test_what_an_audit_log_lists_no_more_is_not_looked_for_ever_after(
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
-    def drop(_: Sandbox) -> list[Edit]:
-        run(one.scene.url, "drop table if exists posthog.cohorts")
-        return []
+    posthog.options(cursor_rows=10)
+    below = {"organization_id": posthog.rows("organizations")[0]["id"]}
+    began = datetime.now(UTC) - timedelta(days=30)
+    posthog.clear(LOGS)
+    times = [(began + timedelta(hours=number)).isoformat() for number in range(100)]
+    posthog.edit(LOGS, insert=[{"created_at": at, "activity": "updated"} for at in times], parents=below)
+    made = [row for row in posthog.rows(LOGS) if row["_parents"] == below]
+    first, *rest = sorted(made, key=lambda row: str(row["created_at"]))
 
-    gone = One(one.scene)
-    one.synced()
-    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
-        dying.learn()
-        told = dying.statements()
-        made = number_of(told, "create table", '"cohorts"')
-        gone.becomes(delete=True)
-        dying.prepare()
-        assert dying.die("statement", made + 1) < 0
-        dying.mend()
-    assert gone.told() == [("insert",), ("delete",)]
+    def stored() -> dict[str, str | None]:
+        mine = f"organization_id = '{below['organization_id']}'"
+        return dict(file_scene.ask(f"select id, activity from posthog.{LOGS} where {mine}"))
+
+    file_scene.sync(LOGS)
+    posthog.edit(LOGS, where={"id": first["id"]}, delete=True)
+    run(file_scene.url, f"alter table posthog.{LOGS} drop column activity")
+    assert [of(file_scene.sync(LOGS), LOGS).pages >= 10 for _ in range(2)] == [True, False]
+    activities = {row["id"]: "updated" for row in rest}
+    assert stored() == {**activities, first["id"]: None}
+    posthog.edit(LOGS, insert=[first], parents=below)
+    file_scene.sync(LOGS, full=True)
+    assert stored() == {**activities, first["id"]: "updated"}
 
 
-def test_a_dry_run_makes_no_dropped_table_anew(one: One) -> None:
-    one.synced()
-    run(one.scene.url, "drop table posthog.cohorts")
-    one.scene.sync("cohorts", dry_run=True, **HERE)
-    assert "cohorts" not in types(one.scene.url)
+# -- histories
 
 
-@pytest.mark.fault("warehouse.dropped_column", "loads.half_record")
-def test_a_kill_after_a_lost_column_came_back_and_before_the_run_is_recorded_makes_no_version(
-    one: One,
+@pytest.mark.fault("warehouse.dropped_column")
+def test_what_a_history_has_lost_of_its_rows_is_filled_for_what_lives(here: One) -> None:
+    column = "alter table posthog.cohorts{} drop column description"
+    here.synced()
+    here.becomes(set={"description": "later", "experiment_set": [5]})
+    here.synced()
+    before = others(here)
+    versions = before[(PROJECT, here.ident)]
+    for drop in (
+        column.format("_history"),
+        "alter table posthog.cohorts_history drop column experiment_set",
+        f"{column.format('')}; {column.format('_history')}",
+    ):
+        run(here.scene.url, drop)
+        here.synced()
+        assert others(here, here) == {k: each for k, each in before.items() if k != (PROJECT, here.ident)}
+        assert here.versions[-1] == versions[-1]
+    assert here.versions == [{**versions[0], "description": None, "experiment_set": None}, versions[1]]
+
+
+@pytest.mark.fault("warehouse.dropped_column")
+def test_a_history_that_lags_and_lost_a_column_tells_only_what_has_changed(here: One) -> None:
+    here.synced()
+    before = others(here, here)
+    here.becomes(set={"name": "second"})
+    here.synced(history={"enabled": False})
+    run(here.scene.url, "alter table posthog.cohorts_history drop column description")
+    here.synced()
+    here.synced()  # filled by the one, derived by the other
+    assert here.told("name", "description") == [("insert", "one", "born"), ("update", "second", "born")]
+    assert others(here, here) == before
+
+
+def test_a_field_that_came_while_a_history_was_off_is_no_lost_column(here: One) -> None:
+    here.synced()
+    here.becomes(set={"just_come": "news"})
+    here.synced(history={"enabled": False})
+    here.synced()
+    assert here.told("just_come") == [("insert", None), ("update", "news")]
+
+
+@pytest.mark.fault("warehouse.dropped_table", "warehouse.dropped_column")
+def test_a_history_that_lost_its_table_or_what_tells_its_versions_begins_anew_with_one_warning(
+    here: One, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def drop(_: Sandbox) -> list[Edit]:
-        for table in ("cohorts", "cohorts_history"):
-            run(one.scene.url, f"alter table posthog.{table} drop column if exists description")
-        one.becomes(set={"name": f"name {one.step}"})
-        one.step += 1
-        return []
+    here.synced()
+    for number, drop in enumerate(("table {}", "table {0} drop column valid_to", "table {0} drop column op")):
+        here.becomes(set={"description": f"number {number}"})
+        here.synced()
+        assert len(here.versions) == 2
+        words = "drop" if number == 0 else "alter"
+        run(here.scene.url, f"{words} {drop.format('posthog.cohorts_history')}")
+        with caplog.at_level(logging.WARNING, "hogsync"):
+            began = here.synced()
+            here.synced()
+        assert caplog.text.count("cohorts_history has lost its versions") == 1
+        caplog.clear()
+        assert here.told("description") == [("insert", f"number {number}")]
+        assert {row["valid_from"] for each in others(here).values() for row in each} == {began}
 
-    one.synced()
-    with doomed(one.scene, Story(("cohorts",), drop)) as dying:
-        dying.learn()
-        told = dying.statements()
-        regained = number_of(told, "add column", "_history")
-        for at in (
-            regained,
-            regained + 2,
-            regained + 4,
-            regained + 8,
-            (regained + len(told)) // 2,
-            len(told),
-        ):
-            before = {key: len(each) for key, each in history(one.scene.url, "cohorts").items()}
-            dying.prepare()
-            assert dying.die("statement", at) < 0
-            assert wrong_versions(one.scene.url) == ""
+
+# -- deaths in between
+
+
+LOADED, RECORDED = 'INSERT INTO "posthog"."_dlt_loads"', "upsert ('_hogsync_runs'"
+
+
+def dies(scene: Scene, drop: str, *before: str) -> Iterator[str]:
+    """Drop something, let a sync die before a statement that speaks of this, and mend it by a clean one."""
+    with doomed(scene, Story(("cohorts",), lambda _: [])) as dying:
+        for statement in before:
+            run(scene.url, drop)
+            scene.known = {}
+            assert dying.die("statement", 1, of=statement) < 0, statement
             dying.mend()
-            after = {key: len(each) for key, each in history(one.scene.url, "cohorts").items()}
-            assert after == {**before, (101, one.ident): before[(101, one.ident)] + 1}, told[at - 1]
-            assert one.told("name", "description")[-1] == ("update", f"name {one.step - 1}", "born")
+            yield statement
+
+
+@pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
+def test_a_kill_while_a_dropped_table_is_made_anew_loses_and_doubles_nothing(one: One) -> None:
+    one.synced()
+    before = others(one)
+    drop = "drop table if exists posthog.cohorts"
+    for at in dies(one.scene, drop, 'create table if not exists "posthog"."cohorts"', LOADED, RECORDED):
+        assert others(one) == before, at
+
+
+@pytest.mark.fault("warehouse.dropped_column", "loads.unfinished", "loads.half_record")
+def test_a_kill_while_dropped_columns_are_filled_makes_no_version(here: One) -> None:
+    here.synced()
+    before = others(here)
+    column = "alter table posthog.{} drop column if exists {}"
+    lost = (("cohorts", "description"), ("cohorts_history", "description"), (LIST, "value"))
+    drop = "; ".join(column.format(*each) for each in lost)
+    for at in dies(here.scene, drop, f'"{LIST}" add column', LOADED, '"cohorts_history" o set', RECORDED):
+        assert others(here) == before, at

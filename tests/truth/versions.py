@@ -120,7 +120,10 @@ def _known(items: list[Any], there: Any) -> list[Any]:
 
 
 def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types) -> Iterator[str]:
-    """Where the latest version is not what the table holds; rows whose load or history is not finished are left out."""
+    """Where the latest version is not what the table holds.
+
+    Rows whose load or history is not finished are left out, and those that wait without a hash to be written again.
+    """
     finished = {load for (load,) in answer("select load_id from posthog._dlt_loads where status = 0")}
     lists, torn = _lists(answer, table, made, finished)
     there = {_key(table, row): row for row in rows(answer, table, made[table], "posthog")}
@@ -128,7 +131,8 @@ def _beside(answer: Ask, table: str, versions: dict[Key, list[Row]], made: Types
         if versions[key][-1]["op"] != "delete":
             yield f"{table} {key} is not there, its last version lives"
     for key, row in there.items():
-        if row["_dlt_load_id"] not in finished or key in torn:
+        waits = row["_row_hash"] == "" and not row["_deleted_at"]
+        if row["_dlt_load_id"] not in finished or key in torn or waits:
             continue
         each = versions.get(key)
         if not each:
