@@ -49,6 +49,9 @@ class Before(Protocol):
     def columns(self, table: str) -> Mapping[str, Any]:
         """The columns that earlier loads made."""
 
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns and our own."""
 

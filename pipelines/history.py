@@ -95,10 +95,19 @@ class Following:
         return bool(told) and _is_there(one, there)
 
     def _lost(self, one: Derived, there: Tables) -> Types:
-        """Columns of its rows that hogsync had made of a history, which is there, and somebody has dropped."""
-        made = (self.before.made or {}).get(one.target, frozenset())
-        names = one.columns.keys() & made - there.get(one.target, {}).keys()
-        return {name: one.columns[name] for name in names if isinstance(one, History)}
+        """Columns of its rows that a history, which is there, once had and somebody has dropped.
+
+        What is noted as made may never have come to be. A field is news if no load has had its column yet, or no run
+        that was recorded.
+        """
+        if not isinstance(one, History):
+            return {}
+        before, fields = self.before, self.reading.changes[one.source].shape.undeclared.named.values()
+        news = {*fields} - {*before.named(one.source).values()}
+        had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}
+        noted = (before.made or {}).get(one.target, frozenset())
+        lost = ({*one.lists} | had) & noted - there.get(one.target, {}).keys()
+        return {name: one.columns[name] for name in lost}
 
     def _begins(self, one: Derived, there: Tables) -> bool:
         """Whether a history has not begun, or somebody has taken away what it held."""

@@ -12,7 +12,7 @@ MEANWHILE = f"{LOST}what_a_list_that_fails_meanwhile_has_lost_comes_back_later_a
 UNSEEN = f"{LOST}of_a_lost_table_nothing_dies_that_was_not_looked_for_by_the_key_that_saw_it"
 ANEW = f"{LOST}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb]"
 
-EMPTIED = "pipelines/test_emptied.py::test_"
+EMPTIED, REFUSED = "pipelines/test_emptied.py::test_", "pipelines/test_sync_refused.py::test_"
 
 LOST_RULES = (
     Mutation(
@@ -100,11 +100,25 @@ LOST_RULES = (
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(
+        "a field that only a killed run had is no lost column",
+        FOLLOWING,
+        "before.columns(one.source).keys() - news}",
+        "before.columns(one.source).keys()}",
+        (f"{LOST}a_field_that_came_is_no_lost_column[with a run that died]",),
+    ),
+    Mutation(
+        "a column that no load has had is no lost one",
+        FOLLOWING,
+        "had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}",
+        "had = {here for name, here in one.named.items() if name not in news}",
+        (f"{REFUSED}a_table_that_cannot_be_altered_fails_by_name_and_the_others_are_loaded[in use]",),
+    ),
+    Mutation(
         "a field that is news is no lost column",
         FOLLOWING,
-        "(self.before.made or {}).get(one.target, frozenset())",
-        "one.columns.keys()",
-        (f"{LOST}a_field_that_came_while_a_history_was_off_is_no_lost_column",),
+        "noted = (before.made or {}).get(one.target, frozenset())",
+        "noted = one.columns.keys()",
+        (f"{LOST}a_field_that_came_is_no_lost_column[while a history was off]",),
     ),
     Mutation(
         "a table that was emptied is read in full",

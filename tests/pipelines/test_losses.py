@@ -216,10 +216,15 @@ def test_a_history_that_lags_and_lost_a_column_tells_only_what_has_changed(here:
     assert others(here, here) == before
 
 
-def test_a_field_that_came_while_a_history_was_off_is_no_lost_column(here: One) -> None:
+@pytest.mark.parametrize("off", [True, False], ids=["while a history was off", "with a run that died"])
+def test_a_field_that_came_is_no_lost_column(here: One, *, off: bool) -> None:
     here.synced()
     here.becomes(set={"just_come": "news"})
-    here.synced(history={"enabled": False})
+    if off:
+        here.synced(history={"enabled": False})
+    else:
+        with doomed(here.scene, Story(("cohorts",), lambda _: [])) as dying:
+            assert dying.die("statement", 1, of='"cohorts_history" add column') < 0
     here.synced()
     assert here.told("just_come") == [("insert", None), ("update", "news")]
 

@@ -146,6 +146,8 @@ def test_a_dataset_of_an_older_hogsync_goes_on_and_gets_what_its_books_lack(scen
         scene.url,
         "delete from posthog._hogsync_meta where key like 'privacy within %' or key in ('made', 'rows')",
     )
+    ever = "select key || ' ever', value from posthog._hogsync_meta where key like 'privacy of %'"
+    run(scene.url, f"insert into posthog._hogsync_meta {ever}")
     run(scene.url, "update posthog._hogsync_meta set value = '1' where key = 'schema_version'")
     assert written(scene.sync(TABLE, **HERE)) == 0
     assert scene.ask(runs) == [(2, 1)]
