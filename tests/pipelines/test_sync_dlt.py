@@ -166,6 +166,9 @@ def test_what_makes_no_sense_in_dlts_settings_is_told_and_left_out(
     monkeypatch.setenv("DATA_WRITER__FILE_MAX_ITEMS", "7")
     with configured(tmp_path):
         assert [dlt.config.get(name) for name in ("load.workers", "data_writer.file_max_items")] == [4, 7]
+        monkeypatch.delenv(
+            "RUNTIME__LOG_LEVEL"
+        )  # dlt itself, if an earlier test has used it, would fail over it
     told = [record.getMessage() for record in caplog.records]
     assert told[0].startswith("dlt's configuration is left out: ./.dlt/config.toml or ")
     assert told[1:] == [
