@@ -181,10 +181,11 @@ def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
         yield settings
         return
     from pipelines.logs import hide
+    from pipelines.workroom import folder_below
     from sources.sandbox import start
 
     require_sandbox()
-    with start(kept=settings.home / "sandbox") as running:
+    with start(kept=folder_below(settings.home, "sandbox")) as running:
         hide([running.key])
         yield settings.for_sandbox(running.url, running.key)
 

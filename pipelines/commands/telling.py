@@ -196,6 +196,7 @@ def sandbox(
 
     def job() -> int:
         from pipelines.since import parsed
+        from pipelines.workroom import folder_below
         from sources.sandbox import start
 
         settings = ready(logging.WARNING, bare=True)
@@ -203,9 +204,8 @@ def sandbox(
         if day and now:
             raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
         moment = parsed("--now", now, datetime.now(UTC)) if now else None
-        begin = partial(
-            start, seed=seed, size=size, now=moment, kept=None if now else settings.home / "sandbox"
-        )
+        kept = None if now else folder_below(settings.home, "sandbox")
+        begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
         try:
             return _let_a_day_pass(port, begin) if day else _serve(begin(port))
         except RuntimeError:  # its own words are on stderr already

@@ -129,6 +129,13 @@ def test_an_unwritable_warehouse_is_exit_4(posthog: Sandbox, tmp_path: Path) -> 
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.parametrize("words", [("sync", "--sandbox", "cohorts"), ("sandbox",)], ids=" ".join)
+def test_a_home_in_which_no_sandbox_can_be_kept_is_exit_2(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    said = hogsync(*words, HOGSYNC_HOME=str(tmp_path / "file")).refusal(2)
+    assert said.startswith(f"HOGSYNC_HOME {tmp_path / 'file'} cannot be written: ")
+
+
 @pytest.mark.fault("warehouse.no_database_file")
 def test_a_file_that_is_no_database_is_exit_4_and_stays_as_it_is(posthog: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "hogsync.duckdb").write_text("my notes " * 1000)
