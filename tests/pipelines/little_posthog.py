@@ -48,6 +48,8 @@ def little_posthog(projects: int, lists: Lists) -> Iterator[Server]:
         conn.sendall(body if isinstance(body, bytes) else http(200, body))
         if isinstance(body, bytes):
             conn.shutdown(socket.SHUT_RDWR)
+            # Nothing more is read: the client's next request may lie in this connection's buffer already.
+            raise ConnectionAbortedError
 
     with serving(answer) as server:
         yield server
