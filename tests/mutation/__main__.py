@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.mutation.keeping import KEEPING_RULES
 from tests.mutation.leaving import LEAVING_RULES
 from tests.mutation.lost import LOST_RULES
-from tests.mutation.mutation import Mutation
+from tests.mutation.mutation import SOURCES, Mutation
 from tests.mutation.reading import READING_RULES
 from tests.mutation.resuming import RESUMING_RULES
 from tests.mutation.telling import TELLING_RULES
@@ -35,17 +35,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *TELLING_RULES,
 )
 ROOT = Path(__file__).parents[2]
-ROOMS = (
-    "sources",
-    "destinations",
-    "pipelines",
-    "tests",
-    "pyproject.toml",
-    "README.md",
-    "hogsync.example.toml",
-    "hogsync.py",
-    ".env.example",
-)
+ROOMS = (*SOURCES, "tests", "pyproject.toml", "README.md", "hogsync.example.toml", ".env.example")
 LONGEST = 300.0
 """Seconds for the tests of one rule; what takes longer hangs, which is noticed too."""
 PASSED, FAILED = 0, 1
@@ -86,8 +76,8 @@ def outcome(root: Path, tests: Sequence[str], longest: float | None = None) -> t
 
 def judged(mutation: Mutation) -> tuple[bool, str]:
     """Whether a test notices that the rule is gone, and which."""
-    if mutation.found(ROOT) != 1:
-        return False, f"its text stands {mutation.found(ROOT)} times in {mutation.file}"
+    if (times := len(mutation.places(ROOT))) != 1:
+        return False, f"its text is found {times} times {f'in {mutation.within}' * bool(mutation.within)}"
     with copy() as root:
         mutation.apply(root)
         code, said = outcome(root, mutation.tests, LONGEST)

@@ -10,35 +10,31 @@ AFTER = "what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_
 LEAVING_RULES = (
     Mutation(
         "a stop that comes when the run is recorded changes nothing",
-        "pipelines/stopping.py",
         "too_late.set()",
         "pass",
         (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[duckdb-definitions]",),
+        within="heed",
     ),
     Mutation(
         "a stop ends the statement that runs",
-        "pipelines/stopping.py",
         "        _cut_short()\n",
         "",
         (f"{STOPS}a_query_that_takes_long_is_stopped_at_once",),
     ),
     Mutation(
         "a stop ends the statement of a sync, to be recorded",
-        "destinations/duckdb.py",
         "self._connection.interrupt()",
         "pass",
         (f"{STOPS}a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded[duckdb-loading]",),
     ),
     Mutation(
         "a stop ends the statement that Postgres is in",
-        "destinations/postgres.py",
         "self._connection and self._connection.cancel, ",
         "",
         (f"{STOPS}a_sync_that_waits_for_postgres_to_write_is_stopped_at_once_and_recorded",),
     ),
     Mutation(
         "a stop ends what Postgres is sending",
-        "destinations/postgres.py",
         ", self._arrow and self._arrow.adbc_cancel)",
         ",)",
         (
@@ -47,28 +43,24 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a stop ends what is being read of the working data",
-        "sources/posthog/workspace.py",
         "            self._running = connection",
         "            pass",
         ("sources/posthog/test_workspace.py::test_a_statement_of_another_thread_ends_with_the_run",),
     ),
     Mutation(
         "a stop is over with the connection that it was for",
-        "destinations/postgres.py",
         "        self._connection = self._arrow = self._keys = None\n        self._interrupted = False",
         "        self._connection = self._arrow = self._keys = None",
         ("destinations/test_warehouse.py::test_an_interrupt_is_over_with_the_connection_that_it_was_for",),
     ),
     Mutation(
         "what is to be left alone by a signal is",
-        "pipelines/stopping.py",
         "if signal.getsignal(number) is not signal.SIG_IGN:",
         "if number:",
         ("pipelines/test_schedule.py::test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore",),
     ),
     Mutation(
         "a lack of memory ends the run, not one list",
-        "sources/posthog/reading.py",
         "except (NoRoom, MemoryError):",
         "except NoRoom:",
         (
@@ -77,28 +69,24 @@ LEAVING_RULES = (
     ),
     Mutation(
         "no stop cuts the commit short that it is too late for",
-        "pipelines/stopping.py",
         "if not too_late.is_set():  # the commit that",
         "if True:  # the commit that",
         (f"{STOPS}{AFTER}",),
     ),
     Mutation(
         "the record of a stop is not cut short",
-        "pipelines/stopping.py",
         "_cut.wait(GRACE)",
         "pass",
         (f"{STOPS}{AFTER}",),
     ),
     Mutation(
         "a run of the schedule that is done leaves with its own end",
-        "pipelines/schedule/run.py",
         "    stopping.too_late.set()\n",
         "",
         ("pipelines/test_schedule.py::test_a_run_that_is_done_and_asked_to_end_has_its_own_end",),
     ),
     Mutation(
         "a command that is done leaves with its own end",
-        "pipelines/stopping.py",
         "handle(lambda *_: os._exit(code))",
         "pass",
         (
@@ -107,7 +95,6 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a stop that dlt swallowed is heeded",
-        "pipelines/records.py",
         "stopping.heed()",
         "pass",
         (

@@ -2,10 +2,8 @@
 
 from tests.mutation.mutation import Mutation
 
-LOSSES, FOLLOWING, HISTORY = "pipelines/losses.py", "pipelines/history.py", "destinations/history.py"
-REMEMBERED, READING = "pipelines/remembered.py", "sources/posthog/reading.py"
 STREAMS, KEYS = "pipelines/test_sync_streams.py::test_", "pipelines/test_sync_keys.py::test_"
-HELD, WALK = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once", "sources/posthog/walk.py"
+HELD = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once"
 LOST = "pipelines/test_losses.py::test_"
 ALONE = "destinations/test_history.py::test_"
 MEANWHILE = f"{LOST}what_a_list_that_fails_meanwhile_has_lost_comes_back_later_and_makes_no_version"
@@ -17,161 +15,139 @@ EMPTIED, REFUSED = "pipelines/test_emptied.py::test_", "pipelines/test_sync_refu
 LOST_RULES = (
     Mutation(
         "rows that lost a column are written again, whichever run reads them",
-        "pipelines/sync.py",
         "mark_incomplete(self.warehouse, self.reading, existing)",
         "pass",
         (MEANWHILE,),
     ),
     Mutation(
         "rows whose list was dropped are written again with it",
-        LOSSES,
         "for name in (outline.table, outline.parent)",
         "for name in (outline.table,)",
         (MEANWHILE,),
     ),
     Mutation(
         "a living row that lacks a value makes no version",
-        "destinations/derived.py",
         "\"(t._row_hash <> '' or t._deleted_at is not null)\"",
         '"true"',
         (f"{ALONE}a_living_row_that_waits_to_be_written_again_is_no_version[duckdb]",),
     ),
     Mutation(
         "items of a list do not outlive the table of their rows",
-        LOSSES,
         'warehouse.redefine(outline.table, f"truncate table {warehouse.name(outline.table)}")',
         "pass",
         (ANEW,),
     ),
     Mutation(
         "what went with a dropped table dies in its history",
-        FOLLOWING,
         "        self._end_missing(there)\n",
         "",
         (ANEW,),
     ),
     Mutation(
         "only a complete reading tells what went with a dropped table",
-        READING,
         "if is_believable(self.walker, read)\n",
         "if True\n",
         (UNSEEN,),
     ),
     Mutation(
         "only the key that saw rows tells that they went with a dropped table",
-        READING,
         "return same_key and (",
         "return (",
         (UNSEEN,),
     ),
     Mutation(
         "only in lists that are known as a whole a row without its row in the table is dead",
-        HISTORY,
         '{f"and ({own}) in ({values})" if own else ""}',
         "",
         (f"{ALONE}what_is_not_in_its_table_dies_in_those_scopes_that_are_known_as_a_whole[duckdb]",),
     ),
     Mutation(
         "a history whose versions cannot be told begins anew",
-        FOLLOWING,
         'self.warehouse.redefine(one.target, f"truncate table {self.warehouse.name(one.target)}")',
         "pass",
         (f"{LOST}a_history_that_lost_its_table_or_what_tells_its_versions_begins_anew_with_one_warning",),
     ),
     Mutation(
         "a history's column comes back with its values",
-        FOLLOWING,
         "one.fill(self.warehouse, lost)",
         "return {}",
         (f"{LOST}what_a_history_has_lost_of_its_rows_is_filled_for_what_lives",),
     ),
     Mutation(
         "a history's column comes back with its values at once",
-        HISTORY,
         "warehouse.redefine(self.target, *add, values)",
         "warehouse.redefine(self.target, *add); warehouse.redefine(self.target, values)",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(
         "a history that lags waits for the values of a lost column",
-        FOLLOWING,
         "and bool(self._lost(one, there))",
         "and False",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(
         "a field that only a killed run had is no lost column",
-        FOLLOWING,
         "before.columns(one.source).keys() - news}",
         "before.columns(one.source).keys()}",
         (f"{LOST}a_field_that_came_is_no_lost_column[with a run that died]",),
     ),
     Mutation(
         "a column that no load has had is no lost one",
-        FOLLOWING,
         "had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}",
         "had = {here for name, here in one.named.items() if name not in news}",
         (f"{REFUSED}a_table_that_cannot_be_altered_fails_by_name_and_the_others_are_loaded[in use]",),
     ),
     Mutation(
         "a field that is news is no lost column",
-        FOLLOWING,
         "noted = (before.made or {}).get(one.target, frozenset())",
         "noted = one.columns.keys()",
         (f"{LOST}a_field_that_came_is_no_lost_column[while a history was off]",),
     ),
     Mutation(
         "a table that was emptied is read in full",
-        "sources/posthog/stock.py",
         "self._intact() and not any(map(known.lost_rows, tables))",
         "self._intact()",
         (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing[duckdb]",),
     ),
     Mutation(
         "rows whose list lost items are written again, whichever run reads them",
-        LOSSES,
         "(bool(outline.child) and known.lost_rows(outline.table))",
         "False",
         (f"{EMPTIED}what_a_failing_list_had_comes_back_later[cohorts__experiment_set]",),
     ),
     Mutation(
         "people who were taken away come back with every list",
-        REMEMBERED,
         "people = known.lost_rows(PEOPLE.table)",
         "people = False",
         (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing[duckdb]",),
     ),
     Mutation(
         "a dead row of a load that was cut off is written again",
-        "sources/posthog/changes.py",
         'dead = "deleted_at is not null and sound"',
         'dead = "deleted_at is not null"',
         (f"{LOST}a_row_that_goes_with_a_lost_column_dies_and_the_dead_stay_as_they_were",),
     ),
     Mutation(
         "memory that a history lacks is not blamed on its table",
-        FOLLOWING,
         "        except NoMemory:\n            raise",
         "        except ZeroDivisionError:\n            raise",
         ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
+        within="Following._troubled_by",
     ),
     Mutation(
         "a list's count without what is held for another key is no news",
-        WALK,
         "return None if count in (expected, expected - unseen) else count",
         "return None if count == expected else count",
         (f"{HELD}[comments-content-known]",),
     ),
     Mutation(
         "a full walk of another key is none that is due",
-        WALK,
         "return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)",
         "return replace(before, rows=rows, held=listed.held)",
         (f"{HELD}[comments-content-known]",),
     ),
     Mutation(
         "what another key has not met is looked for when the key that saw it is back",
-        "sources/posthog/plans.py",
         "if back or _due(endpoint, known, rules)",
         "if _due(endpoint, known, rules)",
         (f"{KEYS}a_key_that_is_back_tells_at_once_of_what_another_did_not_meet[listed]",),

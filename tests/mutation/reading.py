@@ -9,65 +9,53 @@ STREAMS = "pipelines/test_sync_streams.py::test_"
 KEYS = "pipelines/test_sync_keys.py::test_"
 RECOVERY = "pipelines/test_recovery.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
-CONCLUDE, WALK = "sources/posthog/conclude.py", "sources/posthog/walk.py"
-LISTING, CHANGES = "sources/posthog/listing.py", "sources/posthog/changes.py"
-PLANS, BACKFILL = "sources/posthog/plans.py", "pipelines/test_sync_backfill.py::test_"
-SIGHTS, STOCK = "sources/posthog/sights.py", "sources/posthog/stock.py"
-READING, PAGERS = "sources/posthog/reading.py", "sources/posthog/paging.py"
+BACKFILL = "pipelines/test_sync_backfill.py::test_"
 
 READING_RULES = (
     Mutation(
         "only complete walks end rows",
-        CONCLUDE,
         "return told and all(one.complete for one in read.listed)",
         "return told",
         (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
     ),
     Mutation(
         "a second look",
-        CONCLUDE,
         "if not one_moment and pages",
         "if False and pages",
         (f"{DEATHS}a_row_missing_from_a_list_of_many_pages_is_looked_for_twice",),
     ),
     Mutation(
         "the fuse",
-        CONCLUDE,
         'return "so many at once"',
         'return ""',
         (f"{DEATHS}many_deaths_at_once_are_held_until_a_second_run_agrees[duckdb]",),
     ),
     Mutation(
         "an emptied list is held",
-        CONCLUDE,
         'return "a list is empty all at once"',
         'return ""',
         (f"{DEATHS}a_list_that_is_empty_all_at_once_is_held",),
     ),
     Mutation(
         "the fingerprint of the key",
-        CONCLUDE,
         "if known and known.fingerprint not in (None, walker.sights.of(scope.listings[0])):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
     Mutation(
         "staff is part of the fingerprint",
-        SIGHTS,
         'self._by_path[USERS.paths[0]] = " staff"',
         "pass",
         (f"{DEATHS}staff_that_is_staff_no_longer_ends_nobody",),
     ),
     Mutation(
         "what a row may have slipped into is held",
-        CONCLUDE,
         "map(_new_gap, gaps)",
         "map(_new_gap, [])",
         (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
     ),
     Mutation(
         "what may have changed places with a hidden row is held",
-        CONCLUDE,
         "if newcomers or any(",
         "if any(",
         (
@@ -76,42 +64,36 @@ READING_RULES = (
     ),
     Mutation(
         "organizations and projects are never ended",
-        CONCLUDE,
         "mortal = read.scope.endpoint.mortal and ",
         "mortal = ",
         (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
     ),
     Mutation(
         "rows agree with the count",
-        WALK,
         "return listed.last.gap == 0 or ",
         "return True or ",
         (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
     ),
     Mutation(
         "another key's gap explains nothing",
-        WALK,
         "known is not None and known.fingerprint == self.sights.of(listed.listing)",
         "known is not None",
         (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
         "the count does not move",
-        LISTING,
         "self.counts[0] == self.counts[-1]",
         "True",
         (f"{DEATHS}rows_that_slip_by_in_a_first_sync_are_there_after_it",),
     ),
     Mutation(
         "a row without its key makes a walk incomplete",
-        LISTING,
         "not self.filtered and not self.rejected and",
         "not self.filtered and",
         (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
     ),
     Mutation(
         "a key that nobody may believe is rejected",
-        "sources/posthog/shape.py",
         "if lacking or self._longest_key(batch) > KEY_BYTES:",
         "if False:",
         (
@@ -121,7 +103,6 @@ READING_RULES = (
     ),
     Mutation(
         "a list of nothing but rows that cannot be stored has failed",
-        "sources/posthog/walk.py",
         "if walk.in_vain:",
         "if False:",
         (
@@ -130,7 +111,6 @@ READING_RULES = (
     ),
     Mutation(
         "nothing of what is nested too deep is kept, for nobody could tell a credential in it",
-        "sources/posthog/depth.py",
         'kept += [body[done : met.start()], b"null"]',
         'kept += [body[done : met.start()], b"1"]',
         (
@@ -139,126 +119,109 @@ READING_RULES = (
     ),
     Mutation(
         "streams go down to the oldest open row",
-        PLANS,
         "_open_since(endpoint, known, rules) or known.watermark)",
         "known.watermark)",
         (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change",),
     ),
     Mutation(
         "a list that returns is read to its end",
-        PLANS,
         "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out)",
         "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=False)",
         (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
     ),
     Mutation(
         "rows of unfinished loads are unknown",
-        "destinations/stored.py",
         "where status = 0)",
         "where true union select 'never finished')",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
+        within="Stored._sound",
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",
-        STOCK,
         "self._distrust(known.torn(",
         "id(known.torn(",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
     ),
     Mutation(
         "what somebody dropped is filled anew",
-        STOCK,
         "self.whole = self._intact()",
         "self.whole = True",
         (f"{MENDING}what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
     ),
     Mutation(
         "what was to be filled anew and could not be is known no more",
-        "sources/posthog/walk.py",
         "before = replace(before, watermark=None, last_complete_at=None, moved=None)",
         "pass",
         ("pipelines/test_sync_since.py::test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run",),
     ),
     Mutation(
         "a full walk that breaks off takes no watermark back",
-        "sources/posthog/walk.py",
         "not listed.reached and lost:",
         "not listed.reached:",
         ("pipelines/test_sync_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
     ),
     Mutation(
         "one row per key is written",
-        CHANGES,
         "group by {self.key}) l",
         "group by {self.key}, _sequence) l",
         (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
     ),
     Mutation(
         "a parent that vanished takes its rows along",
-        READING,
         "below.changes.end_below(self.changes[table], below.columns)",
         "pass",
         (f"{DEATHS}a_subscription_that_vanished_takes_its_deliveries_along[duckdb]",),
     ),
     Mutation(
         "PostHog's own word for deleted counts",
-        CHANGES,
         'own = self.shape.columns.get("deleted") == "bool"',
         "own = False",
         (f"{STREAMS}a_long_list_of_comments_stops_early_until_a_full_walk_is_due",),
     ),
     Mutation(
         "nobody asks on after a 401",
-        READING,
         "self.client.stop()\n            said = str(refusal)",
         "said = str(refusal)",
         (f"{FAULTS}after_a_401_in_mid_run_nothing_more_is_asked",),
     ),
     Mutation(
         "of a next link only the query is used",
-        PAGERS,
         'offset = _next_offset(body["next"], path, offset)',
         'offset, path = _next_offset(body["next"], path, offset), body["next"]',
         (f"{FAULTS}a_next_link_to_another_host_is_used_for_its_query_only",),
     ),
     Mutation(
         "a next link that leads back ends its list",
-        PAGERS,
         "(whole(found) or 0) <= offset",
         "False",
         (f"{PAGING}a_next_that_leads_back_or_nowhere_fails_the_list",),
     ),
     Mutation(
         "what is no page is no data",
-        PAGERS,
         ' and isinstance(body.get("results"), list) and "next" in body',
         "",
         (f"{PAGING}what_is_no_page_fails_the_list",),
     ),
     Mutation(
         "a capped count is no count",
-        PAGERS,
         'None if body.get("count_is_capped") else count',
         "count",
         (f"{PAGING}a_capped_count_is_no_count",),
     ),
     Mutation(
         "a suspicion ends where nothing lacks",
-        CONCLUDE,
         "read.listed[0].held_keys = ()",
         "pass",
         (f"{DEATHS}deaths_that_were_held_and_came_back_never_happened",),
     ),
     Mutation(
         "rows below no row die with none",
-        CHANGES,
         "or not k.sound) {self.stock.hanging(columns)}",
         "or not k.sound)",
         (f"{DEATHS}a_group_type_that_goes_ends_no_property_that_belongs_to_none",),
     ),
     Mutation(
         "members that are hidden from a plain member are held",
-        SIGHTS,
         'self._by_path.setdefault(path, " alone")',
         "pass",
         (
@@ -267,42 +230,36 @@ READING_RULES = (
     ),
     Mutation(
         "a list that counts more must name a next page",
-        PAGERS,
         "if page.count is not None and full and",
         "if False and",
         (f"{PAGING}a_full_page_without_a_next_is_not_the_end_of_a_list_that_counts_more",),
     ),
     Mutation(
         "a next elsewhere drops what is on its way",
-        PAGERS,
         "if coming and coming[0][0] != offset:",
         "if False:",
         (f"{PAGING}a_next_that_leads_elsewhere_than_foreseen_is_followed",),
     ),
     Mutation(
         "a page on its way is taken for its own place only",
-        PAGERS,
         'if coming and coming[0][0] == asked["offset"]:',
         "if coming:",
         (f"{PAGING}what_is_asked_for_again_is_not_mixed_up_with_what_is_on_its_way",),
     ),
     Mutation(
         "the last page is not asked for ahead",
-        PAGERS,
         "foreseen + 2 * step <= count",
         "foreseen + step <= count",
         (f"{PAGING}pages_ahead_come_in_their_order_and_each_is_asked_for_once",),
     ),
     Mutation(
         "a walk that is left gives its places back",
-        PAGERS,
         "finally:\n        _drop(coming)",
         "finally:\n        pass",
         (f"{PAGING}a_walk_that_is_left_gives_its_places_back",),
     ),
     Mutation(
         "who tells more of a person is believed",
-        "sources/posthog/people.py",
         "noted[identifier][0] < word[0]",
         "True",
         (
@@ -311,7 +268,6 @@ READING_RULES = (
     ),
     Mutation(
         "what one table refuses ends the load of no other",
-        "pipelines/load.py",
         "if not any(result.counts.written for result in reading.results.values()):",
         "if True:",
         (
@@ -320,14 +276,12 @@ READING_RULES = (
     ),
     Mutation(
         "of two words of one person that count alike the order of answers chooses none",
-        "sources/posthog/people.py",
         "if before != person and _weight(before) < _weight(person):",
         "if before != person:",
         ("sources/posthog/test_people.py::test_of_equal_sources_none_wins_by_coming_first_or_last",),
     ),
     Mutation(
         "who stands in free JSON goes over nobody who is stored",
-        "sources/posthog/people.py",
         "for i, person in mentioned.items() if i not in before]",
         "for i, person in mentioned.items()]",
         (
@@ -336,112 +290,96 @@ READING_RULES = (
     ),
     Mutation(
         "what an undeclared field calls a user is no colleague",
-        "sources/posthog/shape.py",
         'Field(name=name, type="bigint", role="reference")',
         'Field(name=name, type="bigint", role="person")',
         ("sources/posthog/test_shape.py::test_what_an_undeclared_field_calls_a_user_is_no_colleague",),
     ),
     Mutation(
         "users know more of people than other lists",
-        WALK,
         "self.people.meet(batch.people, endpoint.people_rank)",
         "self.people.meet(batch.people, 0)",
         (f"{MENDING}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
     ),
     Mutation(
         "a list with an open row is asked",
-        PLANS,
         "and _open_since(endpoint, known, rules) is None",
         "and True",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "a list whose parent has moved is asked",
-        PLANS,
         "and moved == known.moved",
         "and True",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "every list is asked once a day",
-        PLANS,
         "and rules.started - rules.sweep_every < known.last_walk_at <= rules.started",
         "and True",
         (f"{STREAMS}a_full_sync_and_the_daily_sweep_ask_every_subscription",),
     ),
     Mutation(
         "a count that disagrees is believed",
-        WALK,
         "return None if count in (expected, expected - unseen) else count",
         "return None",
         (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once",),
     ),
     Mutation(
         "a row from the future lifts no watermark",
-        PLANS,
         "past = [at for at in times if at <= now]",
         "past = times",
         (f"{STREAMS}a_comment_from_the_future_lifts_no_watermark",),
     ),
     Mutation(
         "only walks in the order of time move the watermark when they break off",
-        PLANS,
         "walk.ascending = walk.ascending and onward",
         "walk.ascending = True",
         ("sources/posthog/test_plans.py::test_a_server_that_lists_the_newest_first_is_told_by_its_pages",),
     ),
     Mutation(
         "a filtered walk proves nothing about the rest",
-        WALK,
         "filtered=bool(floor and listed.listing.endpoint.since)",
         "filtered=False",
         ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for",),
     ),
     Mutation(
         "a question reaches back an overlap",
-        PLANS,
         "known.watermark - endpoint.lookback, ",
         "known.watermark, ",
         ("pipelines/test_sync_since.py::test_entries_that_are_written_late_are_still_met",),
     ),
     Mutation(
         "a backfill ends no row",
-        CONCLUDE,
         "read.scope.endpoint.mortal and not walker.rules.window",
         "read.scope.endpoint.mortal",
         (f"{BACKFILL}a_backfill_of_whole_lists_ends_nothing",),
     ),
     Mutation(
         "a backfill moves no list's place",
-        READING,
         " and not self.rules.window:",
         ":",
         (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves",),
     ),
     Mutation(
         "rows to be written again are not left out of a backfill",
-        PLANS,
         "return None if doubtful else rules.window.since",
         "return rules.window.since",
         (f"{BACKFILL}a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row",),
     ),
     Mutation(
         "a restored backup is noticed",
-        "pipelines/sync.py",
         "or changed or old",
         "or changed",
         (f"{RECOVERY}a_restored_backup_is_noticed_and_all_is_read_again",),
     ),
     Mutation(
         "what the first run on a restored backup leaves out is read in full later",
-        "pipelines/remembered.py",
         "forget(known.warehouse, ENDPOINTS)",
         "pass",
         (f"{RECOVERY}lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_full_later",),
     ),
     Mutation(
         "whose key saw rows is known before they are stored",
-        READING,
         "one.claimed = self.walker.claim(one)",
         "pass",
         (
@@ -450,7 +388,6 @@ READING_RULES = (
     ),
     Mutation(
         "whose key saw rows is known of a list, too, in which the key was refused",
-        READING,
         "for one in read.listed:\n            one.fail",
         "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
         "        for one in read.listed:\n            one.fail",
@@ -458,7 +395,6 @@ READING_RULES = (
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",
-        WALK,
         "self.sights.of(listed.listing) or UNSETTLED",
         "self.sights.of(listed.listing)",
         (

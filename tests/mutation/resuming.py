@@ -8,70 +8,58 @@ RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
 TRUST = "pipelines/test_sync_resumed_trust.py::test_"
 FILES = "pipelines/test_sync_resumed_files.py::test_"
 LOGS = "pipelines/test_sync_resumed_logs.py::test_"
-WALK, LISTING, JOURNAL, PEOPLE = (
-    f"sources/posthog/{module}.py" for module in ("walk", "listing", "journal", "people")
-)
 
 RESUMING_RULES = (
     Mutation(
         "another key asks every list once",
-        WALK,
         'else f"{said} {sees}"',
         "else said",
         (f"{STREAMS}another_key_asks_every_subscription_once",),
     ),
     Mutation(
         "a walk that was gone on with is not complete",
-        WALK,
         "if not walk.whole or listed.kept:",
         "if not walk.whole:",
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "a walk that was gone on with lifts the watermark no higher than its beginning",
-        LISTING,
         "return self.newest_kept if self.kept else self.newest",
         "return self.newest",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
-        WALK,
         "moved=None if walk.kept else ",
         "moved=",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "what is new above what was kept is taken",
-        WALK,
         "in itertools.chain(read, iter(deeper, None))",
         "in itertools.chain((), iter(deeper, None))",
         (f"{RESUMED}runs_that_die_one_after_the_other_get_on",),
     ),
     Mutation(
         "a stream is read from its top until a row is met again",
-        JOURNAL,
         "met_again = bool(keys) and keys[-1] in met.keys",
         "met_again = bool(keys)",
         (f"{RESUMED}runs_that_die_one_after_the_other_get_on",),
     ),
     Mutation(
         "what is kept is one piece wherever a run breaks off",
-        JOURNAL,
         "for top in reversed(tops)",
         "for top in tops",
         (f"{RESUMED}a_run_may_be_killed_while_it_keeps_what_is_new",),
     ),
     Mutation(
         "a cursor that is known no more is not insisted on",
-        JOURNAL,
         "REFUSALS = (400, 404)",
         "REFUSALS = ()",
         (f"{RESUMED}a_cursor_that_is_known_no_more_costs_no_row[400]",),
     ),
     Mutation(
         "a page that fails does not cost what was kept",
-        JOURNAL,
         "if failed.status in REFUSALS:",
         "if True:",
         (
@@ -81,14 +69,12 @@ RESUMING_RULES = (
     ),
     Mutation(
         "only the key that began a walk goes on with it",
-        JOURNAL,
         "asked.items()}, sees, changes",
         "asked.items()}, changes",
         (f"{TRUST}another_key_begins_anew",),
     ),
     Mutation(
         "only the settings of its beginning go on with a walk",
-        JOURNAL,
         ", changes.shape.fingerprint])",
         "])",
         (
@@ -97,28 +83,24 @@ RESUMING_RULES = (
     ),
     Mutation(
         "an old half-read walk is not trusted",
-        JOURNAL,
         "return young and (",
         "return True and (",
         (f"{TRUST}a_walk_that_began_too_long_ago_is_not_gone_on_with",),
     ),
     Mutation(
         "what is loaded is not gone on with",
-        JOURNAL,
         "(since is None or since < head.began)",
         "True",
         (f"{TRUST}what_is_loaded_is_not_gone_on_with",),
     ),
     Mutation(
         "what others have stored since is not overwritten",
-        JOURNAL,
         "return self._stock.untouched(self._listing.stamps, last.read)",
         "return True",
         (f"{TRUST}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
     ),
     Mutation(
         "full walks use nothing that was kept",
-        WALK,
         "anew=again or self.rules.full or",
         "anew=again or",
         (
@@ -127,91 +109,78 @@ RESUMING_RULES = (
     ),
     Mutation(
         "backfills use nothing that was kept",
-        WALK,
         "self.rules.full or self.rules.window is not None",
         "self.rules.full",
         (f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",),
     ),
     Mutation(
         "second looks use nothing that was kept",
-        WALK,
         "anew=again or self.rules.full",
         "anew=self.rules.full",
         (f"{NAMES}a_second_look_uses_nothing_that_was_kept",),
     ),
     Mutation(
         "what is stored of people counts more than what was kept",
-        PEOPLE,
         "for i, row in recalled.items() if i not in before]",
         "for i, row in recalled.items()]",
         (f"{TRUST}nobody_is_called_by_an_older_name_because_of_rows_that_were_kept",),
     ),
     Mutation(
         "what is loaded is kept no longer",
-        "pipelines/sync.py",
         "journal.settle()",
         "pass",
         (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "what nobody went on with is kept no longer",
-        "pipelines/sync.py",
         "journal.sweep()",
         "pass",
         (f"{TRUST}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
     ),
     Mutation(
         "a walk whose kept pages did not all come back is not done",
-        JOURNAL,
         "if came < self._held:",
         "if False:",
         (f"{FILES}a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row[14]",),
     ),
     Mutation(
         "no page is written behind what another left",
-        "sources/posthog/leaves.py",
         "if out.seek(0, os.SEEK_END) != self._end:",
         "if out.seek(0, os.SEEK_END) == 0:",
         (f"{FILES}a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row",),
     ),
     Mutation(
         "what goes while a run begins with it costs no row",
-        JOURNAL,
         "except (OSError, EOFError):\n            return False",
         "except (OSError, EOFError):\n            pass",
         (f"{FILES}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row",),
     ),
     Mutation(
         "what a run for another warehouse may be going on with is not swept",
-        JOURNAL,
         "max(self.trust, SPARED)",
         "self.trust",
         (f"{TRUST}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(
         "what is gone on with is young",
-        "sources/posthog/leaves.py",
         "self._end = file.truncate(file.tell())",
         "self._end = file.tell()",
         (f"{TRUST}what_another_run_may_be_going_on_with_is_not_swept",),
     ),
     Mutation(
         "a file that goes does not keep the others from being swept",
-        JOURNAL,
         "with suppress(OSError):  # another run",
         "with suppress(EOFError):  # another run",
         (f"{TRUST}a_file_that_goes_while_others_are_swept_keeps_none_of_them_there",),
     ),
     Mutation(
         "a list of names goes on only if it still stands as it stood",
-        JOURNAL,
         "same = bool(now) and all(a == b for",
         "same = bool(now) or all(a == b for",
         (f"{NAMES}a_list_that_moved_since_is_read_from_its_start",),
     ),
     Mutation(
         "of people only what is stored is kept",
-        "sources/posthog/leaves.py",
         "people=_packed(people),",
         "people=_packed(people) + repr(batch.people).encode(),",
         (
@@ -221,7 +190,6 @@ RESUMING_RULES = (
     ),
     Mutation(
         "the word of today counts more than what was kept of people",
-        PEOPLE,
         "sorted(self._recalled.items()) if i not in self._met}",
         "sorted(self._recalled.items())}",
         (
@@ -230,49 +198,42 @@ RESUMING_RULES = (
     ),
     Mutation(
         "an audit log that was gone on with lifts the watermark no higher than where it broke off",
-        WALK,
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = walk.newest",
         "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
         (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "a page that leads nowhere is no end of what was kept",
-        JOURNAL,
         "if self._given_up or nowhere:",
         "if self._given_up:",
         (f"{RESUMED}a_page_that_leads_nowhere_is_not_taken_for_the_end_by_who_goes_on",),
     ),
     Mutation(
         "a second walk proves nothing where rows of a kept one count as seen",
-        WALK,
         "if not walk.whole or listed.kept:",
         "if not walk.whole or walk.kept:",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",
-        WALK,
         "if not walk.whole or listed.kept or (sees",
         "if not walk.whole or (sees",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(
         "a half-read list brings no more new columns than there may be",
-        "sources/posthog/undeclared.py",
         "room and together",
         "together",
         (f"{NAMES}a_half_read_list_brings_no_more_new_columns_than_there_may_be",),
     ),
     Mutation(
         "a look at the keys of a list gives no columns",
-        "sources/posthog/journal.py",
         "for name, value in row.items() if name in known}",
         "for name, value in row.items()}",
         (f"{NAMES}columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with",),
     ),
     Mutation(
         "a list that was forgotten is not gone on with",
-        "pipelines/reset.py",
         "shutil.rmtree(witness.walks(settings), ignore_errors=True)",
         "pass",
         ("pipelines/test_sync_resumed_trust.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),

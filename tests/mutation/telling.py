@@ -9,35 +9,30 @@ REJECTED = "pipelines/test_sync_rejected.py::test_"
 TELLING_RULES = (
     Mutation(
         "access that was lost is a warning",
-        "sources/posthog/reading.py",
         "                one.lose()",
         "                pass",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(
         "warnings count where they should",
-        "pipelines/sync.py",
         "exit_code = exit_code or int(self.strict and bool(run.warnings))",
         "pass",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(
         "[sync] strict holds whoever starts a run",
-        "pipelines/sync.py",
         "work.strict = selection.strict or settings.sync.strict",
         "work.strict = selection.strict",
         (f"{REJECTED}the_setting_of_strict_makes_warnings_count_whoever_starts_the_run",),
     ),
     Mutation(
         "--quiet keeps no warning back",
-        "pipelines/logs.py",
         'logging.getLogger("hogsync.warnings").setLevel(min(level, logging.WARNING))',
         "pass",
         (f"{REPORT}warnings_are_lines_on_stderr_also_where_only_errors_are_wanted[40]",),
     ),
     Mutation(
         "a key that leads nowhere is no good run",
-        "pipelines/sync.py",
         " or leads_nowhere(results, chosen)",
         "",
         (
@@ -46,7 +41,6 @@ TELLING_RULES = (
     ),
     Mutation(
         "a project of the settings that is not there is refused",
-        "pipelines/sync.py",
         "if unknown and (met or not self._leads_nowhere()):",
         "if unknown and self.selection.projects:",
         (f"{WARNINGS}projects_of_the_settings_must_be_there_like_those_of_the_command_line[999]",),

@@ -2,9 +2,6 @@
 
 from tests.mutation.mutation import Mutation
 
-SYNC, FOLLOWING, RECORDS = "pipelines/sync.py", "pipelines/history.py", "pipelines/records.py"
-FOLLOWERS = "pipelines/followers.py"
-DERIVED, HISTORY, DELTA = "destinations/derived.py", "destinations/history.py", "sources/posthog/delta.py"
 TESTS = "pipelines/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
 OLDER = (
@@ -14,160 +11,137 @@ OLDER = (
 BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
 DEATHS = "pipelines/test_history_deaths.py::test_"
 UNDERIVABLE = "pipelines/test_underivable.py::test_"
-DIFF = "pipelines/diff/__init__.py"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
 VERSION_RULES = (
     Mutation(
         "a history is said to be behind before rows are loaded",
-        SYNC,
         "self.meta | self.following.blanked()",
         "self.meta",
         (KILLED,),
     ),
     Mutation(
         "histories catch up before rows are loaded over what they lack",
-        SYNC,
         "records.catch_up(self.warehouse, self.following)",
         "pass",
         (KILLED,),
     ),
     Mutation(
         "rows of torn loads are no versions",
-        DERIVED,
         "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
         "return Rows(f\"true{''.join(torn)}\")",
         (f"{TESTS}a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it[duckdb]",),
     ),
     Mutation(
         "rows with torn children are no versions",
-        DERIVED,
         "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
         'return Rows(f"t._dlt_load_id in {loads}")',
         (f"{TESTS}a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version[duckdb]",),
     ),
     Mutation(
         "a history without a row's key is made anew",
-        FOLLOWING,
         "return needed <= there.get(one.target, {}).keys()",
         "return True",
         (f"{TESTS}a_history_that_somebody_dropped_begins_anew_with_what_is_there",),
     ),
     Mutation(
         "a JSON column of another type than its history's makes no version",
-        "destinations/postgres.py",
         'json_text = "::jsonb::varchar"',
         'json_text = "::varchar"',
         (OLDER,),
     ),
     Mutation(
         "what moves by itself makes no version",
-        FOLLOWERS,
         "quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
         "quiet=frozenset(),",
         (LIFE,),
     ),
     Mutation(
         "a changed list makes a version",
-        HISTORY,
         'pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]',
         "",
         (LIFE,),
     ),
     Mutation(
         "a version begins after the one that it follows",
-        HISTORY,
         "greatest(t._synced_at, p.latest + interval '1 microsecond')",
         "t._synced_at",
         (f"{TESTS}a_clock_that_went_back_breaks_no_order[duckdb]",),
     ),
     Mutation(
         "a version ends when the next begins",
-        HISTORY,
         "yield self._endings(warehouse, rows)",
         "pass",
         (LIFE,),
     ),
     Mutation(
         "what left a list before its row died stays apart from it",
-        DELTA,
         "when e._last then p.deleted_at else e._deleted_at end",
         "else p.deleted_at end",
         (f"{DEATHS}what_had_left_the_list_before_is_not_in_it[duckdb]",),
     ),
     Mutation(
         "a list that a torn load ended dies with its row",
-        DELTA,
         "when e._last then p.deleted_at else e._deleted_at end",
         "else coalesce(e._deleted_at, p.deleted_at) end",
         (f"{DEATHS}a_list_that_a_killed_load_ended_before_its_row_is_that_rows_when_it_dies[duckdb]",),
     ),
     Mutation(
         "what a row lost as it died is no part of its death",
-        DELTA,
         "p.deleted_at - interval 1 microsecond",
         "p.deleted_at",
         (f"{DEATHS}a_list_that_shrinks_with_its_rows_death_is_what_posthog_says_of_the_dead[duckdb]",),
     ),
     Mutation(
         "what cannot be derived fails neither rows nor records",
-        RECORDS,
         "        except Underivable:\n            continue",
         "        except ZeroDivisionError:\n            continue",
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
         "a history that could not be written stays behind",
-        FOLLOWING,
         "facts = self._begun_empty(there) | self._derived(work, there)",
         'facts = self._derived(work, there) | {mark(name): "never" for name in self.troubles}',
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
         "a run that could not derive all says so",
-        SYNC,
         'if troubles and status == "ok":',
         "if False:",
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
         "what a history finds at its beginning begins together",
-        HISTORY,
         "if begins else next_time",
         "if False else next_time",
         (f"{BEGINNINGS}a_history_that_begins_late_begins_as_a_whole[duckdb]",),
     ),
     Mutation(
         "a history that was dropped has another beginning",
-        FOLLOWING,
         'beginning = {since(one.target): "" for one in behind if self._begins(one, there)}',
         "beginning: dict[str, str] = {}",
         (f"{BEGINNINGS}a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_beginning[duckdb]",),
     ),
     Mutation(
         "what a list held when it was first known is not told as added",
-        DIFF,
         "first > moment and not begun.found(then, first)",
         "first > moment",
         (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(
         "a row is of those of its table's lists that ask for what it is",
-        "pipelines/diff/beginnings.py",
         "if all(str(row[name]).lower() == asked[name].lower() for name in asked.keys() & row.keys()):",
         "if asked is not None:",
         (f"{BEGINNINGS}a_row_that_comes_is_told_while_another_list_of_its_table_is_not_known_yet",),
     ),
     Mutation(
         "a list is known as a whole from the first time on",
-        "sources/posthog/walk.py",
         "before.first_complete_at or before.last_complete_at or self.rules.started",
         "self.rules.started",
         (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(
         "history and records are one transaction",
-        RECORDS,
         "            with warehouse.transaction():\n                return work()",
         "            return work()",
         (KILLED,),
