@@ -5,7 +5,7 @@ from tests.mutation.mutation import Mutation
 DEATHS = "pipelines/test_sync_deaths.py::test_"
 FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
-STREAMS = "pipelines/test_sync_streams.py::test_"
+STREAMS = "component/test_streams.py::test_"
 KEYS = "pipelines/test_sync_keys.py::test_"
 RECOVERY = "pipelines/test_recovery.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"

@@ -2,7 +2,7 @@
 
 from tests.mutation.mutation import Mutation
 
-STREAMS = "pipelines/test_sync_streams.py::test_"
+STREAMS = "component/test_streams.py::test_"
 NAMES = "pipelines/test_sync_resumed.py::test_"
 RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
 TRUST = "pipelines/test_sync_resumed_trust.py::test_"

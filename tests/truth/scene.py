@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -20,8 +20,47 @@ from tests.truth.stored import ask, stored
 HASH_KEY = "a hash key of the tests, forty letters long"
 
 
+class Told(Protocol):
+    """What came of a sync, or of an extraction."""
+
+    @property
+    def tables(self) -> Sequence[TableResult]: ...
+
+
+class Compared:
+    """A warehouse that is compared with its company; `known` is what it must hold as of the last `learn`."""
+
+    posthog: Sandbox
+    known: Tables
+
+    def stored(self, *tables: str) -> Tables:
+        """What the warehouse holds, of all tables or of some."""
+        raise NotImplementedError
+
+    def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
+        """What PostHog shows now, as rows."""
+        truth = self.posthog.truth(key, read_for(tables))
+        return expected(part(truth, tables, projects), HASH_KEY)
+
+    def learn(self, now: Tables, **unread: Any) -> None:
+        """Take note of what a sync has read."""
+        self.known = after(self.known, now, **unread)
+
+    def wrong(self) -> str:
+        """How the warehouse differs from what it must hold; empty if nowhere."""
+        return differences(self.known, self.stored())
+
+    def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
+        """A table's rows as they are stored, all or the dead or living ones."""
+        return {
+            key: row
+            for key, row in self.stored(table).get(table, {}).items()
+            if dead is None or row["dead"] == dead
+        }
+
+
 @dataclass(slots=True)
-class Scene:
+class Scene(Compared):
     """One warehouse beside a company; `known` is what the warehouse must hold as of the last `learn`."""
 
     posthog: Sandbox
@@ -61,42 +100,21 @@ class Scene:
             **more,
         }
 
-    def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
-        """What PostHog shows now, as rows."""
-        truth = self.posthog.truth(key, read_for(tables))
-        return expected(part(truth, tables, projects), HASH_KEY)
-
-    def learn(self, now: Tables, **unread: Any) -> None:
-        """Take note of what a sync has read."""
-        self.known = after(self.known, now, **unread)
-
-    def wrong(self) -> str:
-        """How the warehouse differs from what it must hold; empty if nowhere."""
-        return differences(self.known, self.stored())
-
-    def stored(self) -> Tables:
-        """What the warehouse holds."""
-        return stored(self.url)
+    def stored(self, *tables: str) -> Tables:
+        """What the warehouse holds, of all tables or of some."""
+        return stored(self.url, only=tables)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """What the warehouse answers."""
         return ask(self.url, sql)
 
-    def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
-        """A table's rows as they are stored, all or the dead or living ones."""
-        return {
-            key: row
-            for key, row in self.stored().get(table, {}).items()
-            if dead is None or row["dead"] == dead
-        }
 
-
-def of(outcome: Outcome, table: str) -> TableResult:
+def of(outcome: Told, table: str) -> TableResult:
     """What came of one table."""
     return next(result for result in outcome.tables if result.table == table)
 
 
-def written(outcome: Outcome) -> int:
+def written(outcome: Told) -> int:
     """Rows that a run wrote."""
     return sum(result.counts.written for result in outcome.tables)
 

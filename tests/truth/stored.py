@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,21 +91,26 @@ def types(url: str, dataset: str = "posthog") -> Types:
         return answer.types(dataset)
 
 
-def tables(url: str, dataset: str) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
-    """Every table with its children: the key and the whole row of each of its rows."""
+def tables(
+    url: str, dataset: str, only: Collection[str] = ()
+) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
+    """Every table with its children, or some of them: the key and the whole row of each of their rows."""
     with session(url) as answer:
         for table, columns in answer.types(dataset).items():
-            if not table.startswith("_") and "_deleted_at" in columns:
+            if not table.startswith("_") and "_deleted_at" in columns and (table in only or not only):
                 parent, _, child = table.partition("__")
                 key = KEYS[parent] + (("position",) if child else ())
                 found = rows(answer, table, columns, dataset)
                 yield table, [(tuple(row[name] for name in key), row) for row in found]
 
 
-def stored(url: str, dataset: str = "posthog") -> Tables:
-    """Every table with its children; bookkeeping columns are left out, `dead` says whether `_deleted_at` is set."""
+def stored(url: str, dataset: str = "posthog", only: Collection[str] = ()) -> Tables:
+    """Every table with its children, or some of them, without bookkeeping columns.
+
+    `dead` says whether `_deleted_at` is set.
+    """
     held: Tables = {}
-    for table, found in tables(url, dataset):
+    for table, found in tables(url, dataset, only):
         held[table] = {key: own(row) for key, row in found}
         assert len(held[table]) == len(found), f"{table} has a key twice"
     return held

@@ -1,0 +1,199 @@
+"""A warehouse in memory: it does with a reading's rows what dlt's merge does with them, and remembers its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.delta import Outline
+from sources.posthog.endpoint import Type
+from sources.posthog.listing import Position
+from sources.posthog.reading import Reading
+from sources.posthog.values import ARROW
+from tests.truth.expected import Row, Tables
+from tests.truth.stored import own, plain
+
+Key = tuple[Any, ...]
+LOAD = "_dlt_load_id"
+"""The column of a row that says which load has written it."""
+
+
+@dataclass(slots=True)
+class Table:
+    """A table: its columns, those of them that loads have named, and its rows by primary key."""
+
+    columns: dict[str, Type] = field(default_factory=dict)
+    loaded: dict[str, Type] = field(default_factory=dict)
+    rows: dict[Key, Row] = field(default_factory=dict)
+
+
+class Warehouse:
+    """What the extraction wants to know of a warehouse; `load` puts its rows and positions in."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Table] = {}
+        self.positions: dict[str, Position] = {}
+        self._held: dict[str, frozenset[str]] = {}
+        self._named: dict[str, dict[str, str]] = {}
+        self.finished: set[int] = set()
+        self._loads, self._lost = 0, set[str]()
+
+    # -- what is remembered of lists
+
+    def position(self, path: str) -> Position | None:
+        return self.positions.get(path)
+
+    def was_read(self, table: str) -> bool:
+        return any(position.table == table for position in self.positions.values())
+
+    def held(self, path: str) -> frozenset[str]:
+        return self._held.get(path, frozenset())
+
+    # -- what is stored
+
+    def columns(self, table: str) -> Mapping[str, Type]:
+        return self._table(table).loaded
+
+    def named(self, table: str) -> Mapping[str, str]:
+        return self._named.get(table, {})
+
+    def theirs(self, table: str) -> Collection[str]:  # noqa: ARG002  nobody else makes columns here
+        return ()
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        return {*columns} <= self._table(table).columns.keys()
+
+    def empty(self, table: str) -> bool:
+        return not self._table(table).rows
+
+    def lost_rows(self, table: str) -> bool:
+        return table in self._lost
+
+    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        if self.has(table, key):
+            rows = [*self._table(table).rows.values()]
+            found = self._arrow(table, (*key, "_row_hash", "_deleted_at"), rows)
+            named = found.rename_columns([*key, "row_hash", "deleted_at"])
+            yield from named.append_column("sound", self._sound(rows)).to_batches()
+
+    def written(self, table: str, columns: Sequence[str]) -> Mapping[Key, datetime]:
+        latest: dict[Key, datetime] = {}
+        for row in self._table(table).rows.values():
+            place = tuple(row[name] for name in columns)
+            latest[place] = max(row["_synced_at"], latest.get(place, row["_synced_at"]))
+        return latest
+
+    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+        rows = self._table(table).rows.values()
+        torn = [row for row in rows if row[LOAD] not in self.finished]
+        return self._arrow(table, columns, torn)
+
+    def rows(self, table: str, keys: pa.Table) -> pa.Table:
+        if not self.has(table, names := keys.column_names):
+            return keys.slice(0, 0)
+        wanted = {tuple(key.values()) for key in keys.to_pylist()}
+        rows = self._table(table).rows.values()
+        found = [row for row in rows if tuple(row[name] for name in names) in wanted]
+        return self._arrow(table, self._table(table).columns, found).append_column(
+            "_sound", self._sound(found)
+        )
+
+    # -- what is put in
+
+    def load(self, reading: Reading, until: str = "") -> None:
+        """Put in what a reading has found; with `until`, no more than a process loads that dies after that table."""
+        listed = [one for result in reading.results.values() for one in result.listed]
+        self.positions |= {one.claimed.path: one.claimed for one in listed if one.claimed}
+        self._forget([name for name, changes in reading.changes.items() if not changes.stock.whole])
+        self._loads += 1
+        for outline in reading.outlines():
+            if reading.results[outline.parent].readable:
+                self.tables.setdefault(outline.table, Table()).columns |= outline.columns
+                self._lost.discard(outline.table)
+        for outline in reading.outlines():
+            self._upsert(reading, outline)
+            if outline.table == until:
+                return
+        self.finished.add(self._loads)
+        self.positions |= {one.position.path: one.position for one in listed if one.position}
+        for one in listed:
+            if one.held_keys is not None:
+                self._held[one.listing.path] = frozenset(one.held_keys)
+        self._named |= {name: dict(one.shape.undeclared.named) for name, one in reading.changes.items()}
+
+    def _upsert(self, reading: Reading, outline: Outline) -> None:
+        """Replace whole rows by their keys: what a row lacks becomes null."""
+        delta = reading.delta(outline.table)
+        if delta is None:
+            return
+        table, keys = self.tables[outline.table], set[Key]()
+        table.loaded |= outline.columns
+        for row in (row for batch in delta.batches for row in batch.to_pylist()):
+            key = tuple(row[name] for name in outline.key)
+            assert None not in key, f"{outline.table}: a row without its key"
+            assert key not in keys, f"{outline.table}: {key} comes twice, which dlt would append twice"
+            keys.add(key)
+            table.rows[key] = {**dict.fromkeys(table.columns), **row, LOAD: self._loads}
+
+    def _forget(self, tables: Collection[str]) -> None:
+        """Of lists whose tables have lost something, forget how far they were read."""
+        nowhere = dict.fromkeys(("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved"))
+        for path, one in self.positions.items():
+            if one.table in tables:
+                self.positions[path] = replace(one, **nowhere)  # type: ignore[arg-type]
+
+    # -- what others do to it
+
+    def drop(self, table: str) -> None:
+        """Drop a table; the items of its lists go too, as `pipelines.losses` makes place before the next load."""
+        for name in [name for name in self.tables if name.partition("__")[0] == table]:
+            self.tables[name].rows.clear()
+        self.tables[table].columns.clear()
+        self._lost.add(table)
+
+    def drop_column(self, table: str, column: str) -> None:
+        """Drop a column; hashes that speak of it are blanked, as `pipelines.losses` does before the next load."""
+        del self.tables[table].columns[column]
+        for row in self.tables[table].rows.values():
+            row |= {column: None, "_row_hash": ""}
+
+    def age(self, table: str, **moments: timedelta) -> None:
+        """Make positions older than they are."""
+        for path, one in self.positions.items():
+            if one.table == table:
+                older = {
+                    name: getattr(one, name) - span for name, span in moments.items() if getattr(one, name)
+                }
+                self.positions[path] = replace(one, **older)
+
+    # -- what tests ask for
+
+    def stored(self, *names: str) -> Tables:
+        """All tables, or some, as `tests.truth.stored` reads them from a database."""
+        return {
+            name: {
+                key: own({column: plain(row.get(column), type_) for column, type_ in table.columns.items()})
+                for key, row in table.rows.items()
+            }
+            for name, table in self.tables.items()
+            if name in names or not names
+        }
+
+    def _table(self, table: str) -> Table:
+        return self.tables.get(table, Table())
+
+    def _sound(self, rows: Iterable[Row]) -> pa.Array:
+        return pa.array([row[LOAD] in self.finished for row in rows], pa.bool_())
+
+    def _arrow(self, table: str, columns: Iterable[str], rows: Sequence[Row]) -> pa.Table:
+        types = self._table(table).columns
+        arrays = {
+            name: pa.array([row.get(name) for row in rows], ARROW[types[name]])
+            for name in columns
+            if name in types
+        }
+        return pa.table(arrays)

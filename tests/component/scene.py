@@ -1,0 +1,132 @@
+"""A company, a warehouse in memory and the extractions between them: what a test of reading and concluding plays on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.settings.sections import Lists
+from pipelines.sync import judged
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.choices import policy_of
+from sources.posthog.client import Client, Patience
+from sources.posthog.endpoint import Endpoint
+from sources.posthog.journal import Journal
+from sources.posthog.listing import Observer, Rules, Window
+from sources.posthog.reading import Reading
+from sources.posthog.results import TableResult
+from sources.posthog.run_warnings import RunWarning
+from sources.sandbox import Sandbox
+from tests.component.memory import Warehouse
+from tests.truth.expected import Tables
+from tests.truth.scene import HASH_KEY, Compared
+
+QUICK = Patience(backoff=0.01)
+"""A broken answer is asked for again as often as ever, after shorter pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an extraction did."""
+
+    tables: Sequence[TableResult]
+    requests: int
+    status: str
+    exit_code: int
+    error: str
+
+    @property
+    def warnings(self) -> list[RunWarning]:
+        """What an unattended caller must hear of."""
+        return [warning for result in self.tables for warning in result.warnings]
+
+
+class Died(BaseException):
+    """The process is killed at this moment."""
+
+
+@dataclass(slots=True)
+class Scene(Compared):
+    """One warehouse in memory beside a company; `known` is what it must hold as of the last `learn`."""
+
+    posthog: Sandbox
+    home: Path
+    warehouse: Warehouse = field(default_factory=Warehouse)
+    known: Tables = field(default_factory=dict)
+    patience: Patience = QUICK
+
+    def sync(
+        self,
+        *tables: str,
+        key: str = "",
+        projects: Sequence[int] = (),
+        lists: dict[str, Any] | None = None,
+        privacy: dict[str, Any] | None = None,
+        observers: Sequence[Observer] = (),
+        full: bool = False,
+        accept_deletes: bool = False,
+        window: Window | None = None,
+    ) -> Outcome:
+        """One extraction with its rows loaded, as a sync does it; options are spelled as for a whole sync."""
+        tables, started = tables or tuple(ENDPOINTS), datetime.now(UTC)
+        own = Lists(**{"sweep_every": "0m", **(lists or {})})
+        rules = Rules(
+            started=started,
+            page_size=own.page_size,
+            full=full,
+            full_every=own.full_every,
+            full_every_of=own.full_every_of,
+            sweep_every=own.sweep_every,
+            accept_deletes=accept_deletes,
+            new_columns=own.new_columns,
+            window=window,
+        )
+        journal = Journal(self.home / "walks" / "here", started, own.resume_within)
+        journal.sweep()
+        modes = dict(privacy or {})
+        columns = modes.pop("columns", {})
+        with closing(
+            Reading(
+                Client(self.posthog.url, key or self.posthog.key, patience=self.patience),
+                tables,
+                known=self.warehouse,
+                policy=policy_of(modes | columns, HASH_KEY.encode()),
+                rules=rules,
+                folder=self.home,
+                projects=projects,
+                in_flight=own.in_flight,
+                ahead=own.ahead,
+                journal=journal,
+            )
+        ) as reading:
+            reading.walker.observers.extend(observers)
+            reading.read()
+            self.warehouse.load(reading)
+            journal.settle()
+        results, refusal = tuple(reading.results.values()), reading.refusal
+        status, exit_code = judged(results, tables, refused=refusal is not None)
+        return Outcome(results, reading.client.total, status, exit_code, str(refusal or ""))
+
+    def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> None:
+        """A sync whose process is killed when so many pages of a table have been read, and kept: nothing is loaded."""
+        read = 0
+
+        def count(endpoint: Endpoint, _rows: object) -> None:
+            nonlocal read
+            read += endpoint.table == of
+            if read == pages:
+                raise Died
+
+        try:
+            self.sync(*tables, observers=(count,), **asked)
+        except Died:
+            return
+        raise AssertionError(f"{of} has not so many pages")
+
+    def stored(self, *tables: str) -> Tables:
+        """What the warehouse holds, of all tables or of some."""
+        return self.warehouse.stored(*tables)
