@@ -105,6 +105,10 @@ docs: .venv/dev.stamp ## Write the generated pages anew: sources/posthog/TABLES.
 	$(SETTINGS)
 	$(FAULTS)
 
+.PHONY: snapshots
+snapshots: .venv/dev.stamp ## Write anew what users rely on, after a decision to change it: tests/contracts/*.txt
+	HOGSYNC_TEST_SNAPSHOTS=write .venv/bin/python -m pytest tests/contracts
+
 # DuckDB 1.5 laid over .venv: the first site directory wins, so only this one package differs.
 .venv-duckdb15/run.stamp: .venv/dev.stamp requirements-duckdb15.txt
 	.venv/bin/python -m venv --clear .venv-duckdb15
