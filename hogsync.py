@@ -42,7 +42,9 @@ if TYPE_CHECKING:
         WarehouseProblem,
     )
     from pipelines.settings import Settings
-    from pipelines.sync import Outcome, Selection, sync
+    from pipelines.sync.outcome import Outcome
+    from pipelines.sync.selection import Selection
+    from pipelines.sync.sync import sync
     from sources.posthog import posthog
 
 __all__ = [
@@ -72,7 +74,9 @@ MODULES = {
         "WarehouseProblem",
     ),
     "pipelines.settings": ("Settings",),
-    "pipelines.sync": ("Outcome", "Selection", "sync"),
+    "pipelines.sync.outcome": ("Outcome",),
+    "pipelines.sync.selection": ("Selection",),
+    "pipelines.sync.sync": ("sync",),
     "sources.posthog": ("posthog",),
 }
 

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from pipelines.connect import open_warehouse, warehouse_problems
+from pipelines.bookkeeping.state import Memory
+from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
-from pipelines.records import Memory
 from pipelines.settings import Settings
-from pipelines.since import parsed, past
-from sources.posthog.budget import HALF
+from pipelines.settings.since import parsed, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.listing import Position, Window
+from sources.posthog.client.rate_limit import HALF
+from sources.posthog.extract.options import Window
+from sources.posthog.extract.positions import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import time
 import traceback
 from collections.abc import Iterable
 
-from pipelines.screen import printable, say
-from sources.posthog.answer import without_private
+from pipelines.console import printable, say
+from sources.posthog.redaction.text import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
 PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")

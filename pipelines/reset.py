@@ -8,13 +8,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from pipelines import records, witness
-from pipelines.connect import open_warehouse, warehouse_problems
+from pipelines.bookkeeping import records
+from pipelines.bookkeeping.state import Memory
+from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
-from pipelines.lane import lane
-from pipelines.ownership import refuse_others
-from pipelines.records import Memory
+from pipelines.locking.load_lock import lane
 from pipelines.settings import Settings
+from pipelines.sync import local_state
+from pipelines.sync.ownership import refuse_others
 from sources.posthog.catalogue import ENDPOINTS
 
 
@@ -26,7 +27,7 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
     with lane(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
         refuse_others(Memory(warehouse), {})
         # A run that goes on with them does not read in full.
-        shutil.rmtree(witness.walks(settings), ignore_errors=True)
+        shutil.rmtree(local_state.walks(settings), ignore_errors=True)
         lists = records.forget(warehouse, tables) if tables else 0
         if hash_key:
             records.forget_hashes(warehouse)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sources.posthog.run_warnings import RunWarning
+from sources.posthog.extract.run_warnings import RunWarning
 
 RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
 Trigger = Literal["manual", "schedule", "backfill"]

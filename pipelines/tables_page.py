@@ -1,6 +1,6 @@
 """`python -m pipelines.tables_page` writes sources/posthog/TABLES.md; with `--check` it only compares.
 
-The catalogue's part is `sources.posthog.tables`; the bookkeeping, its words and the exit codes follow.
+The catalogue's part is `sources.posthog.table_docs`; the bookkeeping, its words and the exit codes follow.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipelines.bookkeeping.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
+from pipelines.bookkeeping.schema import BOOKS, RUN_TABLES, RUNS
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
-from pipelines.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
-from pipelines.records import BOOKS, RUN_TABLES, RUNS
-from sources.posthog import tables
-from sources.posthog.run_warnings import KINDS
+from sources.posthog import table_docs
+from sources.posthog.extract.run_warnings import KINDS
 
-FILE = tables.FILE
+FILE = table_docs.FILE
 WORDS: tuple[tuple[str, str, Mapping[Any, str]], ...] = (
     (f"{RUNS}.status", "status", RUN_STATUSES),
     (f"{RUNS}.trigger", "trigger", TRIGGERS),
@@ -26,7 +26,7 @@ WORDS: tuple[tuple[str, str, Mapping[Any, str]], ...] = (
 
 def document() -> str:
     """All of TABLES.md."""
-    return "\n".join([tables.document(), *_bookkeeping(), *_words(), *_codes(), ""])
+    return "\n".join([table_docs.document(), *_bookkeeping(), *_words(), *_codes(), ""])
 
 
 def _bookkeeping() -> Iterator[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import hogsync
-from pipelines.schedule.runs import Runs
+from pipelines.schedule.queue import Runs
 from sources.sandbox import Sandbox
 
 ROOT = Path(hogsync.__file__).parent

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from destinations.trial import READY_MADE
+from destinations.permissions import READY_MADE
 from pipelines import errors
-from pipelines.commands import app
-from sources.posthog.tables import overview
+from pipelines.cli.commands import app
+from sources.posthog.table_docs import overview
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from pipelines.check.access import Reach
 from pipelines.check.findings import Finding, wrong
 from pipelines.check.posthog import (
     about_key,
@@ -23,13 +24,12 @@ from pipelines.check.posthog import (
     reach_of,
     spare_scopes,
 )
-from pipelines.check.reach import Reach
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
-from pipelines.followers import with_history
 from pipelines.logs import without
 from pipelines.settings import Settings
-from pipelines.sync import Selection, chosen_tables
+from pipelines.sync.derived_tables import with_history
+from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 
 URGENCY = (2, 3, 4, 1)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from pipelines.check.access import Answer, Asked, Reach
 from pipelines.check.findings import Finding, fine, note, wrong
-from pipelines.check.reach import Answer, Asked, Reach
-from pipelines.connect import open_client
+from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
-from pipelines.reached import NOWHERE, hang_on_company, unknown_projects
-from pipelines.refusals import advice
+from pipelines.remedies import advice
 from pipelines.settings import Settings
+from pipelines.sync.reach import NOWHERE, hang_on_company, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.client import Patience
+from sources.posthog.client.client import Patience
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
-from sources.posthog.key import Key, current_key
-from sources.posthog.oddities import enumerated
+from sources.posthog.extract.api_key import Key, current_key
+from sources.posthog.extract.data_warnings import enumerated
 
 PATIENCE = Patience(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"

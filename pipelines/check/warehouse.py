@@ -12,24 +12,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from destinations.permissions import may_write, missing_grants, tables_of_others, write_and_take_back
 from destinations.staging import staging_of
-from destinations.trial import (
-    may_write,
-    missing_grants,
-    tables_of_others,
-    write_and_take_back,
-)
 from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.bookkeeping.state import Memory
 from pipelines.check.findings import Finding, fine, note, wrong
-from pipelines.connect import open_warehouse
+from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
-from pipelines.ownership import chosen, refuse_others
-from pipelines.records import Memory
+from pipelines.locking.backends import FileTurn, ServerTurn, Turn
 from pipelines.settings import Settings
-from pipelines.turns import FileTurn, ServerTurn, Turn
-from pipelines.workroom import workroom
+from pipelines.sync.ownership import chosen, refuse_others
+from pipelines.work_dir import workroom
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.values import digest
+from sources.posthog.shape.types import digest
 
 WAIT = 5.0
 """Seconds to wait for a DuckDB file that another process holds: who checks wants to know, not to wait."""

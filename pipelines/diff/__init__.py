@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from destinations.derived import listed, same
+from destinations.derived.derived import listed, same
 from destinations.warehouse import quoted
-from pipelines.cells import plain
-from pipelines.diff.beginnings import Beginning, beginning
+from pipelines.bookkeeping.schema import META
 from pipelines.diff.found import Changed, Diff, TableDiff
+from pipelines.diff.history_start import Beginning, beginning
 from pipelines.errors import UsageError
-from pipelines.history import mark
-from pipelines.query import Answer, session
-from pipelines.records import META
-from pipelines.since import past
-from pipelines.tables import known_tables
+from pipelines.query.cells import plain
+from pipelines.query.query import Answer, session
+from pipelines.settings.since import past
+from pipelines.sync.derive import mark
+from pipelines.sync.table_names import known_tables
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.endpoint import Endpoint
-from sources.posthog.undeclared import VARIANT
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.shape.undeclared import VARIANT
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.cells import plain, written
-from sources.posthog.endpoint import Endpoint
+from pipelines.query.cells import plain, written
+from sources.posthog.catalogue.endpoint import Endpoint
 
 Row = Mapping[str, Any]
 

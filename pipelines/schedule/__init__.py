@@ -17,10 +17,10 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipelines.errors import HogsyncError, UsageError
-from pipelines.schedule.runs import Runs
+from pipelines.schedule.queue import Runs
 from pipelines.settings import Settings
 from pipelines.settings.sections import Group
-from pipelines.stopping import handle
+from pipelines.signals import handle
 
 if TYPE_CHECKING:
     from pipelines.schedule.start import Place
@@ -120,7 +120,7 @@ def _read_anew(
 
 
 def _check_tables(settings: Settings) -> None:
-    from pipelines.sync import Selection, chosen_tables
+    from pipelines.sync.selection import Selection, chosen_tables
 
     if not settings.groups:
         raise UsageError(

@@ -1,6 +1,6 @@
 """One run of the schedule, in a process of its own: `python -m pipelines.schedule.run GROUP [--catch-up]`.
 
-Only `pipelines.schedule.runs` starts it, and keeps the other end of its standard input: when that closes, the service
+Only `pipelines.schedule.queue` starts it, and keeps the other end of its standard input: when that closes, the service
 is gone, and the run ends as if it had been asked to.
 """
 
@@ -16,16 +16,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines import logs, report, stopping
-from pipelines.connect import open_warehouse
+from pipelines import logs, signals
+from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, Interrupted, OutOfMemory, UsageError
-from pipelines.lane import lane
-from pipelines.records import RUN_TABLES, RUNS
+from pipelines.locking.load_lock import lane
 from pipelines.schedule import crontab, late
-from pipelines.schedule.runs import FRESH, GRACE
+from pipelines.schedule.queue import FRESH, GRACE
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import Group, Turns
-from pipelines.sync import Selection, chosen_tables, sync
+from pipelines.sync import progress, summary
+from pipelines.sync.selection import Selection, chosen_tables
+from pipelines.sync.sync import sync
 
 log = logging.getLogger("hogsync")
 
@@ -43,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
-        if not stopping.asked.is_set():
+        if not signals.asked.is_set():
             raise
     log.info("Stopped.")
     return Interrupted.exit_code
@@ -58,7 +60,7 @@ def _ended(group: str, *, catch_up: bool) -> int:
         problem, code = error, error.exit_code
     except MemoryError as short:
         problem, code = OutOfMemory(short), OutOfMemory.exit_code
-    stopping.too_late.set()
+    signals.too_late.set()
     if problem:
         log.error("%s", problem)
     return code
@@ -72,10 +74,10 @@ def _run(name: str, *, catch_up: bool) -> int:
         raise UsageError(f"The settings have no group {name} any more; start hogsync schedule anew.")
     if catch_up and not is_due(settings, name, group, datetime.now(UTC)):
         return FRESH
-    with report.progress(display=False) as observer:
+    with progress.progress(display=False) as observer:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
-    report.log_tables(outcome)
-    log.info("%s", report.summary(outcome))
+    summary.log_tables(outcome)
+    log.info("%s", summary.summary(outcome))
     return outcome.exit_code
 
 
@@ -125,15 +127,15 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
 
 def _end_when_asked() -> None:
     """Either signal interrupts, once, and so does the end of the service."""
-    stopping.handle(_interrupt_once)
-    stopping.note(lambda _: None)
+    signals.handle(_interrupt_once)
+    signals.note(lambda _: None)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 
 def _interrupt_once(*_: object) -> None:
     # systemd asks every process and the service asks its run; the second must not hit the run's last words.
-    stopping.handle(signal.SIG_IGN)
-    stopping.interrupt()
+    signals.handle(signal.SIG_IGN)
+    signals.interrupt()
 
 
 def _watch() -> None:
@@ -146,4 +148,4 @@ def _watch() -> None:
 
 
 if __name__ == "__main__":
-    stopping.leave(main())
+    signals.leave(main())

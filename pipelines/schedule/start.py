@@ -10,14 +10,14 @@ import logging
 
 from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
-from pipelines.connect import open_client
+from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
+from pipelines.locking.backends import FileTurn, ServerTurn, Turn
 from pipelines.settings import Settings
-from pipelines.tables import known_tables
-from pipelines.turns import FileTurn, ServerTurn, Turn
+from pipelines.sync.table_names import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
-from sources.posthog.key import current_key
+from sources.posthog.extract.api_key import current_key
 
 log = logging.getLogger("hogsync")
 

@@ -34,11 +34,11 @@ from pydantic_settings import (
 
 from destinations.staging import staging_of
 from pipelines.errors import UsageError
-from pipelines.settings import addresses, dot_env, notation
-from pipelines.settings.addresses import Warehouse
-from pipelines.settings.entries import entries
+from pipelines.settings import dot_env, hosts, parse
 from pipelines.settings.hash_key import kept_hash_key
+from pipelines.settings.hosts import Warehouse
 from pipelines.settings.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
+from pipelines.settings.reference import entries
 from pipelines.settings.sections import (
     Group,
     History,
@@ -60,9 +60,9 @@ OTHERS, SURE = ("POSTHOG_", "WAREHOUSE_"), 0.9
 # every pod for a Service whose name begins with hogsync.
 FOREIGN = re.compile(r"HOGSYNC_(TEST_\w+|(\w+_)?SERVICE_(HOST|PORT)(_\w+)?|(\w+_)?PORT(_\d+_\w+)?)")
 
-Location = Annotated[Path, AfterValidator(notation.location)]
-Key = Annotated[SecretStr, BeforeValidator(addresses.personal_key)]
-HashKey = Annotated[SecretStr, BeforeValidator(notation.long_secret)]
+Location = Annotated[Path, AfterValidator(parse.location)]
+Key = Annotated[SecretStr, BeforeValidator(hosts.personal_key)]
+HashKey = Annotated[SecretStr, BeforeValidator(parse.long_secret)]
 
 
 def setting(name: str, default: object = None) -> Any:
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         "WAREHOUSE_URL", "duckdb:///hogsync.duckdb"
     )
     """Where the rows go: duckdb:///file, duckdb:////absolute/file or postgresql://user:password@host/database."""
-    dataset: Annotated[str, AfterValidator(notation.dataset)] = setting("HOGSYNC_DATASET", "posthog")
+    dataset: Annotated[str, AfterValidator(parse.dataset)] = setting("HOGSYNC_DATASET", "posthog")
     """The schema in the warehouse; one for each PostHog, and not the name of the DuckDB file."""
     hash_key: HashKey | None = setting("HOGSYNC_HASH_KEY")
     """The secret of the hashes, 16 characters or more, to be kept; unset: a random one is made in HOGSYNC_HOME."""
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     @field_validator("origin")
     @classmethod
     def _pinned_origin(cls, value: str, info: ValidationInfo) -> str:
-        return addresses.origin(value, insecure=info.data.get("insecure_http", False))
+        return hosts.origin(value, insecure=info.data.get("insecure_http", False))
 
     @model_validator(mode="after")
     def _names_apart(self) -> Self:

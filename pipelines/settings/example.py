@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from pipelines.settings import SETTINGS
-from pipelines.settings.entries import Entry
+from pipelines.settings.reference import Entry
 
 FILE = Path(__file__).parents[2] / ".env.example"
 START = """\

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from pipelines.atomic_file import write_whole
 from pipelines.errors import UsageError
-from pipelines.whole import write_whole
 
 
 def kept_hash_key(home: Path) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.errors import UsageError
-from pipelines.settings import notation
+from pipelines.settings import parse
 
 MUST_BE = {
     "bool_parsing": "true (1) or false (0)",
@@ -96,7 +96,7 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
 
 def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str]) -> Layer:
     """The sections of HOGSYNC_CONFIG; a file that nobody asked for may be missing."""
-    path = notation.location(Path(given or "hogsync.toml"))
+    path = parse.location(Path(given or "hogsync.toml"))
     try:
         content = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
@@ -125,7 +125,7 @@ def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
         return Layer("in no file", {})
     if given.get(key):
         raise UsageError(f"{key} and {setting} are both set; leave one of them out.")
-    path = notation.location(Path(given[setting]))
+    path = parse.location(Path(given[setting]))
     try:
         return Layer(f"in {path}", {key: path.read_text("utf-8-sig")})
     except (OSError, UnicodeDecodeError) as error:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from pipelines.settings import notation
+from pipelines.settings import parse
 
 Handling = Literal["keep", "hash", "drop"]
-Listed = BeforeValidator(notation.listed)
+Listed = BeforeValidator(parse.listed)
 
 
 class Section(BaseModel):
@@ -32,11 +32,11 @@ class Selection(Section):
 class Group(Section):
     """Tables that the schedule syncs together."""
 
-    crontab: Annotated[str, AfterValidator(notation.crontab)] = "0 * * * *"
+    crontab: Annotated[str, AfterValidator(parse.crontab)] = "0 * * * *"
     """When the group is synced: minute, hour, day of the month, month, weekday."""
     tables: Annotated[tuple[str, ...], Listed] = ()
     """The group's tables; empty: the whole selection."""
-    timezone: Annotated[str, AfterValidator(notation.time_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(parse.time_zone)] = "UTC"
     """The clock that the crontab goes by, such as Europe/Berlin."""
 
 
@@ -68,7 +68,7 @@ class Privacy(Section):
     """Free text, such as comments: keep, hash or drop."""
     customer: Handling = "drop"
     """Data about your own customers: keep, hash or drop."""
-    columns: Annotated[dict[str, Handling], BeforeValidator(notation.paired)] = Field(default={})
+    columns: Annotated[dict[str, Handling], BeforeValidator(parse.paired)] = Field(default={})
     """Single columns that differ from their class, as in "comments.content" = "drop"."""
 
     @field_validator("columns")
@@ -100,15 +100,15 @@ class Lists(Section):
     """Lists read at the same time."""
     ahead: int = Field(default=16, ge=1, le=32)
     """Pages of one long list asked for at the same time; 1: one after another."""
-    full_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
+    full_every: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(days=1)
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
-    sweep_every: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(days=1)
+    sweep_every: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(days=1)
     """How often each list below a row is asked at least, even if that row says that nothing is due; 0m: every run."""
     full_every_of: Annotated[
-        dict[str, Annotated[timedelta, BeforeValidator(notation.span)]], BeforeValidator(notation.paired)
+        dict[str, Annotated[timedelta, BeforeValidator(parse.span)]], BeforeValidator(parse.paired)
     ] = Field(default={})
     """Tables for which full_every differs, as in comments = "12h"."""
-    resume_within: Annotated[timedelta, BeforeValidator(notation.span)] = timedelta(hours=1)
+    resume_within: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(hours=1)
     """How old a long list's half-read walk may be that is gone on with after a broken-off run; 0m: none is kept."""
     # A row of Postgres is one page of 8,160 bytes, and a long text takes 18 of them: beyond 440 columns it may not fit.
     new_columns: int = Field(default=100, ge=0, le=350)

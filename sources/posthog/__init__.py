@@ -1,8 +1,11 @@
 """PostHog's admin metadata as a dlt source. Start here.
 
-One row's way: `catalogue` says which lists there are, `client` fetches a page, `paging` walks the list, `shape` makes
-rows of it, `walk` judges what the walk proves, `changes` finds what differs from the warehouse, `resource` hands that
-to dlt. `reading` conducts them: the key first, organizations, then everything below, several lists in flight.
+One row, from the API to the table: `catalogue` declares the list. `extract.partitions` fills its path for each parent
+row. `extract.incremental` decides whether the list is read in full, from its watermark, or not at all.
+`paging.pagers` yields its pages from `client.get`. `shape.row_shape` makes an Arrow batch of each page.
+`changes.table_changes` stages the rows whose hash differs from `changes.stored_index`. `extract.deletes` decides
+which missing rows are deleted. `changes.delta` yields the rows to write. `resource` hands them to dlt.
+`extract.extraction` conducts all of it.
 
     import dlt
     import hogsync

@@ -11,13 +11,13 @@ import dlt
 import pyarrow as pa
 from dlt.extract import DltResource
 
+from sources.posthog.arguments import known_tables, policy_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.choices import known_tables, policy_of
-from sources.posthog.client import Client, Rate
-from sources.posthog.delta import Delta
-from sources.posthog.known import Nothing
-from sources.posthog.listing import Rules
-from sources.posthog.reading import Reading
+from sources.posthog.changes.delta import Delta
+from sources.posthog.changes.stored import Nothing
+from sources.posthog.client.client import Client, Rate
+from sources.posthog.extract.extraction import Reading
+from sources.posthog.extract.options import Rules
 
 Strategy = Literal["delete-insert", "upsert"]
 Form = Callable[[str, pa.Table], pa.Table]

@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from pipelines.settings import load
-from pipelines.sync import Selection, sync
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.bench.bench import TABLES
 from tests.bench.company import Company, Listed

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.posthog.delta import Outline
-from sources.posthog.endpoint import Type
-from sources.posthog.listing import Position
-from sources.posthog.reading import Reading
-from sources.posthog.values import ARROW
+from sources.posthog.catalogue.fields import Type
+from sources.posthog.changes.delta import Outline
+from sources.posthog.extract.extraction import Reading
+from sources.posthog.extract.positions import Position
+from sources.posthog.shape.types import ARROW
 from tests.truth.expected import Row, Tables
 from tests.truth.stored import own, plain
 
@@ -149,14 +149,14 @@ class Warehouse:
     # -- what others do to it
 
     def drop(self, table: str) -> None:
-        """Drop a table; the items of its lists go too, as `pipelines.losses` makes place before the next load."""
+        """Drop a table; the items of its lists go too, as before a load."""
         for name in [name for name in self.tables if name.partition("__")[0] == table]:
             self.tables[name].rows.clear()
         self.tables[table].columns.clear()
         self._lost.add(table)
 
     def drop_column(self, table: str, column: str) -> None:
-        """Drop a column; hashes that speak of it are blanked, as `pipelines.losses` does before the next load."""
+        """Drop a column; hashes that speak of it are blanked, as before a load."""
         del self.tables[table].columns[column]
         for row in self.tables[table].rows.values():
             row |= {column: None, "_row_hash": ""}

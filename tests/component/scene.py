@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.settings.sections import Lists
-from pipelines.sync import judged
+from pipelines.sync.outcome import judged
+from sources.posthog.arguments import policy_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.choices import policy_of
-from sources.posthog.client import Client, Patience
-from sources.posthog.endpoint import Endpoint
-from sources.posthog.journal import Journal
-from sources.posthog.listing import Observer, Rules, Window
-from sources.posthog.reading import Reading
-from sources.posthog.results import TableResult
-from sources.posthog.run_warnings import RunWarning
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.client.client import Client, Patience
+from sources.posthog.extract.checkpoints import Journal
+from sources.posthog.extract.extraction import Reading
+from sources.posthog.extract.options import Rules, Window
+from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.run_warnings import RunWarning
+from sources.posthog.extract.walks import Observer
 from sources.sandbox import Sandbox
 from tests.component.memory import Warehouse
 from tests.truth.expected import Tables

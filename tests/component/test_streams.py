@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.records import run_table
+from pipelines.bookkeeping.records import run_table
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
 from tests.pipelines.long_lists import LONG, many_comments

@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from pipelines.commands import app
+from pipelines.cli.commands import app
 
 TAKES = {int: "number", str: "text", Path: "file"}
 

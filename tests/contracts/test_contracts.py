@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.commands import read
+from pipelines.cli.commands import read
 from sources.sandbox import Sandbox, start
 from tests.contracts.answers import answers
 from tests.contracts.columns import columns

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from destinations.derived import Rows, derive, finished
+from destinations.derived.derived import Rows, derive, finished
+from destinations.derived.history import History
 from destinations.duckdb import DuckDB
-from destinations.history import History
 from destinations.postgres import Postgres
 from destinations.warehouse import Warehouse
 

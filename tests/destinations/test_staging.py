@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from destinations.staging import LONGEST, SUFFIX, staging_of
-from pipelines.settings import notation
+from pipelines.settings import parse
 
 LONG = "a_dataset_with_a_name_of_fifty_letters_and_no_more"
 
@@ -23,6 +23,6 @@ def test_long_names_stay_within_a_postgres_name_and_apart() -> None:
 
 @pytest.mark.parametrize("dataset", ["posthog", LONG])
 def test_no_dataset_can_be_named_like_a_staging_schema(dataset: str) -> None:
-    assert notation.dataset(dataset) == dataset
+    assert parse.dataset(dataset) == dataset
     with pytest.raises(ValueError, match="plain lower-case name"):
-        notation.dataset(staging_of(dataset))
+        parse.dataset(staging_of(dataset))

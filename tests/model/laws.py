@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from pipelines.sync import Outcome
+from pipelines.sync.outcome import Outcome
 from tests.model.moment import STREAMS, Key, Moment, family, parents_of, scope_of_row
 from tests.model.step import Step
 from tests.truth.differences import differing

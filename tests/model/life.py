@@ -15,8 +15,9 @@ import psycopg2
 
 from pipelines.errors import HogsyncError
 from pipelines.settings import load
-from pipelines.sync import Outcome, sync
-from sources.posthog.client import Patience
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.sync import sync
+from sources.posthog.client.client import Patience
 from sources.sandbox import Sandbox
 from tests.model.company import Company
 from tests.model.laws import ADMIN, FOR_ALL, FOR_ENDED, agree

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.errors import HogsyncError
-from pipelines.sync import Outcome, Selection
-from sources.posthog.listing import Window
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection
+from sources.posthog.extract.options import Window
 from tests.model.moment import Key, Moment, family, scope_of_row
 from tests.truth.expected import BELOW, Row, Tables
 

@@ -81,7 +81,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a run of the schedule that is done leaves with its own end",
-        "    stopping.too_late.set()\n",
+        "    signals.too_late.set()\n",
         "",
         ("pipelines/test_schedule.py::test_a_run_that_is_done_and_asked_to_end_has_its_own_end",),
     ),
@@ -95,7 +95,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a stop that dlt swallowed is heeded",
-        "stopping.heed()",
+        "signals.heed()",
         "pass",
         (
             f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.results import TableResult
+from sources.posthog.extract.results import TableResult
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import BEGAN
 from tests.truth.changes import PROJECT

@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pipelines.settings import load
-from pipelines.sync import Outcome, Selection, sync
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from tests.sources.posthog.wire_server import Asked, Server, http, serving
 from tests.truth.scene import HASH_KEY
 

@@ -14,14 +14,15 @@ from urllib.parse import quote
 import duckdb
 import pytest
 
-from destinations.trial import OWN_SCHEMAS, READY_MADE, grants
+from destinations.permissions import OWN_SCHEMAS, READY_MADE, grants
 from pipelines.check import CheckReport
 from pipelines.check import check as checked
-from pipelines.check.reach import PARENTS_ASKED
+from pipelines.check.access import PARENTS_ASKED
 from pipelines.errors import WarehouseProblem
-from pipelines.reached import NOWHERE
 from pipelines.settings import Settings, load
-from pipelines.sync import Selection, sync
+from pipelines.sync.reach import NOWHERE
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.posthog.catalogue import ENDPOINTS
 from sources.sandbox import Sandbox, start
 from tests.postgres import PASSWORD, Server
@@ -426,7 +427,7 @@ def test_a_sync_at_work_is_no_problem_but_told(
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     code = (
-        "import sys; from pipelines.lane import lane; from pipelines.settings import load\n"
+        "import sys; from pipelines.locking.load_lock import lane; from pipelines.settings import load\n"
         "with lane(load(), 0, 'hogsync sync'): print(flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as holder:

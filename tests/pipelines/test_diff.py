@@ -11,7 +11,7 @@ import pytest
 
 from destinations.warehouse import quoted
 from pipelines.errors import UsageError
-from pipelines.since import past
+from pipelines.settings.since import past
 from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync

@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.lane import lane
+from pipelines.locking.backends import APPLICATION_NAME, introduction
+from pipelines.locking.load_lock import lane
 from pipelines.settings import Settings, load
-from pipelines.turns import APPLICATION_NAME, introduction
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
-from pipelines.lane import lane
+from pipelines.locking.load_lock import lane
 from pipelines.settings import load
 with lane(load(), 30, "hogsync " + sys.argv[1]):
     print("in", flush=True)
@@ -145,7 +145,7 @@ def test_many_at_once_go_one_after_the_other(settings: Settings, tmp_path: Path)
     program = """
 import sys, time
 from pathlib import Path
-from pipelines.lane import lane
+from pipelines.locking.load_lock import lane
 from pipelines.settings import load
 with lane(load(), 60, "hogsync sync"):
     flag = Path("inside")
@@ -363,7 +363,7 @@ def test_the_options_of_the_url_are_honoured(
 def test_the_lane_of_a_file_imports_no_database() -> None:
     program = """
 import sys
-from pipelines.lane import lane
+from pipelines.locking.load_lock import lane
 from pipelines.settings import load
 with lane(load(), 0, "hogsync sync"):
     print(*sys.modules)

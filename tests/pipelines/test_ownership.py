@@ -9,7 +9,8 @@ import pytest
 from pipelines.check import check
 from pipelines.errors import WarehouseProblem
 from pipelines.settings import load
-from pipelines.sync import Selection, sync
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from tests.pipelines.one_cohort import HERE, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.scene import Scene

@@ -9,9 +9,10 @@ import pytest
 
 from destinations.duckdb import DuckDB
 from destinations.warehouse import Relation
-from pipelines.ownership import Table, of_others, others
-from pipelines.records import Memory, note_made
-from sources.posthog.shape import OURS
+from pipelines.bookkeeping.records import note_made
+from pipelines.bookkeeping.state import Memory
+from pipelines.sync.ownership import Table, of_others, others
+from sources.posthog.shape.row_shape import OURS
 
 ROW = frozenset({"project_id", "id", "name"})
 VERSION = frozenset({"project_id", "id", "valid_from", "valid_to", "op"})

@@ -15,10 +15,10 @@ import psycopg2
 import pytest
 from pyarrow import parquet
 
-from pipelines.answers import write_answer
-from pipelines.cells import apart, csv_line, markdown_line, written
 from pipelines.errors import UsageError
-from pipelines.query import SqlProblem, connected
+from pipelines.query.cells import apart, csv_line, markdown_line, written
+from pipelines.query.formats import write_answer
+from pipelines.query.query import SqlProblem, connected
 from pipelines.settings import Settings, load
 
 MADE = (

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.reached import hang_on_company, leads_nowhere, unknown_projects
-from pipelines.sync import judged
+from pipelines.sync.outcome import judged
+from pipelines.sync.reach import hang_on_company, leads_nowhere, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.listing import Listed, Listing, Walk
-from sources.posthog.results import TableResult
+from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.walks import Listed, Listing, Walk
 
 EVERY_TABLE = tuple(ENDPOINTS)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.records import BOOKS, PATHS, RUN_TABLES, bookable
+from pipelines.bookkeeping.records import bookable
+from pipelines.bookkeeping.schema import BOOKS, PATHS, RUN_TABLES
 
 TYPES = {**BOOKS[PATHS][1], **BOOKS[RUN_TABLES][1]}
 

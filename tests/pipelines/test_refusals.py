@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.refusals import ABSENT, BY_CODE, PLAN, RESTRICTED, ROLE, advice
+from pipelines.remedies import ABSENT, BY_CODE, PLAN, RESTRICTED, ROLE, advice
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
-from sources.posthog.key import Key
+from sources.posthog.extract.api_key import Key
 
 EVERYTHING = Key(1, ("*",), (), ())
 ONE_PROJECT = Key(1, ("*",), (101,), ())

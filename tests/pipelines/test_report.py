@@ -17,18 +17,19 @@ from typing import Any
 
 import pytest
 
-from pipelines import logs, report
-from pipelines.records import BOOKS, RUN_TABLES
-from pipelines.refusals import PLAN
+from pipelines import logs
+from pipelines.bookkeeping.schema import BOOKS, RUN_TABLES
+from pipelines.remedies import PLAN
 from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings, load
-from pipelines.sync import Outcome
+from pipelines.sync import summary
+from pipelines.sync.outcome import Outcome
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.changes import Counts
+from sources.posthog.changes.table_changes import Counts
 from sources.posthog.errors import Unavailable
-from sources.posthog.listing import Listed, Listing, Walk
-from sources.posthog.results import TableResult
-from sources.posthog.run_warnings import RunWarning
+from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.run_warnings import RunWarning
+from sources.posthog.extract.walks import Listed, Listing, Walk
 from sources.sandbox import Sandbox
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
@@ -71,7 +72,7 @@ def settings() -> Settings:
 
 
 def test_json_has_the_promised_names_in_utc_with_z() -> None:
-    told = report.as_json(outcome(came("cohorts", read=3, inserted=2, updated=1)))
+    told = summary.as_json(outcome(came("cohorts", read=3, inserted=2, updated=1)))
     assert told == {
         "run_id": "r1",
         "status": "ok",
@@ -111,13 +112,13 @@ def test_json_has_the_promised_names_in_utc_with_z() -> None:
 
 def test_a_good_run_is_summed_up_with_numbers() -> None:
     good = outcome(came("cohorts", read=1200, inserted=1, updated=2, deleted=3), came("people", read=1))
-    assert report.summary(good) == (
+    assert summary.summary(good) == (
         "Done: 1 table and people; 1,201 rows read, 1 new, 2 changed, 3 gone, in 90.0 s with 1,234 requests."
     )
 
 
 def test_a_dry_run_never_says_done_without_saying_that_nothing_was_written() -> None:
-    assert "nothing was written" in report.summary(outcome(came("cohorts")), dry_run=True)
+    assert "nothing was written" in summary.summary(outcome(came("cohorts")), dry_run=True)
 
 
 @pytest.mark.parametrize(
@@ -135,27 +136,27 @@ def test_the_last_line_says_what_the_record_says(
     results = [
         listed(table, word, "why") for table, word in zip(("cohorts", "comments"), tables, strict=True)
     ]
-    assert report.summary(outcome(*results, status=status)).startswith(said)
+    assert summary.summary(outcome(*results, status=status)).startswith(said)
 
 
 def test_a_refusal_in_mid_run_is_told_in_the_last_line() -> None:
     refused = outcome(
         listed("cohorts", "failed", "x"), status="refused", error="PostHog does not know the key."
     )
-    assert report.summary(refused).startswith("Refused: PostHog does not know the key; ")
+    assert summary.summary(refused).startswith("Refused: PostHog does not know the key; ")
 
 
 def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings: Settings) -> None:
     refused = listed("group_types", "unavailable", "402: no")
     refused.listed[0].walks = [Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))]
-    shown = report.shown(outcome(refused), settings)
+    shown = summary.shown(outcome(refused), settings)
     assert "group_types (not available): 402: no" in shown
     assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].gate}." in shown
     assert "scope" not in shown
 
 
 def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:
-    shown = report.shown(outcome(listed("cohorts", "read", "", 40, "so many at once")), settings)
+    shown = summary.shown(outcome(listed("cohorts", "read", "", 40, "so many at once")), settings)
     assert "Warning: cohorts (unchanged): 40 deletes held: so many at once (" in shown
     assert "--accept-deletes" in shown
 
@@ -167,7 +168,7 @@ def test_warnings_are_lines_on_stderr_also_where_only_errors_are_wanted(
 ) -> None:
     logs.set_up(level)
     warning = RunWarning("cohorts", "projects/1/cohorts/", "lost access", "is refused now: 402\x1b[2J")
-    report.log_tables(outcome(came("cohorts"), warnings=(warning,)))
+    summary.log_tables(outcome(came("cohorts"), warnings=(warning,)))
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert line.endswith(" WARNING cohorts: is refused now: 402 [2J.")
 
@@ -176,16 +177,16 @@ def test_a_standing_refusal_is_explained_in_the_log_once(capsys: pytest.CaptureF
     logs.set_up(logging.INFO)
     refused = listed("group_types", "unavailable", "402: no plan")
     for told in (frozenset[str](), frozenset({"group_types"})):
-        report.log_tables(replace(outcome(refused), standing=told))
+        summary.log_tables(replace(outcome(refused), standing=told))
         assert ("402: no plan" in capsys.readouterr().err) == (not told)
     refused.listed[0].lose()
-    report.log_tables(replace(outcome(refused), standing=frozenset({"group_types"})))
+    summary.log_tables(replace(outcome(refused), standing=frozenset({"group_types"})))
     assert "402: no plan" in capsys.readouterr().err
 
 
 @pytest.mark.fault("security.terminal")
 def test_what_posthog_says_cannot_command_a_terminal(settings: Settings) -> None:
-    shown = report.shown(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
+    shown = summary.shown(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
     assert "\x1b" not in shown
     assert "[red]d[/]" in shown
     assert "\r" not in shown

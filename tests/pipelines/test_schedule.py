@@ -19,15 +19,16 @@ from typing import Any
 
 import pytest
 
-from pipelines.connect import open_warehouse
+from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.connections import open_warehouse
 from pipelines.errors import UsageError
-from pipelines.lane import lane
-from pipelines.records import RUN_TABLES, RUNS
+from pipelines.locking.load_lock import lane
 from pipelines.schedule import crontab, late, look_at
 from pipelines.schedule.run import last_success
 from pipelines.settings import load
 from pipelines.settings.sections import Group
-from pipelines.sync import Selection, sync
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.key import CURRENT
+from sources.posthog.extract.api_key import CURRENT
 from sources.sandbox import Sandbox, start
 from tests.truth.scene import Scene, of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.errors import KeyProblem
-from sources.posthog.batch import Batch
-from sources.posthog.endpoint import Endpoint
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
 

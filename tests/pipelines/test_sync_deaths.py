@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sync import Outcome
+from pipelines.sync.outcome import Outcome
 from sources.sandbox import Sandbox
 from tests.pipelines.little_posthog import little_posthog, page, synced
 from tests.sources.posthog.wire_server import http

@@ -9,8 +9,8 @@ import dlt
 import pytest
 from dlt.common import known_env
 
-from pipelines.dlt_configuration import configured
 from pipelines.errors import WarehouseProblem
+from pipelines.sync.dlt_configuration import configured
 from tests.postgres import Server
 from tests.truth.command import hogsync
 from tests.truth.scene import Scene, written

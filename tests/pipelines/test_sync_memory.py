@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from destinations.duckdb import DuckDB
-from pipelines.connect import warehouse_problems
+from pipelines.connections import warehouse_problems
 from pipelines.errors import OutOfMemory
-from sources.posthog.endpoint import Endpoint
+from sources.posthog.catalogue.endpoint import Endpoint
 from tests.truth.scene import Scene
 
 FAR_TOO_MUCH = 1 << 60

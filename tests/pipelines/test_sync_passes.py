@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.batch import Batch
-from sources.posthog.endpoint import Endpoint
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
 from tests.truth.expected import Row
 from tests.truth.scene import Scene, of

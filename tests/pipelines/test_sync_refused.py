@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from destinations.trial import READY_MADE, grants
+from destinations.permissions import READY_MADE, grants
 from tests.pipelines.little_posthog import little_posthog, page, synced
 from tests.pipelines.test_sync_mending import USER
 from tests.postgres import Server

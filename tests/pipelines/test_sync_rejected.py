@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.shape import LONG_KEY, NO_KEY
+from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY
 from tests.pipelines.little_posthog import little_posthog, page, settings, synced
 from tests.truth.command import HOGSYNC, ROOT
 from tests.truth.scene import of

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import witness
 from pipelines.settings import load
+from pipelines.sync import local_state
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import kill_in_mid_walk
 from tests.truth.scene import Scene, of
@@ -98,7 +98,7 @@ def test_a_list_that_failed_goes_on_from_the_page_that_failed(file_scene: Scene,
 
 def test_a_second_look_uses_nothing_that_was_kept(file_scene: Scene, posthog: Sandbox) -> None:
     many_events(posthog)
-    left = file_scene.home / "walks" / witness.name(load(file_scene.settings())) / "another list"
+    left = file_scene.home / "walks" / local_state.name(load(file_scene.settings())) / "another list"
     left.parent.mkdir(parents=True)
     left.touch()  # else nothing is asked of the warehouse that would let a look go on with what is kept
     pages = count(1)

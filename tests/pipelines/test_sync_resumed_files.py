@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.leaves import Leaves
+from sources.posthog.extract.checkpoint_file import Leaves
 from sources.sandbox import Sandbox
 from tests.pipelines.half_read import COMMENTS, MANY, PAGES, READ, dies, is_right, kept, read
 from tests.truth.kills import Doomed

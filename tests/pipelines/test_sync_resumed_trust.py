@@ -17,8 +17,8 @@ from pipelines.backfill import window
 from pipelines.errors import KeyProblem
 from pipelines.reset import reset
 from pipelines.settings import load
-from sources.posthog.journal import BUFFERED, Journal
-from sources.posthog.leaves import Leaves
+from sources.posthog.extract.checkpoint_file import Leaves
+from sources.posthog.extract.checkpoints import BUFFERED, Journal
 from sources.sandbox import Sandbox
 from tests.pipelines.half_read import BELOW, COMMENTS, HERE, PAGES, READ, dies, edit, kept, read
 from tests.truth.changes import PROJECT

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipelines.sync import Outcome
+from pipelines.sync.outcome import Outcome
 from tests.pipelines.little_posthog import little_posthog, synced
 from tests.sources.posthog.wire_server import http
 from tests.truth.scene import of

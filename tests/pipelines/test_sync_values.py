@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.depth import DEEPEST
+from sources.posthog.redaction.json_depth import DEEPEST
 from sources.sandbox import Sandbox, start
 from tests.truth.differences import differences
 from tests.truth.expected import Tables, expected, part

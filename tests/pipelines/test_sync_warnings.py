@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipelines.errors import UsageError
-from pipelines.reached import NOWHERE
-from pipelines.sync import Outcome
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.reach import NOWHERE
 from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
 

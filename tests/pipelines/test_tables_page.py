@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import get_args
 
+from pipelines.bookkeeping.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
+from pipelines.bookkeeping.schema import BOOKS
 from pipelines.errors import EXIT_CODES, NOTHING_DUE, HogsyncError
-from pipelines.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
-from pipelines.records import BOOKS
 from pipelines.run import RunStatus, Trigger
 from pipelines.tables_page import FILE, document, main
-from sources.posthog.results import Status
-from sources.posthog.run_warnings import KINDS
+from sources.posthog.extract.results import Status
+from sources.posthog.extract.run_warnings import KINDS
 
 
 def test_the_file_is_what_the_code_says() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from destinations.trial import READY_MADE, grants
+from destinations.permissions import READY_MADE, grants
 from pipelines.errors import WarehouseProblem
-from pipelines.lane import lane
+from pipelines.locking.load_lock import lane
 from pipelines.settings import load
 from tests.pooler import pool
 from tests.postgres import Server

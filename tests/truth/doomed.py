@@ -26,11 +26,12 @@ from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
-from pipelines import stopping
+from pipelines import signals
 from pipelines.errors import HogsyncError, Interrupted
 from pipelines.settings import load
-from pipelines.sync import Selection, sync
-from sources.posthog.client import Client, Patience
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
+from sources.posthog.client.client import Client, Patience
 
 WRITING = os.O_WRONLY | os.O_RDWR
 FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
@@ -96,7 +97,7 @@ class Doom:
 def run(order: dict[str, Any]) -> None:
     """One sync, up to its event."""
     doom = Doom(order)
-    stopping.listen()
+    signals.listen()
     doom.watch()
     chosen = Selection(
         tables=tuple(order["tables"]), projects=tuple(order["projects"]), **order.get("asked", {})

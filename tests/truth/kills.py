@@ -16,7 +16,9 @@ from typing import Any
 import psycopg2
 
 from pipelines.settings import load
-from pipelines.sync import Outcome, Selection, sync
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.truth.books import NONE, Books, books_in
 from tests.truth.changes import PROJECT, Edit

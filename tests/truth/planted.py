@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.endpoint import Endpoint, Field
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field
 from tests.sources.posthog.wire_server import Asked, http, serving
 
 FIRST = {"id-0", "1"}

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import pytest
 
 from pipelines.settings import load
-from pipelines.sync import Outcome, Selection, sync
-from sources.posthog.results import TableResult
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
+from sources.posthog.extract.results import TableResult
 from sources.sandbox import Sandbox, start
 from tests.truth.differences import differences
 from tests.truth.expected import Row, Tables, after, expected, part, read_for

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
+from sources.posthog.catalogue.endpoint import Endpoint, placeholders
+from sources.posthog.catalogue.fields import Type
 from sources.posthog.catalogue.organization import (
     ORGANIZATION_ACTIVITY_LOGS,
     ORGANIZATION_MEMBERS,
@@ -14,7 +16,6 @@ from sources.posthog.catalogue.organization import (
     USERS,
 )
 from sources.posthog.catalogue.project import COHORTS, COMMENTS, SUBSCRIPTION_DELIVERIES, SUBSCRIPTIONS
-from sources.posthog.endpoint import Endpoint, Type, placeholders
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.table: endpoint

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from sources.posthog.endpoint import (
-    Endpoint,
-    flag,
-    integer,
-    items,
-    json,
-    moment,
-    omitted,
-    person,
-    secret,
-    text,
-)
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import flag, integer, items, json, moment, omitted, person, secret, text
 
 EVENT_DEFINITIONS = Endpoint(
     table="event_definitions",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sources.posthog.endpoint import (
-    Endpoint,
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import (
     flag,
     identity,
     integer,

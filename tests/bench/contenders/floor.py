@@ -16,14 +16,15 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from sources.posthog.ahead import Ahead
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.client import Client
-from sources.posthog.endpoint import Endpoint, query
-from sources.posthog.paging import PAGERS
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
-from sources.posthog.workspace import Workspace, row_hash
+from sources.posthog.catalogue.endpoint import Endpoint, query
+from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.sql import row_hash
+from sources.posthog.client.client import Client
+from sources.posthog.paging.pagers import PAGERS
+from sources.posthog.paging.prefetch import Ahead
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.row_shape import Shape
 from tests.bench.contenders.lists import Part, parts
 from tests.bench.serving import KEY
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from pipelines.settings import notation
+from pipelines.settings import parse
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ from pipelines.settings import notation
     ],
 )
 def test_a_crontab_names_its_weekdays(given: str, normal: str) -> None:
-    assert notation.crontab(given) == normal
+    assert parse.crontab(given) == normal
 
 
 def test_one_is_a_monday_for_the_scheduler_too() -> None:
-    trigger = CronTrigger.from_crontab(notation.crontab("0 6 * * 1"), timezone="UTC")
+    trigger = CronTrigger.from_crontab(parse.crontab("0 6 * * 1"), timezone="UTC")
     assert (
         trigger.get_next_fire_time(None, datetime(2026, 11, 21, tzinfo=UTC)).strftime("%a %H:%M")
         == "Mon 06:00"
@@ -59,13 +59,13 @@ def test_one_is_a_monday_for_the_scheduler_too() -> None:
 )
 def test_what_is_no_crontab_is_refused(given: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"^is ") as caught:
-        notation.crontab(given)
+        parse.crontab(given)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("given", ["0 * * * *", "*/7 1-23/2 * feb *", "1,2,30-40 0 31 12 *", "0 0 * * 0,3-5"])
 def test_the_scheduler_takes_every_crontab_that_is_taken_here(given: str) -> None:
-    assert CronTrigger.from_crontab(notation.crontab(given), timezone="UTC")
+    assert CronTrigger.from_crontab(parse.crontab(given), timezone="UTC")
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_the_scheduler_takes_every_crontab_that_is_taken_here(given: str) -> Non
     ],
 )
 def test_a_span_of_time_reads_as_it_is_written(given: str, meant: timedelta) -> None:
-    assert notation.span(given) == meant
-    assert notation.span(notation.written_span(meant)) == meant
+    assert parse.span(given) == meant
+    assert parse.span(parse.written_span(meant)) == meant
 
 
 @pytest.mark.parametrize("given", ["", "1", "d", "-1d", "1.5h", "1y", "1d 2h"])
 def test_what_is_no_span_of_time_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="30m, 12h, 1d or 2w"):
-        notation.span(given)
+        parse.span(given)
 
 
 @pytest.mark.parametrize("given", ["a,b", " a , b ,", '["a", "b"]', ["a", "b"]])
 def test_a_list_can_be_written_with_commas_as_json_and_as_toml(given: object) -> None:
-    assert notation.listed(given) == ["a", "b"]
+    assert parse.listed(given) == ["a", "b"]

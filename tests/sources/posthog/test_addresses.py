@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipelines.logs import redacted
-from sources.posthog.addresses import found, replaced
+from sources.posthog.redaction.mail_addresses import found, replaced
 
 ADDRESSES = {
     "Ann <ann@x.org>": "ann@x.org",

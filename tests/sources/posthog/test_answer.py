@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.answer import TOO_DEEP, decoded
-from sources.posthog.client import Client, Patience
+from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.response import TOO_DEEP, decoded
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, PostHogError, Unavailable
 from tests.sources.posthog.broken_answers import BROKEN
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from sources.posthog.budget import HALF, Budget
-from sources.posthog.client import Client, Patience, Rate
+from sources.posthog.client.client import Client, Patience, Rate
+from sources.posthog.client.rate_limit import HALF, Budget
 from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Server, http, in_turn, serving
 
@@ -197,7 +197,7 @@ def test_a_later_run_remembers_what_was_sent_and_asked(tmp_path: Path) -> None:
 PROCESS = """
 import sys
 from pathlib import Path
-from sources.posthog.budget import Budget, Rate
+from sources.posthog.client.rate_limit import Budget, Rate
 budget = Budget(Rate(per_minute=1000), "https://us.posthog.com", "k", Path(sys.argv[1]))
 print("ready", flush=True)
 input()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.about import about, table_of
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape import Shape
+from sources.posthog.shape.field_lookup import about, table_of
+from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape.row_shape import Shape
 
 KEY = b"a key"
 ANN = "ann@partner.example"

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
-from sources.posthog.endpoint import Endpoint, placeholders
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
+from sources.posthog.catalogue.endpoint import Endpoint, placeholders
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.row_shape import Shape
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=list(ENDPOINTS))
 

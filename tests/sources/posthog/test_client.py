@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from sources.posthog.client import Client, Patience
+from sources.posthog.client.client import Client, Patience
 from sources.posthog.errors import Misdirected, PageFailed
 from tests.sources.posthog.wire_server import Asked, http, in_turn, serving, zipped
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sources.posthog.content_encoding import PIECE, EncodingError, decoded_pieces
+from sources.posthog.client.content_encoding import PIECE, EncodingError, decoded_pieces
 
 TEXT = b'{"results": [' + b'{"id": 1},' * 300_000 + b"{}]}"
 ZIP = gzip.compress(TEXT)

@@ -7,7 +7,17 @@ import time
 
 import pytest
 
-from sources.posthog.credentials import NAMES, TEXTS, TOKENS, Look, Name, hidden, is_credential, named, shown
+from sources.posthog.redaction.credentials import (
+    NAMES,
+    TEXTS,
+    TOKENS,
+    Look,
+    Name,
+    hidden,
+    is_credential,
+    named,
+    shown,
+)
 
 NAMED = """
 pwd jwt session_key api-key apiKey APIKEY connectionString database_url sentryDsn userPassword

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sources.posthog.errors import Misdirected
-from sources.posthog.key import Key, current_key
+from sources.posthog.extract.api_key import Key, current_key
 
 TOLD = {"user_id": 7, "scopes": ["cohort:read"], "scoped_teams": [2], "scoped_organizations": ["o"]}
 KEY = Key(7, ("cohort:read",), (2,), ("o",))

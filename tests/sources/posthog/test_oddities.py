@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.posthog.oddities import enumerated
+from sources.posthog.extract.data_warnings import enumerated
 
 
 @pytest.mark.parametrize(

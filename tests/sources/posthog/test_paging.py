@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.ahead import Ahead, Get
 from sources.posthog.errors import PageFailed
-from sources.posthog.paging import (
+from sources.posthog.paging.pagers import (
     EMPTY_PAGES,
     Page,
     array_page,
@@ -20,6 +19,7 @@ from sources.posthog.paging import (
     offset_pages,
     single_object,
 )
+from sources.posthog.paging.prefetch import Ahead, Get
 
 Asked = list[dict[str, Any]]
 

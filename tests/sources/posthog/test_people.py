@@ -10,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sources.posthog.batch import Batch
 from sources.posthog.catalogue import PEOPLE
-from sources.posthog.changes import Changes
-from sources.posthog.known import Nothing
-from sources.posthog.people import People, gathered
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
-from sources.posthog.workspace import Workspace
+from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.stored import Nothing
+from sources.posthog.changes.table_changes import Changes
+from sources.posthog.extract.people import People, gathered
+from sources.posthog.shape.batch import Batch
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.row_shape import Shape
 
 EMBEDDED: dict[str, Any] = {"id": 7, "first_name": "Ada"}
 MEMBER: dict[str, Any] = {**EMBEDDED, "is_email_verified": True}

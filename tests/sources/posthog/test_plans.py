@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.endpoint import Endpoint
-from sources.posthog.listing import Walk
-from sources.posthog.plans import note_times, spelled
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.extract.incremental import note_times, spelled
+from sources.posthog.extract.walks import Walk
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.row_shape import Shape
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LOGS = ENDPOINTS["organization_activity_logs"]

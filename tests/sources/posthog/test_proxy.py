@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.posthog.proxy import proxy_for
+from sources.posthog.client.proxy import proxy_for
 
 CLOUD, OWN = "https://us.posthog.com", "https://10.20.30.40:8443"
 PROXY = "http://proxy.example:3128"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.privacy import DEFAULTS, Policy
-from sources.posthog.refusal import LAXEST, refused, refused_lists
+from sources.posthog.shape.privacy import DEFAULTS, Policy
+from sources.posthog.shape.refused_columns import LAXEST, refused, refused_lists
 
 TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
 

@@ -9,10 +9,10 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
-from sources.posthog.listing import Listed, Listing, Walk
-from sources.posthog.results import TableResult
-from sources.posthog.run_warnings import KINDS, Kind, RunWarning
-from sources.posthog.shape import LONG_KEY, NO_KEY
+from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.run_warnings import KINDS, Kind, RunWarning
+from sources.posthog.extract.walks import Listed, Listing, Walk
+from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY
 
 COHORTS = ENDPOINTS["cohorts"]
 

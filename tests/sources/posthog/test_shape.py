@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.answer import decoded
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.depth import DEEPEST
-from sources.posthog.endpoint import Endpoint, Field
-from sources.posthog.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape import LONG_KEY, NO_KEY, Shape
-from sources.posthog.values import column_name
-from sources.posthog.workspace import Workspace, row_hash
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field
+from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.sql import row_hash
+from sources.posthog.client.response import decoded
+from sources.posthog.redaction.json_depth import DEEPEST
+from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY, Shape
+from sources.posthog.shape.types import column_name
 
 KEY = b"a key"
 PERSON = {"id": 7, "uuid": "u-7", "email": "ada@hedgebox.example", "first_name": "Ada", "distinct_id": "d"}

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.endpoint import Endpoint
-from sources.posthog.tables import document, overview
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.table_docs import document, overview
 
 
 def sections() -> dict[str, str]:

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from sources.posthog.client import Client, Patience
+from sources.posthog.client.client import Client, Patience
 from sources.posthog.errors import PageFailed
 from tests.sources.posthog.wire_server import http, in_turn, serving
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.privacy import Policy
-from sources.posthog.shape import Shape
-from sources.posthog.walk import listed_alone
+from sources.posthog.extract.list_reader import listed_alone
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.row_shape import Shape
 
 PROJECTS = ENDPOINTS["projects"]
 ORGANIZATION = "4dc8564d-bd82-1065-2f40-97f7c50f67cf"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.posthog.client import Client, Patience
+from sources.posthog.client.client import Client, Patience
 from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sources.posthog.changes.scratch import Workspace
 from sources.posthog.errors import NoRoom
-from sources.posthog.workspace import Workspace
 
 MANY = "create table many as select i, repeat(i::varchar, 20) as text from range(2_000_000) numbers(i)"
 

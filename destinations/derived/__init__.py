@@ -1,0 +1,1 @@
+"""Tables that are derived inside the warehouse from other tables: histories and trends."""

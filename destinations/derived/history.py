@@ -1,0 +1,194 @@
+"""History: the versions that a table's rows have had, found by comparing the table with the latest versions.
+
+A version holds from `valid_from` to `valid_to`, the living one without an end; a death is a version of its own, `op`
+delete, that holds no time at all. What is no row's living version is never changed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from destinations.derived.derived import Rows, listed, same
+from destinations.warehouse import Types, Warehouse, quoted
+
+VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
+"""What a version has besides its row's columns."""
+OWN = "__own"
+"""Ends the name of a column that would otherwise be named like one of these, or like a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A table's history: of which columns and split lists, and which of the columns make no version."""
+
+    target: str
+    source: str
+    source_key: tuple[str, ...]
+    values: Types
+    """The row's own columns, its key among them."""
+    lists: Mapping[str, Sequence[str]]
+    """Split lists and what their items hold: `value` alone, or the columns of an object."""
+    quiet: frozenset[str] = frozenset()
+    """Columns that may differ from those of the living version, because they move by themselves."""
+
+    primary: bool = False
+
+    @property
+    def children(self) -> tuple[str, ...]:
+        """The tables of the split lists."""
+        return tuple(f"{self.source}__{name}" for name in self.lists)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The row's key and when the version began."""
+        return (*self.source_key, "valid_from")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The source's columns and their names here."""
+        return named(self.values, self.lists)
+
+    @property
+    def columns(self) -> Types:
+        """The source's columns, its split lists as JSON, and what a version has."""
+        own = {here: self.values[name] for name, here in self.named.items()}
+        return {**own, **dict.fromkeys(self.lists, "json"), **VERSION}
+
+    def statements(
+        self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
+    ) -> Iterator[str]:
+        """Add the versions that are new, then end those that they follow.
+
+        What a history finds at its beginning begins together: when its rows were written says nothing of when they
+        came.
+        """
+        yield self._additions(warehouse, rows, empty=empty, begins=begins)
+        if not empty:
+            yield self._endings(warehouse, rows)
+
+    def fill(self, warehouse: Warehouse, lost: Types) -> None:
+        """Give it columns anew that somebody has dropped, and the living versions what their rows say, all at once.
+
+        The columns alone would make a version of every row, which differs from the former in nothing.
+        """
+        add = [warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()]
+        source = warehouse.name(self.source)
+        values = f"""
+            update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in lost)}
+            from (
+                select {self._values()} from {source} t
+                {"".join(self._list(warehouse, name, source) for name in self.lists)}
+                where t._deleted_at is null) v
+            where {same("o", "v", self.source_key)} and o.valid_to is null
+            """
+        warehouse.redefine(self.target, *add, values)
+
+    def end_missing(
+        self, warehouse: Warehouse, scopes: Sequence[Mapping[str, Any]], moment: datetime
+    ) -> None:
+        """Tell the death of what lives here and is not in the source; a transaction must be open.
+
+        `scopes` are the values, by column of the source's key, of those rows of which the source holds all.
+        """
+        own = ", ".join(f"o.{quoted(name)}" for name in scopes[0])
+        values = ", ".join(f"({', '.join([warehouse.mark] * len(scope))})" for scope in scopes)
+        history, columns = warehouse.name(self.target), [n for n in self.columns if n not in VERSION]
+        gone = f"""
+            where o.valid_to is null and not exists (
+                select 1 from {warehouse.name(self.source)} t where {same("t", "o", self.source_key)})
+            {f"and ({own}) in ({values})" if own else ""}
+            """
+        end = f"greatest(timestamptz '{moment.isoformat()}', o.valid_from + interval '1 microsecond')"
+        parameters = [value for scope in scopes for value in scope.values()]
+        warehouse.execute(
+            f"insert into {history} ({', '.join(map(quoted, (*columns, *VERSION)))}) "
+            f"select {listed('o', columns)}, {end}, {end}, 'delete' from {history} o {gone}",
+            parameters,
+        )
+        warehouse.execute(f"update {history} o set valid_to = {end} {gone}", parameters)
+
+    def _additions(
+        self,
+        warehouse: Warehouse,
+        rows: Rows,
+        *,
+        empty: bool,
+        begins: datetime | None,
+    ) -> str:
+        """Insert what is new, a living row or its death, where that is not what the latest version says."""
+        history = warehouse.name(self.target)
+        past = f"(select * from {history} where false)" if empty else history
+        names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
+        next_time = "greatest(t._synced_at, p.latest + interval '1 microsecond')"
+        began = f"timestamptz '{begins.isoformat()}'" if begins else next_time
+        return f"""
+            insert into {history} ({names}, {", ".join(map(quoted, VERSION))})
+            select {names}, _began, case when _op = 'delete' then _began end, _op
+            from (
+                select {self._values()},
+                    {began} as _began,
+                    case when t._deleted_at is not null then 'delete'
+                        when o.valid_from is null then 'insert' else 'update' end as _op
+                {self._compared(warehouse, rows, past)}
+                where {rows.condition} and case
+                    when t._deleted_at is not null then o.valid_from is not null or p.latest is null
+                    else o.valid_from is null or {self._differs(warehouse)} end) v
+            """
+
+    def _values(self) -> str:
+        lists = [f"{quoted(name)}.items as {quoted(name)}" for name in self.lists]
+        return ", ".join([f"t.{quoted(n)} as {quoted(here)}" for n, here in self.named.items()] + lists)
+
+    def _compared(self, warehouse: Warehouse, rows: Rows, past: str) -> str:
+        """Each row `t` beside the time `p` of its latest version, that version `o` if it lives, and its lists."""
+        source, key = warehouse.name(self.source), self.source_key
+        some = f"(select t.* from {source} t where {rows.condition})"
+        return f"""
+                from {source} t
+                left join (
+                    select {listed("t", key)}, max(h.valid_from) as latest
+                    from {past} h join {some} t on {same("h", "t", key)}
+                    group by {listed("t", key)}) p on {same("p", "t", key)}
+                left join {past} o on {same("o", "p", key)} and o.valid_from = p.latest and o.valid_to is null
+                {"".join(self._list(warehouse, name, some) for name in self.lists)}"""
+
+    def _list(self, warehouse: Warehouse, name: str, some: str) -> str:
+        """A split list as JSON: the items that live with their row, or have died with it."""
+        names, key = self.lists[name], self.source_key
+        pairs = ", ".join(f"'{column}', c.{quoted(column)}" for column in names)
+        item = "c.value" if tuple(names) == ("value",) else f"{warehouse.json_object}({pairs})"
+        return f"""
+                left join (
+                    select {listed("t", key)}, {warehouse.json_list(item, "c.position")} as items
+                    from {some} t join {warehouse.name(f"{self.source}__{name}")} c
+                        on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
+                    group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
+
+    def _differs(self, warehouse: Warehouse) -> str:
+        """That a living row is not as its living version says."""
+        compared = [name for name in self.values if name not in {*self.quiet, *self.source_key}]
+        pairs = [(f"t.{quoted(n)}", f"o.{quoted(self.named[n])}", self.values[n]) for n in compared]
+        pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]
+        as_text = {"json": warehouse.json_text}
+        differing = (
+            f"{now}{as_text.get(type_, '')} is distinct from {then}{as_text.get(type_, '')}"
+            for now, then, type_ in pairs
+        )
+        return " or ".join(differing) or "false"
+
+    def _endings(self, warehouse: Warehouse, rows: Rows) -> str:
+        history, key = warehouse.name(self.target), self.source_key
+        return f"""
+            update {history} o set valid_to = n.valid_from from {warehouse.name(self.source)} t, {history} n
+            where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
+                and o.valid_to is null and n.valid_from > o.valid_from
+            """
+
+
+def named(columns: Iterable[str], lists: Iterable[str]) -> dict[str, str]:
+    """What a history with these split lists calls columns of its source."""
+    taken = {*VERSION, *lists}
+    return {name: f"{name}{OWN}" if name in taken else name for name in columns}

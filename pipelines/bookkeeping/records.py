@@ -1,0 +1,304 @@
+"""The bookkeeping tables: what a dataset remembers of its origin, its runs and its lists.
+
+They are written by one plain transaction after the rows they speak of: they may lag behind them, never lead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from destinations.warehouse import Types, Warehouse
+from pipelines import signals
+from pipelines.bookkeeping.schema import (
+    BOOKS,
+    HELD,
+    MADE,
+    META,
+    NAMED,
+    PATHS,
+    PRIVACY,
+    ROWS,
+    RUN_TABLES,
+    RUNS,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
+from pipelines.bookkeeping.state import LOOKED_BACK, Memory, row_counts
+from pipelines.run import Run
+from pipelines.sync.derive import Following, Underivable
+from pipelines.sync.derived_tables import Tables
+from sources.posthog.extract.extraction import Reading
+from sources.posthog.extract.positions import UNSETTLED, Position
+from sources.posthog.extract.results import TableResult
+
+T = TypeVar("T")
+PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
+"""Of a list's position, what says how far it was read."""
+
+
+def forget(warehouse: Warehouse, tables: Collection[str]) -> int:
+    """Forget where the lists of some tables stand, so that the next run reads them in full; needs the warehouse open.
+
+    What is known of the key that saw them stays: it keeps rows alive that another key does not see. Gives the number
+    of lists.
+    """
+    existing = warehouse.columns().get(PATHS, {})
+    places = [name for name in PLACES if name in existing]
+    if not places:
+        return 0
+    marks = ", ".join(warehouse.mark for _ in tables)
+    chosen = f"table_name in ({marks})"
+    ((lists,),) = warehouse.rows(f"select count(*) from {warehouse.name(PATHS)} where {chosen}", [*tables])
+    changes = ", ".join(f"{name} = null" for name in places)
+    warehouse.execute(f"update {warehouse.name(PATHS)} set {changes} where {chosen}", [*tables])
+    return int(lists)
+
+
+def forget_hashes(warehouse: Warehouse) -> None:
+    """Let the dataset be hashed anew with the next run's key; needs the warehouse open."""
+    if META not in warehouse.columns():
+        return
+    with warehouse.transaction():
+        warehouse.execute(f"delete from {warehouse.name(META)} where key = 'hash_key'")
+        stored_under = f"key like '{PRIVACY}%'"
+        warehouse.execute(f"update {warehouse.name(META)} set value = '' where {stored_under}")
+
+
+def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
+    """Let the dataset belong to the PostHog at `origin`; give the former one, empty if it has none yet.
+
+    Whether it is the same PostHog only a person knows. If it is not, its lists lack every row: so no walk ends any
+    before one has found them all, or somebody accepts the deletes. Needs the warehouse open.
+    """
+    if META not in warehouse.columns():
+        return ""
+    former = Memory(warehouse).meta.get("origin", "")
+    with warehouse.transaction():
+        note(warehouse, {"origin": origin})
+        if forget(warehouse, tables):
+            seen = f"update {warehouse.name(PATHS)} set fingerprint = {warehouse.mark} where fingerprint is not null"
+            warehouse.execute(seen, [UNSETTLED])
+    return former
+
+
+def catch_up(warehouse: Warehouse, following: Following) -> None:
+    """Derive what earlier runs have loaded and did not live to derive; needs the warehouse open.
+
+    Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
+    """
+    behind = [] if following.after_loading else following.behind()
+    if not behind:
+        return
+    existing = warehouse.columns()
+    _ensure(warehouse, META, existing)
+    note(warehouse, following.making(behind))
+    following.make(behind, existing)
+    _together(warehouse, lambda: note(warehouse, following.catch_up(behind, existing)))
+
+
+def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
+    """A row of a bookkeeping table, whatever came into it: a record must not fail over what it tells of."""
+    return {name: BOOKABLE.get(types[name], _as_it_is)(value) for name, value in row.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _text(value: str | None) -> str | None:
+    """Without NUL and halves of characters, which Postgres does not take; a name of a file may hold some."""
+    return None if value is None else value.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _number(value: int | None) -> int | None:
+    """The nearest number of 64 bits."""
+    return None if value is None else max(-(2**63), min(value, 2**63 - 1))
+
+
+BOOKABLE: Mapping[str, Callable[[Any], Any]] = {"text": _text, "bigint": _number}
+
+
+def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert or replace rows of a bookkeeping table."""
+    key, types = BOOKS[table]
+    warehouse.upsert(table, key, [bookable(row, types) for row in rows])
+
+
+def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
+    """Do something in one transaction, and all of it again where a table that follows others could not be written."""
+    while True:
+        try:
+            with warehouse.transaction():
+                return work()
+        except Underivable:
+            continue
+
+
+def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
+    """Say which tables, with which columns, are hogsync's, and of which version; needs the warehouse open."""
+    existing = warehouse.columns()
+    told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
+    with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
+        _ensure(warehouse, META, existing)
+        note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
+
+
+def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
+    """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
+
+    A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
+
+    Of tables that are to be stored anew, by other privacy settings or with columns that lack, every list is forgotten:
+    those that this run leaves out, below other projects, are to be read in full by whichever run reads them.
+    """
+    existing = warehouse.columns()
+    _ensure(warehouse, META, existing)
+    note(warehouse, meta)
+    listed = (one for result in reading.results.values() for one in result.listed)
+    claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
+    if claims:
+        _ensure(warehouse, PATHS, existing)
+        _put(warehouse, PATHS, map(_path_row, claims.values()))
+    anew = [
+        table
+        for table, changes in reading.changes.items()
+        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stock.whole
+    ]
+    if anew:  # claims say where their lists stood
+        forget(warehouse, anew)
+
+
+def write(
+    warehouse: Warehouse,
+    told: Callable[[], Run],
+    reading: Reading | None,
+    facts: Mapping[str, str] | None = None,
+    following: Following | None = None,
+) -> Run:
+    """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
+
+    What follows the loaded tables is derived in the same transaction; the run is told after that and given back. Until
+    its commit the run can be stopped.
+    """
+    existing = warehouse.columns()
+    for table in BOOKS:
+        _ensure(warehouse, table, existing)
+    if following:
+        following.make(following.readable(existing), existing)
+
+    def work() -> Run:
+        derived = following.derive(existing) if following else {}
+        run = told()
+        own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
+        rows = _rows_of(reading, following, existing) if reading and following else {}
+        note(warehouse, {**own, **derived, **rows, **(facts or {})})
+        _write_run(warehouse, run, list(reading.results.values()) if reading else [])
+        if reading:
+            signals.heed()
+        return run
+
+    return _together(warehouse, work)
+
+
+def _rows_of(reading: Reading, following: Following, there: Tables) -> dict[str, str]:
+    """What `_hogsync_meta` shall say of the rows of this run's tables; nothing if all is as before."""
+    memory = following.before
+    derived = {
+        one.target: one.source for one in following.readable(there) if one.target not in following.troubles
+    }
+    sources = {outline.table: outline.parent for outline in reading.outlines()} | derived
+    changed = [
+        table
+        for table, source in sources.items()
+        if (result := reading.results[source]).readable
+        and (result.counts.written or table not in memory.rows_noted or memory.lost_rows(table))
+    ]
+    noted = memory.rows_noted | row_counts(following.warehouse, changed)
+    return {ROWS: json.dumps(noted)} if noted != memory.rows_noted else {}
+
+
+def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
+    told = [{name: _text(value) for name, value in asdict(warning).items()} for warning in run.warnings]
+    row = {name: getattr(run, name) for name in BOOKS[RUNS][1]}
+    _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
+    _put(warehouse, RUN_TABLES, [run_table(run.run_id, r) for r in results])
+    listed = [one for result in results for one in result.listed if one.position]
+    # One each: a project that moved between two organizations is listed, and its lists are read, below both.
+    positions = {one.position.path: one.position for one in listed if one.position}
+    _put(warehouse, PATHS, map(_path_row, positions.values()))
+    _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
+
+
+def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
+    key, columns = BOOKS[table]
+    warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
+
+
+def note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
+    """Write facts into `_hogsync_meta`, which must be there."""
+    _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
+
+
+def _named(reading: Reading | None) -> dict[str, str]:
+    """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
+    changes = reading.changes.items() if reading else ()
+    named = {table: own.shape.undeclared.named for table, own in changes}
+    return {f"{NAMED}{table}": json.dumps(columns) for table, columns in named.items() if columns}
+
+
+def _path_row(position: Position) -> dict[str, Any]:
+    return {name: getattr(position, "table" if name == "table_name" else name) for name in BOOKS[PATHS][1]}
+
+
+def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None:
+    stored = {path for (path,) in warehouse.rows(f"select distinct path from {warehouse.name(HELD)}")}
+    for path in stored & held.keys():
+        warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.mark}", [path])
+    rows = [{"path": path, "row_key": key} for path, keys in held.items() for key in keys]
+    _put(warehouse, HELD, rows)
+
+
+def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
+    """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
+    refused = {one.table: one.detail for one in results if one.blocked or one.count("unavailable")}
+    there = warehouse.columns()
+    if not refused or any(BOOKS[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
+        return frozenset()
+    latest = (
+        f"select run_id, started_at from {warehouse.name(RUNS)} order by started_at desc limit {LOOKED_BACK}"
+    )
+    sql = (
+        f"select t.table_name, t.detail from {warehouse.name(RUN_TABLES)} t join ({latest}) r "
+        "on r.run_id = t.run_id order by r.started_at"
+    )
+    last = dict(warehouse.rows(sql))
+    return frozenset(table for table, detail in refused.items() if last.get(table) == detail)
+
+
+def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
+    """One row of `_hogsync_run_tables`."""
+    marks = [one.position.watermark for one in result.listed if one.position and one.position.watermark]
+    return {
+        "run_id": run_id,
+        "table_name": result.table,
+        "status": result.status,
+        "paths": len(result.listed),
+        "paths_complete": sum(one.complete for one in result.listed),
+        "paths_unavailable": result.count("unavailable"),
+        "paths_failed": result.count("failed"),
+        "paths_spared": result.spared,
+        "requests": result.requests,
+        "pages": result.pages,
+        "pages_again": result.pages_again,
+        "rows_read": result.rows_read,
+        "inserted": result.counts.inserted,
+        "updated": result.counts.updated,
+        "deleted": result.counts.deleted,
+        "deletes_held": result.deletes_held,
+        "complete": result.complete,
+        "watermark": max(marks, default=None),
+        "detail": result.detail or None,
+    }

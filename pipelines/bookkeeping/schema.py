@@ -1,0 +1,64 @@
+"""The `_hogsync_*` tables: names, keys, columns, and the keys of `_hogsync_meta`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from destinations.warehouse import Types
+
+SCHEMA_VERSION = 2
+"""Raised when an older hogsync would lose or garble something of a dataset: it leaves a higher one alone. 2: `made`,
+`privacy within <table>` and `jsonb` are true only while every run heeds them."""
+SCHEMA = "schema_version"
+"""The key of `_hogsync_meta` under which it stands."""
+META, RUNS, RUN_TABLES, PATHS, HELD = (
+    "_hogsync_meta",
+    "_hogsync_runs",
+    "_hogsync_run_tables",
+    "_hogsync_paths",
+    "_hogsync_held",
+)
+PRIVACY = "privacy of "
+"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
+MADE = "made"
+"""The key of `_hogsync_meta` under which stands what hogsync made in the dataset: tables and their columns."""
+ROWS = "rows"
+"""The key of `_hogsync_meta` under which stands how many rows tables had: of a list's all, of others whether any."""
+NAMED = "columns of "
+"""Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
+
+
+def _columns(spelled: str) -> Types:
+    return dict(column.split() for column in spelled.split(","))
+
+
+BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
+    META: (("key",), _columns("key text, value text")),
+    RUNS: (
+        ("run_id",),
+        _columns(
+            "run_id text, started_at timestamp, finished_at timestamp, status text, trigger text, version text, "
+            "error text, warnings json"
+        ),
+    ),
+    RUN_TABLES: (
+        ("run_id", "table_name"),
+        _columns(
+            "run_id text, table_name text, status text, paths bigint, paths_complete bigint, "
+            "paths_unavailable bigint, paths_failed bigint, paths_spared bigint, requests bigint, pages bigint, "
+            "pages_again bigint, rows_read bigint, inserted bigint, updated bigint, deleted bigint, "
+            "deletes_held bigint, complete bool, "
+            "watermark timestamp, detail text"
+        ),
+    ),
+    PATHS: (
+        ("path",),
+        _columns(
+            "path text, table_name text, watermark timestamp, open_floor timestamp, last_walk_at timestamp, "
+            "last_complete_at timestamp, first_complete_at timestamp, fingerprint text, rows bigint, gap bigint, "
+            "held bigint, moved text"
+        ),
+    ),
+    HELD: (("path", "row_key"), _columns("path text, row_key text")),
+}
+"""Each table's key and columns."""

@@ -1,0 +1,137 @@
+"""What a dataset remembers of its origin, its rows and its lists, read once at the start of a run."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from destinations.dataset import Stored
+from destinations.warehouse import Warehouse
+from pipelines.bookkeeping.schema import (
+    BOOKS,
+    HELD,
+    MADE,
+    META,
+    NAMED,
+    PATHS,
+    ROWS,
+    RUNS,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
+from pipelines.errors import UsageError
+from sources.posthog.extract.positions import Position
+
+LOOKED_BACK = 50
+"""Runs in which the last one of a table is looked for."""
+
+
+class Memory(Stored):
+    """What the dataset holds and what it remembers, read once at the start of a run."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        """Needs the warehouse open."""
+        super().__init__(warehouse)
+        self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
+        self.emptied: Mapping[str, int] = {}
+        """How many stored rows of a table this run has emptied of what the privacy settings refuse."""
+        made = self.meta.get(MADE)
+        self.made: dict[str, frozenset[str]] | None = (
+            {table: frozenset(columns) for table, columns in json.loads(made).items()} if made else None
+        )
+        """The tables that hogsync noted before it made them, with their columns; None where it noted nothing."""
+        self.rows_noted: dict[str, int] = json.loads(self.meta.get(ROWS) or "{}")
+        now = row_counts(warehouse, [table for table in self.rows_noted if table in self.tables])
+        self._lost_rows = {table for table, rows in self.rows_noted.items() if now.get(table, 0) < rows}
+        self._positions = {row[0]: _position(row) for row in self._book(PATHS)}
+        self._held: dict[str, set[str]] = defaultdict(set)
+        for path, row_key in self._book(HELD):
+            self._held[path].add(row_key)
+
+    def _book(self, table: str) -> list[tuple[Any, ...]]:
+        there = self.tables.get(table, {})  # what a newer hogsync has come to remember is not there yet
+        names = ", ".join(name if name in there else f"null as {name}" for name in BOOKS[table][1])
+        return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
+
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+        return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
+
+    def lost_rows(self, table: str) -> bool:
+        """Whether somebody has taken all rows of a table away, or any of a split list's."""
+        return table in self._lost_rows
+
+    def ours(self, table: str) -> frozenset[str]:
+        """The columns that hogsync made of a table; a history has its table's, too."""
+        made = self.made or {}
+        return frozenset(
+            column
+            for one in {table, table.removesuffix("_history")}
+            for column in (*made.get(one, ()), *self.columns(one), *self.named(one).values())
+        )
+
+    def theirs(self, table: str) -> frozenset[str]:
+        """The columns that somebody else made on a table, in lower case; none where hogsync's are not known."""
+        known = self.columns(table) if self.made is None else self.made
+        there = {column.lower() for column in self.tables.get(table, ())}
+        return frozenset(there - self.ours(table)) if known else frozenset()
+
+    def position(self, path: str) -> Position | None:
+        """The path's position, if it was ever read."""
+        return self._positions.get(path)
+
+    def was_read(self, table: str) -> bool:
+        """Whether any list of the table was ever read."""
+        return any(position.table == table for position in self._positions.values())
+
+    def positions(self) -> Iterable[Position]:
+        """What is remembered of every list."""
+        return self._positions.values()
+
+    def lacks(self, run_id: str | None) -> bool:
+        """Whether a run that was recorded here is recorded no longer: then this is an older state of the dataset."""
+        if run_id is None or "run_id" not in self.tables.get(RUNS, {}):
+            return False
+        sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.mark}"
+        return not self.warehouse.rows(sql, [run_id])
+
+    def held(self, path: str) -> frozenset[str]:
+        """Row keys whose death the last complete walk held."""
+        return frozenset(self._held.get(path, ()))
+
+    def check(self, expected: Mapping[str, str]) -> None:
+        """Refuse a dataset that belongs to another PostHog, another hash key or a newer hogsync."""
+        where = f"The dataset {self.warehouse.dataset} in {self.warehouse.label}"
+        schema = self.meta.get(SCHEMA, "0")
+        if schema.isdigit() and int(schema) > SCHEMA_VERSION:
+            message = f"{where} was written by a newer hogsync ({self.meta.get('hogsync_version')}); upgrade hogsync."
+            raise UsageError(message)
+        origin = self.meta.get("origin", expected["origin"])
+        if origin != expected["origin"]:
+            raise UsageError(
+                f"{where} holds the PostHog at {origin}, not the one at {expected['origin']}; "
+                "give each PostHog a dataset of its own by HOGSYNC_DATASET, or, if the same PostHog has moved there, "
+                "say so by `hogsync reset --origin`."
+            )
+        if self.meta.get("hash_key", expected["hash_key"]) != expected["hash_key"]:
+            raise UsageError(
+                f"{where} was hashed with another HOGSYNC_HASH_KEY, and hashes of two keys cannot be joined; "
+                "put the former key back, or start another dataset by HOGSYNC_DATASET."
+            )
+
+
+def _position(row: tuple[Any, ...]) -> Position:
+    found = dict(zip(BOOKS[PATHS][1], row, strict=True))
+    return Position(table=found.pop("table_name"), **found)
+
+
+def row_counts(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:
+    """How many rows each split list's table holds, and whether others hold any; asked at once, for every run asks."""
+    limits = {table: "" if "__" in table else " limit 1" for table in tables}
+    asked = [
+        f"select '{table}', count(*) from (select 1 from {warehouse.name(table)}{limit}) r"
+        for table, limit in limits.items()
+    ]
+    return dict(warehouse.rows(" union all ".join(asked))) if asked else {}

@@ -1,0 +1,148 @@
+"""What the key reaches: organizations, projects, and for each table PostHog's own answer to the smallest request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sources.posthog.catalogue import ENDPOINTS, parent_of, with_parents
+from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, query
+from sources.posthog.client.client import Client
+from sources.posthog.errors import PageFailed, Unavailable
+from sources.posthog.extract.api_key import Key, current_key
+from sources.posthog.paging.pagers import PAGERS, one_by_one
+from sources.posthog.redaction.text import redacted
+
+PARENTS_ASKED = 20
+"""Below so many parents a table is asked for. A project takes a request per table, 7 today, so that even the
+most, some 150, stay within the 240 a minute that are half of PostHog's limit."""
+NAMED = ("organizations", "projects")
+"""Read in full, for their names and for what hangs below them; of the others one row says enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for a table below one parent row."""
+
+    where: Stamps
+    rows: Sequence[Mapping[str, Any]] = ()
+    trouble: Unavailable | PageFailed | None = None
+
+
+@dataclass(slots=True)
+class Asked:
+    """What came back for a table; `parents` is how many parent rows there were to ask below."""
+
+    endpoint: Endpoint
+    parents: int
+    answers: list[Answer]
+    blocked_by: str = ""
+    """The parent that is not readable itself, so that nothing could be asked."""
+
+    @property
+    def troubled(self) -> list[Answer]:
+        """The answers that were refusals or failures."""
+        return [answer for answer in self.answers if answer.trouble]
+
+    @property
+    def readable(self) -> bool:
+        """Whether rows could be had somewhere."""
+        return len(self.answers) > len(self.troubled)
+
+    @property
+    def status(self) -> str:
+        """`readable`, `partly`, `unavailable`, `failed`, or `empty` where there is no parent row to ask below."""
+        if self.blocked_by:
+            return "unavailable"
+        if not self.answers:
+            return "empty"
+        if any(isinstance(answer.trouble, PageFailed) for answer in self.troubled):
+            return "failed"
+        return ("partly" if self.readable else "unavailable") if self.troubled else "readable"
+
+
+@dataclass(slots=True)
+class Reach:
+    """What a key reaches, table by table, parents before their children."""
+
+    client: Client
+    tables: Sequence[str]
+    only: Sequence[int] = ()
+    """Ids of the projects to look at; empty: all."""
+    in_flight: int = 8
+    key: Key | None = None
+    asked: dict[str, Asked] = field(default_factory=dict)
+    names: dict[str, dict[Any, str]] = field(default_factory=lambda: {table: {} for table in NAMED})
+
+    def explore(self) -> None:
+        """Ask for everything; raises KeyRefused and Misdirected, and PageFailed if not even the key is told."""
+        self.key = current_key(self.client.get)
+        with ThreadPoolExecutor(self.in_flight, thread_name_prefix="hogsync-check") as pool:
+            for table in with_parents(("projects", *self.tables)):
+                self._ask(ENDPOINTS[table], pool)
+
+    @property
+    def projects(self) -> set[Any]:
+        """Ids of the projects that were met, by name or only by the key's restriction."""
+        return {*self.names["projects"], *(self.key.projects if self.key else ())}
+
+    def _ask(self, endpoint: Endpoint, pool: ThreadPoolExecutor) -> None:
+        below = list(self._below(endpoint))
+        parent = parent_of(endpoint.paths[0])
+        asked = Asked(endpoint, len(below), [])
+        if parent and not below and self.asked[parent.table].status in {"unavailable", "failed"}:
+            asked.blocked_by = parent.table
+        asked.answers = list(pool.map(lambda one: self._answer(endpoint, *one), below[:PARENTS_ASKED]))
+        self.asked[endpoint.table] = asked
+        for answer in asked.answers if endpoint.table in NAMED else ():
+            self.names[endpoint.table] |= {row["id"]: _name(row) for row in answer.rows}
+
+    def _below(self, endpoint: Endpoint) -> Iterator[tuple[str, str, Stamps]]:
+        """Where a table is asked for: path, how it is paged, ids of the parents.
+
+        Of a table with several lists the first is asked for: one scope and one gate go for all of them.
+        """
+        path = endpoint.paths[0]
+        parent = parent_of(path)
+        if endpoint.table == "projects" and self.key and self.key.projects:
+            for project in self.key.projects:
+                yield f"projects/{project}/", "object", {"project_id": project}
+        elif parent is None:
+            yield path, endpoint.pages, {}
+        else:
+            for ids in self._rows(parent):
+                yield filled(path, ids), endpoint.pages, ids
+
+    def _rows(self, parent: Endpoint) -> Iterator[Stamps]:
+        """The parent rows that were met; a project that may not be looked at may still be read."""
+        for answer in self.asked[parent.table].answers:
+            if answer.trouble and "project_id" in answer.where and parent.table == "projects":
+                yield answer.where
+            for row in answer.rows:
+                if parent.table != "projects" or not self.only or row["id"] in self.only:
+                    yield {**answer.where, parent.reference: row[parent.key[-1]]}
+
+    def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Answer:
+        """The first row of a list, or all rows of one whose names are wanted."""
+        named, column = endpoint.table in NAMED, endpoint.key[-1]
+        rows: list[Mapping[str, Any]] = []
+        trouble = None
+        try:
+            address, size = path.partition("?")[0], 100 if named else 1
+            for page in PAGERS[pages](self.client.get, address, query(path), size, one_by_one):
+                rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
+                if not named:
+                    break
+        except (Unavailable, PageFailed) as refused:
+            trouble = refused
+        return Answer(ids, rows if named else rows[:1], trouble)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return redacted(str(row.get("name") or "without a name"))[:80]

@@ -1,0 +1,8 @@
+"""The command line with all its commands: importing them registers them."""
+
+from __future__ import annotations
+
+from pipelines.cli import load_commands, query_commands
+from pipelines.cli.app import app, read
+
+__all__ = ["app", "load_commands", "query_commands", "read"]

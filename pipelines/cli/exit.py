@@ -1,0 +1,108 @@
+"""How a command ends: whatever happens becomes one sentence and one exit code, and with --json one object too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipelines.console import say, say_json, sentence, visible
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError
+from pipelines.signals import asked
+
+if TYPE_CHECKING:
+    from pipelines.run import Run, RunStatus, Trigger
+
+BUG = 1
+# Click's complaints about words; by its version, typer brings click along or stands on it.
+Misread: type[Exception] = next(
+    kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
+)
+RECORDED: dict[type[Exception], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
+TRIGGERS: dict[str, Trigger] = {"sync": "manual", "backfill": "backfill"}
+"""The commands whose end is told like a run."""
+
+
+def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
+    """Read the words into a job (or an exit code), run it, say what went wrong, and give the exit code."""
+    started = datetime.now(UTC)
+    try:
+        job = _read(read, words)
+        return job() if callable(job) else int(job or 0)
+    except Misread as error:
+        what = sentence(error.format_message())  # type: ignore[attr-defined]
+        command = getattr(getattr(error, "ctx", None), "command_path", "hogsync")
+        return _told(words, started, UsageError(f"{what} See `{command} --help`."))
+    except SystemExit:  # Typer's way out when nobody reads its help any more
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _told(words, started, Interrupted("Stopped."))
+    except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
+        if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
+            error = Interrupted("Stopped.")
+        if isinstance(error, MemoryError):
+            error = OutOfMemory(error)
+        return _told(words, started, error)
+
+
+def _read(read: Callable[[list[str]], Any], words: list[str]) -> Any:
+    """Read the words; help is written on the way, to what may be a full disk."""
+    try:
+        return read(words)
+    except OSError as error:
+        message = f"The help could not be written to standard output: {error.strerror}."
+        raise UsageError(message) from error
+
+
+def _told(words: list[str], started: datetime, error: Exception) -> int:
+    """Say an error on stderr, and on stdout if JSON was asked for."""
+    from pipelines.logs import redacted, told
+
+    code, said = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
+    if isinstance(error, HogsyncError):
+        code, said = error.exit_code, redacted(sentence(str(error)))
+    if "--debug" in words:
+        say(told(error), sys.stderr)
+    say(said, sys.stderr)
+    below = redacted(getattr(error, "below", ""))
+    if below:
+        say("\n".join(map(visible, below.splitlines())), sys.stderr)
+    if "--json" in words:
+        with suppress(UsageError):  # stdout takes nothing any more; the sentence is out
+            say_json(_error_object(words, started, f"{said} {below}".strip(), error))
+    return code
+
+
+def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
+    from pipelines.sync.summary import nothing_as_json
+
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in TRIGGERS:
+        return {"error": said}
+    recorded = error.run if isinstance(error, HogsyncError) else None
+    run = recorded or _unrecorded(error, started, TRIGGERS[command])
+    requests = error.requests if isinstance(error, HogsyncError) else 0
+    return nothing_as_json(
+        replace(run, error=said), recorded=bool(recorded), requests=requests, dry_run="--dry-run" in words
+    )
+
+
+def _unrecorded(error: Exception, started: datetime, trigger: Trigger) -> Run:
+    from importlib.metadata import version
+
+    from pipelines.run import Run
+
+    status, now = RECORDED.get(type(error), "failed"), datetime.now(UTC)
+    return Run(
+        run_id="",
+        started_at=started,
+        finished_at=now,
+        status=status,
+        trigger=trigger,
+        version=version("hogsync"),
+    )

@@ -1,0 +1,229 @@
+"""The commands that load: `sync`, `backfill` and `schedule`; and `reset`, which makes the next one load more."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
+from pipelines.console import say, say_json
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.sync.outcome import Outcome
+    from pipelines.sync.selection import Selection
+
+
+OnlyProjects = Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and warnings of the run.")]
+
+
+@app.command()
+def sync(  # noqa: PLR0917  Typer reads options off parameters
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
+    project: OnlyProjects = None,
+    full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
+    accept_deletes: Annotated[
+        bool, typer.Option("--accept-deletes", help="Believe deletes that are held.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 1 if there are warnings.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare, write nothing.")] = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Sync a practice PostHog into sandbox.duckdb.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> Job:
+    """Bring the warehouse up to date with PostHog."""
+
+    def job() -> int:
+        settings, display = _begun(quiet=quiet, as_json=as_json)
+        from pipelines.sync.selection import Selection  # heavy, and a wrong setting is told without it
+
+        selection = Selection(
+            tables=_selected(settings, tables or [], group),
+            projects=tuple(project or ()),
+            full=full,
+            accept_deletes=accept_deletes,
+            strict=strict,
+            dry_run=dry_run,
+        )
+        with _posthog(settings, sandbox=sandbox) as place:
+            outcome = _synced(place, selection, display=display)
+            _show(outcome, place, as_json=as_json, quiet=quiet, dry_run=dry_run)
+        return outcome.exit_code
+
+    return job
+
+
+@app.command()
+def backfill(  # noqa: PLR0917  Typer reads options off parameters
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="These tables.")],
+    since: Annotated[
+        str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01, 2026-11-01T08:00Z or 30d.")
+    ],
+    until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
+    project: OnlyProjects = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it will take; ask nothing, write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> Job:
+    """Read a range of time again: nothing is marked deleted, and the next sync goes on from where it was."""
+
+    def job() -> int:
+        settings, display = _begun(quiet=quiet, as_json=as_json)
+        from pipelines import backfill as filling
+        from pipelines.sync.selection import Selection
+        from pipelines.sync.table_names import known_tables
+
+        window, chosen = filling.window(since, until), known_tables(tables)
+        filling.refuse_snapshots(chosen)
+        estimate = filling.estimate(settings, chosen, project or ())
+        if dry_run:
+            say_json(estimate.as_json()) if as_json else say(estimate.told)
+            return 0
+        if display:
+            say(estimate.told, sys.stderr)
+        else:
+            logging.getLogger("hogsync").info("%s", estimate.told)
+        selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
+        outcome = _synced(settings, selection, display=display)
+        _show(outcome, settings, as_json=as_json, quiet=quiet, dry_run=False)
+        return outcome.exit_code
+
+    return job
+
+
+@app.command()
+def reset(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE...", help="These tables.")] = None,
+    hash_key: Annotated[
+        bool, typer.Option("--hash-key", help="Hash addresses anew, with another HOGSYNC_HASH_KEY.")
+    ] = False,
+    origin: Annotated[
+        bool,
+        typer.Option(
+            "--origin", help="Go on with the POSTHOG_HOST of now: the same PostHog has moved there."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> Job:
+    """Forget how far tables were read, so that the next sync reads them in full; rows stay."""
+
+    def job() -> int:
+        settings = ready(logging.WARNING, bare=True)
+        from pipelines import reset as forgetting
+        from pipelines.sync.table_names import known_tables
+
+        chosen = known_tables(tables or [])
+        if not (chosen or hash_key or origin):
+            raise UsageError(
+                "Name the tables to forget, such as `hogsync reset comments`, or --hash-key or --origin."
+            )
+        what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
+        what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
+        what += (
+            [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
+        )
+        if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
+            say("Nothing was forgotten.")
+            return 0
+        say(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
+        return 0
+
+    return job
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person says yes; UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody can be asked here: add --yes.")
+    return typer.confirm(question)
+
+
+@app.command()
+def schedule() -> Job:
+    """Sync the groups of the settings by their crontabs, until SIGTERM or Ctrl-C."""
+
+    def job() -> int:
+        from pipelines import logs, settings
+        from pipelines.schedule import run
+
+        logs.set_up()
+        loaded = settings.load()
+        logs.hide(loaded.secrets)
+        return run(loaded)
+
+    return job
+
+
+def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:
+    """The settings, logs set up for a load, and whether a person watches its progress on a terminal."""
+    display = sys.stderr.isatty() and not (quiet or as_json)
+    level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
+    return ready(level, bare=display), display
+
+
+@contextmanager
+def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
+    """The settings with a PostHog behind them: the one that is set, or a sandbox for as long as the block runs."""
+    if not sandbox:
+        yield settings
+        return
+    from pipelines.logs import hide
+    from pipelines.work_dir import folder_below
+    from sources.sandbox import start
+
+    require_sandbox()
+    with start(kept=folder_below(settings.home, "sandbox")) as running:
+        hide([running.key])
+        yield settings.for_sandbox(running.url, running.key)
+
+
+def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple[str, ...]:
+    """The tables that were named, or those of a group; empty for the settings' own selection."""
+    if group is None:
+        return tuple(tables)
+    if tables:
+        raise UsageError("Name either tables or --group, not both.")
+    if group not in settings.groups:
+        from pipelines.settings.layers import did_you_mean
+
+        names = ", ".join(settings.groups) or "none"
+        raise UsageError(
+            f"There is no group {group!r} in the settings (there are {names}){did_you_mean(group, settings.groups)}"
+        )
+    return settings.groups[group].tables
+
+
+def _synced(settings: Settings, selection: Selection, *, display: bool) -> Outcome:
+    from pipelines.sync import progress, summary
+    from pipelines.sync.sync import sync as run
+
+    with progress.progress(display=display) as observer:
+        outcome = run(settings, selection, [observer])
+    if not display:
+        summary.log_tables(outcome)
+    return outcome
+
+
+def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, dry_run: bool) -> None:
+    from pipelines.sync import summary
+
+    if as_json:
+        say_json(summary.as_json(outcome, dry_run=dry_run))
+    elif not quiet:
+        say(summary.shown(outcome, settings, dry_run=dry_run))
+    elif outcome.exit_code:
+        say(summary.summary(outcome, dry_run=dry_run), sys.stderr)

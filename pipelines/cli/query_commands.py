@@ -1,0 +1,241 @@
+"""The commands that answer a question: `check`, `tables`, `query`, `diff`; and `sandbox`, a PostHog to ask them of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
+from pipelines.console import printable, rendered, say, say_json
+from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from sources.sandbox import Sandbox
+
+Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
+
+
+@app.command()
+def check(as_json: AsJson = False) -> Job:
+    """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
+
+    def job() -> int:
+        settings = ready(logging.WARNING, bare=True)
+        from pipelines.check import check as checked
+
+        marks = {True: "✓", False: "✗", None: "·"}
+        report = checked(settings)
+        if as_json:
+            say_json(report.as_json())
+        else:
+            say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
+        return report.exit_code
+
+    return job
+
+
+@app.command()
+def tables(as_json: AsJson = False) -> Job:
+    """List the tables that can be synced."""
+
+    def job() -> int:
+        from sources.posthog.table_docs import overview
+
+        rows = overview()
+        if as_json:
+            say_json({"tables": rows})
+            return 0
+        from rich.table import Table
+
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for heading, unfolded in (
+            ("table", True),
+            ("key", False),
+            ("plan", True),
+            ("scope", True),
+            ("meaning", False),
+        ):
+            shown.add_column(heading, no_wrap=unfolded)
+        for row in rows:
+            shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
+        say(rendered(shown))
+        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
+        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
+        return 0
+
+    return job
+
+
+@app.command()
+def query(  # noqa: PLR0917  Typer reads options off parameters
+    sql: Annotated[
+        str | None, typer.Argument(metavar="SQL", help="For instance: select * from cohorts; - reads stdin.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read the SQL from a file; - for stdin."),
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How the answer is written; a table unless --out says more."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write into this file, whole or not at all."),
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
+
+    def job() -> int:
+        from pipelines.query.formats import write_answer
+        from pipelines.query.query import connected
+
+        settings = ready(logging.WARNING, bare=True)
+        if as_json and form not in {None, "json"}:
+            raise UsageError(f"--json and --format {form} exclude each other.")
+        question = _question(sql, file)
+        with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
+            write_answer(session, question, "json" if as_json else form, out)
+        return 0
+
+    return job
+
+
+def _question(sql: str | None, file: Path | None) -> str:
+    """The SQL that was given in one of the three ways; UsageError for none, for two, or for what is no text."""
+    if (sql is None) == (file is None):
+        raise UsageError(
+            "Give the SQL once: as in `hogsync query 'select 1'`, or by --file FILE, or - to read standard input."
+        )
+    try:
+        if file and str(file) != "-":
+            text = file.read_text("utf-8-sig")
+        else:
+            text = sys.stdin.read() if sql in {None, "-"} else str(sql)
+        text.encode()
+    except OSError as error:
+        raise UsageError(f"The SQL could not be read from {file or '-'}: {error.strerror}.") from None
+    except UnicodeError:
+        raise UsageError("The SQL is not UTF-8.") from None
+    if "\0" in text:
+        raise UsageError("The SQL holds a NUL character, which no database takes.")
+    return text
+
+
+@app.command()
+def diff(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    since: Annotated[
+        str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
+    ] = "",
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
+    as_json: AsJson = False,
+) -> Job:
+    """Say what was added, changed and removed in PostHog since some time."""
+
+    def job() -> int:
+        if not since:
+            raise UsageError(
+                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
+            )
+        settings = ready(logging.WARNING, bare=True)
+        from pipelines.diff import diff as compared
+        from pipelines.diff.render import shown
+
+        found = compared(
+            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
+        )
+        for begins, of in found.beginnings():
+            say(
+                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
+                sys.stderr,
+            )
+        if found.late:
+            said = (
+                "were first read to their end later than that; what they held by then is not told as added."
+            )
+            say(f"Some lists of {', '.join(found.late)} {said}", sys.stderr)
+        if found.behind:
+            said = (
+                "is not kept up, so that newer changes lack; the next sync with [history] on makes up for it."
+            )
+            say(f"History of {', '.join(found.behind)} {said}", sys.stderr)
+        if as_json:
+            say_json(found.as_json())
+        else:
+            say(shown(found))
+        return 0
+
+    return job
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
+    size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="ISO", help="When its company ends: then it is the same at every start."),
+    ] = None,
+    day: Annotated[
+        bool,
+        typer.Option("--day", help="Let a day's changes happen, in the one that runs or else the kept one."),
+    ] = False,
+) -> Job:
+    """Run a PostHog to practise on, until Ctrl-C; its company lives on from run to run."""
+
+    def job() -> int:
+        from pipelines.settings.since import parsed
+        from pipelines.work_dir import folder_below
+        from sources.sandbox import start
+
+        settings = ready(logging.WARNING, bare=True)
+        require_sandbox()
+        if day and now:
+            raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
+        moment = parsed("--now", now, datetime.now(UTC)) if now else None
+        kept = None if now else folder_below(settings.home, "sandbox")
+        begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
+        try:
+            return _let_a_day_pass(port, begin) if day else _serve(begin(port))
+        except RuntimeError:  # its own words are on stderr already
+            return UsageError.exit_code
+
+    return job
+
+
+def _let_a_day_pass(port: int, begin: Callable[[], Sandbox]) -> int:
+    """Move on the sandbox that runs, or the kept company, which does so whenever it is started."""
+    from sources.sandbox import let_a_day_pass
+
+    if not let_a_day_pass(port):
+        begin().stop()
+    say("A day's changes have happened; the next sync brings them.")
+    return 0
+
+
+def _serve(running: Sandbox) -> int:
+    with running:
+        say(_invitation(running.url, running.key))
+        try:
+            return running.process.wait()
+        except KeyboardInterrupt:
+            return 0
+
+
+def _invitation(url: str, key: str) -> str:
+    return (
+        f"A PostHog to practise on listens at {url} until Ctrl-C; in another terminal:\n\n"
+        f"export POSTHOG_HOST={url}\nexport POSTHOG_PERSONAL_API_KEY={key}\n\n"
+        "Give it a warehouse of its own (WAREHOUSE_URL=duckdb:///practice.duckdb): a dataset holds one PostHog."
+    )

@@ -1,0 +1,106 @@
+"""The two ends of a run as the settings name them: PostHog and the warehouse, and what may pass between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.settings import Settings
+from pipelines.settings.layers import did_you_mean
+from sources.posthog.arguments import column_of
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.client.client import Client, Patience, Rate
+from sources.posthog.errors import NoRoom
+from sources.posthog.extract.visibility import TELLING
+from sources.posthog.shape.privacy import Policy
+
+log = logging.getLogger("hogsync")
+
+
+def open_client(settings: Settings, key: str, *, patience: Patience | None = None) -> Client:
+    """A client for PostHog; UsageError where its address, the proxy or the certificates of here cannot be used."""
+    asked = settings.rate
+    try:
+        return Client(
+            settings.origin,
+            key,
+            rate=Rate(asked.per_minute, asked.per_hour) if asked.per_minute or asked.per_hour else None,
+            in_flight=max(settings.lists.in_flight, settings.lists.ahead),
+            max_bytes=settings.lists.page_megabytes << 20,
+            budget_file=settings.home / "budget.db",
+            patience=patience,
+            allow_http=settings.insecure_http,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse, not opened yet; UsageError where DuckDB could not load what lies in HOGSYNC_HOME."""
+    place = settings.warehouse
+    common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
+    if place.kind == "duckdb":
+        from destinations.duckdb import DuckDB
+
+        if "'" in str(settings.home.resolve()):  # dlt writes the path into its statement as it is
+            raise UsageError(
+                f"HOGSYNC_HOME {settings.home} has an apostrophe in its path, and no DuckDB can be loaded from there; "
+                "set it to another folder."
+            )
+        return DuckDB(place.path, settings.dataset, storage_version=settings.turns.storage_version, **common)
+    from destinations.postgres import Postgres
+
+    return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
+
+
+def policy(settings: Settings, *, hashing: bool = True) -> Policy:
+    """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense.
+
+    Without `hashing` no value is going to be hashed, so no key is made for that where there is none yet.
+    """
+    privacy = settings.privacy
+    modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
+    for name, mode in privacy.columns.items():
+        _refuse_senseless(name, mode)
+    key = settings.hash_key_bytes() if hashing else b""
+    return Policy(modes={"open": "keep", **modes}, columns=privacy.columns, hash_key=key)
+
+
+def _refuse_senseless(name: str, mode: str) -> None:
+    """UsageError for a column that makes no sense anywhere, or that tells of deaths."""
+    where = f"[privacy.columns] {name}"
+    try:
+        table, column = column_of(name, mode)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
+    if mode != "keep" and (column == "deleted" or column in TELLING.get(table, ())):
+        raise UsageError(
+            f"{where}: hogsync goes by {column} of {table} to tell which rows are gone; keep it."
+        )
+
+
+def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
+    """How often which tables' lists are walked in full; UsageError for one whose lists are never walked but in full."""
+    spans = settings.lists.full_every_of
+    partly = [endpoint.table for endpoint in ENDPOINTS.values() if endpoint.plan != "snapshot"]
+    for table in spans:
+        if table not in partly:
+            said = f"[lists.full_every_of] {table} is no table that is read in part"
+            raise UsageError(f"{said}{did_you_mean(table, partly)}")
+    return spans
+
+
+@contextmanager
+def warehouse_problems() -> Iterator[None]:
+    """Whatever the database refuses inside is exit 4, and so are working data without room."""
+    try:
+        yield
+    except MemoryError:  # this process's, whoever asked for it
+        raise
+    except (WarehouseUnavailable, NoRoom) as problem:
+        raise WarehouseProblem(str(problem)) from problem

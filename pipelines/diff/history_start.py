@@ -1,0 +1,58 @@
+"""Since when additions to a table can be told: since its history is kept, and each of its lists is known as a whole.
+
+What a list held when it was first read to its end may be older than that, however late that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pipelines.bookkeeping.schema import META, PATHS
+from pipelines.query.query import Answer
+from pipelines.sync.derive import since
+from sources.posthog.catalogue.endpoint import Endpoint, filled, placeholders, query
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """When a table's history began, and by when each of its lists was known as a whole."""
+
+    endpoint: Endpoint
+    at: datetime | None
+    """None while there is nothing in it."""
+    whole: Mapping[str, datetime] = field(default_factory=dict)
+
+    def late(self, moment: datetime) -> list[str]:
+        """The lists that were not known as a whole by then."""
+        return sorted(path for path, known in self.whole.items() if known > moment)
+
+    def found(self, row: Mapping[str, Any], first: datetime) -> bool:
+        """Whether a row whose first version is of this time was found with its list, and may be older."""
+        return any(self.whole[path] >= first for path in self._lists(row) if path in self.whole)
+
+    def _lists(self, row: Mapping[str, Any]) -> Iterator[str]:
+        """The lists that a row may stand in: those that ask for what it is."""
+        for path in self.endpoint.paths:
+            if row.keys() >= {*placeholders(path)}:
+                asked = query(one := filled(path, row))
+                if all(str(row[name]).lower() == asked[name].lower() for name in asked.keys() & row.keys()):
+                    yield one
+
+
+def beginning(
+    ask: Callable[[str], Answer], endpoint: Endpoint, books: Mapping[str, Sequence[str]]
+) -> Beginning:
+    """What a dataset with these columns in its books says of a table."""
+    ((first,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
+    noted = f"select value from {META} where key = '{since(endpoint.history)}' and value <> ''"
+    at = [datetime.fromisoformat(value) for (value,) in ask(noted).rows] if META in books else []
+    if "first_complete_at" not in books.get(PATHS, ()):  # an older hogsync has written it
+        return Beginning(endpoint, at[0] if at else first)
+    known = f"select path, coalesce(first_complete_at, last_complete_at) from {PATHS}"
+    lists = ask(f"{known} where table_name = '{endpoint.table}'").rows
+    return Beginning(endpoint, at[0] if at else first, {path: when or NEVER for path, when in lists})

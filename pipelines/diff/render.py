@@ -1,0 +1,63 @@
+"""What has changed, for a person: a line for each row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.console import printable, rendered
+from pipelines.diff.found import Diff, Row, TableDiff
+from pipelines.query.cells import written
+
+NAMES = ("name", "title")
+"""Columns by which a person knows a row, beside its key."""
+COLOURS = {"added": "green", "changed": "yellow", "removed": "red"}
+SHOWN = 80
+"""Characters of a value that a table shows; `--json` has all."""
+
+
+def shown(diff: Diff) -> str:
+    """All that has changed, and a last line that sums up."""
+    lines = [line for one in diff.tables for line in _lines(one)]
+    counts = {
+        "added": sum(len(one.added) for one in diff.tables),
+        "changed": sum(len(one.changed) for one in diff.tables),
+        "removed": sum(len(one.removed) for one in diff.tables),
+    }
+    told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    return rendered(*([_table(lines)] if lines else []), f"({told} since {written(diff.since)} UTC)")
+
+
+def _lines(one: TableDiff) -> Iterator[tuple[str, ...]]:
+    table = one.endpoint.table
+    for row in one.added:
+        yield ("added", table, _called(one, row), "", "")
+    for changed in one.changed:
+        for name, (old, new) in changed.columns.items():
+            yield ("changed", table, _called(one, changed.row), name, f"{_short(old)} → {_short(new)}")
+    for row in one.removed:
+        yield ("removed", table, _called(one, row), "", "")
+
+
+def _called(one: TableDiff, row: Row) -> str:
+    """A row by its key, and by its name if it has one besides."""
+    names = [str(row[n]) for n in NAMES if row.get(n) and n not in one.endpoint.key]
+    key = ", ".join(str(value) for value in one.key(row).values())
+    return printable(f"{key} ({names[0]})" if names else key)
+
+
+def _short(value: Any) -> str:
+    text = written(value) if value is not None else "–"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _table(lines: Sequence[tuple[str, ...]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "table", "row", "column", "old → new"):
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(Text(line[0], style=COLOURS[line[0]]), *(Text(printable(cell)) for cell in line[1:]))
+    return table

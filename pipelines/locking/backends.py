@@ -1,0 +1,205 @@
+"""One process's turn at one warehouse: how it is taken, how others learn who has it, how it ends.
+
+DuckDB: the lock file stays for ever and never needs removal, because the lock is the system's, not the file.
+Postgres: the server ends the turn when the connection does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.settings.hosts import Warehouse
+
+if TYPE_CHECKING:
+    import psycopg2
+
+ANYONE = "another process"
+APPLICATION_NAME = 63  # bytes that Postgres keeps of one
+
+
+class Turn(Protocol):
+    """One process's place at one warehouse."""
+
+    def take(self) -> bool:
+        """Whether the turn is ours now; never waits."""
+
+    def holder(self) -> str:
+        """Who has it instead: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
+
+    def keep(self) -> None:
+        """Raise WarehouseProblem if the turn is no longer ours: then others may have written."""
+
+    def leave(self) -> None:
+        """Let the next one in; harmless without a turn."""
+
+
+def introduction(who: str, room: int = 200) -> str:
+    """Who holds the lane, in `room` bytes: a long host name is cut, not the time."""
+    since = f", since {datetime.now(UTC):%H:%M} UTC"
+    start = f"{who}, process {os.getpid()} on "
+    host = socket.gethostname().encode("ascii", "replace").decode()
+    return f"{start}{host[: max(0, room - len(start) - len(since))]}{since}"[:room]
+
+
+class FileTurn:
+    """A turn at a DuckDB file: the system's lock on `<file>.lock` beside it, one for all symlinks.
+
+    `purpose` is empty for loading; another one has a lock of its own.
+    """
+
+    def __init__(self, warehouse: Warehouse, who: str, purpose: str = "") -> None:
+        self._label, self._who = warehouse.label, who
+        self._path = Path(f"{os.path.realpath(warehouse.path)}{purpose and f'.{purpose}'}.lock")
+        # No soft fallback: a lock that is only a file would outlive its holder.
+        self._lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
+
+    def take(self) -> bool:
+        """Lock the file, and say in it who did."""
+        try:
+            self._path.parent.stat()  # acquire would make the folder, and hide that its name is misspelt
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise WarehouseProblem(
+                f"The warehouse {self._label} cannot be locked by {self._path} ({error.strerror}); "
+                "its folder must exist, and hogsync must be allowed to write there."
+            ) from error
+        with suppress(OSError):  # a courtesy to those who wait; a full disk is told where it hurts
+            self._path.write_text(introduction(self._who), "utf-8")
+        return True
+
+    def holder(self) -> str:
+        """What the holder wrote."""
+        try:
+            said = self._path.read_bytes()[:200].decode("utf-8", "replace")
+        except OSError:
+            return ANYONE
+        return "".join(letter for letter in said if letter.isprintable()) or ANYONE
+
+    def keep(self) -> None:
+        """Nobody can take away what the system gave."""
+
+    def leave(self) -> None:
+        """Unlock the file; it stays."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                self._path.write_bytes(b"")
+            self._lock.release()
+
+
+# Settings and lock are the transaction's, not the session's: behind PgBouncer those of a session would stay
+# with a connection that others get next, and the lock would outlive its holder. A transaction that wrote
+# nothing holds no snapshot between statements, so vacuum goes on. Keep-alives let the server notice that the
+# holder's machine is gone.
+OURS = """
+SELECT set_config(name, value, true)
+  FROM (VALUES ('application_name', %(name)s),
+               ('idle_in_transaction_session_timeout', '0'),
+               ('transaction_timeout', '0'),
+               ('tcp_keepalives_idle', '60'),
+               ('tcp_keepalives_interval', '10'),
+               ('tcp_keepalives_count', '6')) AS wanted (name, value)
+  JOIN pg_settings USING (name)
+"""
+TAKE = "SELECT pg_try_advisory_xact_lock(%(key)s)"
+HOLDER = """
+SELECT application_name
+  FROM pg_locks JOIN pg_stat_activity USING (pid)
+ WHERE locktype = 'advisory' AND granted AND objsubid = 1
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND (classid::bigint << 32 | objid::bigint) = %(key)s
+"""
+
+
+def lane_key(dataset: str, purpose: str = "") -> int:
+    """The advisory lock of `dataset`: the same 64 bits on every machine; the database scopes it."""
+    name = f"hogsync {dataset}{purpose and f' {purpose}'}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+class ServerTurn:
+    """A turn at a dataset in Postgres: an advisory lock of a transaction on a connection of its own."""
+
+    def __init__(self, warehouse: Warehouse, dataset: str, who: str, purpose: str = "") -> None:
+        self._warehouse, self._who, self._key = warehouse, who, lane_key(dataset, purpose)
+        with _told(warehouse):
+            self._connection = _connect(warehouse)
+
+    def take(self) -> bool:
+        """Lock the dataset for this transaction, and leave the transaction open."""
+        with _told(self._warehouse):
+            taken = bool(self._ask(TAKE))
+            if taken:
+                self._ask(OURS)
+            else:
+                self._connection.rollback()
+        return taken
+
+    def holder(self) -> str:
+        """The name of the session that has the lock."""
+        with _told(self._warehouse):
+            name = self._ask(HOLDER)
+            self._connection.rollback()
+        return str(name or ANYONE)
+
+    def keep(self) -> None:
+        """Ask over the connection whose transaction has the lock: gone with it is the lock."""
+        with _told(self._warehouse):
+            self._ask("SELECT 1")
+
+    def leave(self) -> None:
+        """Hang up, which ends the transaction and the lock."""
+        self._connection.close()
+
+    def _ask(self, question: str) -> Any:
+        """The first value of the answer, None without one."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(question, {"key": self._key, "name": introduction(self._who, APPLICATION_NAME)})
+            row = cursor.fetchone()
+        return row and row[0]
+
+
+def _connect(warehouse: Warehouse) -> psycopg2.extensions.connection:
+    """A connection that notices a dead server; the URL's own options win."""
+    from destinations.postgres_connection import connect
+
+    defaults: dict[str, str | int] = {
+        "application_name": "hogsync",
+        "connect_timeout": 10,
+        "keepalives_idle": 60,
+        "keepalives_interval": 10,
+        "keepalives_count": 6,
+    }
+    connection: psycopg2.extensions.connection = connect(warehouse.dsn.get_secret_value(), defaults)[0]
+    return connection
+
+
+@contextmanager
+def _told(warehouse: Warehouse) -> Iterator[None]:
+    """What Postgres says, as one sentence of ours, in its own words but without the password."""
+    import psycopg2
+
+    from destinations.warehouse import first_line
+
+    try:
+        yield
+    except psycopg2.Error as error:
+        says = first_line(error)
+        for secret in warehouse.secrets:
+            says = says.replace(secret, "…")
+        if isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None:  # never left this machine
+            raise UsageError(f"WAREHOUSE_URL is not what Postgres understands: {says}.") from None
+        raise WarehouseProblem(
+            f"The warehouse {warehouse.label} cannot be used: {says}; check WAREHOUSE_URL and the server."
+        ) from None

@@ -1,0 +1,1 @@
+"""One question in SQL to the warehouse, and how its answer is written."""

@@ -1,0 +1,165 @@
+"""An answer as a table for a person or as CSV, JSON, Markdown or Parquet for a program; on the screen or in a file.
+
+CSV, JSON lines and Parquet are written while the rows arrive, so that an answer may be larger than the memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pipelines.atomic_file import whole
+from pipelines.console import as_json, is_wider, rendered, say
+from pipelines.errors import UsageError
+from pipelines.query.cells import NULL, apart, csv_line, markdown_line, plain, written
+from pipelines.query.query import Rows, Session
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+ENDINGS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".md": "markdown",
+    ".parquet": "parquet",
+}
+"""What a file's name says of its format, where nobody else does."""
+
+
+def write_answer(session: Session, sql: str, form: str | None, out: Path | None) -> None:
+    """Ask, and write the answer to standard output or, whole or not at all, into a file."""
+    form = form or (ENDINGS.get(out.suffix.lower()) if out else None) or "table"
+    if form == "parquet":
+        if not out:
+            raise UsageError("Parquet is no text: name a file, as in --out answer.parquet.")
+        with _replaced(out) as file:
+            _write_parquet(session, sql, file)
+        return
+    found = session.rows(sql)
+    if not out:
+        for text in TEXTS[form](found, sys.stdout.isatty()):
+            if not say(text):
+                return
+        return
+    with _replaced(out) as file:
+        for text in TEXTS[form](found, False):  # noqa: FBT003  no terminal
+            file.write(f"{text}\n".encode(errors="replace"))
+
+
+@contextmanager
+def _replaced(out: Path) -> Iterator[BinaryIO]:
+    """A file to write; UsageError if it cannot be, and then it stays as it was."""
+    if out.exists() and not out.is_file():
+        raise UsageError(f"--out {out} is no file that could be replaced.")
+    try:
+        with whole(out.resolve()) as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"--out {out} could not be written: {error.strerror or error}.") from None
+
+
+def _write_parquet(session: Session, sql: str, file: BinaryIO) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    reader = session.arrow(sql)
+    schema = pa.schema(
+        [field.with_name(name) for field, name in zip(reader.schema, apart(reader.schema.names), strict=True)]
+    )
+    try:
+        with parquet.ParquetWriter(file, schema) as writer:
+            for batch in reader:
+                writer.write_batch(pa.record_batch(batch.columns, schema))
+    except pa.ArrowException as error:
+        raise UsageError(
+            f"The answer does not fit into Parquet ({str(error).splitlines()[0]}); cast the column to text."
+        ) from None
+
+
+# -- texts, in pieces that end at a line's end
+
+
+def _csv(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    yield csv_line(found.columns)
+    for batch in found.batches:
+        if batch:
+            yield "\n".join(map(csv_line, batch))
+
+
+def _json_lines(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    names = apart(found.columns)
+    for batch in found.batches:
+        if batch:
+            yield "\n".join(as_json(dict(zip(names, map(plain, row), strict=True))) for row in batch)
+
+
+def _json(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    """`{"columns": [...], "rows": [[...], ...]}`: two columns may have one name."""
+    rows = [[plain(value) for value in row] for batch in found.batches for row in batch]
+    yield as_json({"columns": list(found.columns), "rows": rows})
+
+
+def _markdown(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    yield markdown_line(found.columns)
+    yield f"|{' --- |' * len(found.columns)}"
+    for batch in found.batches:
+        if batch:
+            yield "\n".join(map(markdown_line, batch))
+
+
+def _table(found: Rows, terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    """A table and how many rows it has; on a terminal that it does not fit, record by record."""
+    rows = [row for batch in found.batches for row in batch]
+    count = f"({len(rows):,} row{'' if len(rows) == 1 else 's'})"
+    table = _as_table(found.columns, rows)
+    if terminal and len(found.columns) > 1 and is_wider(table):
+        yield rendered(*_records(found.columns, rows), count)
+    else:
+        yield rendered(table, count, terminal=terminal)
+
+
+def _as_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        numeric = all(isinstance(row[number], int | float | Decimal | None) for row in rows)
+        table.add_column(_cell(name), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _records(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Iterator[RenderableType]:
+    """Each row as lines of its own: a column's name, and its value."""
+    from rich.table import Table
+
+    for number, row in enumerate(rows, 1):
+        yield f"─[ row {number:,} ]─"
+        lines = Table.grid("", "", padding=(0, 2))
+        lines.columns[0].no_wrap, lines.columns[1].overflow = True, "fold"
+        for name, value in zip(columns, row, strict=True):
+            lines.add_row(_cell(name), _cell(value))
+        yield lines
+
+
+def _cell(value: Any) -> RenderableType:
+    """A value; where there is none, a word that is no text's."""
+    from rich.text import Text
+
+    return Text(NULL, style="dim") if value is None else Text(written(value))
+
+
+TEXTS: dict[str, Callable[[Rows, bool], Iterator[str]]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+    "jsonl": _json_lines,
+    "markdown": _markdown,
+}

@@ -1,0 +1,39 @@
+"""Since when: the times and spans that a person writes on the command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from pipelines.errors import UsageError
+from pipelines.settings import parse
+
+
+def parsed(option: str, text: str, now: datetime, *, whole_day: bool = False) -> datetime:
+    """A time as ISO 8601 has it, of UTC unless it says otherwise, or a span until now: 30m, 12h, 2d, 1w.
+
+    With `whole_day` a date without a time is the end of that day. UsageError for what is none of these.
+    """
+    try:
+        found = _moment(text.strip(), now)
+        is_date = re.fullmatch(r"[\dW-]+", text.strip())
+        return found + timedelta(days=1, microseconds=-1) if whole_day and is_date else found
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{option} is {text!r}, but must be a date, a time or a span: 2026-11-20, 2026-11-20T08:00:00Z or 2d."
+        ) from None
+
+
+def past(option: str, text: str, now: datetime) -> datetime:
+    """`parsed`, of what has begun already; UsageError for the future."""
+    found = parsed(option, text, now)
+    if found > now:
+        raise UsageError(f"{option} is {text!r}, which is still to come.")
+    return found
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if text[-1:].isalpha() and text[-1:] not in "Zz":
+        span = parse.span(text)
+        return now - span if isinstance(span, timedelta) else now
+    return parse.moment(text)

@@ -1,0 +1,110 @@
+"""Which tables follow those that a run reads: their histories and trends, and of which columns they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from destinations.derived.derived import Derived
+from destinations.derived.history import History
+from destinations.derived.trends import Trend
+from destinations.warehouse import Types
+from pipelines.errors import UsageError
+from pipelines.settings import Settings
+from pipelines.settings.layers import did_you_mean
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.changes.sql import child_table
+from sources.posthog.changes.table_changes import Changes
+from sources.posthog.shape.row_shape import OURS
+from sources.posthog.shape.undeclared import VARIANT
+
+Tables = Mapping[str, Types]
+"""Every table of the dataset with its columns."""
+
+
+def with_history(settings: Settings) -> frozenset[str]:
+    """The tables that have a history by these settings; raises UsageError for a name that is no table."""
+    for name in settings.history.without:
+        if name not in ENDPOINTS:
+            near = did_you_mean(name, list(ENDPOINTS))
+            raise UsageError(f"[history] without: there is no table {name!r}{near}")
+    chosen = ENDPOINTS.keys() - set(settings.history.without) if settings.history.enabled else ()
+    return frozenset(table for table in chosen if ENDPOINTS[table].history)
+
+
+class Before(Protocol):
+    """What the dataset held and remembered when the run began."""
+
+    meta: dict[str, str]
+    tables: dict[str, dict[str, str]]
+    made: dict[str, frozenset[str]] | None
+    """The tables that hogsync had noted, with their columns; None where it had noted nothing."""
+    rows_noted: dict[str, int]
+    """How many rows tables had after the last run, as far as that was noted."""
+
+    def lost_rows(self, table: str) -> bool:
+        """Whether somebody has taken all rows of a table away."""
+
+    def columns(self, table: str) -> Mapping[str, Any]:
+        """The columns that earlier loads made."""
+
+    def named(self, table: str) -> Mapping[str, str]:
+        """The columns that undeclared fields got in earlier runs."""
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether the table is there with all of these columns and our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """The tables that follow others, as the settings have it."""
+
+    before: Before
+    versioned: frozenset[str]
+    """The tables that have a history."""
+
+    def of(self, sources: Sequence[Changes], there: Tables) -> Iterator[Derived]:
+        """What follows these tables, with the columns that are there."""
+        for changes in sources:
+            if changes.table in self.versioned:
+                yield self._history(changes, there)
+            yield from self._trends(changes, there)
+
+    def _types(self, changes: Changes, there: Tables) -> Types:
+        """The columns that loads have made, also those whose field is no longer stored, and their types."""
+        known = {**self.before.columns(changes.table), **changes.shape.columns}
+        return {name: known[name] for name in there.get(changes.table, {}) if name in known.keys() - OURS}
+
+    def _history(self, changes: Changes, there: Tables) -> History:
+        shape, endpoint = changes.shape, changes.shape.endpoint
+        lists = {child: tuple(shape.items(child)) for child in shape.child_columns}
+        complete = {
+            child: names
+            for child, names in lists.items()
+            if {*shape.key, "position", *names, "_deleted_at", "_dlt_load_id"}
+            <= there.get(child_table(changes.table, child), {}).keys()
+        }
+        types = self._types(changes, there)
+        return History(
+            target=endpoint.history,
+            source=changes.table,
+            source_key=shape.key,
+            values=types,
+            lists=complete,
+            quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),
+        )
+
+    def _trends(self, changes: Changes, there: Tables) -> Iterator[Trend]:
+        endpoint, types = changes.shape.endpoint, self._types(changes, there)
+        for trend in endpoint.trends:
+            names = trend.named(endpoint)
+            if names.keys() <= types.keys():  # not where a setting drops the numbers
+                yield Trend(
+                    target=trend.table,
+                    source=changes.table,
+                    source_key=endpoint.key,
+                    names=names,
+                    at=trend.at,
+                    types=types,
+                )

@@ -1,0 +1,196 @@
+"""One load package per run, through dlt, in a working folder that is thrown away afterwards.
+
+dlt resumes a package that was interrupted, and a resumed package loads its staging twice: every later run
+then fails. So no package ever outlives its run; schema and state come back from the warehouse.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from destinations.staging import claim_staging
+from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavailable, first_line
+from pipelines import signals
+from pipelines.settings.surroundings import set_aside
+from sources.posthog.catalogue import PEOPLE
+from sources.posthog.changes.delta import Outline
+from sources.posthog.extract.extraction import Reading
+
+log = logging.getLogger("hogsync")
+
+PIPELINE, LOADS = "hogsync", "_dlt_loads"
+READ_BY_IMPORTING_DLT = (
+    "DLT_DEFAULT_NAMING_MODULE",
+    "DLT_DEFAULT_NAMING_NAMESPACE",
+    "DLT_DLT_ID_LENGTH_BYTES",
+    "DLT_INTERVAL_TIMEZONE",
+    "DLT_JSON_TYPED_PUA_START",
+    "DLT_USE_JSON",
+)
+"""Variables that dlt turns into constants when it is imported, beside all configuration; nonsense ends the import."""
+_AWAKING = threading.Lock()
+"""Modules that import each other are not to be imported by two threads at once."""
+
+
+class LoadFailed(Exception):
+    """dlt could not load the run's package; what it tore, the next run mends."""
+
+
+class TableRefused(LoadFailed):
+    """The warehouse did not take the rows of one table."""
+
+    def __init__(self, table: str, message: str) -> None:
+        super().__init__(message)
+        self.table = table
+
+
+def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
+    """Write a reading's deltas; needs the warehouse open, of which `existing` are the tables and their columns.
+
+    Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
+    because dlt cannot make an empty one on Postgres in the format that it loads quickest.
+    """
+    outlines = [outline for outline in reading.outlines() if reading.results[outline.parent].readable]
+    _make_what_can_be(reading, warehouse, outlines, existing)
+    if all(outline.empty for outline in outlines):
+        warehouse.expect_inserts_only()
+    if reading.written:
+        claim_staging(warehouse)
+        _load_what_can_be(reading, warehouse, folder)
+        warehouse.declare_keys()
+    reading.workspace.close()
+
+
+def _make_what_can_be(
+    reading: Reading, warehouse: Warehouse, outlines: Sequence[Outline], existing: Mapping[str, Types]
+) -> None:
+    """See to it that these tables are there, and fail those that the warehouse refuses; raises if that leaves nothing.
+
+    With a lost connection the warehouse refuses all.
+    """
+    for outline in outlines:
+        columns = {**outline.columns, "_dlt_load_id": "text"}
+        try:
+            warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
+            warehouse.index_key(outline.table, outline.key)
+        except NoMemory:
+            raise  # this process's trouble
+        except WarehouseUnavailable as refused:
+            _fail(reading, outline.parent, refused)
+
+
+def _fail(reading: Reading, table: str, refused: Exception) -> None:
+    """Do without a table that the warehouse refuses; raises the refusal if nothing else is to be written."""
+    log.debug("%s", table, exc_info=refused)
+    reading.fail(table, str(refused))
+    if not any(result.counts.written for result in reading.results.values()):
+        raise refused
+
+
+def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+    """Load all tables, and without those that the warehouse refuses; raises LoadFailed if it takes none.
+
+    A package fails as a whole, so the others are loaded again, by a package of their own: all writes go by key, and
+    rows of a load that was not finished count as unknown.
+    """
+    parents = {outline.table: outline.parent for outline in reading.outlines()}
+    tries = 0
+    while True:
+        try:
+            _run_dlt(reading, warehouse, folder / f"dlt{tries}", again=tries > 0)
+        except TableRefused as refused:
+            _fail(reading, parents.get(refused.table, refused.table), refused)
+            tries += 1
+        else:
+            return
+
+
+def prepare(reading: Reading) -> None:
+    """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
+    if reading.people.stock.empty[PEOPLE.table]:
+        threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
+
+
+def _awake() -> Any:
+    """dlt, imported with what its first use imports."""
+    with _AWAKING, set_aside(READ_BY_IMPORTING_DLT):
+        import dlt
+        import dlt.sources.helpers.requests
+
+        import pipelines.sync.dlt_configuration  # noqa: F401  also from dlt
+
+    return dlt
+
+
+def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
+    dlt = _awake()
+    from dlt.common.exceptions import DltException
+    from dlt.load.exceptions import LoadClientJobException, LoadClientJobFailed, LoadClientJobTerminalRetry
+    from duckdb import OutOfMemoryException
+
+    from pipelines.sync.dlt_configuration import configured
+    from sources.posthog import changed
+
+    try:
+        with configured(folder):
+            pipeline = dlt.pipeline(
+                PIPELINE,
+                destination=warehouse.destination(),
+                dataset_name=warehouse.dataset,
+                pipelines_dir=str(folder),
+            )
+            pipeline.sync_destination()
+            rows = changed(reading, warehouse.appendable, again=again)
+            pipeline.extract(rows, loader_file_format="parquet")
+            with reading.workspace.put_aside():  # only a second package would ask for it again
+                pipeline.normalize()
+                loaded = pipeline.load()
+    except (DltException, LoadClientJobException, OSError) as failed:
+        cause = _cause(failed)
+        # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.
+        if isinstance(cause, KeyboardInterrupt) or signals.asked.is_set():
+            raise KeyboardInterrupt from failed
+        if isinstance(cause, MemoryError | OutOfMemoryException):
+            raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
+        if isinstance(cause, OSError):  # a database has errors of its own
+            why = cause.strerror or cause
+            raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
+        refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
+        job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
+        if job is None:
+            message = f"{warehouse.label} did not take the rows: {first_line(cause)}"
+            raise LoadFailed(message) from failed
+        table = job.job_id.partition(".")[0]
+        message = f"{warehouse.label} did not take the rows of {table}: {first_line(cause)}"
+        raise TableRefused(table, message) from failed
+    _assert_arrived(warehouse, loaded.loads_ids)
+
+
+def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
+    """Raise LoadFailed unless this dataset has the loads on record: else nobody knows where their rows are."""
+    mark = warehouse.mark
+    sql = f"select count(*) from {warehouse.name(LOADS)} where load_id = {mark} and status = 0"
+    if not load_ids or any(warehouse.rows(sql, [load_id]) != [(1,)] for load_id in load_ids):
+        raise LoadFailed(
+            f"dlt has loaded the rows of this run, but {LOADS} in the dataset {warehouse.dataset} of "
+            f"{warehouse.label} has no record of it; look for what keeps rows out of that table (a trigger, a rule), "
+            "and sync again."
+        )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those behind it."""
+    yield error
+    while error.__cause__ is not None:
+        error = error.__cause__
+        yield error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost error."""
+    *_, innermost = _chain(error)
+    return innermost

@@ -1,0 +1,57 @@
+"""What this machine remembers of the warehouses that it wrote to: the last run, so that a restored backup is noticed.
+
+Everything else that hogsync knows of a warehouse stands in the warehouse: a machine with an empty HOGSYNC_HOME goes on
+where another left off, and merely has nothing to be surprised by.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from pipelines.atomic_file import write_whole
+from pipelines.settings import Settings
+from sources.posthog.shape.types import digest
+
+FILE = "warehouses.json"
+
+log = logging.getLogger("hogsync")
+
+
+def last_run(settings: Settings) -> str | None:
+    """The run that this machine recorded last in the warehouse of the settings."""
+    return _noted(settings.home / FILE).get(name(settings))
+
+
+def note(settings: Settings, run_id: str) -> None:
+    """Remember a run that was recorded; a home that cannot be written is the next run's trouble."""
+    file = settings.home / FILE
+    try:
+        write_whole(file, json.dumps({**_noted(file), name(settings): run_id}))
+    except OSError as error:
+        log.debug("%s was not written: %s", file, error.strerror)
+
+
+def _noted(file: Path) -> dict[str, str]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        log.warning("%s cannot be read and is begun anew.", file)
+        return {}
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+
+
+def walks(settings: Settings) -> Path:
+    """Where the half-read lists of the warehouse of the settings are kept."""
+    return settings.home / "walks" / name(settings)
+
+
+def name(settings: Settings) -> str:
+    """One warehouse and dataset; a digest, for a path or an address is nobody else's business."""
+    place = settings.warehouse
+    where = os.path.realpath(place.path) if place.kind == "duckdb" else place.label
+    return digest([where, settings.dataset])

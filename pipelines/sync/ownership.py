@@ -1,0 +1,183 @@
+"""What hogsync made in a warehouse, by its own mark, and what it did not: that is told by name and left alone.
+
+`_hogsync_meta` names under `made` each table that hogsync made here, with its columns, before they come into being. A
+table counts as hogsync's if it is named there and looks like it, so that one which replaced it is not taken for it. A
+dataset without that entry is an older one, or has lost its `_hogsync_meta`: there every table is hogsync's that has all
+of the columns which tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from destinations.derived.history import VERSION, named
+from destinations.staging import staging_of, stranger
+from destinations.warehouse import Relation, Warehouse
+from pipelines.bookkeeping.records import note_made
+from pipelines.bookkeeping.schema import BOOKS, META
+from pipelines.bookkeeping.state import Memory
+from pipelines.connections import policy
+from pipelines.errors import WarehouseProblem
+from pipelines.settings import Settings
+from pipelines.sync.derived_tables import with_history
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
+from sources.posthog.changes.sql import child_table
+from sources.posthog.extract.data_warnings import enumerated
+from sources.posthog.shape.privacy import DEFAULTS, Policy
+from sources.posthog.shape.row_shape import OURS, Shape
+
+DLT = {
+    "_dlt_loads": frozenset({"load_id", "schema_name", "status", "inserted_at"}),
+    "_dlt_version": frozenset({"schema_name", "schema", "version_hash", "inserted_at"}),
+    "_dlt_pipeline_state": frozenset({"pipeline_name", "state", "created_at"}),
+}
+"""dlt's own tables, which all of its pipelines into a dataset share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that hogsync may write."""
+
+    telling: frozenset[str]
+    """Columns that tell that it is hogsync's."""
+    columns: frozenset[str]
+
+
+def chosen(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
+    """The tables that a sync of some of PostHog's may write."""
+    rules, endpoints = (
+        policy(settings, hashing=False),
+        [ENDPOINTS[table] for table in with_parents(tuple(tables))],
+    )
+    shapes = [Shape(one, rules, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
+    return tables_of(shapes, with_history(settings))
+
+
+def tables_of(shapes: Iterable[Shape], versioned: Collection[str]) -> dict[str, Table]:
+    """The tables that rows of these shapes may go to."""
+    return {
+        name: table for shape in shapes for name, table in _tables(shape, shape.endpoint.table in versioned)
+    }
+
+
+def _tables(shape: Shape, versioned: bool) -> Iterator[tuple[str, Table]]:  # noqa: FBT001
+    endpoint = shape.endpoint
+    yield endpoint.table, Table(OURS, OURS | shape.columns.keys())
+    for child, items in shape.child_columns.items():
+        yield child_table(endpoint.table, child), Table(OURS, OURS | {*shape.key, *items, "position"})
+    if versioned and endpoint.history:
+        own = named(shape.columns, shape.child_columns).values()
+        columns = frozenset({*own, *shape.child_columns, *VERSION})
+        yield endpoint.history, Table(frozenset({*shape.key, *VERSION}), columns)
+    for trend in endpoint.trends:
+        numbers = frozenset(trend.named(endpoint).values())
+        yield trend.table, Table(numbers, numbers)
+
+
+def others(
+    held: Mapping[str, Relation],
+    tables: Mapping[str, Table],
+    made: Collection[str] | None,
+    meta: Collection[str],
+) -> list[str]:
+    """The names among hogsync's at which something of somebody else's stands.
+
+    `made` are the tables that hogsync has noted as its own, None where nothing is noted; `meta` the keys of
+    `_hogsync_meta`.
+    """
+    return sorted(
+        [
+            name
+            for name, table in tables.items()
+            if name in held and not _is_ours(name, held[name], table, made)
+        ]
+        + [name for name, columns in DLT.items() if name in held and not _has(held[name], columns, 1)]
+        + [
+            name
+            for name, (_, columns) in BOOKS.items()
+            if name in held and not _has(held[name], columns, 0.5)
+        ]
+        + [META] * (META in held and not _is_meta(held[META], meta))
+    )
+
+
+def _is_ours(name: str, found: Relation, table: Table, made: Collection[str] | None) -> bool:
+    if made is None:
+        return _has(found, table.telling, 1)
+    return name in made and _has(found, table.telling, 0.5)  # somebody may have dropped some
+
+
+def _has(found: Relation, columns: Collection[str], share: float) -> bool:
+    there = len(found.columns & frozenset(columns))
+    return found.is_table and there >= share * len(columns)
+
+
+def _is_meta(found: Relation, keys: Collection[str]) -> bool:
+    """Whether a table is hogsync's `_hogsync_meta`; one without rows may be one that somebody has emptied."""
+    return _has(found, BOOKS[META][1], 1) and (not keys or not {"origin", "schema_version"}.isdisjoint(keys))
+
+
+def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
+    """Raise WarehouseProblem where a sync would write to what is somebody else's; needs the warehouse open."""
+    warehouse = memory.warehouse
+    _refuse_spellings(warehouse)
+    where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
+    if names := others(held, tables, memory.made, memory.meta):
+        raise WarehouseProblem(
+            f"The dataset {warehouse.dataset} {where} holds {enumerated(names, 5)}, which hogsync did not make and "
+            "would write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
+        )
+    if name := stranger(warehouse):
+        raise WarehouseProblem(
+            f"The schema {staging_of(warehouse.dataset)} {where} holds {name}, which hogsync did not make, and each "
+            "load empties the tables of that schema; rename it, or choose another dataset by HOGSYNC_DATASET."
+        )
+    for name in (tables.keys() & held.keys()) if memory.made is not None else ():
+        if taken := tables[name].columns & held[name].columns - memory.ours(name):
+            raise WarehouseProblem(
+                f"The table {name} of the dataset {warehouse.dataset} {where} has a column {min(taken)} that hogsync "
+                "did not make, and one of PostHog's has that name; rename yours."
+            )
+
+
+def _refuse_spellings(warehouse: Warehouse) -> None:
+    """Raise WarehouseProblem where a schema has hogsync's name for the database alone: dlt would not find it."""
+    for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
+        for other in warehouse.same_names(schema):
+            raise WarehouseProblem(
+                f"The schema {other} in {warehouse.label} has the name {schema} in another spelling, so hogsync cannot "
+                "make its own; drop it, or choose another dataset by HOGSYNC_DATASET."
+            )
+
+
+def claim_tables(memory: Memory, shapes: Iterable[Shape], versioned: Collection[str]) -> None:
+    """Note which tables and columns are about to be made, before they are; needs the warehouse open.
+
+    Raises WarehouseProblem where something of somebody else's has come to stand there since the run began.
+    """
+    tables = tables_of(shapes, versioned)
+    refuse_others(memory, tables)
+    made = _adopted(memory) if memory.made is None else memory.made
+    made = made | {name: memory.ours(name) | table.columns for name, table in tables.items()}
+    if made != memory.made:
+        note_made(memory.warehouse, made)
+
+
+def of_others(memory: Memory) -> list[str]:
+    """The names of all that hogsync may ever write at which something of somebody else's stands."""
+    held = memory.warehouse.relations(memory.warehouse.dataset)
+    return others(held, _every_table(), memory.made, memory.meta)
+
+
+def _every_table() -> dict[str, Table]:
+    everything = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
+    shapes = [Shape(one, everything, stamp_types(one), {}) for one in (*ENDPOINTS.values(), PEOPLE)]
+    return tables_of(shapes, ENDPOINTS)
+
+
+def _adopted(memory: Memory) -> dict[str, frozenset[str]]:
+    """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
+    tables, held = _every_table(), memory.warehouse.relations(memory.warehouse.dataset)
+    ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
+    return {name: tables[name].columns | memory.ours(name) for name in ours}

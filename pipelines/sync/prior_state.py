@@ -1,0 +1,123 @@
+"""What a run knows of its warehouse before it reads, and whether that has every list be read in full."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from destinations.warehouse import Warehouse
+from pipelines.bookkeeping.records import forget
+from pipelines.bookkeeping.schema import PRIVACY
+from pipelines.bookkeeping.state import Memory
+from pipelines.settings import Settings
+from pipelines.sync.ownership import Table, refuse_others
+from pipelines.sync.privacy_rewrite import empty_refused, not_yet_within
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.changes.stored import Nothing
+from sources.posthog.extract.run_warnings import RunWarning
+
+log = logging.getLogger("hogsync")
+
+OLDER_WAREHOUSE = RunWarning(
+    "",
+    "",
+    "older warehouse",
+    "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
+    "Every list is read in full",
+)
+
+
+def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
+    """A dry run must not bring a DuckDB file into being."""
+    return warehouse.exists() or not dry_run
+
+
+def remembered(
+    warehouse: Warehouse,
+    meta: Mapping[str, str],
+    tables: Mapping[str, Table],
+    settings: Settings,
+    *,
+    started: datetime,
+    dry_run: bool,
+) -> Memory | Nothing:
+    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
+
+    Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
+    """
+    if not to_open(warehouse, dry_run=dry_run):
+        return Nothing()
+    memory = Memory(warehouse)
+    refuse_others(memory, tables)
+    memory.check(meta)
+    if not dry_run and (behind := not_yet_within(memory, settings)):
+        warehouse.declare_keys()  # what a publication has can be changed only with a key
+        emptied = empty_refused(memory, settings, behind, started)
+        memory = Memory(warehouse)
+        memory.emptied = emptied
+    return memory
+
+
+def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) -> bool:
+    """Whether the warehouse is an older state of what this machine left; then every list is read in full.
+
+    Lists that this run leaves out are forgotten, for the next run will notice nothing.
+    """
+    if not isinstance(known, Memory) or not known.lacks(last_run):
+        return False
+    log.info("%s.", OLDER_WAREHOUSE.text)
+    _forget_every_list(known, dry_run=dry_run)
+    return True
+
+
+def read_anew(known: Memory | Nothing, tables: Mapping[str, Table], *, dry_run: bool) -> bool:
+    """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
+
+    A history that was emptied, or has lost what tells its versions, begins anew. No list has the people for its own:
+    all name them. Lists that this run leaves out are forgotten, for the next run will notice nothing.
+    """
+    if not isinstance(known, Memory):
+        return False
+    for name, table in tables.items():
+        is_history, there = name.endswith("_history"), known.tables.get(name, {})
+        if is_history and (known.lost_rows(name) or (there and not table.telling <= there.keys())):
+            log.warning(
+                "The table %s has lost its versions, or columns that tell them: it begins anew.", name
+            )
+        elif known.lost_rows(name):
+            log.warning(
+                "The table %s has lost rows since the last run: they are read from PostHog again.", name
+            )
+    people = known.lost_rows(PEOPLE.table)
+    if people:
+        _forget_every_list(known, dry_run=dry_run)
+    return people
+
+
+def _forget_every_list(known: Memory, *, dry_run: bool) -> None:
+    if not dry_run:
+        forget(known.warehouse, ENDPOINTS)
+
+
+def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
+    meta = known.meta if isinstance(known, Memory) else {}
+    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
+
+
+def privacy_marks(modes: Mapping[str, str], privacy: str) -> dict[str, str]:
+    """What `_hogsync_meta` must say of privacy before rows are loaded: `modes` are those of the stored ones."""
+    # What differs is half this, half that until it has been read to its end.
+    return {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
+
+
+def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
+    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
+    if all(mode == privacy for mode in stored_under.values()):
+        return False
+    log.warning(
+        "The privacy settings have changed, or the rules by which they are applied: every list is read in full "
+        "and its rows are stored anew. What the settings refuse of other rows and of older versions is emptied."
+    )
+    return True

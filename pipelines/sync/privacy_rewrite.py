@@ -1,0 +1,201 @@
+"""Empties what today's privacy settings refuse of what is stored: living rows, dead ones, lists, older versions.
+
+Every table of the catalogue is looked at, also those that a run does not read. `privacy within <table>` in
+`_hogsync_meta` holds the settings within which all of a table is known to be; it is written after the table is emptied,
+so that a run that is killed in between does it again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from destinations.derived.derived import same
+from destinations.derived.history import named
+from destinations.warehouse import NoMemory, Warehouse, WarehouseUnavailable, quoted
+from pipelines.bookkeeping.records import note
+from pipelines.bookkeeping.schema import META, PRIVACY
+from pipelines.bookkeeping.state import Memory
+from pipelines.connections import policy
+from pipelines.settings import Settings
+from pipelines.sync.ownership import of_others
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.changes.sql import child_table
+from sources.posthog.changes.stored import Nothing
+from sources.posthog.extract.extraction import Reading
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.refused_columns import LAXEST, RULES, refused, refused_lists
+from sources.posthog.shape.row_shape import OURS
+
+log = logging.getLogger("hogsync")
+WITHIN = "privacy within "
+EVER = " ever"
+"""Ends the keys under which an older hogsync has noted how all of a table was stored; blank if not all alike."""
+HASH = '0123456789abcdef"'
+
+
+@dataclass(frozen=True, slots=True)
+class Emptying:
+    """Columns of a stored table whose values may not stay, each with the condition under which a value goes."""
+
+    table: str
+    columns: Mapping[str, str]
+    ends: bool = False
+    """Whether its living rows end: those of a list that is not stored any more."""
+
+
+def within(settings: Settings) -> dict[str, str]:
+    """What `_hogsync_meta` says of tables of which nothing is stored that these settings refuse."""
+    said = f"{RULES} {settings.privacy.model_dump_json()}"
+    return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
+
+
+def not_yet_within(memory: Memory, settings: Settings) -> dict[str, str]:
+    """Return what `_hogsync_meta` does not say yet of stored tables; empty while the settings stay the same."""
+    stored = META in memory.tables
+    return {key: said for key, said in within(settings).items() if stored and memory.meta.get(key) != said}
+
+
+def empty_refused(
+    memory: Memory, settings: Settings, behind: Mapping[str, str], started: datetime
+) -> dict[str, int]:
+    """Empty what the settings refuse, and give how many rows that were by table; needs the warehouse open.
+
+    `behind` is what `not_yet_within` returns. Living rows lose their hashes, too: a full walk of their list stores them
+    as the settings want them now.
+    """
+    now, counts, wiped = policy(settings), dict[str, int](), list[str]()
+    foreign = frozenset(of_others(memory))
+    for endpoint in (*ENDPOINTS.values(), PEOPLE):
+        if f"{WITHIN}{endpoint.table}" not in behind:
+            continue
+        work = [one for one in _refused_of(memory, endpoint, now) if one.table not in foreign]
+        wiped += [one.table for one in work if one.table not in {trend.table for trend in endpoint.trends}]
+        if number := _empty(memory.warehouse, endpoint, work, started):
+            counts[endpoint.table] = number
+    if wiped:
+        _wipe(memory.warehouse, wiped)
+    note(memory.warehouse, behind)
+    return counts
+
+
+def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
+    """Take emptied values off the disk; where the database refuses that they are gone from the tables all the same."""
+    try:
+        warehouse.wipe(tables)
+    except NoMemory:
+        raise
+    except WarehouseUnavailable as refused_it:
+        log.warning(
+            "What was emptied may still stand in blocks of %s that are free now: %s",
+            warehouse.label,
+            refused_it,
+        )
+
+
+def _before(memory: Memory, endpoint: Endpoint) -> tuple[Policy, bool]:
+    """The policy within which a table is stored, and whether today's rules judged it."""
+    said = memory.meta.get(f"{WITHIN}{endpoint.table}", "")
+    rules, _, modes = said.partition(" ")
+    modes = modes or memory.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
+    if not modes:
+        return LAXEST, False
+    told = json.loads(modes)
+    columns = told.pop("columns", {})
+    return Policy(modes={"open": "keep", **told}, columns=columns), rules == str(RULES)
+
+
+def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emptying]:
+    """What may not stay of a table, its lists and what is derived from it."""
+    before, judged = _before(memory, endpoint)
+    table = endpoint.table
+    own = [name for name in memory.columns(table) if name not in OURS]
+    verdicts: dict[str, str] = dict(refused(endpoint, own, before, now))
+    verdicts |= {field.name: "all" for field in endpoint.fields if field.carries and not judged}
+    lists = refused_lists(endpoint, before, now)
+    for name, what in lists.items():
+        child = child_table(table, name)
+        held = [c for c in memory.columns(child) if c not in {*OURS, *endpoint.key, "position"}]
+        gone = [c for c in held if what == "all" or c in {"address", "detail"}]
+        yield from _emptying(memory, child, dict.fromkeys(gone, "all"), ends=what == "all")
+    yield from _emptying(memory, table, verdicts)
+    if endpoint.history:
+        here = named(
+            own,
+            [
+                name
+                for name in memory.tables.get(endpoint.history, {})
+                if child_table(table, name) in memory.tables
+            ],
+        )
+        versions = {here[name]: what for name, what in verdicts.items() if name in here}
+        yield from _emptying(memory, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
+    for trend in endpoint.trends:
+        numbers = {name: verdicts[name] for name in trend.numbers if name in verdicts}
+        yield from _emptying(memory, trend.table, numbers)
+
+
+def _emptying(
+    memory: Memory, table: str, verdicts: Mapping[str, str], *, ends: bool = False
+) -> Iterator[Emptying]:
+    """The emptying of those columns that are there, if there are any."""
+    conditions = {
+        name: _condition(name, what)
+        for name, what in verdicts.items()
+        if name in memory.tables.get(table, {})
+    }
+    if conditions:
+        yield Emptying(table, conditions, ends=ends)
+
+
+def _condition(column: str, what: str) -> str:
+    text = f"{quoted(column)}::varchar"
+    if what == "all":
+        return f"{quoted(column)} is not null"
+    # No hash, be it text or JSON: a regular expression that both databases would understand there is not.
+    return f"(length({text}) not in (64, 66) or translate({text}, '{HASH}', '') <> '')"
+
+
+def _empty(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Emptying], started: datetime) -> int:
+    """Do it, all at once for a table and what hangs on it; gives the number of rows that were emptied."""
+    with warehouse.transaction():
+        count = sum(_empty_one(warehouse, endpoint, one, started) for one in work)
+        if work and endpoint is not PEOPLE:  # wherever its lists are read next, they are read in full
+            note(warehouse, {f"{PRIVACY}{endpoint.table}": ""})
+    return count
+
+
+def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started: datetime) -> int:
+    name = warehouse.name
+    met = " or ".join([*one.columns.values(), *["_deleted_at is null"] * one.ends])
+    ((rows,),) = warehouse.rows(f"select count(*) from {name(one.table)} where {met}")
+    if not rows:
+        return 0
+    is_list = one.table.startswith(f"{endpoint.table}__")
+    if is_list:
+        those = f"(select * from {name(one.table)} where {met})"
+        warehouse.execute(
+            f"update {name(endpoint.table)} t set _row_hash = '' "
+            f"where exists (select 1 from {those} c where {same('c', 't', endpoint.key)})"
+        )
+    changes = [
+        f"{quoted(column)} = case when {gone} then null else {quoted(column)} end"
+        for column, gone in one.columns.items()
+    ]
+    changes += ["_row_hash = ''"] * (is_list or one.table == endpoint.table)
+    changes += [f"_deleted_at = coalesce(_deleted_at, {warehouse.mark})"] * one.ends
+    warehouse.execute(f"update {name(one.table)} set {', '.join(changes)} where {met}", [started] * one.ends)
+    return int(rows)
+
+
+def note_emptied(reading: Reading, known: Memory | Nothing) -> None:
+    """Have the run's record say how many stored rows were emptied of each table that it reads."""
+    for table, rows in known.emptied.items() if isinstance(known, Memory) else ():
+        said = f"{rows:,} stored rows emptied of what the privacy settings refuse"
+        log.info("%s: %s", table, said)
+        if table in reading.results:
+            reading.results[table].oddities.append(said)

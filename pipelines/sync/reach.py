@@ -1,0 +1,57 @@
+"""What a key reaches: a project that was asked for by its id must be there, and a key must lead somewhere.
+
+Decisions over what was read, for `sync` and `check` alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sources.posthog.catalogue import ENDPOINTS, parent_of
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.extract.results import TableResult
+
+ROOTS = ("organizations", "projects")
+NOWHERE = (
+    "The key reaches no organization and no project: use a key of somebody who is a member of one, "
+    "without a restriction to others, and with the scopes that `hogsync check` names"
+)
+
+
+def hang_on_company(tables: Iterable[str]) -> frozenset[str]:
+    """Those of the tables that hold nothing without an organization or a project."""
+    return frozenset(table for table in tables if _hangs(ENDPOINTS[table]))
+
+
+def _hangs(endpoint: Endpoint) -> bool:
+    parents = [parent for path in endpoint.paths if (parent := parent_of(path))]
+    return endpoint.table in ROOTS or any(map(_hangs, parents))
+
+
+def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bool:
+    """Whether no organization and no project was met, though chosen tables hang on one and no list failed."""
+    hanging = hang_on_company(result.table for result in results if result.table in ENDPOINTS)
+    if not hanging & set(chosen):
+        return False
+    lists = [one for result in results if result.table in hanging for one in result.listed]
+    met = any(one.rows if one.listing.endpoint.table in ROOTS else one.pages for one in lists)
+    return not met and not any(one.status == "failed" for one in lists)
+
+
+def unknown_projects(asked: Iterable[int], met: Collection[int], *, all_listed: bool) -> list[int]:
+    """The projects that were asked for and are not there, as far as it can be told.
+
+    Where lists of projects were refused, the project may stand in one of them: the others are read then, unless there
+    is no other.
+    """
+    unknown = sorted(set(asked) - set(met))
+    return unknown if all_listed or not set(asked) & set(met) else []
+
+
+def no_such_project(unknown: Iterable[int], met: Iterable[int]) -> str:
+    """The sentence about projects that are not there."""
+    there = ", ".join(map(str, sorted(met))) or "none"
+    return (
+        f"The key reaches no project {', '.join(map(str, unknown))}; it reaches {there}. "
+        "Correct --project or [projects] only."
+    )

@@ -1,0 +1,193 @@
+"""What a person or a program gets to know of a sync: progress while it runs, a table or one JSON object at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipelines.console import printable, rendered
+from pipelines.remedies import advice
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.errors import Unavailable
+
+if TYPE_CHECKING:
+    from pipelines.run import Run
+    from pipelines.settings import Settings
+    from pipelines.sync.outcome import Outcome
+    from sources.posthog.extract.api_key import Key
+    from sources.posthog.extract.results import TableResult
+    from sources.posthog.extract.run_warnings import RunWarning
+
+log = logging.getLogger("hogsync")
+warned = logging.getLogger("hogsync.warnings")
+"""Its level is WARNING also where the others' is ERROR (`--quiet`)."""
+
+WORDS = {
+    "loaded": ("loaded", "green"),
+    "unchanged": ("unchanged", "dim"),
+    "unavailable": ("not available", "yellow"),
+    "failed": ("failed", "red"),
+}
+
+
+def log_tables(outcome: Outcome) -> None:
+    """One log line for each table and for each warning; why a table was never available is told once."""
+    for result in outcome.tables:
+        level = logging.ERROR if result.status == "failed" else logging.INFO
+        log.log(
+            level,
+            "%s %s: %s%s",
+            result.table,
+            WORDS[result.status][0],
+            _counted([result]),
+            _tail("" if result.table in outcome.standing and not result.warnings else result.detail),
+        )
+    for warning in outcome.run.warnings:
+        warned.warning("%s.", warning_line(warning))
+
+
+def warning_line(warning: RunWarning) -> str:
+    """A warning in one printable line without a full stop."""
+    about = f"{warning.table}: " if warning.table else ""
+    return printable(f"{about}{warning.text}")
+
+
+def _tail(detail: str) -> str:
+    return f" ({detail})" if detail else ""
+
+
+# -- at its end, for programs
+
+
+def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
+    """The run as its records say it, in the shape that scripts rely on; `error` only where there is one."""
+    from pipelines.bookkeeping.records import run_table
+
+    run = outcome.run
+    rows = [run_table(run.run_id, result) for result in outcome.tables]
+    return _run_as_json(run, run.run_id, outcome.requests, list(map(_table_as_json, rows)), dry_run=dry_run)
+
+
+def _table_as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {"table": told.pop("table_name"), **{name: told[name] for name in told if name != "run_id"}}
+
+
+def nothing_as_json(run: Run, *, recorded: bool, requests: int = 0, dry_run: bool = False) -> dict[str, Any]:
+    """The same shape for a run that came to nothing; only one that was recorded has an id."""
+    return _run_as_json(run, run.run_id if recorded else None, requests, [], dry_run=dry_run)
+
+
+def _run_as_json(
+    run: Run, run_id: str | None, requests: int, tables: list[dict[str, Any]], *, dry_run: bool
+) -> dict[str, Any]:
+    found = {
+        "run_id": run_id,
+        "status": run.status,
+        "started_at": _iso(run.started_at),
+        "finished_at": _iso(run.finished_at),
+        "requests": requests,
+        "warnings": [asdict(warning) for warning in run.warnings],
+        "tables": tables,
+        "trigger": run.trigger,
+        "version": run.version,
+        "dry_run": dry_run,
+    }
+    return found | ({"error": run.error} if run.error else {})
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+# -- at its end, for people
+
+
+def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
+    """What came, what changed, what was not available and why, what to do about it; the last line sums up."""
+    from rich.table import Table
+    from rich.text import Text
+
+    place = f"{settings.origin} → {settings.warehouse.label}, dataset {settings.dataset}"
+    table = Table("table", "result", box=None, pad_edge=False, header_style="bold")
+    for heading in ("read", "new", "changed", "gone"):
+        table.add_column(heading, justify="right")
+    for result in outcome.tables:
+        word, colour = WORDS[result.status]
+        counts = result.counts
+        numbers = (result.rows_read, counts.inserted, counts.updated, counts.deleted)
+        cells = (f"{number:,}" if number else "·" for number in numbers)
+        table.add_row(result.table, Text(word, style=colour), *cells)
+    notes = [f"Warning: {warning_line(warning)}" for warning in outcome.run.warnings if not warning.table]
+    for result in outcome.tables:
+        notes += _notes(result, outcome.key, advised=result.table in outcome.standing)
+    return rendered(
+        printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)
+    )
+
+
+def _notes(result: TableResult, key: Key | None, *, advised: bool) -> list[str]:
+    """What a person should know about a table, and what they can do."""
+    if not result.detail and result.status in {"loaded", "unchanged"}:
+        return []
+    said = printable(result.detail) or "no reason was given"
+    warning = "Warning: " if result.warnings else ""
+    note = f"{warning}{result.table} ({WORDS[result.status][0]}): {said}"
+    return [note, *(f"  → {remedy}" for remedy in _remedies(result, key) if not advised or result.warnings)]
+
+
+def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:
+    refused = [
+        (one.listing, one.last.failure)
+        for one in result.listed
+        if one.status == "unavailable" and one.walks and isinstance(one.last.failure, Unavailable)
+    ]
+    said = (advice(refusal, listing.endpoint, listing.stamps, key) for listing, refusal in refused)
+    yield from dict.fromkeys(said)
+    if result.count("failed"):
+        yield "What came is in; the next sync reads the rest again."
+    if result.deletes_held:
+        yield "`hogsync sync --accept-deletes` believes the deletes at once."
+
+
+def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
+    """One true sentence about the whole run."""
+    listed = [result for result in outcome.tables if result.table in ENDPOINTS]
+    by_status = {word: [r.table for r in listed if r.status == word] for word in WORDS}
+    failed, missing = by_status["failed"], by_status["unavailable"]
+    what = f"{_counted(outcome.tables)}, {_cost(outcome)}"
+    if count := len(outcome.run.warnings):
+        what += f", {_number(count, 'warning')}"
+    what = f"nothing was written; a sync would bring {what}" if dry_run else what
+    if outcome.run.status == "refused":
+        reason = printable(outcome.run.error or "nothing that was selected is readable with this key")
+        return f"Refused: {reason.rstrip('.')}; {what}."
+    if failed:
+        how = "Failed" if outcome.run.status == "failed" else "Partly done"
+        return f"{how}: {len(failed)} of {len(listed)} tables failed ({', '.join(failed)}); {what}."
+    if outcome.run.status == "partial":
+        return f"Partly done: not all that is derived from these tables could be written; {what}."
+    if missing:
+        return f"Done, {len(missing)} of {len(listed)} tables not available ({', '.join(missing)}); {what}."
+    return f"Done: {_number(len(listed), 'table')} and people; {what}."
+
+
+def _counted(results: Sequence[TableResult]) -> str:
+    counts = [result.counts for result in results]
+    read = sum(result.rows_read for result in results)
+    new, changed, gone = (
+        sum(getattr(c, name) for c in counts) for name in ("inserted", "updated", "deleted")
+    )
+    return f"{_number(read, 'row')} read, {new:,} new, {changed:,} changed, {gone:,} gone"
+
+
+def _cost(outcome: Outcome) -> str:
+    seconds = (outcome.run.finished_at - outcome.run.started_at).total_seconds()
+    return f"in {seconds:,.1f} s with {_number(outcome.requests, 'request')}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

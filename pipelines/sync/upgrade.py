@@ -1,0 +1,63 @@
+"""What an older hogsync made differently of a dataset becomes as this one makes it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from destinations.warehouse import TableInUse, Types, Warehouse, WarehouseUnavailable
+from pipelines.bookkeeping.schema import BOOKS
+from pipelines.sync.derive import Following
+
+log = logging.getLogger("hogsync")
+LEFT = "json of "
+"""Begins the keys of `_hogsync_meta` under which stand the JSON columns of a table that keep their former type."""
+
+
+def upgrade(following: Following, existing: Mapping[str, Types]) -> dict[str, str]:
+    """Declare keys and give JSON columns their type of today; gives what `_hogsync_meta` shall say of it.
+
+    A table that is in use is left for the next run; what the database refuses is said once and left for good.
+    """
+    warehouse, facts = following.warehouse, dict[str, str]()
+    warehouse.declare_keys()
+    for table, columns in _columns(following, existing):
+        noted = following.before.meta.get(f"{LEFT}{table}", "").split()
+        there = existing.get(table, {})
+        old = [n for n, t in columns.items() if t == "json" and there.get(n) == warehouse.former_json]
+        if left := _left(warehouse, table, [name for name in old if name not in noted]):
+            facts[f"{LEFT}{table}"] = " ".join((*noted, *left))
+            log.warning(_said(warehouse, table, left))
+    return facts
+
+
+def _columns(following: Following, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
+    """The tables that this run may write, and their columns."""
+    yield from ((outline.table, outline.columns) for outline in following.reading.outlines())
+    derived = following.followers.of([*following.reading.changes.values()], existing)
+    yield from ((one.target, one.columns) for one in derived)
+    yield from ((table, columns) for table, (_, columns) in BOOKS.items())
+
+
+def _left(warehouse: Warehouse, table: str, columns: Sequence[str]) -> Sequence[str]:
+    """Those of the columns whose type the database does not change, whatever it is that hinders it."""
+    if not columns:
+        return ()
+    try:
+        warehouse.modernise_json(table, columns)
+    except TableInUse as used:
+        log.info("The table %s keeps columns of the type json until the next sync: %s", table, used)
+    except WarehouseUnavailable:
+        if len(columns) == 1:
+            return columns
+        return [name for name in columns if _left(warehouse, table, [name])]
+    return ()
+
+
+def _said(warehouse: Warehouse, table: str, columns: Sequence[str]) -> str:
+    casts = ", ".join(f'alter column "{name}" type jsonb using "{name}"::jsonb' for name in columns)
+    return (
+        f"Of the table {table} these columns stay json, because a view, or something else of yours, depends on their "
+        f"type: {', '.join(columns)}. If you want jsonb, drop that, run `alter table {warehouse.name(table)} {casts}` "
+        "and make it again."
+    )

@@ -1,0 +1,62 @@
+"""What a user of the plain source chose, checked: tables and privacy -> what a reading takes, or ValueError."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import cast, get_args
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+
+CLASSES = tuple(name for name in DEFAULTS if name != "open")
+TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
+
+
+def known_tables(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, each once; ValueError with the nearest one for what is no table."""
+    chosen = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+    for name in chosen:
+        if name == PEOPLE.table:
+            raise ValueError(f"{name} is gathered from all tables and comes with each of them; leave it out.")
+        _refuse_unknown("table", name, ENDPOINTS)
+    return chosen
+
+
+def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
+    """The policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for what it cannot mean."""
+    for name, mode in choices.items():
+        _refuse_unknown("privacy mode", mode, get_args(Mode))
+        if "." in name:
+            column_of(name, mode)
+        else:
+            _refuse_unknown("privacy class", name, CLASSES)
+    checked = cast("Mapping[str, Mode]", choices)
+    columns = {name: mode for name, mode in checked.items() if "." in name}
+    modes = {name: mode for name, mode in checked.items() if "." not in name}
+    return Policy(modes={**DEFAULTS, **modes}, columns=columns, hash_key=hash_key)
+
+
+def column_of(name: str, mode: str) -> tuple[str, str]:
+    """The table and the column of `comments.content`; ValueError for what there is not, is a key, or takes no hash."""
+    table, _, column = name.partition(".")
+    _refuse_unknown("table", table, TABLES)
+    fields = {declared.name: declared for declared in TABLES[table].fields}
+    _refuse_unknown(f"column of {table}", column, fields)
+    if column in TABLES[table].key:
+        raise ValueError(f"{column} is part of the key of {table} and must be kept.")
+    if mode == "hash" and fields[column].type not in {"text", "json"}:
+        raise ValueError(
+            f"A {fields[column].type} column cannot hold a hash; keep or drop {column} of {table}."
+        )
+    return table, column
+
+
+def _refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
+    """ValueError with the nearest name, else with all of them."""
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(str(name), names, n=1)
+        raise ValueError(
+            f"There is no {kind} {name!r}; {f'did you mean {near[0]}?' if near else ', '.join(names)}"
+        )

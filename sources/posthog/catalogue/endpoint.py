@@ -1,0 +1,126 @@
+"""An endpoint: a list of PostHog's API and the table that it becomes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from sources.posthog.catalogue.fields import Field
+
+Stamps = Mapping[str, Any]
+"""Values that a list's path gives to all of its rows: parents' ids and key constants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A table beside an endpoint's, in which volatile numbers are kept over time: one row per row and time."""
+
+    table: str
+    at: str
+    """The field that says of which time the numbers are."""
+    called: str
+    """What its column is called in the trend."""
+    numbers: tuple[str, ...]
+
+    def named(self, endpoint: Endpoint) -> dict[str, str]:
+        """The endpoint's columns that it takes and their names in the trend: key, time, numbers."""
+        own = {name: name for name in (*endpoint.key, self.at, *self.numbers)}
+        return {**own, endpoint.key[-1]: endpoint.reference, self.at: self.called}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A list of PostHog's API and the table it becomes."""
+
+    table: str
+    paths: tuple[str, ...]
+    """Relative to `/api/`, placeholders are parents' ids; several paths are several lists of the same table."""
+    fields: tuple[Field, ...]
+    scope: str
+    doc: str
+    gate: str = ""
+    """What else than the scope the list needs: a plan, a role, a server version."""
+    key: tuple[str, ...] = ()
+    absent: Stamps = field(default_factory=dict)
+    """Values of key columns that a path does not give."""
+    pages: Literal["offset", "cursor", "array"] = "offset"
+    page_size: int = 1000
+    """The most rows that a page should be asked for."""
+    plan: Literal["snapshot", "stream", "since"] = "snapshot"
+    clock: str = "created_at"
+    """Of a stream or `since` list: the time that its rows are in the order of."""
+    lookback: timedelta = timedelta(days=3)
+    """Of these: how far behind the newest row a walk still reads, for rows that change or appear late."""
+    since: tuple[str, str] | None = None
+    """Of a `since` list: the query parameters for the first and for the last time, both inclusive."""
+    full_every: timedelta | None = None
+    """Of a stream or `since` list: how often it is walked in full; None as the settings say."""
+    open_when: tuple[str, tuple[str, ...]] | None = None
+    """Of a stream: the field and its values by which a row is still going to change."""
+    open_limit: timedelta = timedelta(days=30)
+    """Of a stream: a row that has been open for longer is stuck and waited for no more, but on full walks."""
+    count: str = ""
+    """Of a stream: the path that tells how many rows it lists, with the same filters."""
+    moves_with: str = ""
+    """Of a list below a row: the field of that row without whose change nothing new is due."""
+    mortal: bool = True
+    """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
+    people_rank: int = 0
+    """How rich its embedded users are; the richest source of a run wins."""
+    trends: tuple[Trend, ...] = ()
+    """Tables that keep what would otherwise be overwritten: history makes no versions of what is volatile."""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", (*self.placeholders, "id"))
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The parents' id columns, outermost first, over all paths."""
+        return tuple(dict.fromkeys(name for path in self.paths for name in placeholders(path)))
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """Columns that the path gives: parents' ids and key constants."""
+        constants = (name for path in self.paths for name in query(path) if name in self.key)
+        return tuple(dict.fromkeys((*self.placeholders, *constants, *self.absent)))
+
+    @property
+    def history(self) -> str:
+        """The table of its rows' versions; empty for a stream, whose rows are events, and for what is no list."""
+        return f"{self.table}_history" if self.plan == "snapshot" and self.paths else ""
+
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """The tables that are derived from it."""
+        return (*filter(None, [self.history]), *(trend.table for trend in self.trends))
+
+    @property
+    def volatile(self) -> frozenset[str]:
+        """Fields that move without anybody's edit."""
+        return frozenset(field.name for field in self.fields if field.volatile)
+
+    @property
+    def reference(self) -> str:
+        """The placeholder by which other paths name a row of this table."""
+        last = self.key[-1]
+        return f"{self.table.removesuffix('s')}_id" if last == "id" else last
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """The `{names}` of a path, in order."""
+    return tuple(re.findall(r"{(\w+)}", path))
+
+
+def query(path: str) -> dict[str, str]:
+    """The query constants of a path."""
+    return dict(parse_qsl(urlsplit(path).query))
+
+
+def filled(path: str, ids: Stamps) -> str:
+    """A path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
+    return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})

@@ -1,0 +1,1 @@
+"""Batches of a walk and the stored rows -> the rows to write."""

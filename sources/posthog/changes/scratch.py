@@ -1,0 +1,127 @@
+"""The scratch DuckDB of one run, in memory, which spills into the run's folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from sources.posthog.changes.sql import literal
+from sources.posthog.errors import NoRoom, Stopped
+
+BATCH = 20_000
+"""Keys that are asked for at once."""
+ASIDE = "8MB"
+"""The memory of a working DuckDB that is only kept for the case that it is needed again."""
+LOADED = 60_000
+"""Rows in one Arrow batch on their way to dlt, which looks at the schema of each."""
+
+
+class Workspace:
+    """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
+
+    def __init__(self, folder: Path, memory: str = "160MB") -> None:
+        self.lock = threading.RLock()
+        self._held = threading.Lock()
+        """Whoever closes the connections and whoever interrupts them have them to themselves."""
+        self._closed = False
+        self._memory = memory
+        with self._offered({}):
+            self._connection = self._running = duckdb.connect(":memory:")
+            for name, value in {
+                "memory_limit": memory,
+                "temp_directory": str(folder / "spill"),
+                "TimeZone": "UTC",
+            }.items():
+                self._connection.execute(f"set global {name} = {literal(value)}")
+
+    def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
+        """Execute one statement, Arrow data at hand under the given names."""
+        with self._offered(tables):
+            self._connection.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
+        """The answer as Python tuples."""
+        with self._offered(tables):
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def table(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> pa.Table:
+        """The answer as Arrow."""
+        with self._offered(tables):
+            return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Sequence[Any] = (), *, size: int = LOADED) -> Iterator[pa.Table]:
+        """The answer as Arrow tables of `size` rows, read through a connection of its own."""
+        with self._through(cursor := self._connection.cursor()):
+            reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(size)
+        while True:
+            with self._through(cursor):
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield pa.Table.from_batches([batch])
+
+    @contextmanager
+    def _through(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """One statement through another connection, or one batch of its answer."""
+        with self._offered({}):
+            self._running = connection
+            try:
+                yield
+            finally:
+                self._running = self._connection
+
+    @contextmanager
+    def put_aside(self) -> Iterator[None]:
+        """A block in which the working tables lie in the folder and not in memory, as far as there is room for them.
+
+        What uses the memory meanwhile seldom needs them again.
+        """
+        with suppress(NoRoom):
+            self._limit(ASIDE)
+        try:
+            yield
+        finally:
+            self._limit(self._memory)
+
+    def _limit(self, memory: str) -> None:
+        self.run(f"set global memory_limit = {literal(memory)}")
+
+    def interrupt(self) -> None:
+        """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
+        with self._held:
+            if not self._closed:
+                self._running.interrupt()
+
+    def close(self) -> None:
+        """Forget everything; a thread that is still reading ends by Stopped, or in mid-statement."""
+        self.interrupt()
+        with self.lock, self._held:
+            self._closed = True
+            self._connection.close()
+
+    @contextmanager
+    def _offered(self, tables: Mapping[str, Any]) -> Iterator[None]:
+        """Arrow data under its names for one statement; afterwards the names, and the memory, are free again."""
+        with self.lock:
+            if self._closed:
+                raise Stopped("The run is being stopped.")
+            for name, data in tables.items():
+                self._connection.register(name, data)
+            try:
+                yield
+            except duckdb.InterruptException as stopped:
+                raise KeyboardInterrupt from stopped
+            except (duckdb.OutOfMemoryException, duckdb.IOException) as full:
+                raise NoRoom(
+                    f"hogsync's working data has no room: {str(full).splitlines()[0]}. "
+                    "Free space below HOGSYNC_HOME, or give hogsync more memory."
+                ) from full
+            finally:
+                for name in tables:
+                    self._connection.unregister(name)

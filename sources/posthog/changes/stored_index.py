@@ -1,0 +1,126 @@
+"""What is stored of a table: key, hash and death of every row, and whether the row can be believed.
+
+A row of an unfinished load is not believed: the load may have stopped between this table and its children. It stands
+in the working table `known <table>`, and whatever hangs on it does, so that all of it is written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.catalogue.endpoint import Stamps
+from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.sql import child_table, declared, equal, quoted, working
+from sources.posthog.changes.stored import Known
+from sources.posthog.shape.row_shape import Shape
+
+
+class Stock:
+    """One table as the warehouse has it when the run begins."""
+
+    def __init__(self, workspace: Workspace, shape: Shape, known: Known) -> None:
+        self.workspace = workspace
+        self.shape = shape
+        self.known = known
+        self.table = shape.endpoint.table
+        self.key = ", ".join(map(quoted, shape.key))
+        self.name = working(self.table, "known")
+        tables = (self.table, *(child_table(self.table, child) for child in shape.child_columns))
+        self.empty = {table: known.empty(table) for table in tables}
+        """By table and child table, whether it holds nothing yet."""
+        self._take_in()
+        for child in shape.child_columns:
+            self._distrust(known.torn(child_table(self.table, child), shape.key))
+        self.whole = self._intact() and not any(map(known.lost_rows, tables))
+        if not self.whole:
+            workspace.run(f"update {self.name} set sound = false")
+        self._torn_scopes = self._scopes_with("not sound")
+        self._dead_scopes = self._scopes_with("deleted_at is not null")
+        self._written: Mapping[tuple[Any, ...], datetime] | None = None
+
+    def _take_in(self) -> None:
+        """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
+        run, known, unsorted = self.workspace.run, self.name, working(self.table, "unsorted")
+        own = "row_hash varchar, deleted_at timestamptz, sound boolean"
+        columns = f"{declared(self.shape.key_columns)}, {own}"
+        run(f"create table {known} ({columns})")
+        run(f"create table {unsorted} as from {known}")
+        for batch in self.known.index(self.table, self.shape.key):
+            run(f"insert into {unsorted} by name select * from stored", stored=batch)
+        run(f"insert into {known} from {unsorted} order by {self.key}")
+        run(f"drop table {unsorted}")
+
+    def _scopes_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
+        scope = ", ".join(map(quoted, self._scope_columns)) or "0"
+        return frozenset(self.workspace.rows(f"select distinct {scope} from {self.name} where {condition}"))
+
+    @property
+    def _scope_columns(self) -> list[str]:
+        return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
+
+    def doubtful(self, scope: Stamps, *, revived: bool) -> bool:
+        """Whether a scope holds rows that must be written again, wherever in its list they stand.
+
+        With `revived`, dead rows too: those of a list that returned with its parent are alive again.
+        """
+        scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
+        return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
+
+    def ask_when_written(self) -> None:
+        """Learn when each scope was last written, what only half-read lists want to know; needs the warehouse."""
+        self._written = self.known.written(self.table, self._scope_columns)
+
+    def untouched(self, scope: Stamps, since: datetime) -> bool:
+        """Whether no run that began later wrote a row of a scope; False where that was not asked."""
+        if self._written is None:
+            return False
+        columns = self._scope_columns
+        within = [(at, scope[name]) for at, name in enumerate(columns) if name in scope]
+        times = (
+            time for values, time in self._written.items() if all(values[at] == value for at, value in within)
+        )
+        return all(time <= since for time in times)
+
+    def _intact(self) -> bool:
+        """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
+        shape, has = self.shape, self.known.has
+        children = (
+            (child_table(self.table, c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
+        )
+        return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
+
+    def _distrust(self, parents: pa.Table) -> None:
+        """Rows whose children come from an unfinished load are as unknown as those children."""
+        if parents.num_rows:
+            self.workspace.run(
+                f"update {self.name} k set sound = false "
+                f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
+                parents=parents,
+            )
+            self._suppose("parents", self.shape.key, parents=parents)
+
+    def suppose_above(self, below: Stock, columns: Sequence[str]) -> None:
+        """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash.
+
+        `columns` are those by which the rows below name theirs here.
+        """
+        self._suppose(f"(from {below.name} where not sound{below.hanging(columns)})", columns)
+
+    def hanging(self, columns: Sequence[str]) -> str:
+        """That a row has the parent whose key these columns hold: not all rows of a table have."""
+        absent = self.shape.endpoint.absent.items()
+        return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
+
+    def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
+        pairs = list(zip(columns, self.shape.key, strict=True))
+        names = ", ".join(f"p.{quoted(theirs)} as {quoted(ours)}" for theirs, ours in pairs)
+        link = " and ".join(f"k.{quoted(ours)} = p.{quoted(theirs)}" for theirs, ours in pairs)
+        self.workspace.run(
+            f"insert into {self.name} by name select distinct {names}, false as sound from {source} p "
+            f"anti join {self.name} k on {link}",
+            **tables,
+        )

@@ -1,0 +1,324 @@
+"""How one page is fetched: the key, the pace, the tries and the refusals; the only module that speaks HTTP.
+
+Nothing but GET leaves, only to the configured origin, never after a redirect.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.request import getproxies
+
+import httpx
+
+from sources.posthog.client.content_encoding import EncodingError, decoded_pieces
+from sources.posthog.client.deadlines import Call, Wire
+from sources.posthog.client.origin import is_cloud, origin_of
+from sources.posthog.client.proxy import proxy_for
+from sources.posthog.client.rate_limit import HALF, Budget, Rate
+from sources.posthog.client.response import NOT_POSTHOG, Flaw, Reply, judge
+from sources.posthog.client.retry import Patience, Tries
+from sources.posthog.errors import PageFailed, Stopped
+from sources.posthog.redaction.text import redacted
+
+__all__ = ["Client", "Patience", "Rate", "origin_of"]
+
+log = logging.getLogger("hogsync")
+
+SEGMENT = r"[\w@~%:.+-]+"
+PATH = re.compile(rf"(?!(?:.*/)?\.\.?(?:/|$))(?!.*%(?i:2e|2f|5c)){SEGMENT}(?:/{SEGMENT})*/?", re.ASCII)
+LONGEST_PATH = 2000
+"""Letters; positions are remembered by path, and an index of Postgres has room for 2,704 bytes."""
+CONNECT_SECONDS = 10.0
+MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, so that it must be whole
+ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
+SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
+HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
+    (httpx.ProxyError, "the proxy refused", "Check HTTPS_PROXY and NO_PROXY in this environment."),
+    (httpx.ConnectTimeout, "no connection came within 10 s", "Check POSTHOG_HOST, firewall and proxy."),
+    (httpx.TimeoutException, "the server fell silent", SLOW),
+    (HALF_ANSWER, "the connection broke before the answer was whole", "Check the network, then try again."),
+    (socket.gaierror, "the host name is not known", "Check POSTHOG_HOST and this machine's DNS."),
+    (
+        ssl.SSLCertVerificationError,
+        "the certificate is not trusted",
+        "Check POSTHOG_HOST; a certificate authority of your own is named by SSL_CERT_FILE.",
+    ),
+    (ssl.SSLError, "no secure connection came about", "Check that POSTHOG_HOST speaks https on that port."),
+    (ConnectionRefusedError, "the connection was refused", "Check POSTHOG_HOST and that PostHog runs there."),
+    (httpx.ConnectError, "no connection came about", "Check POSTHOG_HOST, the network, firewall and proxy."),
+)
+
+
+Gate = AbstractContextManager[Any]
+OPEN: Gate = nullcontext()
+"""Lets any number of requests through at once."""
+
+
+class Client:
+    """GET of PostHog's `/api/`, shared by all threads of a run."""
+
+    def __init__(
+        self,
+        origin: str,
+        key: str,
+        *,
+        rate: Rate | None = None,
+        in_flight: int = 8,
+        max_bytes: int = 256 << 20,
+        budget_file: Path | None = None,
+        read_timeout: float = 130.0,
+        patience: Patience | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self.origin = origin_of(origin, allow_http=allow_http)
+        if not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise ValueError(
+                "POSTHOG_PERSONAL_API_KEY is empty or has blanks, line breaks or other odd characters."
+            )
+        self._key = key
+        self._max_bytes = max_bytes
+        self._patience = patience or Patience()
+        usual = HALF if is_cloud(self.origin) else Rate()
+        self._budget = Budget(rate or usual, self.origin, key, budget_file)
+        self._wire = Wire(self._patience.page_seconds)
+        self._stopped = threading.Event()
+        self._sent: Counter[str] = Counter()
+        self._mended: dict[str, set[str]] = {}
+        self._counting = threading.Lock()
+        self._http = _http(self.origin, in_flight, read_timeout)
+
+    def __repr__(self) -> str:
+        return f"Client({self.origin!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def total(self) -> int:
+        """Requests sent so far, every try counted."""
+        with self._counting:
+            return self._sent.total()
+
+    def requests_to(self, path: str) -> int:
+        """Requests sent to this path, as it was given to `get`, every try counted."""
+        with self._counting:
+            return self._sent[path]
+
+    def mended_at(self, path: str) -> set[str]:
+        """What in the answers of this path was no JSON and was read all the same."""
+        with self._counting:
+            return set(self._mended.get(path, ()))
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Gate = OPEN) -> Any:
+        """The decoded object or array at `/api/<path>`; the `gate` is held while a request is on its way.
+
+        Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
+        is never asked for.
+        """
+        if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
+            shown = redacted(path[:LONGEST_PATH])[:160]
+            raise PageFailed(f"Not asked for, because it is no path below /api/: {shown!r}")
+        tries = Tries(self._patience)
+        while True:
+            try:
+                return self._attempt(path, params or {}, gate)
+            except Flaw as flaw:
+                self._bear(path, flaw, tries)
+
+    def stop(self) -> None:
+        """Every thread that waits or reads raises Stopped, now and from now on."""
+        self._stopped.set()
+        self._wire.cut()
+
+    def close(self) -> None:
+        """Give back connections and files."""
+        self._wire.close()
+        self._http.close()
+        self._budget.close()
+
+    # -- one try ---------------------------------------------------------------------------------
+
+    def _attempt(self, path: str, params: Mapping[str, str | int], gate: Gate) -> Any:
+        reply = None
+        while reply is None:
+            self._await_turn()
+            with gate:
+                reply = self._exchange(path, params)
+        content = judge(reply)
+        if reply.mended:
+            with self._counting:
+                self._mended.setdefault(path, set()).update(reply.mended)
+        return content
+
+    def _await_turn(self) -> None:
+        self._check()
+        while (delay := self._budget.admit()) > 0:
+            self._sleep(min(delay, 60))  # meanwhile another process may have been asked to wait
+
+    def _exchange(self, path: str, params: Mapping[str, str | int]) -> Reply | None:
+        """One request and its whole answer; None if a pause began before the request could leave."""
+        url = f"{self.origin}/api/{path}"
+        with self._wire.call() as call:
+            try:
+                with self._http.stream(
+                    "GET",
+                    url,
+                    params=dict(params),
+                    headers={"Authorization": f"Bearer {self._key}"},
+                    extensions={"trace": self._tracer(path, call)},
+                ) as response:
+                    call.line = response.extensions["network_stream"].get_extra_info("socket")
+                    body = self._body(response, url)
+            except _Held:
+                return None
+            except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
+                raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
+            except (httpx.TransportError, EncodingError) as error:
+                self._check()
+                raise self._broken(call, error) from error
+            self._check()
+            if call.overdue:
+                raise self._broken(call, None)
+            return Reply(url, response.status_code, response.headers, body, self._key)
+
+    def _tracer(self, path: str, call: Call) -> Any:
+        """The hook of httpx: told about every new connection, and just before the request leaves."""
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
+                self._leaving(path, call)
+            elif event.endswith("connect_tcp.started"):
+                call.begins()
+            elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                self._wire.opened(info["return_value"].get_extra_info("socket"))
+
+        return trace
+
+    def _leaving(self, path: str, call: Call) -> None:
+        self._check()
+        if self._budget.paused() > 0:  # since it was admitted, while it waited for its connection
+            raise _Held
+        with self._counting:
+            self._sent[path] += 1
+        call.begins()
+
+    def _body(self, response: httpx.Response, url: str) -> bytearray:
+        """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""
+        good = response.status_code == 200
+        limit = self._max_bytes if good else ERROR_BYTES
+        body = bytearray()
+        encodings = response.headers.get_list("content-encoding", split_commas=True)
+        try:
+            for piece in decoded_pieces(response.iter_raw(), encodings):
+                body += piece
+                if len(body) > limit:
+                    break
+        except (httpx.TransportError, EncodingError):
+            if response.status_code in MATTERING:
+                raise
+        if good and len(body) > limit:
+            raise PageFailed(
+                f"GET {url} was answered with more than {limit:,} bytes. Ask for smaller pages "
+                "([lists] page_size), allow larger ones ([lists] page_megabytes), or check that POSTHOG_HOST "
+                "is a PostHog.",
+                status=response.status_code,
+            )
+        return body
+
+    def _broken(self, call: Call, error: Exception | None) -> Flaw:
+        """What happened to the connection, told by the kinds of the errors behind it."""
+        if call.overdue or error is None:
+            return Flaw(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
+        if isinstance(error, EncodingError):
+            return Flaw(str(error), NOT_POSTHOG)
+        causes: list[BaseException] = []
+        cause: BaseException | None = error
+        while cause is not None and cause not in causes:
+            causes.append(cause)
+            cause = cause.__cause__ or cause.__context__
+        for kind, what, advice in MISHAPS:
+            if any(isinstance(each, kind) for each in causes):
+                return Flaw(what, advice)
+        return Flaw("no answer came")
+
+    # -- and the next ----------------------------------------------------------------------------
+
+    def _bear(self, path: str, flaw: Flaw, tries: Tries) -> None:
+        """Wait before the next try of this page, or give it up."""
+        verdict = tries.after(flaw)
+        if flaw.status == 429:
+            self._budget.tighten()
+        if verdict.pause:
+            self._budget.pause(verdict.pause)
+        count = tries.flaws.total()
+        if verdict.over:
+            times = f"{count} times" if count > 1 else "once"
+            raise PageFailed(
+                f"GET {self.origin}/api/{path} failed {times}: {flaw.what}. {flaw.advice}",
+                status=flaw.status,
+                code=flaw.code,
+            )
+        log.info("%s: %s; try %d follows", path, flaw.what, count + 1)
+        self._sleep(verdict.nap)
+
+    def _sleep(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+        self._check()
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped("The run is being stopped.")
+
+
+class _Held(Exception):
+    """The request may not leave now."""
+
+
+def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
+    """Proxy and CA come from the usual environment variables."""
+    try:
+        return httpx.Client(
+            proxy=proxy_for(origin, getproxies()),
+            verify=httpx.create_ssl_context(),
+            trust_env=False,  # all of it is said above
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"hogsync/{_version()}",
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a session must not change who asks
+            timeout=httpx.Timeout(read_timeout, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx.Limits(
+                max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise ValueError(
+            f"The proxy or certificate variables of this environment cannot be used: {redacted(str(error))}"
+        ) from None
+
+
+def _version() -> str:
+    try:
+        return version("hogsync")
+    except PackageNotFoundError:  # run from a bare checkout
+        return "0"

@@ -1,0 +1,209 @@
+"""What an HTTP answer means: rows, a refusal, a wrong address, or a flaw that is worth another try.
+
+Decided by status first, then by `code` of PostHog's own error body (drf-exceptions-hog), never by wording.
+Nothing here touches a network; whatever is quoted has lost its tokens, addresses and control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
+from sources.posthog.redaction.json_depth import DEEPEST, shallower
+from sources.posthog.redaction.text import redacted
+
+ASK_AGAIN = frozenset({408, 425, 429})
+NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
+"""NUL as JSON spells it, and the whole backslashes before it: `\\\\u0000` is a backslash and a word."""
+LATER = "Try again later; if it stays, look at the server's own status page or logs."
+NO_NUMBERS = "numbers that are none (NaN, Infinity) came as null"
+HALF_CHARACTERS = "halves of characters came as U+FFFD"
+TOO_DEEP = f"objects and lists beyond {DEEPEST} levels came as null"
+TOO_MANY_DIGITS = "integers of more than 4,300 digits came as text"
+NOT_POSTHOG = (
+    "Check that POSTHOG_HOST is PostHog's own address and that no proxy or login page answers for it."
+)
+
+
+class Flaw(Exception):
+    """Nothing usable came, but asking again may help; `wait` are the seconds that the server asked for."""
+
+    def __init__(
+        self, what: str, advice: str = LATER, *, status: int = 0, code: str = "", wait: float | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.status = status
+        self.code = code
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer as it came: `url` is what was asked, without its query; `secret` must never be quoted."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+    secret: str = field(repr=False)
+    mended: set[str] = field(default_factory=set)
+    """What in its rows was no JSON and was read all the same, a sentence for each kind."""
+
+    def quote(self, text: str, length: int = 160) -> str:
+        """`text` made fit for a message: one line, printable, without credentials or e-mail addresses."""
+        return redacted(text.replace(self.secret, "[key]"))[:length].strip()
+
+    def described(self) -> str:
+        """Status, kind and first words."""
+        kind = self.headers.get("content-type", "").partition(";")[0] or "no content type"
+        words = self.quote(bytes(self.body[:4000]).decode("utf-8", "replace"))
+        return f"{self.status} ({self.quote(kind, 60)}) " + (f"“{words}”" if words else "with an empty body")
+
+
+def judge(reply: Reply) -> Any:
+    """The decoded object or array; otherwise the error that says what to do about the answer."""
+    if reply.status == 200:
+        return _content(reply)
+    if 300 <= reply.status < 400:
+        raise _elsewhere(reply)
+    said = _words_of_posthog(reply)
+    code = said["code"] if said else ""
+    told = (
+        f"{reply.status} {code}: {reply.quote(said['detail'], 300)}".rstrip(".")
+        if said
+        else reply.described()
+    )
+    if reply.status == 401:
+        raise KeyRefused(
+            f"GET {reply.url} was answered {told}. Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
+            "is the region in which it was made (us or eu); a key works in one region only."
+        )
+    if said and reply.status in {402, 403, 404}:
+        raise Unavailable(
+            f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code, reason=told
+        )
+    if reply.status in ASK_AGAIN or reply.status >= 500:
+        raise Flaw(f"answered {told}", status=reply.status, code=code, wait=_asked_wait(reply.headers))
+    advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG
+    raise PageFailed(f"GET {reply.url} was answered {told}. {advice}", status=reply.status, code=code)
+
+
+def _content(reply: Reply) -> Any:
+    try:
+        content = decoded(reply.body, reply.mended)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict | list):
+        raise Flaw(
+            f"answered {reply.described()}, which is no list of rows", NOT_POSTHOG, status=reply.status
+        )
+    return content
+
+
+def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
+    """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
+
+    NaN, infinities and what is nested beyond reason become None, lone surrogates U+FFFD; integers keep every digit.
+    NUL, which Postgres does not take, is left out here, before anything is judged: in the middle of a name or a value
+    it would hide a credential or an address. Raises ValueError.
+    """
+    said = set[str]() if mended is None else mended
+    plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body
+    try:
+        return _decoded(plain, said)
+    except RecursionError:
+        said.add(TOO_DEEP)
+        return _decoded(shallower(bytes(plain)), said)
+
+
+def _decoded(body: bytes | bytearray, said: set[str]) -> Any:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(body)
+    mend = _Mending(said)
+    words = str(body, "utf-8-sig", "surrogatepass")
+    content = json.loads(words, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
+    text = json.dumps(content, ensure_ascii=False)
+    if text.isascii():
+        return content
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if whole == text:
+        return content
+    said.add(HALF_CHARACTERS)
+    return json.loads(whole, parse_int=mend.int)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mending:
+    """Reads numbers that JSON, or Python, has not."""
+
+    said: set[str]
+
+    def constant(self, _name: str) -> None:
+        self.said.add(NO_NUMBERS)
+
+    def float(self, digits: str) -> float | None:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self.constant(digits)
+        return None
+
+    def int(self, digits: str) -> int | str:
+        """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
+        if len(digits) <= 4300:
+            return int(digits)
+        self.said.add(TOO_MANY_DIGITS)
+        return digits
+
+
+def _words_of_posthog(reply: Reply) -> dict[str, str] | None:
+    """PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
+    try:
+        body = decoded(reply.body)
+    except ValueError:
+        return None
+    if not isinstance(body, dict) or not all(
+        isinstance(body.get(k), str) for k in ("type", "code", "detail")
+    ):
+        return None
+    return body
+
+
+def _elsewhere(reply: Reply) -> Misdirected:
+    """A redirect is never followed: it would carry the key along."""
+    asked = urlsplit(reply.url)
+    try:
+        target = urlsplit(urljoin(reply.url, reply.headers.get("location", "")))
+    except ValueError:
+        target = asked
+    there = f"{target.scheme}://{target.netloc}"
+    if (target.scheme, target.netloc) == (asked.scheme, asked.netloc) or not target.netloc:
+        advice = NOT_POSTHOG
+    else:
+        advice = f"POSTHOG_HOST should be {reply.quote(there)} if that is your PostHog."
+    place = reply.quote(f"{there}{target.path}")
+    return Misdirected(f"GET {reply.url} was answered {reply.status}, a redirect to {place}. {advice}")
+
+
+def _asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After, as a number or as a date (held against the server's own clock); None if it is now."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:12]) or None
+    try:
+        wait = (parsedate_to_datetime(value) - parsedate_to_datetime(headers["date"])).total_seconds()
+    except (ValueError, TypeError, KeyError):
+        return None
+    return wait if wait > 0 else None

@@ -1,0 +1,64 @@
+"""How often a page is asked for again, and after how long."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sources.posthog.client.response import Flaw
+
+DAY = 86_400.0  # PostHog asks for an hour at most; what asks for more than a day is not waited for
+TOLD = 50  # refusals of one page, each with its own Retry-After: something else eats the budget
+UNTOLD_LONGEST = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one page is tried for; times in seconds.
+
+    `tries` of a broken answer, with a random nap below `backoff` · 2ⁿ (at most `longest`) between them;
+    `untold` 429s without Retry-After, with pauses from 8 · `backoff` to five minutes;
+    `page_seconds` from the moment a request leaves to the last byte of its answer.
+    """
+
+    tries: int = 6
+    backoff: float = 1.0
+    longest: float = 60.0
+    untold: int = 10
+    page_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """After a flaw: everyone pauses, this page's thread naps, or the page is given up."""
+
+    pause: float
+    nap: float
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The flaws of one page so far; each kind has its own allowance."""
+
+    patience: Patience
+    flaws: Counter[str] = field(default_factory=Counter)
+
+    def after(self, flaw: Flaw) -> Verdict:
+        """What to do about one more flaw."""
+        kind, allowed = self._allowance(flaw)
+        doubled = self.patience.backoff * 2 ** self.flaws[kind]
+        self.flaws[kind] += 1
+        pause = flaw.wait or (min(UNTOLD_LONGEST, 8 * doubled) if kind == "untold" else 0.0)
+        over = self.flaws[kind] >= allowed or pause > DAY
+        # Full jitter, so that threads do not come back in step.
+        nap = 0.0 if pause else random.uniform(0, min(self.patience.longest, doubled))  # noqa: S311
+        return Verdict(pause=pause if pause <= DAY else 0.0, nap=nap, over=over)
+
+    def _allowance(self, flaw: Flaw) -> tuple[str, int]:
+        if flaw.status == 429:
+            return ("told", TOLD) if flaw.wait else ("untold", self.patience.untold)
+        if flaw.status == 503 and flaw.code.endswith("_timeout"):
+            return "heavy", min(2, self.patience.tries)  # as heavy again: the pager shrinks the page
+        return "broken", self.patience.tries

@@ -1,0 +1,180 @@
+"""The file in which a half-read list is kept: whose walk it is, then its pages in the order in which they were read.
+
+Kept are rows as they will be stored, after privacy, never what PostHog sent.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import pyarrow as pa
+
+from sources.posthog.catalogue.fields import Type
+from sources.posthog.extract.people import fullest, shaped
+from sources.posthog.paging.pagers import Page
+from sources.posthog.shape.batch import Batch, joined
+from sources.posthog.shape.row_shape import Shape
+
+HEAD, SEAL = 8, 16
+"""Bytes that say how long a piece is, and those that tell whether it is whole."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Whose walk this is, and when it began."""
+
+    about: str
+    began: datetime
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One page: where it stands in its list, its rows and whom they name as Arrow, and what else came with them."""
+
+    at: str
+    next: str
+    """Where the walk goes on once it is read."""
+    read: datetime
+    """When the run began that read it."""
+    sent: int
+    count: int | None
+    rejected: dict[str, list[int]]
+    misfits: dict[str, int]
+    lists: list[str]
+    named: dict[str, str]
+    types: dict[str, Type]
+    rows: bytes
+    people_types: dict[str, Type]
+    people: bytes
+
+
+class Leaves:
+    """A file of pages; what was cut off at its end, or damaged, counts as never written."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._end = 0
+        """Where what was written, or left, by this run ends."""
+
+    def head(self) -> Head | None:
+        """Whose pages these are; None if there is no such file, or none that can be read."""
+        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
+            return msgspec.msgpack.decode(_piece(file), type=Head)
+        return None
+
+    def __iter__(self) -> Iterator[Leaf]:
+        """The pages in order."""
+        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
+            _piece(file)
+            while True:
+                yield msgspec.msgpack.decode(_piece(file), type=Leaf)
+
+    def create(self, head: Head) -> None:
+        """Write the file, without pages yet, over what is there."""
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self.file, "wb", opener=_own) as out:
+            out.write(_sealed(msgspec.msgpack.encode(head)))
+            self._end = out.tell()
+
+    def add(self, leaves: Sequence[Leaf]) -> None:
+        """Write pages behind what is there; OSError where that is gone, or is what another run left."""
+        with self.file.open("rb+") as out:
+            if out.seek(0, os.SEEK_END) != self._end:
+                raise OSError
+            out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
+            self._end = out.tell()
+
+    def cut(self, leaves: int) -> None:
+        """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
+        with self.file.open("rb+") as file:
+            for _ in range(1 + leaves):
+                _piece(file)
+            # Also where it ends there already: what is in use is young.
+            self._end = file.truncate(file.tell())
+
+
+def remove(file: Path) -> bool:
+    """Remove a file; False if somebody lets nobody remove it."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[Shape, Shape], read: datetime) -> Leaf:
+    """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
+    shape, person = shapes
+    people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
+    return Leaf(
+        at=page.at,
+        next=page.next,
+        read=read,
+        sent=sent,
+        count=page.count,
+        rejected=batch.rejected,
+        misfits=dict(batch.misfits),
+        lists=list(batch.lists),
+        named=dict(shape.undeclared.named),
+        types=_types(batch, shape),
+        rows=_packed(batch),
+        people_types=_types(people, person),
+        people=_packed(people),
+    )
+
+
+def batch_of(leaf: Leaf) -> Batch:
+    """A page's rows again, and the people whom they named, as they will be stored."""
+    table = _unpacked(leaf.rows)
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    batch = Batch([{}] * table.num_rows)
+    batch.arrays = {name: array for name, array in columns.items() if name not in leaf.lists}
+    batch.lists = {name: columns[name] for name in leaf.lists}
+    batch.people.extend(_unpacked(leaf.people).to_pylist())
+    batch.misfits = Counter(leaf.misfits)
+    batch.rejected = leaf.rejected
+    return batch
+
+
+def _types(batch: Batch, shape: Shape) -> dict[str, Type]:
+    return {name: shape.columns[name] for name in batch.arrays if name in shape.columns}
+
+
+def _packed(batch: Batch) -> bytes:
+    columns = batch.columns
+    table = joined([columns], [len(batch)], {name: array.type for name, array in columns.items()})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def _unpacked(rows: bytes) -> pa.Table:
+    return pa.ipc.open_stream(rows).read_all()
+
+
+def _own(path: str, flags: int) -> int:
+    """A file that belongs to its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
+def _piece(file: BinaryIO) -> bytes:
+    """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
+    size = int.from_bytes(file.read(HEAD), "big")
+    if not 0 < size < os.fstat(file.fileno()).st_size:
+        raise EOFError
+    seal, piece = file.read(SEAL), file.read(size)
+    if seal != blake2b(piece, digest_size=SEAL).digest():
+        raise EOFError
+    return piece
+
+
+def _sealed(piece: bytes) -> bytes:
+    """A piece with its length and its seal before it."""
+    return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

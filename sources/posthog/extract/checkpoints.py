@@ -1,0 +1,317 @@
+"""Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
+
+It has to be the same key under the same settings, soon after, and nobody may have stored rows of the list since. A list
+in the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream,
+newest first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or
+changed among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sources.posthog.catalogue.endpoint import query
+from sources.posthog.catalogue.fields import Type
+from sources.posthog.changes.table_changes import Changes
+from sources.posthog.errors import PageFailed, Unavailable
+from sources.posthog.extract.checkpoint_file import Head, Leaf, Leaves, batch_of, leaf_of, remove
+from sources.posthog.extract.walks import Listing
+from sources.posthog.paging.pagers import Page
+from sources.posthog.shape.batch import Batch
+from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.types import digest
+
+log = logging.getLogger("hogsync")
+
+BUFFERED = 10
+"""Up to so many pages nothing is written: reading them again costs less."""
+SPARED = timedelta(hours=1)
+"""What is younger is not swept: a run for another warehouse, which trusts for longer, may be going on with it."""
+REFUSALS = (400, 404)
+"""How PostHog answers a cursor that it does not know any more."""
+
+Shaped = Callable[[list[Any]], Batch]
+Start = Callable[[str], Iterator[Page]]
+"""The list's pages from an offset or cursor on, from its beginning if that is empty."""
+Pages = tuple[Sequence[Page], Iterator[Page]]
+"""Pages that are read already, and those that follow."""
+
+
+class Journal:
+    """The half-read lists of one warehouse, each in a file of its own; None as folder keeps nothing."""
+
+    def __init__(self, folder: Path | None, now: datetime, trust: timedelta) -> None:
+        self.folder = folder
+        self.now = now
+        self.trust = trust
+        self._ended: list[Path] = []
+
+    def half(
+        self,
+        listing: Listing,
+        changes: Changes,
+        person: Shape,
+        asked: Mapping[str, Any],
+        *,
+        sees: str | None,
+        since: datetime | None,
+        anew: bool,
+    ) -> Half | None:
+        """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
+
+        What was kept by the time of the list's last walk, as the warehouse knows it, holds no more; nor does it once
+        the list is read `anew`, from its start and to be kept nowhere.
+        """
+        ordered = query(listing.path).get("ordering") == "name" or listing.endpoint.plan != "snapshot"
+        if self.folder is None or not ordered:
+            return None
+        file = self.folder / digest(listing.path)
+        if anew or not self.trust or sees is None:
+            remove(file)
+            return None
+        about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
+        half = Half(listing, Leaves(file), Head(about, self.now), changes, person=person, journal=self)
+        head = half.leaves.head()
+        if head and head.about == about and self._holds(head, since):
+            half.head = head
+        else:
+            remove(file)
+        return half
+
+    def _holds(self, head: Head, since: datetime | None) -> bool:
+        """Whether what was kept is young, and of a walk that no other has followed."""
+        young = timedelta() <= self.now - head.began < self.trust
+        return young and (since is None or since < head.began)
+
+    def holds(self) -> bool:
+        """Whether an earlier run left anything."""
+        try:
+            return self.folder is not None and any(self.folder.iterdir())
+        except OSError:
+            return False
+
+    def ended(self, file: Path) -> None:
+        """A walk came to its end; what was kept of it is needed until its rows are loaded."""
+        self._ended.append(file)
+
+    def settle(self) -> None:
+        """Forget the walks whose rows are loaded."""
+        for file in self._ended:
+            remove(file)
+
+    def sweep(self) -> None:
+        """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
+        before = (self.now - max(self.trust, SPARED)).timestamp()
+        for folder, _, files in os.walk(self.folder.parent) if self.folder else ():
+            for file in (Path(folder, name) for name in files):
+                with suppress(OSError):  # another run may be sweeping too
+                    if file.stat().st_mtime < before:
+                        remove(file)
+
+
+@dataclass(slots=True)
+class _Met:
+    """What a walk through the pages that were kept has met: how many, the last, the rows' keys, their columns."""
+
+    count: int = 0
+    last: Leaf | None = None
+    keys: set[tuple[Any, ...]] = field(default_factory=set)
+    named: dict[str, str] = field(default_factory=dict)
+    types: dict[str, Type] = field(default_factory=dict)
+    people_types: dict[str, Type] = field(default_factory=dict)
+
+
+class Half:
+    """One walk over one list, of which an earlier run may have read the beginning."""
+
+    def __init__(
+        self,
+        listing: Listing,
+        leaves: Leaves,
+        head: Head,
+        changes: Changes,
+        *,
+        person: Shape,
+        journal: Journal,
+    ) -> None:
+        self.leaves = leaves
+        self.head = head
+        self._listing = listing
+        self._shape = changes.shape
+        self._person = person
+        self._stock = changes.stock
+        self._journal = journal
+        self._waiting: list[Callable[[], Leaf]] = []
+        self._begun = False
+        self._given_up = False
+        self._held = 0
+        """So many pages were kept and are gone on with."""
+
+    # -- going on
+
+    def resume(self, shaped: Shaped, start: Start) -> Pages:
+        """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
+        met = self._met()
+        if met.last and self._newest(met.last):
+            join = self._below if self._stream else self._behind
+            return join(met, met.last, shaped, start)
+        return self._from_top(start)
+
+    @property
+    def _stream(self) -> bool:
+        return self._listing.endpoint.plan == "stream"
+
+    def _newest(self, last: Leaf) -> bool:
+        """Whether nothing of the list was stored by a run that read it later: older rows would go over newer ones."""
+        return self._stock.untouched(self._listing.stamps, last.read)
+
+    def kept(self) -> Iterator[Leaf]:
+        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.
+
+        PageFailed if they are not all there any more: the walk goes on behind them, and nobody would miss their rows.
+        """
+        came = 0
+        for leaf in islice(self.leaves, self._held):
+            came += 1
+            yield leaf
+        if came < self._held:
+            raise PageFailed(
+                f"{self._listing.address}: the file of what an earlier run had read of it was changed from outside; "
+                "the next sync reads it again."
+            )
+
+    def _met(self) -> _Met:
+        met = _Met()
+        for leaf in self.leaves:
+            met.count, met.last = met.count + 1, leaf
+            met.types |= leaf.types
+            met.named |= {name: column for name, column in leaf.named.items() if column in leaf.types}
+            met.people_types |= leaf.people_types
+            if self._stream:
+                met.keys.update(self._keys(batch_of(leaf)))
+        return met
+
+    def _from_top(self, start: Start) -> Pages:
+        self._drop_kept()
+        return (), start("")
+
+    def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+        """From the last page on that was kept, if the same rows stand there."""
+        if again := self._from(last.at, start):
+            (page,), _ = again
+            then, now = self._keys(batch_of(last)), self._keys(shaped(self._declared(page.rows)))
+            same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
+            if same and self._go_on(met, met.count - 1):
+                return again
+        return self._from_top(start)
+
+    def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+        """From the top down to a row that was kept, and on from below the deepest page.
+
+        The pages from the top come lowest first, each as if behind the deepest: wherever a run breaks off, what it
+        has kept is one piece.
+        """
+        tops: list[Page] = []
+        met_again = False
+        for page in (pages := start("")):
+            tops.append(page)
+            keys = self._keys(shaped(self._declared(page.rows)))
+            met_again = bool(keys) and keys[-1] in met.keys
+            if met_again or len(tops) == BUFFERED:
+                break
+        at_end: Pages = (), iter(())
+        deeper = (self._from(last.next, start) if last.next else at_end) if met_again else None
+        if deeper is None or not self._go_on(met, met.count):
+            self._drop_kept()
+            return tops, pages
+        joined = [replace(top, next=last.next, last=not last.next) for top in reversed(tops)]
+        return [*joined, *deeper[0]], deeper[1]
+
+    def _from(self, at: str, start: Start) -> Pages | None:
+        """One page and those behind it; None if PostHog does not know any more where that was."""
+        pages = start(at)
+        try:
+            return [next(pages)], pages
+        except Unavailable:
+            return None
+        except PageFailed as failed:
+            if failed.status in REFUSALS:
+                return None
+            raise
+
+    def _keys(self, batch: Batch) -> list[tuple[Any, ...]]:
+        return list(zip(*map(batch.values, self._shape.key), strict=True))
+
+    def _declared(self, rows: Sequence[Any]) -> list[Any]:
+        """Rows without the fields that nobody declared: a look at their keys must not give those columns."""
+        known = {declared.name for declared in self._listing.endpoint.fields}
+        return [
+            {name: value for name, value in row.items() if name in known} if isinstance(row, dict) else row
+            for row in rows
+        ]
+
+    def _go_on(self, met: _Met, leaves: int) -> bool:
+        """Keep the first so many pages, with their columns, to write behind them what follows.
+
+        False if they are not there any more, or their columns do not go with those that this run has by now.
+        """
+        try:
+            self.leaves.cut(leaves)
+        except (OSError, EOFError):
+            return False
+        if not (self._shape.recall(met.named, met.types) and self._person.recall({}, met.people_types)):
+            return False
+        self._begun, self._held = True, leaves
+        return True
+
+    # -- keeping
+
+    def _drop_kept(self) -> None:
+        """Forget what was kept, by whatever run: what is read now is a walk of its own."""
+        self._given_up = not remove(self.leaves.file)
+        self.head = Head(self.head.about, self._journal.now)
+        self._waiting.clear()
+        self._begun, self._held = False, 0
+
+    def keep(self, page: Page, batch: Batch) -> None:
+        """One more page; a disk that takes none only costs the chance to go on from here."""
+        # Who goes on below a page that names no other would take it for the end.
+        nowhere = self._stream and not page.last and not page.next
+        if self._given_up or nowhere:
+            return
+        # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
+        light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
+        sent, shapes = len(page.rows), (self._shape, self._person)
+        self._waiting.append(partial(leaf_of, bare, light, sent, shapes, self._journal.now))
+        if len(self._waiting) <= BUFFERED and not self._begun:
+            return
+        try:
+            self._write([leaf() for leaf in self._waiting])
+        except (OSError, ValueError, OverflowError, TypeError) as error:
+            log.debug("%s is not kept: %s", self.leaves.file, type(error).__name__)
+            self._drop_kept()
+            self._given_up = True
+
+    def _write(self, leaves: Sequence[Leaf]) -> None:
+        if not self._begun:
+            self.leaves.create(self.head)
+            self._begun = True
+        self.leaves.add(leaves)
+        self._waiting.clear()
+
+    def end(self) -> None:
+        """The walk came to its end."""
+        self._journal.ended(self.leaves.file)
+
+
+NO_JOURNAL = Journal(None, datetime.min.replace(tzinfo=UTC), timedelta())
+"""Keeps nothing."""

@@ -1,0 +1,70 @@
+"""Which lists there are: those that hang on no row, and those below a row that was met.
+
+A list's path is its endpoint's with the placeholders filled; lists that hold the same rows are one scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sources.posthog.catalogue import ENDPOINTS, parent_of
+from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, placeholders, query
+from sources.posthog.extract.walks import Listing, Scope
+
+ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
+
+
+class Scopes:
+    """The scopes of some tables, each once in a run; `projects` narrows them to these ids, unless there are none."""
+
+    def __init__(self, tables: Sequence[str], projects: frozenset[int]) -> None:
+        self.endpoints = [ENDPOINTS[table] for table in tables]
+        self.projects = projects
+        self._met: set[str] = set()
+
+    def roots(self, projects: Iterable[int]) -> Iterator[Scope]:
+        """Scopes that hang on no row: root lists, and the projects that the key is scoped to.
+
+        Such a key may not list projects, so each is asked for by its id.
+        """
+        for endpoint in self.endpoints:
+            if endpoint is not ORGANIZATIONS:
+                yield from scopes_of(endpoint, None, {})
+        for project in projects if PROJECTS in self.endpoints else ():
+            if not self.projects or project in self.projects:
+                listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
+                yield Scope(PROJECTS, {}, (listing,))
+
+    def children(self, parent: Endpoint) -> list[Endpoint]:
+        """The endpoints whose lists hang on rows of this one."""
+        return [e for e in self.endpoints if parent in map(parent_of, e.paths)]
+
+    def below(self, scope: Scope, idents: Iterable[Any]) -> list[Scope]:
+        """The scopes below these rows of a scope that no row has led to yet."""
+        parent = scope.endpoint
+        children = self.children(parent)
+        found = [
+            below
+            for ident in idents
+            if parent is not PROJECTS or not self.projects or ident in self.projects
+            for child in children
+            for below in scopes_of(child, parent, {**scope.stamps, parent.reference: ident})
+            if below.listings[0].path not in self._met
+        ]
+        self._met.update(below.listings[0].path for below in found)
+        return found
+
+
+def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Scope]:
+    """An endpoint's scopes below one parent row: its lists, those of the same rows together."""
+    grouped: dict[tuple[tuple[str, Any], ...], list[Listing]] = {}
+    for path in endpoint.paths:
+        if parent_of(path) is not parent:
+            continue
+        address = filled(path, ids)
+        stamps = {name: ids[name] for name in placeholders(path)}
+        stamps |= {n: v for n, v in query(address).items() if n in endpoint.key and n not in stamps}
+        listing = Listing(endpoint, address, stamps, endpoint.pages)
+        grouped.setdefault(tuple(stamps.items()), []).append(listing)
+    return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]

@@ -1,0 +1,116 @@
+"""Everybody met in a run: who declared fields name, the richest source first; nothing depends on what came first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
+
+from sources.posthog.changes.table_changes import Changes
+from sources.posthog.shape.batch import Batch
+from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.types import ARROW, Values, canonical
+from sources.posthog.whole_numbers import whole
+
+Told = tuple[int, int, str]
+"""How much a word of somebody counts: its source's rank, how much it says, and, where that is equal, what."""
+
+
+class People:
+    """Gathers users out of rows; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._met: dict[int, tuple[Told, Values]] = {}
+        self._mentioned: dict[int, tuple[Told, Values]] = {}
+        self._recalled: dict[int, Values] = {}
+        self._lock = threading.Lock()
+
+    def meet(self, people: Iterable[Values], rank: int) -> None:
+        """Take note of people whom declared fields name."""
+        self._note(self._met, people, rank)
+
+    def mention(self, people: Iterable[Values]) -> None:
+        """Take note of people in free JSON: nobody else's word counts less."""
+        self._note(self._mentioned, people, 0)
+
+    def _note(self, noted: dict[int, tuple[Told, Values]], people: Iterable[Values], rank: int) -> None:
+        told = {i: ((rank, *_weight(person)), person) for i, person in fullest(people).items()}
+        with self._lock:
+            for identifier, word in told.items():
+                if identifier not in noted or noted[identifier][0] < word[0]:
+                    noted[identifier] = word
+
+    def recall(self, rows: Iterable[Values]) -> None:
+        """Take note of people as an earlier run would have stored them: anybody's word of today counts more."""
+        with self._lock:
+            self._recalled |= {row["id"]: row for row in rows}
+
+    def recalled(self) -> Mapping[int, Values]:
+        """The rows of those of whom only an earlier run was told, by their ids."""
+        return {i: row for i, row in sorted(self._recalled.items()) if i not in self._met}
+
+    def mentioned(self) -> Mapping[int, Values]:
+        """Those whom only free JSON names, by their ids."""
+        named = self._met.keys() | self._recalled.keys()
+        return {i: person for i, (_, person) in sorted(self._mentioned.items()) if i not in named}
+
+    def everybody(self) -> Mapping[int, Values]:
+        """All people whom declared fields name by their ids, in that order."""
+        return {identifier: person for identifier, (_, person) in sorted(self._met.items())}
+
+
+def fullest(people: Iterable[Values]) -> dict[int, Values]:
+    """Of each person what says most, in whatever order it comes, by their ids; objects without a 64-bit id are nobody.
+
+    A page of a thousand rows speaks of a handful, each time in full and in the same words.
+    """
+    found: dict[int, Values] = {}
+    for person in people:
+        identifier = whole(person.get("id"))
+        if identifier is None:
+            continue
+        before = found.setdefault(identifier, person)
+        if before != person and _weight(before) < _weight(person):
+            found[identifier] = person
+    return found
+
+
+def _weight(person: Values) -> tuple[int, str]:
+    """How much somebody is told of, and what."""
+    try:
+        return sum(value is not None for value in person.values()), canonical(person)
+    except RecursionError:  # what goes too deep to be compared says least
+        return 0, ""
+
+
+def shaped(people: Iterable[Values], shape: Shape) -> Batch:
+    """People as rows; what is not declared of them is kept by nobody."""
+    fields = {declared.name for declared in shape.endpoint.fields}
+    return shape.page([{name: person[name] for name in fields & person.keys()} for person in people], {})
+
+
+def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
+    """Rows for everybody met, then for those who are not stored and of whom only an earlier run or free JSON told.
+
+    What a poorer source did not send stays as it is stored.
+    """
+    met, recalled, mentioned = people.everybody(), people.recalled(), people.mentioned()
+    shape = changes.shape
+    fields = {declared.name for declared in shape.endpoint.fields}
+    lacking = [i for i, person in met.items() if not person.keys() >= fields] + [*recalled, *mentioned]
+    keys = pa.Table.from_pylist([{"id": i} for i in lacking])
+    stored = changes.known.rows(changes.table, keys).to_pylist() if lacking else []
+    before = {row["id"]: row for row in stored}
+    batch = shaped(met.values(), shape)
+    shape.filled(batch, [before.get(identifier, {}) for identifier in met])
+    again = _again([row for i, row in recalled.items() if i not in before], shape)
+    return batch, again, shaped([person for i, person in mentioned.items() if i not in before], shape)
+
+
+def _again(rows: Sequence[Values], shape: Shape) -> Batch:
+    """Rows that were shaped by an earlier run."""
+    batch = Batch([{}] * len(rows))
+    for name, type_ in shape.columns.items():
+        batch.arrays[name] = pa.array([row.get(name) for row in rows], ARROW[type_])
+    return batch

@@ -1,0 +1,69 @@
+"""What a run warns of: states that an unattended caller must hear of although no table failed.
+
+Input are a table's lists as they were read, output is one warning for each table, kind and reason: hundreds of lists
+that are refused for one reason are one warning, which names the first of them and says how many more there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sources.posthog.extract.data_warnings import left_out
+from sources.posthog.extract.walks import Listed
+
+Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse"]
+KINDS: Mapping[Kind, str] = {
+    "lost access": "What an earlier run could read is refused or no longer listed; its rows stay as they were. Stands "
+    "in every run until it can be read again, or is left out of `[selection] tables` or `[projects] only`.",
+    "deletes held": "Rows that PostHog no longer lists live on, because too many went at once or the key sees less "
+    "than before. `hogsync sync --accept-deletes` marks them deleted.",
+    "rejected rows": "Rows without a key, or that cannot be stored, were left out.",
+    "older warehouse": "The warehouse does not know this machine's last run: it was restored from a backup, and every "
+    "list was read in full.",
+}
+"""The kinds of warnings and what each means."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """One warning of a run, as its record and `--json` tell it."""
+
+    table: str
+    """Empty where it is about the whole run."""
+    path: str
+    """The first list that it is about, as in `_hogsync_paths`; empty where it is about none."""
+    kind: Kind
+    text: str
+    """One sentence without a full stop: what, where, and what to do if there is something."""
+
+
+def warnings_of(table: str, listed: Sequence[Listed]) -> Iterator[RunWarning]:
+    """The warnings that follow from how a table's lists were read."""
+    lost: dict[str, list[Listed]] = {}
+    for one in listed:
+        if one.lost:
+            lost.setdefault(one.detail, []).append(one)
+    for reason, lists in lost.items():
+        yield RunWarning(table, lists[0].listing.path, "lost access", f"{reason}{where(lists)}")
+    if held := [one for one in listed if one.held]:
+        text = f"{held_deletes(held)}; `hogsync sync --accept-deletes` believes them now"
+        yield RunWarning(table, held[0].listing.path, "deletes held", text)
+    if rejected := [one for one in listed if one.walks and one.last.rejected]:
+        text = f"{left_out(sum((one.last.rejected for one in rejected), Counter()))}{where(rejected)}"
+        yield RunWarning(table, rejected[0].listing.path, "rejected rows", text)
+
+
+def held_deletes(listed: Sequence[Listed]) -> str:
+    """How many deletes of a table are held, why, and where."""
+    held = [one for one in listed if one.held]
+    reasons = ", ".join(dict.fromkeys(one.held_because for one in held))
+    return f"{sum(one.held for one in held):,} deletes held: {reasons}{where(held)}"
+
+
+def where(listed: Sequence[Listed]) -> str:
+    """Which lists something is said of: the first one, and how many more."""
+    more = f" and {len(listed) - 1:,} more" if len(listed) > 1 else ""
+    return f" ({listed[0].listing.address}{more})" if listed else ""

@@ -1,0 +1,64 @@
+"""What decides which rows a key sees, as far as PostHog tells it: a fingerprint of the key, and what rows betray."""
+
+from __future__ import annotations
+
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.extract.api_key import Key
+from sources.posthog.extract.walks import Listing
+from sources.posthog.shape.batch import Batch
+
+ORGANIZATIONS, USERS, MEMBERS = (
+    ENDPOINTS[table] for table in ("organizations", "users", "organization_members")
+)
+ADMIN = 8
+"""The membership level from which an organization hides no member."""
+TELLING = {
+    ORGANIZATIONS.table: ("membership_level",),
+    USERS.table: ("id", "is_staff"),
+    MEMBERS.table: ("user",),
+}
+"""The fields by which this is told; without them a key that sees less would end what it does not see."""
+
+
+class Sights:
+    """An observer of pages. `fingerprint` is None, and nothing is concluded, until the organizations are read."""
+
+    def __init__(self) -> None:
+        self.key: Key | None = None
+        self.fingerprint: str | None = None
+        self._levels: dict[str, int] = {}
+        self._by_path: dict[str, str] = {}
+
+    def of(self, listing: Listing) -> str | None:
+        """The fingerprint of what the key sees of a list."""
+        return self.fingerprint and self.fingerprint + self._by_path.get(listing.path, "")
+
+    def organizations_read(self) -> None:
+        """All levels of the owner are known."""
+        self.fingerprint = self.key.fingerprint(self._levels) if self.key else None
+
+    def note(self, endpoint: Endpoint, batch: Batch) -> None:
+        """What a page tells of its reader; a pager's observer."""
+        if endpoint is ORGANIZATIONS:
+            levels = (level or 0 for level in batch.values("membership_level"))
+            self._levels |= dict(zip(batch.values("id"), levels, strict=True))
+        elif endpoint is USERS and self.key:
+            self._note_staff(batch, self.key)
+        elif endpoint is MEMBERS and self.key and len(batch):
+            self._note_company(batch, self.key)
+
+    def _note_staff(self, batch: Batch, key: Key) -> None:
+        """Whether the owner is staff, who see all users."""
+        flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
+        if any(staff for owner, staff in flags if owner == key.user_id):
+            self._by_path[USERS.paths[0]] = " staff"
+
+    def _note_company(self, batch: Batch, key: Key) -> None:
+        """Whether an organization shows any member but the owner to an owner who is no admin."""
+        organization = batch.values("organization_id")[0]
+        path = MEMBERS.paths[0].format(organization_id=organization)
+        if any(member != key.user_id for member in batch.values("user_id")):
+            self._by_path[path] = ""
+        elif (self._levels.get(organization) or 0) < ADMIN:
+            self._by_path.setdefault(path, " alone")

@@ -1,0 +1,1 @@
+"""Pages of one list: `get(path, params)` -> a generator of pages."""

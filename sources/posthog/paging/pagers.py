@@ -1,0 +1,242 @@
+"""How a list is walked: each pager is a generator of pages over `get(path, params)`.
+
+Only the query of a `next` link is used, on the list's own path: behind a proxy its host can be anybody's. A walk goes
+on until `next` is null; short, long and empty pages are normal (server-side clamping, virtual rows).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from sources.posthog.errors import PageFailed
+from sources.posthog.paging.prefetch import Coming, Get
+from sources.posthog.redaction.text import redacted
+from sources.posthog.whole_numbers import counted, whole
+
+Params = Mapping[str, str | int]
+Soon = Callable[[str, Params], Coming | None]
+"""Asks for a page before its turn; None where no more may be on their way."""
+Pager = Callable[[Get, str, Params, int, Soon], Iterator["Page"]]
+"""Takes the list's path, its query (`offset` or `cursor` in it is where to begin) and the size of pages."""
+
+SMALLEST_PAGE = 25
+EMPTY_PAGES = 50
+"""So many pages in a row that bring nothing new, with a `next` each, are a loop."""
+TRIES = 3
+"""So often what is no page at all is asked for: the mistake of a proxy or a cache may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows as PostHog sent them; `count` is the list's length if the server tells a true one, else None."""
+
+    rows: list[Any]
+    count: int | None
+    last: bool
+    at: str = ""
+    """Where it stands in its list: the offset or cursor it was asked for by."""
+    next: str = ""
+    """The cursor of the page behind it; empty for the last one, and where pages are told by offset."""
+
+
+def one_by_one(_path: str, _params: Params) -> None:
+    """Ask for nothing before its turn."""
+
+
+def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = one_by_one) -> Iterator[Page]:
+    """Walk `{count, next, results}` by limit and offset; a server-side time-out makes the pages smaller from there on.
+
+    Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
+    where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
+    """
+    offset, progress = int(params.get("offset", 0)), Progress(path)
+    coming: deque[tuple[int, Coming]] = deque()
+    try:
+        while True:
+            asked: Params = {**params, "limit": size, "offset": offset}
+            try:
+                body = _sound(path, partial(_answer, get, path, asked, coming), *ENVELOPE)
+            except PageFailed as failed:
+                if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
+                    raise
+                _drop(coming)
+                size = max(SMALLEST_PAGE, size // 4)
+                continue
+            count = counted(body.get("count"))
+            page = Page(
+                body["results"],
+                None if body.get("count_is_capped") else count,
+                _is_end(body["next"]),
+                str(offset),
+            )
+            yield page
+            if page.last:
+                _check_end(path, page, offset, full=len(page.rows) >= size or body["next"] is not None)
+                return
+            progress.note(page.rows, beyond=page.count is not None and offset >= page.count)
+            offset = _next_offset(body["next"], path, offset)
+            if coming and coming[0][0] != offset:
+                _drop(coming)
+            _foresee(coming, partial(soon, path), asked, offset, count or 0)
+    finally:
+        _drop(coming)
+
+
+def _answer(get: Get, path: str, asked: Params, coming: deque[tuple[int, Coming]]) -> Any:
+    """The page that is asked for, if it is on its way already; else it is fetched."""
+    if coming and coming[0][0] == asked["offset"]:
+        return coming.popleft()[1].take()
+    return get(path, asked)
+
+
+def _foresee(
+    coming: deque[tuple[int, Coming]],
+    soon: Callable[[Params], Coming | None],
+    asked: Params,
+    following: int,
+    count: int,
+) -> None:
+    """Ask for the full pages behind the one that was `asked` for and those on their way, as many as may be.
+
+    Not for the last page, which may be none: its turn will tell.
+    """
+    before = int(asked["offset"])
+    step, foreseen = following - before, coming[-1][0] if coming else before
+    while foreseen + 2 * step <= count and (page := soon({**asked, "offset": foreseen + step})):
+        foreseen += step
+        coming.append((foreseen, page))
+
+
+def _drop(coming: deque[tuple[int, Coming]]) -> None:
+    """Do without the pages that are on their way."""
+    while coming:
+        coming.popleft()[1].drop()
+
+
+def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
+    """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
+    cursor = str(params.get("cursor", ""))
+    seen: set[str] = set()
+    progress = Progress(path)
+    while True:
+        asked = {**params, "cursor": cursor} if cursor else dict(params)
+        body = _sound(path, partial(get, path, asked), *ENVELOPE)
+        last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
+        yield Page(body["results"], None, last, cursor, following)
+        if last:
+            return
+        progress.note(body["results"])
+        cursor = following
+        if not cursor or cursor in seen:
+            raise PageFailed(
+                f"{path}: PostHog's next page leads back to one that was read already; the walk stops."
+            )
+        seen.add(cursor)
+
+
+def array_page(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
+    """Take a bare JSON array, which has no pages."""
+    body = _sound(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
+    yield Page(body, len(body), last=True)
+
+
+def single_object(
+    get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one
+) -> Iterator[Page]:
+    """Take one JSON object as a list of one."""
+    what = "one JSON object with an id"
+    body = _sound(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
+    yield Page([body], 1, last=True)
+
+
+PAGERS: Mapping[str, Pager] = {
+    "offset": offset_pages,
+    "cursor": cursor_pages,
+    "array": array_page,
+    "object": single_object,
+}
+
+
+class Progress:
+    """Whether a walk gets on: pages that bring nothing new are normal for a while, then they are a loop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._firsts: set[str] = set()
+        self._idle = 0
+
+    def note(self, rows: list[Any], *, beyond: bool = False) -> None:
+        """One more page that has a `next`, `beyond` what the list counts; it is new if its first row is.
+
+        Raises PageFailed for a loop.
+        """
+        first = rows[0] if rows else None
+        ident = repr(first.get("id")) if isinstance(first, dict) and "id" in first else ""
+        stale = not rows or beyond or ident in self._firsts
+        self._idle = self._idle + 1 if stale else 0
+        if self._idle >= EMPTY_PAGES:
+            raise PageFailed(
+                f"{self._path}: PostHog's next page leads on and on and brings nothing new; the walk stops."
+            )
+        if ident:
+            self._firsts.add(ident)
+
+
+def _is_page(body: Any) -> bool:
+    return isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body
+
+
+ENVELOPE = ("a page with `results` and `next`", _is_page)
+
+
+def _sound(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
+    """An answer of the right shape, asked for a few times."""
+    body = None
+    for _ in range(TRIES):
+        body = ask()
+        if fits(body):
+            return body
+    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+
+
+def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
+    """A full page is no list's last one while the list counts more rows, nor is one that does not plainly say so."""
+    end = offset + len(page.rows)
+    if page.count is not None and full and end < page.count:
+        raise PageFailed(
+            f"{path}: PostHog counts {page.count} rows and names no page after row {end}; the walk stops."
+        )
+
+
+def _kind(body: Any) -> str:
+    if isinstance(body, dict):
+        keys = redacted(", ".join(sorted(map(str, body))[:8]))[:200]  # they may be anybody's addresses
+        return f"an object with the keys {keys or '(none)'}"
+    return "an array" if isinstance(body, list) else f"a {type(body).__name__}"
+
+
+def _is_end(link: Any) -> bool:
+    """Whether there is no page behind; what else than a link is no link, not the end."""
+    return link in (None, "", False)
+
+
+def _query(link: Any) -> dict[str, str]:
+    """The query of a link; nothing where it is none."""
+    try:
+        return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
+    except ValueError:
+        return {}
+
+
+def _next_offset(link: Any, path: str, offset: int) -> int:
+    found = _query(link).get("offset", "")
+    if (whole(found) or 0) <= offset:
+        where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
+        message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
+        raise PageFailed(message)
+    return int(found)

@@ -1,0 +1,1 @@
+"""A page of JSON -> an Arrow batch: privacy applied, columns typed, child lists split off."""

@@ -1,0 +1,82 @@
+"""The rows of a page on their way to the warehouse, column by column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.catalogue.fields import Type
+from sources.posthog.shape.types import ARROW, Values
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows as they will be stored: an array per column, a list per row and split list, and the people in them."""
+
+    raws: Sequence[Mapping[str, Any]]
+    """The rows as PostHog sent them."""
+    arrays: dict[str, pa.Array] = field(default_factory=dict)
+    """Columns that hold anything; the others are null."""
+    lists: dict[str, pa.Array] = field(default_factory=dict)
+    """Split lists that hold anything: a list of structs per row, null where there is none."""
+    people: list[Values] = field(default_factory=list)
+    """Whom declared fields name."""
+    mentioned: list[Values] = field(default_factory=list)
+    """Users in free JSON of declared fields."""
+    misfits: Counter[str] = field(default_factory=Counter)
+    """How many values did not fit, by column; they are kept as text beside it."""
+    rejected: dict[str, list[int]] = field(default_factory=dict)
+    """Where on the page the rows stood that were left out, by the reason."""
+
+    beyond: list[Values] = field(init=False)
+    """Per row the undeclared fields that have no column of their own."""
+
+    def __post_init__(self) -> None:
+        self.beyond = [{} for _ in self.raws]
+
+    def __len__(self) -> int:
+        return len(self.raws)
+
+    def values(self, column: str) -> list[Any]:
+        """A column's values, one per row."""
+        return self.arrays[column].to_pylist() if column in self.arrays else [None] * len(self)
+
+    def put(self, column: str, value: Any, type_: Type) -> None:
+        """Give every row the same value."""
+        self.arrays[column] = pa.repeat(pa.scalar(value, ARROW[type_]), len(self))
+
+    def reject(self, reasons: Sequence[str]) -> None:
+        """Leave out the rows for which there is a reason."""
+        for place, reason in enumerate(reasons):
+            if reason:
+                self.rejected.setdefault(reason, []).append(place)
+        mask = pa.array([not reason for reason in reasons], pa.bool_())
+        self.raws = [raw for raw, reason in zip(self.raws, reasons, strict=True) if not reason]
+        for columns in (self.arrays, self.lists):
+            for name, array in columns.items():
+                columns[name] = array.filter(mask)
+
+    @property
+    def columns(self) -> dict[str, pa.Array]:
+        """Columns and split lists that hold anything."""
+        return self.arrays | self.lists
+
+
+def joined(
+    pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int], types: Mapping[str, pa.DataType]
+) -> pa.Table:
+    """Pages' columns, and how many rows each page has, as one table of exactly these columns."""
+    arrays = [_joined([page.get(name) for page in pages], sizes, type_) for name, type_ in types.items()]
+    return pa.Table.from_arrays(arrays, names=list(types))
+
+
+def _joined(pages: Sequence[pa.Array | None], sizes: Sequence[int], type_: pa.DataType) -> pa.Array:
+    """One column of all pages in one piece: a thousand pieces of some rows take a query longer than their rows."""
+    if not any(page is not None for page in pages):
+        return pa.nulls(sum(sizes), type_)
+    filled = (pa.nulls(n, type_) if page is None else page for page, n in zip(pages, sizes, strict=True))
+    return pa.concat_arrays(list(filled))

@@ -1,0 +1,146 @@
+"""What may be stored of JSON that carries values about other things, as an audit log's `detail` does.
+
+Each value obeys the class of the field that it is about, at every depth. A change says itself which field that is
+(`{"type": "Subscription", "field": "target_value", "before": …, "after": …}`), every other member by its name. What no
+table knows is judged by name and look. Structure, names and harmless values stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sources.posthog.catalogue.fields import Field
+from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.shape.field_lookup import LITERALS, About, about
+from sources.posthog.shape.privacy import Lift, Mode, Policy, Scrubber, is_user
+
+Meant = tuple[str, Field, bool]
+"""A table and a field of it that a value obeys, and whether the value's model is known to have it."""
+GONE: Any = object()
+"""In the place of a value that may not be stored."""
+MASKED = "masked"
+"""What newer servers write in the place of a secret."""
+STRICT = ("keep", "hash", "drop")
+BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
+"""The members of a change whose values are about its `field`."""
+WITHIN: Mapping[str, Meant] = {"context": ("", Field(name="context", privacy="person"), True)}
+"""Objects whose members are all of one class."""
+
+
+class Rules:
+    """What a policy says of values that are about others; each question is answered once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.unknown = policy.of_unknown()
+        self.meant = lru_cache(maxsize=4096)(self._meant)
+        self.named = lru_cache(maxsize=4096)(self.text)
+
+    def _meant(self, models: tuple[str, ...], name: str) -> Meant | None:
+        """The field that a value of this name obeys, its table, and whether it is the models' own; None if unknown."""
+        met, own = about(models, name)
+        strictest = max(met, key=self._strictness, default=None)
+        known = strictest and (own or self._strictness(strictest) > (0, False))
+        return (*strictest, own) if strictest and known else None
+
+    def _strictness(self, one: About) -> tuple[int, bool]:
+        """How little a field lets pass: by what is done with its values, then with literals in them."""
+        table, field = one
+        if field.role == "secret":
+            return len(STRICT), True
+        return STRICT.index(self.policy.mode(table, field.name, class_of(field))), bool(field.literals)
+
+    def text(self, text: str) -> str:
+        """A text, as the settings say without addresses."""
+        return self.policy.redact(text, self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Cleans values about things of some models; users among them are lifted out, their ids stay."""
+
+    rules: Rules
+    models: tuple[str, ...]
+    lift: Lift
+
+    def clean(self, value: Any, otherwise: Meant | None = None) -> Any:
+        """A value without a name, or GONE; `otherwise` is the field that it is about where no table knows better."""
+        if isinstance(value, list):
+            return [kept for inner in value if (kept := self.clean(inner, otherwise)) is not GONE]
+        if not isinstance(value, dict):
+            return self._declared(*otherwise, value) if otherwise else self._unknown(value)
+        if is_user(value):
+            self.lift(value)
+            return {"id": value["id"]}
+        field, cleaned = value.get("field"), {}
+        about_field = isinstance(field, str) and bool(BESIDE & value.keys())
+        judge = self._of_change(value) if about_field else self
+        for name, inner in value.items():
+            kept = judge.judged(str(field) if about_field and name in BESIDE else name, inner, otherwise)
+            if kept is not GONE:
+                cleaned[self.rules.named(name)] = kept
+        return cleaned
+
+    def judged(self, name: str, value: Any, otherwise: Meant | None = None) -> Any:
+        """A value that is about a field of this name, as it may be stored, or GONE."""
+        if value is None or isinstance(value, bool) or value == MASKED:
+            return value
+        if meant := self.rules.meant(self.models, name):
+            return self._declared(*meant, value)
+        if is_credential(name, value):
+            return GONE
+        if name in LITERALS and not isinstance(value, dict):
+            mode = self.rules.policy.mode("", "", "customer")
+            return self._of_mode(mode, value, lambda: self.clean(value))
+        return self.clean(value, otherwise)
+
+    def _of_change(self, change: dict[str, Any]) -> Carrier:
+        """The same for a change that names a model itself."""
+        model = change.get("type")
+        known = not isinstance(model, str) or model in self.models
+        return self if known else Carrier(self.rules, (*self.models, str(model)), self.lift)
+
+    def _declared(self, table: str, field: Field, own: bool, value: Any) -> Any:  # noqa: FBT001
+        """A value as the field's own column would store it."""
+        policy = self.rules.policy
+        if field.role == "secret" or is_credential("", value):
+            return GONE
+        if field.name in WITHIN and isinstance(value, dict):
+            return self.clean(value, WITHIN[field.name])
+        privacy = class_of(field)
+        mode = policy.mode(table, field.name, privacy)
+        if privacy == "recipient":
+            return GONE if mode == "drop" else self._recipients(field, value, mode)
+        literals = policy.mode(table, field.name, "customer") if field.literals else "keep"
+        if field.literals and not isinstance(value, dict | list):
+            mode = literals  # filters as text: nobody can tell what in it is structure
+        scrub = Scrubber(policy, field, literals, "keep" if own else self.rules.unknown)
+        return self._of_mode(mode, value, lambda: scrub.clean(value, self.lift))
+
+    def _recipients(self, field: Field, value: Any, mode: Mode) -> Any:
+        """Addresses: of URLs the hosts stay, and what is hashed is hashed one by one."""
+        policy = self.rules.policy
+        scrub = Scrubber(policy, field, addresses=mode)
+        if not isinstance(value, str) or field.role != "recipients":
+            return scrub.clean(value, self.lift)
+        parts = [(part.strip(), scrub.clean(part.strip(), self.lift)) for part in value.split(",")]
+        hashing = mode == "hash"
+        return ", ".join(policy.hash(part) if hashing and part == kept else kept for part, kept in parts)
+
+    def _of_mode(self, mode: Mode, value: Any, kept: Callable[[], Any]) -> Any:
+        if mode == "drop":
+            return GONE
+        return self.rules.policy.hash_of(value) if mode == "hash" else kept()
+
+    def _unknown(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return GONE if is_credential("", value) else self.rules.text(value)
+
+
+def class_of(field: Field) -> str:
+    """The privacy class of what a field holds; an embedded person and an identity are `person`."""
+    return "person" if field.role in {"person", "identity"} else field.privacy

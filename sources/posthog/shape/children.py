@@ -1,0 +1,69 @@
+"""Lists inside rows that become tables of their own: plain items, and the external addresses of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.shape.privacy import Policy, Scrubber, forget, recipients
+from sources.posthog.shape.types import ARROW, CONVERT, Values, canonical
+
+UNTOLD = "unknown"
+"""The kind of recipients of which PostHog says no kind in a word: nobody can tell an address in them."""
+
+
+def list_type(columns: Mapping[str, Type]) -> pa.DataType:
+    """Arrow's type of a list of items with these columns."""
+    return pa.list_(pa.struct({name: ARROW[type_] for name, type_ in columns.items()}))
+
+
+def items(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
+    """Each row's list of items, null where there are none, and the rows' values of which something did not fit."""
+    convert = CONVERT[declared.type]
+    lists: list[list[Values] | None] = [None] * len(values)
+    misfits: list[Any] = [None] * len(values)
+    for row, value in enumerate(values):
+        if value is None or value == []:
+            continue
+        found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+        kept = [fit for item in found if (fit := convert(item)) is not None]
+        misfits[row] = value if len(kept) < len(found) else None
+        lists[row] = [{"value": v} for v in (kept if declared.ordered else sorted(kept))] or None
+    return pa.array(lists, list_type({"value": declared.type})), misfits
+
+
+class Recipients:
+    """How an endpoint's external addresses are stored: the first of its recipient fields that holds any counts."""
+
+    def __init__(self, endpoint: Endpoint, declared: Field, policy: Policy) -> None:
+        mode = policy.mode(endpoint.table, declared.name, "recipient")
+        self._names = [f.name for f in endpoint.fields if f.role == "recipients"]
+        self._hash = policy.hash
+        self._scrub = Scrubber(policy, declared, "keep", mode)
+        stored: tuple[str, ...] = ("kind", "domain", "address_hash", *(("address",) * (mode == "keep")))
+        self.columns: dict[str, Type] = {"position": "bigint", **dict.fromkeys(stored, "text")}
+        if "recipient_results" in self._names:
+            self.columns |= {"status": "text", "detail": "json"}
+
+    def split(self, raws: Sequence[Mapping[str, Any]]) -> pa.Array:
+        """Each row's addresses, null where there are none."""
+        own = {name: type_ for name, type_ in self.columns.items() if name != "position"}
+        return pa.array([self._of(raw) or None for raw in raws], list_type(own))
+
+    def _of(self, raw: Mapping[str, Any]) -> list[Values]:
+        told = raw.get("target_type")
+        kind = told if isinstance(told, str | None) else UNTOLD
+        found = (recipients(raw.get(name), kind) for name in self._names)
+        return [self._stored(entry) for entry in next(filter(None, found), ())]
+
+    def _stored(self, entry: Values) -> Values:
+        address = entry["address"]
+        entry["address_hash"] = self._hash(address.lower()) if address else None
+        for name in ("status", "detail"):
+            entry[name] = self._scrub.clean(entry[name], forget)
+        texts = {n: v if isinstance(v, str) else canonical(v) for n, v in entry.items() if v is not None}
+        return {name: texts[name] for name in self.columns if name in texts}

@@ -1,0 +1,205 @@
+"""How one field's values, those of all rows of a page at once, get into a batch: whole, cleaned, hashed, lifted, split.
+
+Where a column's values fit it as they are, which is nearly always, nobody looks at them one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.shape.batch import Batch
+from sources.posthog.shape.change_values import GONE, Carrier, Rules, class_of
+from sources.posthog.shape.children import Recipients, items
+from sources.posthog.shape.privacy import Policy, Scrubber, forget
+from sources.posthog.shape.types import ARROW, CONVERT, canonical, fitting
+from sources.posthog.shape.undeclared import VARIANT
+from sources.posthog.whole_numbers import whole
+
+Handler = Callable[[Sequence[Any], Batch], None]
+"""Takes one field's values, one per row, into the batch."""
+Convert = Callable[[Any, Batch], Any]
+"""A value as its column takes it, None if it does not fit."""
+Misfit = Callable[[Any], str | None]
+"""A value that does not fit its column as the text that may be stored beside it, None if none may."""
+
+
+class Fields:
+    """The ways in which an endpoint's fields become columns, which are noted in `columns` and `child_columns`."""
+
+    def __init__(self, endpoint: Endpoint, policy: Policy, columns: dict[str, Type]) -> None:
+        self.endpoint = endpoint
+        self.policy = policy
+        self.columns = columns
+        self.child_columns: dict[str, dict[str, Type]] = {}
+
+    def handler(self, declared: Field) -> Handler:
+        """What takes in the values of a declared field."""
+        mode = self.policy.mode(self.endpoint.table, declared.name, declared.privacy)
+        if mode == "drop" or declared.role in {"secret", "omitted", "identity"}:
+            return ignore
+        if declared.role == "recipients":
+            return self._recipients(declared)
+        if declared.role == "items":
+            return self._items(declared)
+        if declared.role in {"person", "reference"}:
+            self.columns[f"{declared.name}_id"] = declared.type
+            return self.embedded(declared, f"{declared.name}_id")
+        self.columns[declared.name] = declared.type
+        return self._own_column(declared, hashed=mode == "hash")
+
+    def _own_column(self, declared: Field, *, hashed: bool) -> Handler:
+        if declared.carries and not hashed:
+            return self._carrying(declared)
+        converted = self._converter(declared, hashed)
+        if converted:
+            return self.each(declared.name, declared.type, converted, self.misfit(declared))
+        return self._whole(declared.name, declared)
+
+    def _whole(self, column: str, declared: Field) -> Handler:
+        """Stores values that fit their column as they are all at once, others one by one."""
+        convert = whole if self._is_number_of_a_row(column, declared) else CONVERT[declared.type]
+        each = self.each(column, declared.type, lambda value, _batch: convert(value), self.misfit(declared))
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            array = fitting(values, declared.type)
+            if array is None:
+                each(values, batch)
+            else:
+                batch.arrays[column] = array
+
+        return store
+
+    def _is_number_of_a_row(self, column: str, declared: Field) -> bool:
+        """Whether a column holds an id, of which another spelling says as much."""
+        return declared.type == "bigint" and (
+            column in self.endpoint.key or column == "id" or column.endswith("_id")
+        )
+
+    def each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
+        """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            kept = [None if value is None else convert(value, batch) for value in values]
+            batch.arrays[column] = pa.array(kept, ARROW[type_])
+            misfits = [v if fit is None else None for v, fit in zip(values, kept, strict=True)]
+            self._keep_as_text(column, misfits, batch, misfit)
+
+        return store
+
+    def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, misfit: Misfit) -> None:
+        met = len(misfits) - misfits.count(None)
+        if not met:
+            return
+        batch.misfits[column] += met
+        texts = [None if value is None else misfit(value) for value in misfits]
+        if texts.count(None) < len(texts):
+            self.columns.setdefault(f"{column}{VARIANT}", "text")
+            batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
+
+    def misfit(self, declared: Field) -> Misfit:
+        """How a value that does not fit its column is stored: by the field's own class.
+
+        Of an open field it is not what was declared open, so addresses in it are judged as those of unknown fields.
+        """
+        policy = self.policy
+        privacy = class_of(declared)
+        mode = policy.mode(self.endpoint.table, declared.name, privacy)
+        scrub = Scrubber(policy, declared, addresses=policy.of_unknown() if privacy == "open" else "keep")
+
+        def text(value: Any) -> str | None:
+            if mode == "drop" or is_credential("", value):
+                return None
+            if mode == "hash":
+                return policy.hash_of(value)
+            cleaned = scrub.clean(value, forget)
+            return cleaned if isinstance(cleaned, str) else canonical(cleaned)
+
+        return text
+
+    def _carrying(self, declared: Field) -> Handler:
+        """Stores JSON whose values are about other things, each by the class of what it is about."""
+        rules = Rules(self.policy)
+
+        def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
+            models = (model,) if isinstance(model, str) else ()
+            try:
+                kept = Carrier(rules, models, batch.mentioned.append).clean(value)
+                return None if kept is GONE else canonical(kept)
+            except RecursionError:  # nested beyond reason: what cannot be judged is not stored
+                batch.misfits[declared.name] += 1
+                return None
+
+        def store(values: Sequence[Any], batch: Batch) -> None:
+            models = [raw.get(declared.carries) for raw in batch.raws]
+            kept = [
+                None if value is None else cleaned(value, model, batch)
+                for value, model in zip(values, models, strict=True)
+            ]
+            batch.arrays[declared.name] = pa.array(kept, ARROW["json"])
+
+        return store
+
+    def embedded(self, declared: Field, column: str) -> Handler:
+        """Keeps the ids of embedded objects; of a declared person the object is lifted out."""
+        store = self._whole(column, declared)
+
+        def lift(values: Sequence[Any], batch: Batch) -> None:
+            if declared.role == "person":
+                batch.people.extend(value for value in values if isinstance(value, dict))
+            store([value.get("id") if isinstance(value, dict) else value for value in values], batch)
+
+        return lift
+
+    def _converter(self, declared: Field, hashed: bool) -> Convert | None:  # noqa: FBT001
+        """How a field's value changes before it is stored, None where it stays as it is.
+
+        JSON is cleaned at every depth, hashed columns keep only hashes.
+        """
+        policy = self.policy
+        within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
+        if hashed and not within:
+            hidden = canonical if declared.type == "json" else str
+            return lambda value, _batch: hidden(policy.hash_of(value))
+        if declared.type != "json":
+            return None
+        literals = (
+            policy.mode(self.endpoint.table, declared.name, "customer") if declared.literals else "keep"
+        )
+        scrub = Scrubber(policy, declared, literals, "hash" if hashed and not declared.literals else "keep")
+        return lambda value, batch: canonical(scrub.clean(value, batch.mentioned.append))
+
+    # -- lists that become tables of their own
+
+    def _items(self, declared: Field) -> Handler:
+        self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
+        misfit = self.misfit(declared)
+
+        def split(values: Sequence[Any], batch: Batch) -> None:
+            batch.lists[declared.name], misfits = items(declared, values)
+            self._keep_as_text(declared.name, misfits, batch, misfit)
+
+        return split
+
+    def _recipients(self, declared: Field) -> Handler:
+        """The first of the endpoint's recipient fields that holds any becomes rows, one per address."""
+        addresses = Recipients(self.endpoint, declared, self.policy)
+        self.child_columns["recipients"] = addresses.columns
+
+        def split(values: Sequence[Any], batch: Batch) -> None:
+            # Such values are not kept: nobody could tell an address in them.
+            odd = sum(not isinstance(value, str | list | None) for value in values)
+            batch.misfits.update({declared.name: odd} if odd else {})
+            if "recipients" not in batch.lists:
+                batch.lists["recipients"] = addresses.split(batch.raws)
+
+        return split
+
+
+def ignore(_values: Sequence[Any], _batch: Batch) -> None:
+    """Leave the values behind."""

@@ -1,0 +1,193 @@
+"""What may be stored of a value: credentials never, personal data as the settings say.
+
+Declared fields carry their class in the catalogue. What nobody declared is judged by its name and its look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sources.posthog.catalogue.fields import Field
+from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.redaction.mail_addresses import found, replaced
+from sources.posthog.shape.types import canonical
+
+Mode = Literal["keep", "hash", "drop"]
+Lift = Callable[[dict[str, Any]], None]
+"""Takes an embedded user out of a row."""
+
+DEFAULTS: Mapping[str, Mode] = {
+    "open": "keep",
+    "person": "keep",
+    "recipient": "hash",
+    "text": "keep",
+    "customer": "drop",
+}
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/\s@\"]*@)?([^/\s\"?#]+)[^\s\"]*", re.IGNORECASE)
+_USER = frozenset({"id", "uuid", "email", "first_name"})
+
+
+def is_user(value: Any) -> bool:
+    """Whether an object is PostHog's user-basic shape."""
+    return isinstance(value, dict) and value.keys() >= _USER and type(value["id"]) is int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The user's choice per privacy class, with single columns differing (`{"comments.content": "drop"}`)."""
+
+    modes: Mapping[str, Mode] = field(default_factory=lambda: DEFAULTS)
+    columns: Mapping[str, Mode] = field(default_factory=dict)
+    hash_key: bytes = field(default=b"", repr=False)
+
+    def mode(self, table: str, name: str, privacy: str) -> Mode:
+        """What happens to a column."""
+        return self.columns.get(f"{table}.{name}") or self.modes.get(privacy, DEFAULTS[privacy])
+
+    def of_unknown(self) -> Mode:
+        """What happens to addresses where nobody said whose they are: the strictest of what may be theirs."""
+        modes = [self.mode("", "", privacy) for privacy in ("person", "recipient")]
+        return max(modes, key=("keep", "hash", "drop").index)
+
+    def hash(self, value: str) -> str:
+        """HMAC-SHA256 in hex, 64 characters: equal values stay joinable, none can be guessed back without the key."""
+        return hmac.new(self.hash_key, value.encode(), hashlib.sha256).hexdigest()
+
+    def hash_of(self, value: Any) -> str:
+        """The hash of any value: of a text itself, of everything else as JSON."""
+        return self.hash(value if isinstance(value, str) else canonical(value))
+
+    def redact(self, value: str, mode: Mode) -> str:
+        """Text without the addresses in it, mail or Slack's: each is replaced by its hash, or by `[address]`."""
+        if mode == "keep":
+            return value
+        return replaced(value, self._hashed if mode == "hash" else lambda _address, _domain: "[address]")
+
+    def _hashed(self, address: str, domain: str) -> str:
+        return self.hash(address.lower()) + (domain and f"@{domain}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubber:
+    """Cleans one field's value at every depth; users inside it are lifted out, the field keeps their ids."""
+
+    policy: Policy
+    field: Field
+    literals: Mode = "keep"
+    """What becomes of the values under `field.literals`."""
+    addresses: Mode = "keep"
+    """What becomes of e-mail addresses, in strings and in names."""
+
+    def clean(self, value: Any, lift: Lift) -> Any:
+        """The value as it may be stored; one Python frame a level, so that 900 levels pass."""
+        if isinstance(value, str):
+            return self._text(value)
+        if is_user(value):
+            lift(value)
+            return {"id": value["id"]}
+        if isinstance(value, dict):
+            cleaned = {}
+            for name, inner, literal in self._members(value):
+                cleaned[name] = self._hidden(inner) if literal else self.clean(inner, lift)
+            return cleaned
+        if isinstance(value, list):
+            kept = []
+            for inner in value:
+                if not self._is_credential("", inner):
+                    kept.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
+            return kept
+        return value
+
+    def _members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+        """The members of an object that stay, each with its clean name and whether it is a literal."""
+        literals = self._literal_names(value)
+        for name, inner in value.items():
+            literal = name in literals
+            if (
+                name in self.field.noise
+                or self._is_credential(name, inner)
+                or (literal and self.literals == "drop")
+            ):
+                continue
+            yield self._text(name), inner, literal
+
+    def _text(self, text: str) -> str:
+        """Return the text, as the settings say without addresses."""
+        return self.policy.redact(self._only_hosts(text), self.addresses)
+
+    def _is_credential(self, name: str, value: Any) -> bool:
+        return is_credential(name, self._only_hosts(value) if isinstance(value, str) else value)
+
+    def _only_hosts(self, text: str) -> str:
+        """Return the text with the host of each URL alone, where recipients are spoken of.
+
+        A webhook's URL is a credential, and errors quote it; which host refused is what the error is about.
+        """
+        return _URL.sub(r"\1\2", text) if self.field.privacy == "recipient" and "://" in text else text
+
+    def _literal_names(self, value: dict[str, Any]) -> Collection[str]:
+        """The names in an object under which a customer's own data stands.
+
+        In a filter that is `value`; of HogQL its text, under `key` in a filter and `property` in a breakdown; in
+        cohorts of old, whose properties are plain objects, everything.
+        """
+        names = self.field.literals
+        if not names:
+            return names
+        if value.get("type") == "hogql":
+            return (*names, "key", "property")
+        old = isinstance(value.get("properties"), dict) and "values" not in value["properties"]
+        return (*names, "properties") if old else names
+
+    def _hidden(self, value: Any) -> Any:
+        """A customer's data, hashed leaf by leaf unless it is kept."""
+        if self.literals == "keep":
+            return self.clean(value, forget)
+        if isinstance(value, list):
+            return [self._hidden(inner) for inner in value]
+        if isinstance(value, dict):
+            return {self._text(name): self._hidden(inner) for name, inner in value.items()}
+        return value if value is None or isinstance(value, bool) else self.policy.hash(str(value))
+
+
+def forget(_person: dict[str, Any]) -> None:
+    """Leave a person behind: what a customer's data or an undeclared field calls a user is no colleague."""
+
+
+def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
+    """The addresses in `a@x.com,b@y.com`, a Slack channel, a webhook URL, or PostHog's list of recipient results.
+
+    Each is `{"kind", "domain", "address", …}`. A webhook's or Teams' target is a credential, of which only the host is
+    left; only lists of e-mail addresses are split.
+    """
+    if isinstance(value, str):
+        parts = value.split(",") if kind in {None, "email"} and "://" not in value else [value]
+        entries = [{"recipient": part.strip()} for part in parts if part.strip()]
+    elif isinstance(value, list):
+        entries = [entry if isinstance(entry, dict) else {"recipient": str(entry)} for entry in value]
+    else:
+        entries = []
+    return [_recipient(entry, kind) for entry in entries]
+
+
+def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
+    address = str(entry.get("recipient") or "")
+    rest = {name: value for name, value in entry.items() if name not in {"recipient", "status"}}
+    told = {"status": entry.get("status"), "detail": rest or None}
+    if url := _URL.search(address):
+        return {**told, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
+    if kind not in {None, "email", "slack"}:
+        return {**told, "kind": kind, "domain": None, "address": None}
+    _, domain = found(address) or ("", None)  # also inside `Bob <bob@x.org>`
+    return {
+        **told,
+        "kind": kind or ("email" if domain else None),
+        "domain": domain,
+        "address": address or None,
+    }

@@ -1,0 +1,104 @@
+"""Which stored columns of a table a privacy policy refuses, seen from the policy under which they were stored.
+
+(endpoint, policy before, policy now, column) -> whether its values may stay. What is dropped may not stay whatever was
+stored before; of a column that is hashed whole, hashes may; of JSON in which only parts are hashed or left out, and of
+values that nobody declared, nothing may stay that was stored under a laxer policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field
+from sources.posthog.redaction.credentials import named
+from sources.posthog.shape.change_values import class_of
+from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape.undeclared import VARIANT
+
+Refused = Literal["all", "unhashed"]
+"""Which values of a column may not stay: all, or all that are no hashes."""
+STRICT = ("keep", "hash", "drop")
+LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
+"""The policy of values of which nobody knows how they were stored."""
+RULES = 2
+"""Raised when values come to be judged by stricter rules under the same settings: what was stored before is judged
+anew. 2: JSON that carries values about others."""
+
+
+def refused(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> dict[str, Refused]:
+    """What may not stay of these columns."""
+    fields = {_column(field): field for field in endpoint.fields}
+    kept = {*endpoint.key, *endpoint.stamps}
+    return {
+        column: verdict
+        for column in columns
+        if column not in kept and (verdict := _verdict(endpoint.table, column, fields, before, now))
+    }
+
+
+def _column(field: Field) -> str:
+    return f"{field.name}_id" if field.role in {"person", "reference"} else field.name
+
+
+def _verdict(
+    table: str, column: str, fields: Mapping[str, Field], before: Policy, now: Policy
+) -> Refused | None:
+    field = fields.get(column) or fields.get(column.removesuffix(VARIANT))
+    if field is None:
+        gone = named(column) or _stricter(before.of_unknown(), now.of_unknown())
+        return "all" if gone else None
+    if field.role == "secret":
+        return "all"
+    if column.endswith(VARIANT):
+        return _of_misfits(table, field, before, now)
+    mode = now.mode(table, field.name, field.privacy)
+    was = before.mode(table, field.name, field.privacy)
+    if mode == "drop" or (field.carries and _any_stricter(before, now)):
+        return "all"
+    if field.literals or (field.privacy == "recipient" and field.type == "json"):
+        inner = "customer" if field.literals else "recipient"
+        was, mode = before.mode(table, field.name, inner), now.mode(table, field.name, inner)
+        return "all" if _stricter(was, mode) else None
+    return "unhashed" if mode == "hash" and _stricter(was, mode) else None
+
+
+def _of_misfits(table: str, field: Field, before: Policy, now: Policy) -> Refused | None:
+    """What may not stay of the values that did not fit a field's column."""
+    privacy = class_of(field)
+    mode, was = now.mode(table, field.name, privacy), before.mode(table, field.name, privacy)
+    if privacy == "open":
+        mode, was = now.of_unknown(), before.of_unknown()
+    return "all" if _stricter(was, mode) else None
+
+
+def _stricter(was: Mode, now: Mode) -> bool:
+    """Whether a value that was stored so may be refused now."""
+    return STRICT.index(now) > STRICT.index(was)
+
+
+def _any_stricter(before: Policy, now: Policy) -> bool:
+    """Whether a value about any field of the catalogue may be refused now."""
+    return any(
+        _stricter(*(policy.mode(endpoint.table, field.name, privacy) for policy in (before, now)))
+        for endpoint in (*ENDPOINTS.values(), PEOPLE)
+        for field in endpoint.fields
+        for privacy in (class_of(field), *(("customer",) if field.literals else ()))
+    )
+
+
+def refused_lists(endpoint: Endpoint, before: Policy, now: Policy) -> dict[str, Refused | Literal["parts"]]:
+    """Split lists of which nothing may stay ("all"), or no addresses ("parts")."""
+    found: dict[str, Refused | Literal["parts"]] = {}
+    for field in endpoint.fields:
+        if field.role not in {"items", "recipients"}:
+            continue
+        name = "recipients" if field.role == "recipients" else field.name
+        mode, was = (policy.mode(endpoint.table, field.name, field.privacy) for policy in (now, before))
+        if mode == "drop":
+            found[name] = "all"
+        elif field.role == "recipients" and _stricter(was, mode):
+            found.setdefault(name, "parts")
+    return found

@@ -1,0 +1,243 @@
+"""How JSON becomes rows: secrets out, people lifted, children split, parents stamped, then Arrow.
+
+A page is shaped column by column: each field has one handler, chosen once, that takes the field's values of all rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from importlib.metadata import version
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sources.posthog.catalogue.endpoint import Endpoint, Stamps
+from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.redaction.json_depth import shallower
+from sources.posthog.redaction.mail_addresses import found
+from sources.posthog.shape.batch import Batch, joined
+from sources.posthog.shape.children import list_type
+from sources.posthog.shape.columns import Fields, Handler, ignore
+from sources.posthog.shape.privacy import Policy, Scrubber, forget, is_user
+from sources.posthog.shape.types import ARROW, CONVERT, canonical, digest, type_of
+from sources.posthog.shape.undeclared import BEYOND, Undeclared, id_of
+
+OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
+"""Columns that are none of PostHog's."""
+
+KEY_BYTES = 2500
+"""The texts of a key take no more: an entry of an index of Postgres has room for 2,704 bytes, its other columns too."""
+NO_KEY = "without a key that fits"
+LONG_KEY = f"with a key of more than {KEY_BYTES:,} bytes"
+
+
+class Shape:
+    """How one endpoint's rows become one table and its child tables, under a privacy policy."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        policy: Policy,
+        stamps: Mapping[str, Type],
+        stored: Mapping[str, Type],
+        named: Mapping[str, str] | None = None,
+        *,
+        new_columns: int = 100,
+        theirs: Iterable[str] = (),
+    ) -> None:
+        """`stamps` are the columns that the path gives, `stored` those that the table has already.
+
+        `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
+        undeclared fields `new_columns` columns at most: a row of Postgres has no room for more than 440 long texts.
+        `theirs` are columns that somebody else made, whose names no undeclared field gets.
+        """
+        self.endpoint = endpoint
+        self.policy = policy
+        self.key = endpoint.key
+        self.columns: dict[str, Type] = dict(stamps)
+        self._fields = Fields(endpoint, policy, self.columns)
+        self.child_columns = self._fields.child_columns
+        self._handlers: dict[str, Handler] = {}
+        self.beyond: set[str] = set()
+        """Undeclared fields that found no room for a column."""
+        self._lock = threading.Lock()
+        for declared in endpoint.fields:
+            self._handlers[declared.name] = self._fields.handler(declared)
+        self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
+        taken = (*self.child_columns, *theirs)
+        self.undeclared = Undeclared(self.columns, taken, named or {}, new_columns)
+        known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
+        self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What decides how rows are shaped, the endpoint and the policy, as a digest."""
+        policy = self.policy
+        return digest(
+            [
+                version("hogsync"),
+                repr(self.endpoint),
+                dict(policy.modes),
+                dict(policy.columns),
+                policy.hash(""),
+            ]
+        )
+
+    @property
+    def key_columns(self) -> dict[str, Type]:
+        """The primary key's columns and their types."""
+        return {name: self.columns[name] for name in self.key}
+
+    def items(self, child: str) -> dict[str, Type]:
+        """What a split list's items hold; their position is said by their order."""
+        return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
+
+    def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
+        """Pages' columns, and how many rows each has, as Arrow: all columns, each split list as one column more."""
+        lists = {child: list_type(self.items(child)) for child in self.child_columns}
+        return joined(
+            pages, sizes, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists
+        )
+
+    def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
+        """A page's rows as they will be stored; what has no fitting key, or is no row at all, is left out and told."""
+        rows = [raw if isinstance(raw, dict) else {} for raw in raws]
+        try:
+            batch = self._shaped(rows, stamps)
+        except RecursionError:  # one value that is nested beyond reason must cost no other
+            with ThreadPoolExecutor(
+                1
+            ) as fresh:  # where no frames are in use: it goes as deep as the parser went
+                batch = self._shaped(list(fresh.map(_shallow, rows)), stamps)
+        lacking = any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key)
+        if lacking or self._longest_key(batch) > KEY_BYTES:
+            batch.reject([_unfit(key) for key in zip(*map(batch.values, self.key), strict=True)])
+        return batch
+
+    def _longest_key(self, batch: Batch) -> int:
+        """How many bytes the texts of a row's key take at most."""
+        texts = [batch.arrays[name] for name, type_ in self.key_columns.items() if type_ == "text"]
+        return sum(pc.max(pc.binary_length(text)).as_py() or 0 for text in texts)
+
+    def recall(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
+        """Take over columns as an earlier run had them; False if this one met other values first, or has no room."""
+        with self._lock:
+            same = all(self.columns.get(column, type_) == type_ for column, type_ in types.items())
+            fit = same and self.undeclared.may_take(named, types)
+            if fit:
+                self.undeclared.named.update(named)
+                self.columns.update(types)
+        return fit
+
+    def filled(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
+        """Give columns whose field a row's source did not send what is stored of them; one `stored` per row."""
+        for name, type_ in self.columns.items():
+            kept = [
+                before.get(name) if name not in raw else None
+                for raw, before in zip(batch.raws, stored, strict=True)
+            ]
+            if any(value is not None for value in kept):
+                pairs = zip(kept, batch.values(name), strict=True)
+                batch.arrays[name] = pa.array([n if k is None else k for k, n in pairs], ARROW[type_])
+
+    def _shaped(self, raws: Sequence[Mapping[str, Any]], stamps: Stamps) -> Batch:
+        batch = Batch(raws)
+        for name, value in {**self.endpoint.absent, **stamps}.items():
+            batch.put(name, value, self.columns[name])
+        for name, values in _by_field(raws):
+            if values.count(None) < len(values):
+                handler = self._handlers.get(name) or self._undeclared(name, values, raws)
+                handler(values, batch)
+        if any(batch.beyond):
+            texts = [canonical(fields) if fields else None for fields in batch.beyond]
+            batch.arrays[BEYOND] = pa.array(texts, ARROW["json"])
+        if self._identity:  # the rows are people themselves
+            names = ("id", "uuid", *self._identity)
+            batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
+        return batch
+
+    # -- undeclared fields: kept, judged by name and look, typed by their first value
+
+    def _undeclared(self, name: str, values: Sequence[Any], raws: Sequence[Mapping[str, Any]]) -> Handler:
+        harmless = (value for value in values if value is not None and not is_credential(name, value))
+        first = next(harmless, None)
+        if first is None:
+            return ignore
+        with self._lock:
+            if name not in self._handlers:
+                # A name that has an address in it would show it as a column.
+                room = not found(name) and self.undeclared.has_room(id_of(name) if is_user(first) else name)
+                self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
+        return self._handlers[name]
+
+    def _put_aside(self, name: str) -> Handler:
+        """Keeps a field, cleaned, among those that have no column of their own."""
+        self.columns.setdefault(BEYOND, "json")
+        self.beyond.add(name)
+        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", self.policy.of_unknown())
+
+        def keep(values: Sequence[Any], batch: Batch) -> None:
+            for fields, value in zip(batch.beyond, values, strict=True):
+                if value is not None:
+                    fields.update(scrub.clean({name: value}, forget))
+
+        return keep
+
+    def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
+        if is_user(value):
+            column = self.undeclared.column(id_of(name), raws)
+            self.columns.setdefault(column, "bigint")
+            return self._fields.embedded(Field(name=name, type="bigint", role="reference"), column)
+        column = self.undeclared.column(name, raws)
+        type_ = self.columns.setdefault(column, type_of(value))
+        convert = CONVERT[type_]
+        scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
+        store = self._fields.each(
+            column,
+            type_,
+            lambda value, _batch: convert(scrub.clean(value, forget)),
+            self._fields.misfit(Field(name=column)),
+        )
+
+        def judged(values: Sequence[Any], batch: Batch) -> None:
+            store([None if value is None or is_credential(name, value) else value for value in values], batch)
+
+        return judged
+
+
+def _unfit(key: tuple[Any, ...]) -> str:
+    """Why no row of this key can be stored; empty if one can."""
+    if None in key:
+        return NO_KEY
+    size = sum(len(value.encode()) for value in key if isinstance(value, str))
+    return LONG_KEY if size > KEY_BYTES else ""
+
+
+def _shallow(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row without what is nested too deep in it; an empty one where even that cannot be told."""
+    try:
+        return dict(msgspec.json.decode(shallower(canonical(raw).encode())))
+    except RecursionError:
+        return {}
+
+
+def _by_field(raws: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Sequence[Any]]]:
+    """Each field's values, one per row, None where a row lacks it.
+
+    Rows that all have the same fields, as a page's rows nearly always do, are turned round at once, at a third of the
+    time that a look for each value takes.
+    """
+    names = tuple(raws[0]) if raws else ()
+    if len(names) > 1 and set(map(len, raws)) == {len(names)}:
+        with suppress(KeyError):
+            return list(zip(names, zip(*map(itemgetter(*names), raws), strict=True), strict=True))
+    return ((name, [raw.get(name) for raw in raws]) for name in dict.fromkeys(chain.from_iterable(raws)))

@@ -1,0 +1,148 @@
+"""The tables as documentation: the catalogue's part of TABLES.md, which `pipelines.tables_page` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import Field, Type
+
+FILE = Path(__file__).with_name("TABLES.md")
+KEPT = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
+"""The settings' defaults for each privacy class."""
+START = """\
+# The tables
+
+Written by `make docs` from the catalogue (`sources/posthog/catalogue/`) and, for hogsync's own
+[bookkeeping](#bookkeeping) and [exit codes](#exit-codes), from `pipelines/`; change it there, not here.
+
+Besides its own columns every table has `_synced_at` (when the run began that wrote this version), `_deleted_at` (null
+while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
+`people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
+
+On Postgres every table has its key as primary key (a history its table's key and `valid_from`, a list's table its row's
+key and `position`), and a column of the type json is `jsonb`; on DuckDB it is `JSON`, and no key is declared.
+
+A `<table>_history` has a row for each version of a row: its own columns, its lists as JSON (arrays of values, or of
+objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the
+version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that
+holds no time). Columns marked *volatile* make no version and stand as they were when it began.
+
+A class in the last column is what the settings under `[privacy]` decide about: """
+EXAMPLE = """\
+Which subscriptions does each project have that are still alive? The same question on DuckDB and Postgres:
+
+```sql
+select p.name as project, s.title, people.email as made_by
+from subscriptions s
+join projects p on p.id = s.project_id
+left join people on people.id = s.created_by_id
+where s._deleted_at is null
+order by p.name, s.title
+```
+"""
+
+
+def overview() -> list[dict[str, Any]]:
+    """Each table with its key, plan, scope and meaning, as `hogsync tables` shows them."""
+    return [
+        {
+            "table": endpoint.table,
+            "key": list(endpoint.key),
+            "plan": plan(endpoint),
+            "scope": endpoint.scope,
+            "gate": endpoint.gate,
+            "derived": list(endpoint.followers),
+            "meaning": endpoint.doc,
+        }
+        for endpoint in (*ENDPOINTS.values(), PEOPLE)
+    ]
+
+
+def plan(endpoint: Endpoint) -> str:
+    """How the table is read; `people` is gathered from the others."""
+    return endpoint.plan if endpoint.paths else "gathered"
+
+
+def document() -> str:
+    """All of TABLES.md."""
+    classes = ", ".join(f"`{name}` ({mode})" for name, mode in KEPT.items())
+    parts = [f"{START}{classes}.\n", EXAMPLE]
+    parts += ["\n".join(_section(endpoint)) for endpoint in (*ENDPOINTS.values(), PEOPLE)]
+    return "\n".join(parts)
+
+
+def _section(endpoint: Endpoint) -> Iterator[str]:
+    from sources.posthog.shape.privacy import Policy
+    from sources.posthog.shape.row_shape import Shape
+
+    everything = Policy(modes=dict.fromkeys(("open", *KEPT), "keep"))
+    shape = Shape(endpoint, everything, stamp_types(endpoint), {})
+    yield f"## {endpoint.table}\n"
+    yield f"{endpoint.doc}\n"
+    yield from _facts(endpoint)
+    yield ""
+    yield from _columns(shape.columns, _classes(endpoint))
+    for name, columns in shape.child_columns.items():
+        yield f"\n### {endpoint.table}__{name}\n"
+        yield f"One row for each item of a row's `{name}`.\n"
+        recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
+        yield from _columns({**shape.key_columns, **columns}, recipient)
+    yield from _trends(endpoint, shape.columns)
+    yield ""
+
+
+def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
+    for trend in endpoint.trends:
+        numbers = ", ".join(f"`{name}`" for name in trend.numbers)
+        yield f"\n### {trend.table}\n"
+        yield f"The {numbers} of each row by the time of its calculation (`{trend.at}`).\n"
+        yield from _columns({here: columns[name] for name, here in trend.named(endpoint).items()}, {})
+
+
+def _facts(endpoint: Endpoint) -> Iterator[str]:
+    facts = {
+        "read from": "<br>".join(f"`/api/{path}`" for path in endpoint.paths)
+        or "the rows of all other tables",
+        "key": ", ".join(f"`{name}`" for name in endpoint.key),
+        "plan": plan(endpoint),
+        "scope": f"`{endpoint.scope}`" if endpoint.scope else "none of its own",
+        "besides": endpoint.gate,
+        "history": f"`{endpoint.history}`" if endpoint.history else "none",
+    }
+    yield "| | |"
+    yield "|---|---|"
+    yield from (f"| {name} | {text} |" for name, text in facts.items() if text)
+
+
+def _columns(columns: Mapping[str, Type], classes: Mapping[str, str]) -> Iterator[str]:
+    yield "| column | type | class |"
+    yield "|---|---|---|"
+    yield from (f"| `{name}` | {type_} | {classes.get(name, '')} |" for name, type_ in columns.items())
+
+
+def _classes(endpoint: Endpoint) -> dict[str, str]:
+    """The privacy class of each column that has one."""
+    found: dict[str, str] = {}
+    for field in endpoint.fields:
+        name = f"{field.name}_id" if field.role in {"person", "reference"} else field.name
+        if said := _class(field):
+            found[name] = said
+    return found
+
+
+def _class(field: Field) -> str:
+    return ", ".join(filter(None, [_privacy(field), "volatile" * field.volatile]))
+
+
+def _privacy(field: Field) -> str:
+    if field.role == "person":
+        return "person"
+    if field.carries:
+        return f"{field.privacy}, and each value the class of what it is about"
+    if field.literals:
+        return f"customer under {', '.join(f'`{key}`' for key in field.literals)}"
+    return "" if field.privacy == "open" else field.privacy
