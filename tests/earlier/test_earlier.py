@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from pipelines.settings import load
-from pipelines.sync import Outcome, Selection, sync
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from tests.earlier.company import Company
 from tests.earlier.dump import restore
 from tests.earlier.story import COMMENTS, HOST, PROJECT, TABLES, later
