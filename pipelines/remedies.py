@@ -36,4 +36,4 @@ def advice(refusal: Unavailable, endpoint: Endpoint, stamps: Stamps, key: Key | 
     why = {402: PLAN, 404: ABSENT}.get(refusal.status, ROLE)
     if refusal.status == 403 and endpoint.scope and (key is None or key.scopes is None):
         why = f"The key lacks the scope {endpoint.scope}, or its owner may not see it; which, PostHog does not tell."
-    return f"{why} Known limits: {endpoint.gate}." if endpoint.gate else why
+    return f"{why} Known limits: {endpoint.requires}." if endpoint.requires else why

@@ -110,10 +110,10 @@ class Reach:
             for project in self.key.projects:
                 yield f"projects/{project}/", "object", {"project_id": project}
         elif parent is None:
-            yield path, endpoint.pages, {}
+            yield path, endpoint.pagination, {}
         else:
             for ids in self._rows(parent):
-                yield filled(path, ids), endpoint.pages, ids
+                yield filled(path, ids), endpoint.pagination, ids
 
     def _rows(self, parent: Endpoint) -> Iterator[Stamps]:
         """The parent rows that were met; a project that may not be looked at may still be read."""
@@ -122,7 +122,7 @@ class Reach:
                 yield answer.where
             for row in answer.rows:
                 if parent.table != "projects" or not self.only or row["id"] in self.only:
-                    yield {**answer.where, parent.reference: row[parent.key[-1]]}
+                    yield {**answer.where, parent.own_placeholder: row[parent.key[-1]]}
 
     def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Answer:
         """The first row of a list, or all rows of one whose names are wanted."""

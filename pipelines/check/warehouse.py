@@ -32,7 +32,7 @@ VERSION = {
     "duckdb": "select 'DuckDB ' || version()",
     "postgresql": "select 'Postgres ' || current_setting('server_version')",
 }
-FOLLOWERS = tuple(name for endpoint in ENDPOINTS.values() for name in endpoint.followers)
+FOLLOWERS = tuple(name for endpoint in ENDPOINTS.values() for name in endpoint.derived_tables)
 OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.table, *FOLLOWERS))
 
 

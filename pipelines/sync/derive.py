@@ -123,7 +123,9 @@ class Following:
 
     def blanked(self) -> dict[str, str]:
         """What `_hogsync_meta` must say before rows are loaded, of histories that are switched off too."""
-        return {mark(name): "" for changes in self._written() for name in changes.shape.endpoint.followers}
+        return {
+            mark(name): "" for changes in self._written() for name in changes.shape.endpoint.derived_tables
+        }
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
         """See to it that these tables are there with all of their columns."""

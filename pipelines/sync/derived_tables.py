@@ -105,6 +105,6 @@ class Followers:
                     source=changes.table,
                     source_key=endpoint.key,
                     names=names,
-                    at=trend.at,
+                    at=trend.source_time,
                     types=types,
                 )

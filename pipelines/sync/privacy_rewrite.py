@@ -115,7 +115,7 @@ def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emp
     table = endpoint.table
     own = [name for name in memory.columns(table) if name not in OURS]
     verdicts: dict[str, str] = dict(refused(endpoint, own, before, now))
-    verdicts |= {field.name: "all" for field in endpoint.fields if field.carries and not judged}
+    verdicts |= {field.name: "all" for field in endpoint.fields if field.values_about and not judged}
     lists = refused_lists(endpoint, before, now)
     for name, what in lists.items():
         child = child_table(table, name)
@@ -135,7 +135,7 @@ def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emp
         versions = {here[name]: what for name, what in verdicts.items() if name in here}
         yield from _emptying(memory, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
     for trend in endpoint.trends:
-        numbers = {name: verdicts[name] for name in trend.numbers if name in verdicts}
+        numbers = {name: verdicts[name] for name in trend.measures if name in verdicts}
         yield from _emptying(memory, trend.table, numbers)
 
 

@@ -26,6 +26,6 @@ def _why_not(name: str) -> str:
             "`hogsync sync users organization_members` brings most of them."
         )
     for endpoint in ENDPOINTS.values():
-        if name in endpoint.followers or name.startswith(f"{endpoint.table}__"):
+        if name in endpoint.derived_tables or name.startswith(f"{endpoint.table}__"):
             return f"{name} is written together with {endpoint.table}; name that."
     return f"There is no table {name!r}{did_you_mean(name, list(ENDPOINTS))}"

@@ -54,8 +54,8 @@ def overview() -> list[dict[str, Any]]:
             "key": list(endpoint.key),
             "plan": plan(endpoint),
             "scope": endpoint.scope,
-            "gate": endpoint.gate,
-            "derived": list(endpoint.followers),
+            "gate": endpoint.requires,
+            "derived": list(endpoint.derived_tables),
             "meaning": endpoint.doc,
         }
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
@@ -97,9 +97,9 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
 
 def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
     for trend in endpoint.trends:
-        numbers = ", ".join(f"`{name}`" for name in trend.numbers)
+        numbers = ", ".join(f"`{name}`" for name in trend.measures)
         yield f"\n### {trend.table}\n"
-        yield f"The {numbers} of each row by the time of its calculation (`{trend.at}`).\n"
+        yield f"The {numbers} of each row by the time of its calculation (`{trend.source_time}`).\n"
         yield from _columns({here: columns[name] for name, here in trend.named(endpoint).items()}, {})
 
 
@@ -110,7 +110,7 @@ def _facts(endpoint: Endpoint) -> Iterator[str]:
         "key": ", ".join(f"`{name}`" for name in endpoint.key),
         "plan": plan(endpoint),
         "scope": f"`{endpoint.scope}`" if endpoint.scope else "none of its own",
-        "besides": endpoint.gate,
+        "besides": endpoint.requires,
         "history": f"`{endpoint.history}`" if endpoint.history else "none",
     }
     yield "| | |"
@@ -141,8 +141,8 @@ def _class(field: Field) -> str:
 def _privacy(field: Field) -> str:
     if field.role == "person":
         return "person"
-    if field.carries:
+    if field.values_about:
         return f"{field.privacy}, and each value the class of what it is about"
-    if field.literals:
-        return f"customer under {', '.join(f'`{key}`' for key in field.literals)}"
+    if field.customer_keys:
+        return f"customer under {', '.join(f'`{key}`' for key in field.customer_keys)}"
     return "" if field.privacy == "open" else field.privacy

@@ -147,8 +147,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "what is dropped may not stay whatever was stored before",
-        'if mode == "drop" or (field.carries',
-        "if (field.carries",
+        'if mode == "drop" or (field.values_about',
+        "if (field.values_about",
         ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
     ),
     Mutation(

@@ -64,7 +64,7 @@ READING_RULES = (
     ),
     Mutation(
         "organizations and projects are never ended",
-        "mortal = read.scope.endpoint.mortal and ",
+        "mortal = read.scope.endpoint.detects_deletes and ",
         "mortal = ",
         (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
     ),
@@ -338,7 +338,7 @@ READING_RULES = (
     ),
     Mutation(
         "a filtered walk proves nothing about the rest",
-        "filtered=bool(floor and listed.listing.endpoint.since)",
+        "filtered=bool(floor and listed.listing.endpoint.cursor_params)",
         "filtered=False",
         ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for",),
     ),
@@ -350,8 +350,8 @@ READING_RULES = (
     ),
     Mutation(
         "a backfill ends no row",
-        "read.scope.endpoint.mortal and not walker.rules.window",
-        "read.scope.endpoint.mortal",
+        "read.scope.endpoint.detects_deletes and not walker.rules.window",
+        "read.scope.endpoint.detects_deletes",
         (f"{BACKFILL}a_backfill_of_whole_lists_ends_nothing",),
     ),
     Mutation(

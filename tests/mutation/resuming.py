@@ -198,8 +198,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "an audit log that was gone on with lifts the watermark no higher than where it broke off",
-        "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = walk.newest",
-        "if walk.kept == 1 or endpoint.since:\n                walk.newest_kept = self.rules.started",
+        "if walk.kept == 1 or endpoint.cursor_params:\n                walk.newest_kept = walk.newest",
+        "if walk.kept == 1 or endpoint.cursor_params:\n                walk.newest_kept = self.rules.started",
         (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(

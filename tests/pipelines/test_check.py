@@ -257,7 +257,7 @@ def test_a_list_that_is_not_to_be_had_is_told_in_posthogs_own_words(
     assert report.exit_code == 1
     assert words in told(report, "subscriptions")
     assert str(gate) in told(report, "subscriptions")
-    assert ENDPOINTS["subscriptions"].gate in told(report, "subscriptions")
+    assert ENDPOINTS["subscriptions"].requires in told(report, "subscriptions")
     assert status(report)["subscription_deliveries"] == "unavailable"
 
 

@@ -60,5 +60,5 @@ def test_codes_that_say_more_than_the_status_are_heeded(code: str) -> None:
 def test_what_else_a_list_needs_is_named_with_a_plan_a_role_or_a_version() -> None:
     gated = ENDPOINTS["group_types"]
     for status in (402, 403, 404):
-        assert gated.gate in advice(refusal(status), gated, HERE, EVERYTHING)
-    assert gated.gate not in advice(refusal(403), gated, HERE, NARROW)
+        assert gated.requires in advice(refusal(status), gated, HERE, EVERYTHING)
+    assert gated.requires not in advice(refusal(403), gated, HERE, NARROW)

@@ -61,7 +61,7 @@ def came(table: str, *, read: int = 0, **counts: int) -> TableResult:
 
 def listed(table: str, status: Any, detail: str, held: int = 0, because: str = "") -> TableResult:
     endpoint = ENDPOINTS[table]
-    one = Listed(Listing(endpoint, endpoint.paths[0], {}, endpoint.pages), status=status, detail=detail)
+    one = Listed(Listing(endpoint, endpoint.paths[0], {}, endpoint.pagination), status=status, detail=detail)
     one.held, one.held_because = held, because
     return TableResult(table, listed=[one])
 
@@ -151,7 +151,7 @@ def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings:
     refused.listed[0].walks = [Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))]
     shown = summary.shown(outcome(refused), settings)
     assert "group_types (not available): 402: no" in shown
-    assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].gate}." in shown
+    assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].requires}." in shown
     assert "scope" not in shown
 
 

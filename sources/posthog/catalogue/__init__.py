@@ -42,17 +42,17 @@ def parent_of(path: str) -> Endpoint | None:
     names = placeholders(path)
     if not names:
         return None
-    return {endpoint.reference: endpoint for endpoint in reversed(ENDPOINTS.values())}[names[-1]]
+    return {endpoint.own_placeholder: endpoint for endpoint in reversed(ENDPOINTS.values())}[names[-1]]
 
 
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     """The types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
     parents = {
-        e.reference: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())
+        e.own_placeholder: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())
     }
-    constants: dict[str, Type] = dict.fromkeys(endpoint.stamps, "text")
+    constants: dict[str, Type] = dict.fromkeys(endpoint.parent_columns, "text")
     numbers: dict[str, Type] = {
-        name: "bigint" for name, value in endpoint.absent.items() if isinstance(value, int)
+        name: "bigint" for name, value in endpoint.key_defaults.items() if isinstance(value, int)
     }
     return constants | {name: parents[name] for name in endpoint.placeholders} | numbers
 

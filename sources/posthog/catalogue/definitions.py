@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.catalogue.fields import flag, integer, items, json, moment, omitted, person, secret, text
+from sources.posthog.catalogue.fields import (
+    boolean,
+    ignored,
+    integer,
+    items,
+    json,
+    person,
+    secret,
+    text,
+    timestamp,
+)
 
 EVENT_DEFINITIONS = Endpoint(
     table="event_definitions",
@@ -13,15 +23,15 @@ EVENT_DEFINITIONS = Endpoint(
     doc="Events by name; one that was deleted and is seen again returns under a new id.",
     fields=(
         *text("id", "name", "description", "enforcement_mode", "primary_property"),
-        *moment("created_at", "updated_at", "verified_at"),
-        *moment("last_seen_at", volatile=True),
-        *flag("verified", "hidden"),
+        *timestamp("created_at", "updated_at", "verified_at"),
+        *timestamp("last_seen_at", volatile=True),
+        *boolean("verified", "hidden"),
         *json("default_columns"),
         *items("tags", ordered=False),
         *person("owner", "updated_by", "verified_by"),
         *secret("media_preview_urls"),
-        *omitted("is_action", "post_to_slack", "action_id", "is_calculating", "last_calculated_at"),
-        *omitted("last_updated_at", "created_by"),
+        *ignored("is_action", "post_to_slack", "action_id", "is_calculating", "last_calculated_at"),
+        *ignored("last_updated_at", "created_by"),
     ),
 )
 
@@ -34,16 +44,16 @@ PROPERTY_DEFINITIONS = Endpoint(
         "projects/{project_id}/property_definitions/?type=group&group_type_index={group_type_index}",
     ),
     key=("project_id", "type", "group_type_index", "name"),
-    absent={"group_type_index": -1},
+    key_defaults={"group_type_index": -1},
     scope="property_definition:read",
     doc="Properties by type and name, PostHog's virtual ones included; `group_type_index` is -1 unless type is group.",
     fields=(
         *text("id", "name", "description", "property_type"),
-        *moment("updated_at", "verified_at"),
-        *flag("is_numerical", "verified", "hidden", "virtual", "is_optimized"),
+        *timestamp("updated_at", "verified_at"),
+        *boolean("is_numerical", "verified", "hidden", "virtual", "is_optimized"),
         *items("tags", ordered=False),
         *person("updated_by", "verified_by"),
-        *omitted("is_seen_on_filtered_events"),
+        *ignored("is_seen_on_filtered_events"),
     ),
 )
 
@@ -51,14 +61,14 @@ GROUP_TYPES = Endpoint(
     table="group_types",
     paths=("projects/{project_id}/groups_types/",),
     key=("project_id", "group_type_index"),
-    pages="array",
+    pagination="array",
     scope="group:read",
     doc="The project's kinds of groups, at most five.",
-    gate="group analytics; 404 on FOSS builds",
+    requires="group analytics; 404 on FOSS builds",
     fields=(
         *integer("group_type_index", "detail_dashboard"),
         *text("group_type", "name_singular", "name_plural"),
         *json("default_columns"),
-        *moment("created_at"),
+        *timestamp("created_at"),
     ),
 )

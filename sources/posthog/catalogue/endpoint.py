@@ -20,16 +20,16 @@ class Trend:
     """A table beside an endpoint's, in which volatile numbers are kept over time: one row per row and time."""
 
     table: str
-    at: str
+    source_time: str
     """The field that says of which time the numbers are."""
-    called: str
+    time_column: str
     """What its column is called in the trend."""
-    numbers: tuple[str, ...]
+    measures: tuple[str, ...]
 
     def named(self, endpoint: Endpoint) -> dict[str, str]:
         """The endpoint's columns that it takes and their names in the trend: key, time, numbers."""
-        own = {name: name for name in (*endpoint.key, self.at, *self.numbers)}
-        return {**own, endpoint.key[-1]: endpoint.reference, self.at: self.called}
+        own = {name: name for name in (*endpoint.key, self.source_time, *self.measures)}
+        return {**own, endpoint.key[-1]: endpoint.own_placeholder, self.source_time: self.time_column}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,32 +42,32 @@ class Endpoint:
     fields: tuple[Field, ...]
     scope: str
     doc: str
-    gate: str = ""
+    requires: str = ""
     """What else than the scope the list needs: a plan, a role, a server version."""
     key: tuple[str, ...] = ()
-    absent: Stamps = field(default_factory=dict)
+    key_defaults: Stamps = field(default_factory=dict)
     """Values of key columns that a path does not give."""
-    pages: Literal["offset", "cursor", "array"] = "offset"
+    pagination: Literal["offset", "cursor", "array"] = "offset"
     page_size: int = 1000
     """The most rows that a page should be asked for."""
     plan: Literal["snapshot", "stream", "since"] = "snapshot"
-    clock: str = "created_at"
+    cursor_field: str = "created_at"
     """Of a stream or `since` list: the time that its rows are in the order of."""
     lookback: timedelta = timedelta(days=3)
     """Of these: how far behind the newest row a walk still reads, for rows that change or appear late."""
-    since: tuple[str, str] | None = None
+    cursor_params: tuple[str, str] | None = None
     """Of a `since` list: the query parameters for the first and for the last time, both inclusive."""
     full_every: timedelta | None = None
     """Of a stream or `since` list: how often it is walked in full; None as the settings say."""
-    open_when: tuple[str, tuple[str, ...]] | None = None
+    in_progress: tuple[str, tuple[str, ...]] | None = None
     """Of a stream: the field and its values by which a row is still going to change."""
-    open_limit: timedelta = timedelta(days=30)
+    in_progress_limit: timedelta = timedelta(days=30)
     """Of a stream: a row that has been open for longer is stuck and waited for no more, but on full walks."""
-    count: str = ""
+    count_path: str = ""
     """Of a stream: the path that tells how many rows it lists, with the same filters."""
-    moves_with: str = ""
+    parent_cursor: str = ""
     """Of a list below a row: the field of that row without whose change nothing new is due."""
-    mortal: bool = True
+    detects_deletes: bool = True
     """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
     people_rank: int = 0
     """How rich its embedded users are; the richest source of a run wins."""
@@ -84,10 +84,10 @@ class Endpoint:
         return tuple(dict.fromkeys(name for path in self.paths for name in placeholders(path)))
 
     @property
-    def stamps(self) -> tuple[str, ...]:
+    def parent_columns(self) -> tuple[str, ...]:
         """Columns that the path gives: parents' ids and key constants."""
         constants = (name for path in self.paths for name in query(path) if name in self.key)
-        return tuple(dict.fromkeys((*self.placeholders, *constants, *self.absent)))
+        return tuple(dict.fromkeys((*self.placeholders, *constants, *self.key_defaults)))
 
     @property
     def history(self) -> str:
@@ -95,7 +95,7 @@ class Endpoint:
         return f"{self.table}_history" if self.plan == "snapshot" and self.paths else ""
 
     @property
-    def followers(self) -> tuple[str, ...]:
+    def derived_tables(self) -> tuple[str, ...]:
         """The tables that are derived from it."""
         return (*filter(None, [self.history]), *(trend.table for trend in self.trends))
 
@@ -105,7 +105,7 @@ class Endpoint:
         return frozenset(field.name for field in self.fields if field.volatile)
 
     @property
-    def reference(self) -> str:
+    def own_placeholder(self) -> str:
         """The placeholder by which other paths name a row of this table."""
         last = self.key[-1]
         return f"{self.table.removesuffix('s')}_id" if last == "id" else last

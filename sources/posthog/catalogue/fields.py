@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Type = Literal["bigint", "text", "bool", "timestamp", "double", "json"]
 Privacy = Literal["open", "person", "recipient", "text", "customer"]
-Role = Literal["value", "person", "reference", "identity", "items", "recipients", "secret", "omitted"]
+Role = Literal["value", "person", "reference", "identity", "items", "recipients", "secret", "ignored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +18,12 @@ class Field:
     type: Type = "json"
     role: Role = "value"
     privacy: Privacy = "open"
-    literals: tuple[str, ...] = ()
+    customer_keys: tuple[str, ...] = ()
     """Keys inside a JSON field whose values are data about the customer's own users; the structure around stays."""
-    carries: str = ""
+    values_about: str = ""
     """Of a JSON field with values about other things: the field of the row that names their model. Each value obeys the
     class of the field that it is about."""
-    noise: tuple[str, ...] = ()
+    ignored_keys: tuple[str, ...] = ()
     """Keys inside a JSON field that the server derives and changes with its releases: neither stored nor hashed."""
     volatile: bool = False
     """Moves without anybody's edit (counts, last seen): updates the row, makes no version of its history."""
@@ -45,12 +45,12 @@ def text(*names: str, **words: Any) -> tuple[Field, ...]:
     return _values("text", names, words)
 
 
-def flag(*names: str, **words: Any) -> tuple[Field, ...]:
+def boolean(*names: str, **words: Any) -> tuple[Field, ...]:
     """True, false or unknown."""
     return _values("bool", names, words)
 
 
-def moment(*names: str, **words: Any) -> tuple[Field, ...]:
+def timestamp(*names: str, **words: Any) -> tuple[Field, ...]:
     """ISO 8601 times, stored in UTC."""
     return _values("timestamp", names, words)
 
@@ -90,6 +90,6 @@ def secret(*names: str) -> tuple[Field, ...]:
     return tuple(Field(name=name, role="secret") for name in names)
 
 
-def omitted(*names: str) -> tuple[Field, ...]:
+def ignored(*names: str) -> tuple[Field, ...]:
     """Said elsewhere, or different on every request: neither stored nor hashed."""
-    return tuple(Field(name=name, role="omitted") for name in names)
+    return tuple(Field(name=name, role="ignored") for name in names)

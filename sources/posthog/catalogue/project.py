@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from sources.posthog.catalogue.endpoint import Endpoint, Trend
 from sources.posthog.catalogue.fields import (
-    flag,
+    boolean,
+    ignored,
     integer,
     items,
     json,
-    moment,
-    omitted,
     person,
     recipients,
     text,
+    timestamp,
 )
 
 EXPRESSIONS = (
@@ -38,7 +38,7 @@ SUBSCRIPTIONS = Endpoint(
     ),
     scope="subscription:read",
     doc="Reports that are sent on a schedule; deleted ones are listed by a second pass.",
-    gate="402 on servers before May 2026 without the plan, 404 on FOSS builds",
+    requires="402 on servers before May 2026 without the plan, 404 on FOSS builds",
     fields=(
         *integer("id", "dashboard", "insight", "interval", "bysetpos", "count", "integration_id"),
         *text(
@@ -47,9 +47,9 @@ SUBSCRIPTIONS = Endpoint(
         *text("title"),
         *text("summary_prompt_guide", "invite_message", "prompt", privacy="text"),
         *text("summary", volatile=True),
-        *moment("start_date", "until_date", "created_at"),
-        *moment("next_delivery_date", volatile=True),
-        *flag("deleted", "enabled", "summary_enabled", "skip_weekend"),
+        *timestamp("start_date", "until_date", "created_at"),
+        *timestamp("next_delivery_date", volatile=True),
+        *boolean("deleted", "enabled", "summary_enabled", "skip_weekend"),
         *json("ai_config", "ai_prompt_config", "delivery_config"),
         *items("byweekday"),
         *items("dashboard_export_insights", type_="bigint"),
@@ -63,23 +63,23 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
     paths=("projects/{project_id}/subscriptions/{subscription_id}/deliveries/",),
     scope="subscription:read",
     doc="Each attempt to send a subscription, with its outcome; deliveries of deleted subscriptions stay listed.",
-    gate="404 on servers before April 2026",
-    pages="cursor",
+    requires="404 on servers before April 2026",
+    pagination="cursor",
     page_size=50,
     plan="stream",
-    open_when=("status", ("starting",)),
+    in_progress=("status", ("starting",)),
     full_every=timedelta(days=7),  # nothing is deleted there, and what is late the sweeps find
-    moves_with="next_delivery_date",
+    parent_cursor="next_delivery_date",
     fields=(
         *text("id", "temporal_workflow_id", "idempotency_key", "trigger_type", "target_type", "status"),
-        *moment("scheduled_at", "created_at", "last_updated_at", "finished_at"),
-        *json("content_snapshot", literals=("query_results",)),
+        *timestamp("scheduled_at", "created_at", "last_updated_at", "finished_at"),
+        *json("content_snapshot", customer_keys=("query_results",)),
         *json("error", privacy="recipient"),
         *text("change_summary", privacy="text"),
         *json("ai_report", "ai_report_diagnostics", "ai_report_prompt", privacy="customer"),
         *items("exported_asset_ids", type_="bigint"),
         *recipients("recipient_results", "target_value"),
-        *omitted("subscription"),
+        *ignored("subscription"),
     ),
 )
 
@@ -93,18 +93,27 @@ COHORTS = Endpoint(
         *text("name", "description", "cohort_type"),
         *text("last_error_message", privacy="customer"),  # it quotes the filters' literals
         *integer("count", "version", "pending_version", "errors_calculating", volatile=True),
-        *moment("created_at"),
-        *moment("last_calculation", "last_backfill_person_properties_at", volatile=True),
-        *flag("deleted", "is_static"),
-        *flag("is_calculating", volatile=True),
-        *json("filters", literals=("value",), noise=("bytecode", "bytecode_error", "conditionHash")),
-        *json("groups", literals=("value",)),
-        *json("query", literals=("value", "values", "query", "search", *EXPRESSIONS)),
+        *timestamp("created_at"),
+        *timestamp("last_calculation", "last_backfill_person_properties_at", volatile=True),
+        *boolean("deleted", "is_static"),
+        *boolean("is_calculating", volatile=True),
+        *json(
+            "filters", customer_keys=("value",), ignored_keys=("bytecode", "bytecode_error", "conditionHash")
+        ),
+        *json("groups", customer_keys=("value",)),
+        *json("query", customer_keys=("value", "values", "query", "search", *EXPRESSIONS)),
         *items("experiment_set", type_="bigint", ordered=False),
         *person("created_by"),
-        *omitted("search_match_type"),
+        *ignored("search_match_type"),
     ),
-    trends=(Trend(table="cohort_sizes", at="last_calculation", called="calculated_at", numbers=("count",)),),
+    trends=(
+        Trend(
+            table="cohort_sizes",
+            source_time="last_calculation",
+            time_column="calculated_at",
+            measures=("count",),
+        ),
+    ),
 )
 
 COMMENTS = Endpoint(
@@ -112,18 +121,18 @@ COMMENTS = Endpoint(
     paths=("projects/{project_id}/comments/?deleted=true",),
     scope="comment:read",
     doc="Comments on insights, dashboards, replays …, deleted ones included; support tickets are left out.",
-    pages="cursor",
+    pagination="cursor",
     page_size=100,
     plan="stream",
     lookback=timedelta(days=30),
-    count="projects/{project_id}/comments/count/?deleted=true",
+    count_path="projects/{project_id}/comments/count/?deleted=true",
     fields=(
         *text("id", "item_id", "scope", "source_comment"),
         *text("content", privacy="text"),
         *json("rich_content", "item_context", privacy="text"),
         *integer("version"),
-        *moment("created_at", "completed_at"),
-        *flag("deleted", "is_task"),
+        *timestamp("created_at", "completed_at"),
+        *boolean("deleted", "is_task"),
         *json("slack_thread"),
         *person("created_by", "completed_by"),
     ),

@@ -112,7 +112,7 @@ class Stock:
 
     def hanging(self, columns: Sequence[str]) -> str:
         """That a row has the parent whose key these columns hold: not all rows of a table have."""
-        absent = self.shape.endpoint.absent.items()
+        absent = self.shape.endpoint.key_defaults.items()
         return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
 
     def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:

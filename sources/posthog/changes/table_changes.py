@@ -285,7 +285,7 @@ class Changes:
 
     def placed(self, scope: Stamps) -> dict[str, Any]:
         """The key columns that all rows of a scope share, with their values."""
-        shared = {**self.shape.endpoint.absent, **scope}
+        shared = {**self.shape.endpoint.key_defaults, **scope}
         return {name: value for name, value in shared.items() if name in self.shape.key}
 
     # -- after reading

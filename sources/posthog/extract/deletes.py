@@ -54,7 +54,7 @@ def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> It
 
 def is_believable(walker: Walker, read: Read) -> bool:
     """Whether a scope was read so that what it lacks may be gone."""
-    mortal = read.scope.endpoint.mortal and not walker.rules.window
+    mortal = read.scope.endpoint.detects_deletes and not walker.rules.window
     mortal = mortal and not walker.changes[read.scope.endpoint.table].broken
     told = mortal and walker.sights.of(read.scope.listings[0]) is not None
     return told and all(one.complete for one in read.listed)

@@ -237,7 +237,7 @@ class Reading:
         if not self.scopes.children(endpoint):
             return []
         if listed and listed[0].listing.pages == "object":  # its own page refused, its lists may be read
-            idents = [listed[0].listing.stamps[endpoint.reference]]
+            idents = [listed[0].listing.stamps[endpoint.own_placeholder]]
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, listed))
         below = self.scopes.below(read.scope, idents)
@@ -262,7 +262,7 @@ class Reading:
             Below(self.changes[table], placeholders(path))
             for table in self.tables
             for path in ENDPOINTS[table].paths
-            if parent.mortal and parent_of(path) is parent
+            if parent.detects_deletes and parent_of(path) is parent
         ]
 
     # -- concluding

@@ -36,7 +36,7 @@ def floor(
         return None
     if back or _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
         return None
-    if endpoint.mortal and not fanned_out and known.rows <= SHORT * endpoint.page_size:
+    if endpoint.detects_deletes and not fanned_out and known.rows <= SHORT * endpoint.page_size:
         return None
     return min(known.watermark - endpoint.lookback, _open_since(endpoint, known, rules) or known.watermark)
 
@@ -53,7 +53,7 @@ def is_back(known: Position | None, sees: str | None, remembered: frozenset[str]
 def spared(listing: Listing, known: Position, moved: str | None, rules: Rules, stock: Stock) -> bool:
     """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
     endpoint = listing.endpoint
-    if not endpoint.moves_with or rules.full or rules.window or known.last_walk_at is None:
+    if not endpoint.parent_cursor or rules.full or rules.window or known.last_walk_at is None:
         return False
     return (
         moved is not None
@@ -68,7 +68,7 @@ def spared(listing: Listing, known: Position, moved: str | None, rules: Rules, s
 def _due(endpoint: Endpoint, known: Position, rules: Rules) -> bool:
     """Whether a list must be walked in full, so that what was deleted or edited late is noticed."""
     last = known.last_complete_at
-    if not endpoint.mortal:
+    if not endpoint.detects_deletes:
         return False
     every = rules.full_every_of.get(endpoint.table) or endpoint.full_every or rules.full_every
     return (
@@ -78,12 +78,12 @@ def _due(endpoint: Endpoint, known: Position, rules: Rules) -> bool:
 
 def _open_since(endpoint: Endpoint, known: Position, rules: Rules) -> datetime | None:
     """The oldest row that is still going to change; one that has been open for too long is stuck for good."""
-    limit = rules.started - endpoint.open_limit
+    limit = rules.started - endpoint.in_progress_limit
     return known.open_floor if known.open_floor and known.open_floor > limit else None
 
 
 def _fanned_out(endpoint: Endpoint) -> bool:
-    return any((parent := parent_of(path)) and parent.mortal for path in endpoint.paths)
+    return any((parent := parent_of(path)) and parent.detects_deletes for path in endpoint.paths)
 
 
 def asked_for(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
@@ -105,14 +105,14 @@ def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> N
     """
     if endpoint.plan == "snapshot":
         return
-    dated = batch.values(endpoint.clock)
+    dated = batch.values(endpoint.cursor_field)
     times = [at for at in dated if at]
     past = [at for at in times if at <= now]
     onward = past == sorted(past) and not (past and walk.newest and past[0] < walk.newest)
     walk.ascending = walk.ascending and onward
     walk.newest = max([*past, *filter(None, [walk.newest])], default=None)
-    if endpoint.open_when:
-        name, states = endpoint.open_when
+    if endpoint.in_progress:
+        name, states = endpoint.in_progress
         still = [at for at, state in zip(dated, batch.values(name), strict=True) if state in states]
         walk.open_floor = min([at for at in (*still, walk.open_floor) if at], default=None)
     walk.oldest = min([*times, *filter(None, [walk.oldest])], default=None)
@@ -125,11 +125,11 @@ class Movements:
         self._fields: dict[str, str] = {}
         for one in changes.values():
             endpoint = one.shape.endpoint
-            for path in endpoint.paths if endpoint.moves_with else ():
+            for path in endpoint.paths if endpoint.parent_cursor else ():
                 parent = parent_of(path)
                 # Where a setting drops the field nothing can be told by it.
-                if parent and endpoint.moves_with in changes[parent.table].shape.columns:
-                    self._fields[parent.table] = endpoint.moves_with
+                if parent and endpoint.parent_cursor in changes[parent.table].shape.columns:
+                    self._fields[parent.table] = endpoint.parent_cursor
         self._seen: dict[tuple[str, tuple[object, ...]], str] = {}
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
@@ -143,7 +143,7 @@ class Movements:
 
     def of(self, listing: Listing) -> str | None:
         """The telling field of the row above a list; None if that row was not met in this run."""
-        path = next((path for path in listing.endpoint.paths if listing.endpoint.moves_with), "")
+        path = next((path for path in listing.endpoint.paths if listing.endpoint.parent_cursor), "")
         parent = parent_of(path) if path else None
         key = tuple(listing.stamps[name] for name in placeholders(path))
         return self._seen.get((parent.table, key)) if parent else None

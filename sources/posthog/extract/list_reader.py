@@ -94,7 +94,7 @@ class Walker:
     def look_again(self, listed: Listed) -> None:
         """A second look at a list; its rows are counted beside it if there is known to be a gap."""
         known = self.memory.position(listed.listing.path)
-        beside = listed.listing.endpoint.count and (listed.last.gap or (known and known.gap))
+        beside = listed.listing.endpoint.count_path and (listed.last.gap or (known and known.gap))
         self.look(listed, count=self._count(listed.listing) if beside else None)
 
     def look(self, listed: Listed, floor: datetime | None = None, count: int | None = None) -> None:
@@ -102,7 +102,7 @@ class Walker:
 
         `count` is how many rows the list has, where that was asked for beside it.
         """
-        walk = Walk(next(self._walk_ids), filtered=bool(floor and listed.listing.endpoint.since))
+        walk = Walk(next(self._walk_ids), filtered=bool(floor and listed.listing.endpoint.cursor_params))
         again = bool(listed.walks)
         listed.walks.append(walk)  # now, for what a walk has read is loaded also where a stop ends it
         self._walk(walk, listed.listing, floor, again=again)
@@ -130,8 +130,8 @@ class Walker:
         keys: set[tuple[Any, ...]] = set()
         walk.keys = keys
         asked = query(listing.path)
-        if floor and endpoint.since:
-            asked |= incremental.asked_for(endpoint.since, floor, self.rules.window)
+        if floor and endpoint.cursor_params:
+            asked |= incremental.asked_for(endpoint.cursor_params, floor, self.rules.window)
         half = self._half(listing, asked, again=again)
         try:
             for sent, batch in self._pages(listing, asked, floor, half, walk):
@@ -155,7 +155,7 @@ class Walker:
             walk.failure = failure
         walk.keys = keys if walk.rows <= COUNTED_HERE else None
         walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
-        walk.fresh = changes.fresh(walk.id) if endpoint.count and not walk.whole else 0
+        walk.fresh = changes.fresh(walk.id) if endpoint.count_path and not walk.whole else 0
 
     def _half(self, listing: Listing, asked: Mapping[str, str], *, again: bool) -> Half | None:
         """What was kept of a list; nothing for a second look, which would be none, nor where all is to be read."""
@@ -198,7 +198,7 @@ class Walker:
             walk.pages, walk.kept = walk.pages + 1, walk.kept + 1
             walk.counts.append(leaf.count)
             yield leaf.sent, batch_of(leaf)
-            if walk.kept == 1 or endpoint.since:
+            if walk.kept == 1 or endpoint.cursor_params:
                 walk.newest_kept = walk.newest
         for page in itertools.chain(read, iter(deeper, None)):
             batch = shaped(page.rows)
@@ -228,7 +228,7 @@ class Walker:
     def _drift(self, listed: Listed) -> int | None:
         """The list's count, if rows came or went that a walk down to a time cannot have met."""
         known = self.memory.position(listed.listing.path)
-        if not listed.listing.endpoint.count or known is None or listed.last.whole or self.rules.window:
+        if not listed.listing.endpoint.count_path or known is None or listed.last.whole or self.rules.window:
             return None
         count, expected = self._count(listed.listing), known.rows + listed.last.fresh + known.gap
         unseen = known.held if known.fingerprint != self.sights.of(listed.listing) else 0
@@ -266,7 +266,7 @@ class Walker:
         """
         listing, sees = listed.listing, self.sights.of(listed.listing) or UNSETTLED
         known = self.memory.position(listing.path)
-        if not listing.endpoint.mortal or not listed.pages:
+        if not listing.endpoint.detects_deletes or not listed.pages:
             return None
         if known is None or known.fingerprint is None:
             return replace(
@@ -316,7 +316,7 @@ class Walker:
         if listed.complete:
             first = before.first_complete_at or before.last_complete_at or self.rules.started
             after = replace(after, first_complete_at=first)
-        if not walk.whole or listed.kept or (sees is None and listing.endpoint.mortal):
+        if not walk.whole or listed.kept or (sees is None and listing.endpoint.detects_deletes):
             return after
         same_key = self.rules.accept_deletes or before.fingerprint in (None, sees)
         if not same_key and (listed.held or not listed.complete):

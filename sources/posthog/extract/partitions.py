@@ -49,7 +49,7 @@ class Scopes:
             for ident in idents
             if parent is not PROJECTS or not self.projects or ident in self.projects
             for child in children
-            for below in scopes_of(child, parent, {**scope.stamps, parent.reference: ident})
+            for below in scopes_of(child, parent, {**scope.stamps, parent.own_placeholder: ident})
             if below.listings[0].path not in self._met
         ]
         self._met.update(below.listings[0].path for below in found)
@@ -65,6 +65,6 @@ def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[
         address = filled(path, ids)
         stamps = {name: ids[name] for name in placeholders(path)}
         stamps |= {n: v for n, v in query(address).items() if n in endpoint.key and n not in stamps}
-        listing = Listing(endpoint, address, stamps, endpoint.pages)
+        listing = Listing(endpoint, address, stamps, endpoint.pagination)
         grouped.setdefault(tuple(stamps.items()), []).append(listing)
     return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]

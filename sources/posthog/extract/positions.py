@@ -24,7 +24,7 @@ class Position:
     gap: int = 0
     held: int = 0
     moved: str | None = None
-    """What the row above it said when it was last walked (`Endpoint.moves_with`), and to which key."""
+    """What the row above it said when it was last walked (`Endpoint.parent_cursor`), and to which key."""
 
 
 UNSETTLED = "several keys"

@@ -42,7 +42,7 @@ class Listing:
     @property
     def counted_at(self) -> str:
         """The path that tells how many rows the list has; empty if there is none."""
-        return filled(self.endpoint.count, self.stamps)
+        return filled(self.endpoint.count_path, self.stamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Listed:
             isinstance(refusal, Unavailable)
             and refusal.status == 404
             and parent is not None
-            and parent.mortal
+            and parent.detects_deletes
         )
 
     def lose(self) -> None:

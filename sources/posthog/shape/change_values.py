@@ -51,7 +51,7 @@ class Rules:
         table, field = one
         if field.role == "secret":
             return len(STRICT), True
-        return STRICT.index(self.policy.mode(table, field.name, class_of(field))), bool(field.literals)
+        return STRICT.index(self.policy.mode(table, field.name, class_of(field))), bool(field.customer_keys)
 
     def text(self, text: str) -> str:
         """A text, as the settings say without addresses."""
@@ -114,8 +114,8 @@ class Carrier:
         mode = policy.mode(table, field.name, privacy)
         if privacy == "recipient":
             return GONE if mode == "drop" else self._recipients(field, value, mode)
-        literals = policy.mode(table, field.name, "customer") if field.literals else "keep"
-        if field.literals and not isinstance(value, dict | list):
+        literals = policy.mode(table, field.name, "customer") if field.customer_keys else "keep"
+        if field.customer_keys and not isinstance(value, dict | list):
             mode = literals  # filters as text: nobody can tell what in it is structure
         scrub = Scrubber(policy, field, literals, "keep" if own else self.rules.unknown)
         return self._of_mode(mode, value, lambda: scrub.clean(value, self.lift))

@@ -41,7 +41,7 @@ class Fields:
     def handler(self, declared: Field) -> Handler:
         """What takes in the values of a declared field."""
         mode = self.policy.mode(self.endpoint.table, declared.name, declared.privacy)
-        if mode == "drop" or declared.role in {"secret", "omitted", "identity"}:
+        if mode == "drop" or declared.role in {"secret", "ignored", "identity"}:
             return ignore
         if declared.role == "recipients":
             return self._recipients(declared)
@@ -54,7 +54,7 @@ class Fields:
         return self._own_column(declared, hashed=mode == "hash")
 
     def _own_column(self, declared: Field, *, hashed: bool) -> Handler:
-        if declared.carries and not hashed:
+        if declared.values_about and not hashed:
             return self._carrying(declared)
         converted = self._converter(declared, hashed)
         if converted:
@@ -136,7 +136,7 @@ class Fields:
                 return None
 
         def store(values: Sequence[Any], batch: Batch) -> None:
-            models = [raw.get(declared.carries) for raw in batch.raws]
+            models = [raw.get(declared.values_about) for raw in batch.raws]
             kept = [
                 None if value is None else cleaned(value, model, batch)
                 for value, model in zip(values, models, strict=True)
@@ -162,16 +162,18 @@ class Fields:
         JSON is cleaned at every depth, hashed columns keep only hashes.
         """
         policy = self.policy
-        within = declared.literals or (declared.privacy == "recipient" and declared.type == "json")
+        within = declared.customer_keys or (declared.privacy == "recipient" and declared.type == "json")
         if hashed and not within:
             hidden = canonical if declared.type == "json" else str
             return lambda value, _batch: hidden(policy.hash_of(value))
         if declared.type != "json":
             return None
         literals = (
-            policy.mode(self.endpoint.table, declared.name, "customer") if declared.literals else "keep"
+            policy.mode(self.endpoint.table, declared.name, "customer") if declared.customer_keys else "keep"
         )
-        scrub = Scrubber(policy, declared, literals, "hash" if hashed and not declared.literals else "keep")
+        scrub = Scrubber(
+            policy, declared, literals, "hash" if hashed and not declared.customer_keys else "keep"
+        )
         return lambda value, batch: canonical(scrub.clean(value, batch.mentioned.append))
 
     # -- lists that become tables of their own

@@ -71,13 +71,13 @@ def _anywhere() -> dict[str, tuple[About, ...]]:
     found: dict[str, tuple[About, ...]] = {}
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         for field in endpoint.fields:
-            if field.role != "omitted":
+            if field.role != "ignored":
                 found[field.name] = (*found.get(field.name, ()), (endpoint.table, field))
     return found
 
 
 _ANYWHERE = _anywhere()
 LITERALS = frozenset(
-    name for endpoint in ENDPOINTS.values() for field in endpoint.fields for name in field.literals
+    name for endpoint in ENDPOINTS.values() for field in endpoint.fields for name in field.customer_keys
 )
 """Names under which customers' own data stands in filters and queries."""

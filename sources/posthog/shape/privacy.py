@@ -110,7 +110,7 @@ class Scrubber:
         for name, inner in value.items():
             literal = name in literals
             if (
-                name in self.field.noise
+                name in self.field.ignored_keys
                 or self._is_credential(name, inner)
                 or (literal and self.literals == "drop")
             ):
@@ -137,7 +137,7 @@ class Scrubber:
         In a filter that is `value`; of HogQL its text, under `key` in a filter and `property` in a breakdown; in
         cohorts of old, whose properties are plain objects, everything.
         """
-        names = self.field.literals
+        names = self.field.customer_keys
         if not names:
             return names
         if value.get("type") == "hogql":

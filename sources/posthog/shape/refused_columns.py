@@ -31,7 +31,7 @@ anew. 2: JSON that carries values about others."""
 def refused(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> dict[str, Refused]:
     """What may not stay of these columns."""
     fields = {_column(field): field for field in endpoint.fields}
-    kept = {*endpoint.key, *endpoint.stamps}
+    kept = {*endpoint.key, *endpoint.parent_columns}
     return {
         column: verdict
         for column in columns
@@ -56,10 +56,10 @@ def _verdict(
         return _of_misfits(table, field, before, now)
     mode = now.mode(table, field.name, field.privacy)
     was = before.mode(table, field.name, field.privacy)
-    if mode == "drop" or (field.carries and _any_stricter(before, now)):
+    if mode == "drop" or (field.values_about and _any_stricter(before, now)):
         return "all"
-    if field.literals or (field.privacy == "recipient" and field.type == "json"):
-        inner = "customer" if field.literals else "recipient"
+    if field.customer_keys or (field.privacy == "recipient" and field.type == "json"):
+        inner = "customer" if field.customer_keys else "recipient"
         was, mode = before.mode(table, field.name, inner), now.mode(table, field.name, inner)
         return "all" if _stricter(was, mode) else None
     return "unhashed" if mode == "hash" and _stricter(was, mode) else None
@@ -85,7 +85,7 @@ def _any_stricter(before: Policy, now: Policy) -> bool:
         _stricter(*(policy.mode(endpoint.table, field.name, privacy) for policy in (before, now)))
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
         for field in endpoint.fields
-        for privacy in (class_of(field), *(("customer",) if field.literals else ()))
+        for privacy in (class_of(field), *(("customer",) if field.customer_keys else ()))
     )
 
 

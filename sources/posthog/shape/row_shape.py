@@ -151,7 +151,7 @@ class Shape:
 
     def _shaped(self, raws: Sequence[Mapping[str, Any]], stamps: Stamps) -> Batch:
         batch = Batch(raws)
-        for name, value in {**self.endpoint.absent, **stamps}.items():
+        for name, value in {**self.endpoint.key_defaults, **stamps}.items():
             batch.put(name, value, self.columns[name])
         for name, values in _by_field(raws):
             if values.count(None) < len(values):
