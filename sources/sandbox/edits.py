@@ -56,10 +56,23 @@ def edit(
 
 def matching(table: str, where: Row, parents: Row) -> Iterator[Record]:
     """The rows below some parents whose fields have these values."""
-    records = Record.objects.filter(table=table, **place(parents)).order_by("pk")
+    records = Record.objects.filter(table=table, **place(parents), **columns_of(where)).order_by("pk")
     return (
         record for record in records if all(record.data.get(name) == value for name, value in where.items())
     )
+
+
+def columns_of(where: Row) -> Row:
+    """What the columns of a row have that has these values: few rows are looked at instead of a whole table."""
+    columns: Row = {}
+    ident, name = where.get("id"), where.get("name")
+    if type(ident) is int and abs(ident) < 2**63:
+        columns["number"] = ident
+    elif isinstance(ident, str):
+        columns["uid"] = ident
+    if isinstance(name, str) and name:
+        columns["name"] = name
+    return columns
 
 
 def place(parents: Row) -> dict[str, Any]:
