@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sources.sandbox import Sandbox, start
-from tests.component.scene import Scene
+from tests.component.scene import Scene, beside
 
 ONE_CERTIFICATE = Path(__file__).parents[1] / "sources/posthog/loopback.pem"
 
@@ -37,4 +37,4 @@ def posthog(kept_company: Sandbox) -> Sandbox:
 @pytest.fixture
 def scene(posthog: Sandbox, tmp_path: Path) -> Scene:
     """The company beside an empty warehouse in memory."""
-    return Scene(posthog, tmp_path / "home")
+    return beside(posthog, tmp_path / "home")

@@ -24,7 +24,7 @@ from sources.posthog.extract.walks import Observer
 from sources.sandbox import Sandbox
 from tests.component.memory import Warehouse
 from tests.truth.expected import Tables
-from tests.truth.scene import HASH_KEY, Compared
+from tests.truth.scene import HASH_KEY, Compared, Holding
 
 QUICK = Patience(backoff=0.01)
 """A broken answer is asked for again as often as ever, after shorter pauses."""
@@ -51,13 +51,13 @@ class Died(BaseException):
 
 
 @dataclass(slots=True)
-class Scene(Compared):
-    """One warehouse in memory beside a company; `known` is what it must hold as of the last `learn`."""
+class Extractions(Holding):
+    """A warehouse in memory beside any server that answers as PostHog does."""
 
-    posthog: Sandbox
+    url: str
+    key: str
     home: Path
     warehouse: Warehouse = field(default_factory=Warehouse)
-    known: Tables = field(default_factory=dict)
     patience: Patience = QUICK
 
     def sync(
@@ -92,7 +92,7 @@ class Scene(Compared):
         columns = modes.pop("columns", {})
         with closing(
             Reading(
-                Client(self.posthog.url, key or self.posthog.key, patience=self.patience),
+                Client(self.url, key or self.key, patience=self.patience),
                 tables,
                 known=self.warehouse,
                 policy=policy_of(modes | columns, HASH_KEY.encode()),
@@ -131,3 +131,16 @@ class Scene(Compared):
     def stored(self, *tables: str) -> Tables:
         """What the warehouse holds, of all tables or of some."""
         return self.warehouse.stored(*tables)
+
+
+@dataclass(slots=True)
+class Scene(Extractions, Compared):
+    """One warehouse in memory beside a company; `known` is what it must hold as of the last `learn`."""
+
+    posthog: Sandbox = field(kw_only=True)
+    known: Tables = field(default_factory=dict)
+
+
+def beside(posthog: Sandbox, home: Path) -> Scene:
+    """A new warehouse beside a company."""
+    return Scene(posthog.url, posthog.key, home, posthog=posthog)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.sync.outcome import Outcome
 from sources.sandbox import Sandbox
-from tests.pipelines.little_posthog import little_posthog, page, synced
+from tests.component.scene import Extractions, Outcome, Scene
+from tests.pipelines.little_posthog import KEY, little_posthog, page
 from tests.sources.posthog.wire_server import http
 from tests.truth.expected import Row
-from tests.truth.scene import Scene, of
-from tests.truth.stored import stored
+from tests.truth.scene import of
 
 EVENTS, PROJECT = "event_definitions", 101
 SMALL_PAGES = {"page_size": 20, "ahead": 1}  # what is asked for ahead does not see what an observer does
 HERE = {"project_id": PROJECT}
-NUMBERS = count(1)
 AT = f"projects/{PROJECT}/{EVENTS}"
 
 
@@ -52,19 +49,17 @@ class Events:
     def insert(self, *names: str) -> None:
         self.posthog.edit(EVENTS, insert=[{"name": name} for name in names], parents=HERE)
 
+    def held(self) -> list[int]:
+        """How many deaths are held, of each list of which some are."""
+        return [one.held for one in self.scene.warehouse.positions.values() if one.held]
+
     def dead(self) -> set[str]:
         return {row["name"] for row in self.scene.rows(EVENTS, dead=True).values()}
 
 
 @pytest.fixture
-def events(file_scene: Scene) -> Events:
-    """What is concluded does not depend on the database, so the quicker one is enough."""
-    return Events(file_scene)
-
-
-@pytest.fixture
-def stored_events(scene: Scene) -> Events:
-    """The same, on both databases."""
+def events(scene: Scene) -> Events:
+    """The first project's event definitions."""
     return Events(scene)
 
 
@@ -103,7 +98,6 @@ def test_a_list_of_one_page_is_a_moment_and_read_once(events: Events) -> None:
     events.delete(gone)
     assert of(events.read(lists={}), EVENTS).requests == 1
     assert events.dead() == {gone}
-    events.insert(gone)
 
 
 @pytest.mark.parametrize("page", [1, 3])
@@ -140,30 +134,28 @@ def test_rows_that_slip_by_in_a_first_sync_are_there_after_it(events: Events) ->
     outcome = events.sync(observers=at_page(2, lambda: events.delete(*gone)))
     assert of(outcome, EVENTS).complete
     assert {name for _, name in events.scene.rows(EVENTS)} >= set(events.names())
-    events.insert(*gone)
 
 
 @pytest.mark.fault("lists.many_gone")
-def test_many_deaths_at_once_are_held_until_a_second_run_agrees(stored_events: Events) -> None:
-    stored_events.read()
-    names = stored_events.names()
+def test_many_deaths_at_once_are_held_until_a_second_run_agrees(events: Events) -> None:
+    events.read()
+    names = events.names()
     gone = names[: len(names) // 3]
-    stored_events.delete(*gone)
-    held = stored_events.sync()
-    assert stored_events.dead() == set()
+    events.delete(*gone)
+    held = events.sync()
+    assert events.dead() == set()
     assert (held.exit_code, of(held, EVENTS).deletes_held, of(held, EVENTS).counts.deleted) == (
         0,
         len(gone),
         0,
     )
     assert "held" in of(held, EVENTS).detail
-    assert [(one.table, one.kind) for one in held.run.warnings] == [(EVENTS, "deletes held")]
-    assert stored_events.scene.ask("select held from posthog._hogsync_paths where held > 0") == [(len(gone),)]
-    believed = stored_events.read()
-    assert stored_events.dead() == set(gone)
+    assert [(one.table, one.kind) for one in held.warnings] == [(EVENTS, "deletes held")]
+    assert events.held() == [len(gone)]
+    believed = events.read()
+    assert events.dead() == set(gone)
     assert (of(believed, EVENTS).deletes_held, of(believed, EVENTS).counts.deleted) == (0, len(gone))
-    assert stored_events.scene.ask("select held from posthog._hogsync_paths where held > 0") == []
-    stored_events.insert(*gone)
+    assert events.held() == []
 
 
 def test_deaths_that_were_held_and_came_back_never_happened(events: Events) -> None:
@@ -177,7 +169,6 @@ def test_deaths_that_were_held_and_came_back_never_happened(events: Events) -> N
     events.delete(*gone)
     assert of(events.sync(), EVENTS).deletes_held == len(gone), "an old suspicion is no second look"
     assert events.dead() == set()
-    events.insert(*gone)
 
 
 def test_accept_deletes_believes_at_once(events: Events) -> None:
@@ -187,7 +178,6 @@ def test_accept_deletes_believes_at_once(events: Events) -> None:
     events.delete(*gone)
     events.read(accept_deletes=True)
     assert events.dead() == set(gone)
-    events.insert(*gone)
 
 
 def test_a_fifth_of_a_list_may_die_at_once(events: Events) -> None:
@@ -196,34 +186,33 @@ def test_a_fifth_of_a_list_may_die_at_once(events: Events) -> None:
     assert len(gone) > 20
     events.delete(*gone)
     assert of(events.read(), EVENTS).counts.deleted == len(gone)
-    events.insert(*gone)
 
 
-def test_twenty_rows_of_a_short_list_may_die_at_once(file_scene: Scene, posthog: Sandbox) -> None:
+def test_twenty_rows_of_a_short_list_may_die_at_once(scene: Scene, posthog: Sandbox) -> None:
     below, names = {"project_id": 103}, [f"short lived {number}" for number in range(20)]
     posthog.edit(EVENTS, insert=[{"name": name} for name in names], parents=below)
-    file_scene.sync(EVENTS, projects=(103,))
+    scene.sync(EVENTS, projects=(103,))
     for name in names:
         posthog.edit(EVENTS, where={"name": name}, parents=below, delete=True)
-    assert of(file_scene.sync(EVENTS, projects=(103,)), EVENTS).counts.deleted == 20
+    assert of(scene.sync(EVENTS, projects=(103,)), EVENTS).counts.deleted == 20
 
 
 @pytest.mark.fault("lists.emptied")
-def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
+def test_a_list_that_is_empty_all_at_once_is_held(scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (102,)}
-    file_scene.sync("group_types", **here)
+    scene.sync("group_types", **here)
     rows = [row for row in posthog.rows("group_types") if row["_parents"]["project_id"] == 102]
     for believes in (False, True):
         posthog.clear("group_types", project=102)
-        assert of(file_scene.sync("group_types", **here), "group_types").deletes_held == len(rows)
-        assert not file_scene.rows("group_types", dead=True)
+        assert of(scene.sync("group_types", **here), "group_types").deletes_held == len(rows)
+        assert not scene.rows("group_types", dead=True)
         if believes:
-            file_scene.sync("group_types", **here)
-            assert not file_scene.rows("group_types", dead=False)
+            scene.sync("group_types", **here)
+            assert not scene.rows("group_types", dead=False)
         kept = [{name: value for name, value in row.items() if name[0] != "_"} for row in rows]
         posthog.edit("group_types", insert=kept, parents={"project_id": 102})
-        file_scene.sync("group_types", **here)
-        assert not file_scene.rows("group_types", dead=True)
+        scene.sync("group_types", **here)
+        assert not scene.rows("group_types", dead=True)
 
 
 @pytest.mark.parametrize("narrowing", ["scopes", "level"])
@@ -231,7 +220,7 @@ def test_a_list_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sa
 def test_a_key_that_may_see_less_never_looks_like_deletions(
     events: Events, posthog: Sandbox, narrowing: str
 ) -> None:
-    label = f"{narrowing}{next(NUMBERS)}"
+    label = narrowing
     key = posthog.new_key(label, scopes=["*"])
     events.read(key=key)
     gone = events.names()[:3]
@@ -249,20 +238,17 @@ def test_a_key_that_may_see_less_never_looks_like_deletions(
     assert events.dead() == set(gone)
     events.delete(events.names()[0])
     assert of(events.read(key=key), EVENTS).counts.deleted == 1  # the narrower key is the known one now
-    events.insert(*gone)
-    posthog.edit("organization_members", where={"user": 1}, set={"level": 15})
 
 
 @pytest.mark.fault("access.staff")
-def test_staff_that_is_staff_no_longer_ends_nobody(file_scene: Scene, posthog: Sandbox) -> None:
-    key = posthog.new_key(f"staff{next(NUMBERS)}", user="staff")
-    file_scene.sync("users", key=key)
-    assert len(file_scene.rows("users", dead=False)) > 10
+def test_staff_that_is_staff_no_longer_ends_nobody(scene: Scene, posthog: Sandbox) -> None:
+    key = posthog.new_key("staff", user="staff")
+    scene.sync("users", key=key)
+    assert len(scene.rows("users", dead=False)) > 10
     posthog.edit("users", where={"id": 3}, set={"is_staff": False})
     for _ in range(3):
-        file_scene.sync("users", key=key)
-        assert not file_scene.rows("users", dead=True)
-    posthog.edit("users", where={"id": 3}, set={"is_staff": True})
+        scene.sync("users", key=key)
+        assert not scene.rows("users", dead=True)
 
 
 @pytest.mark.fault("lists.gap")
@@ -274,8 +260,7 @@ def test_a_gap_is_not_believed_at_first_and_known_the_second_time(events: Events
     assert "deletions" in first.detail
     same = of(events.sync(), EVENTS)
     assert (same.complete, same.requests) == (True, pages)
-    (gap,) = events.scene.ask(f"select gap from posthog._hogsync_paths where table_name = '{EVENTS}'")
-    assert gap == (1,)
+    assert [one.gap for one in events.scene.warehouse.positions.values() if one.table == EVENTS] == [1]
     gone = events.names()[-1]
     events.delete(gone)
     events.sync()
@@ -302,20 +287,20 @@ def test_a_row_that_slips_into_a_gap_never_dies(events: Events, posthog: Sandbox
 
 
 @pytest.mark.fault("access.project_unreachable", "access.returns")
-def test_a_project_that_is_listed_no_more_keeps_its_rows(file_scene: Scene, posthog: Sandbox) -> None:
-    file_scene.sync(EVENTS)
-    file_scene.learn(file_scene.truth(EVENTS))
+def test_a_project_that_is_listed_no_more_keeps_its_rows(scene: Scene, posthog: Sandbox) -> None:
+    scene.sync(EVENTS)
+    scene.learn(scene.truth(EVENTS))
     row = next(row for row in posthog.rows("projects") if row["id"] == 103)
     posthog.edit("projects", where={"id": 103}, delete=True)
-    outcome = file_scene.sync(EVENTS)
-    assert file_scene.wrong() == ""
+    outcome = scene.sync(EVENTS)
+    assert scene.wrong() == ""
     assert "103" in of(outcome, "projects").detail
     assert outcome.exit_code == 0
     own = {name: value for name, value in row.items() if name[0] != "_"}
     posthog.edit("projects", insert=[own], parents={"organization_id": row["organization"]})
-    file_scene.sync(EVENTS)
-    file_scene.learn(file_scene.truth(EVENTS))
-    assert file_scene.wrong() == ""
+    scene.sync(EVENTS)
+    scene.learn(scene.truth(EVENTS))
+    assert scene.wrong() == ""
 
 
 @pytest.mark.fault("lists.parent_goes")
@@ -346,11 +331,14 @@ def test_a_group_type_that_goes_ends_no_property_that_belongs_to_none(tmp_path: 
         return http(400, b"not now") if gone and rows else page(rows)
 
     with little_posthog(1, lists) as server:
-        synced(server, tmp_path, "property_definitions")
+        scene = Extractions(server.origin, KEY, tmp_path)
+        scene.sync("property_definitions")
         gone = True
-        synced(server, tmp_path, "property_definitions")
-    found = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")
-    assert {key: row["dead"] for key, row in found["group_types"].items()} == {(1, 0): False, (1, -1): True}
-    assert {key: row["dead"] for key, row in found["property_definitions"].items()} == {
+        scene.sync("property_definitions")
+    assert {key: row["dead"] for key, row in scene.rows("group_types").items()} == {
+        (1, 0): False,
+        (1, -1): True,
+    }
+    assert {key: row["dead"] for key, row in scene.rows("property_definitions").items()} == {
         (1, "event", -1, "$browser"): False
     }

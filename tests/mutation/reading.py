@@ -2,7 +2,7 @@
 
 from tests.mutation.mutation import Mutation
 
-DEATHS = "pipelines/test_sync_deaths.py::test_"
+DEATHS = "component/test_deaths.py::test_"
 FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
 STREAMS = "component/test_streams.py::test_"
@@ -28,7 +28,7 @@ READING_RULES = (
         "the fuse",
         'return "so many at once"',
         'return ""',
-        (f"{DEATHS}many_deaths_at_once_are_held_until_a_second_run_agrees[duckdb]",),
+        (f"{DEATHS}many_deaths_at_once_are_held_until_a_second_run_agrees",),
     ),
     Mutation(
         "an emptied list is held",
@@ -170,7 +170,7 @@ READING_RULES = (
         "a parent that vanished takes its rows along",
         "below.changes.end_below(self.changes[table], below.columns)",
         "pass",
-        (f"{DEATHS}a_subscription_that_vanished_takes_its_deliveries_along[duckdb]",),
+        (f"{DEATHS}a_subscription_that_vanished_takes_its_deliveries_along",),
     ),
     Mutation(
         "PostHog's own word for deleted counts",

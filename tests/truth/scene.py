@@ -29,15 +29,27 @@ class Told(Protocol):
     def tables(self) -> Sequence[TableResult]: ...
 
 
-class Compared:
-    """A warehouse that is compared with its company; `known` is what it must hold as of the last `learn`."""
-
-    posthog: Sandbox
-    known: Tables
+class Holding:
+    """A warehouse, as far as its rows can be looked at."""
 
     def stored(self, *tables: str) -> Tables:
         """What the warehouse holds, of all tables or of some."""
         raise NotImplementedError
+
+    def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
+        """A table's rows as they are stored, all or the dead or living ones."""
+        return {
+            key: row
+            for key, row in self.stored(table).get(table, {}).items()
+            if dead is None or row["dead"] == dead
+        }
+
+
+class Compared(Holding):
+    """A warehouse that is compared with its company; `known` is what it must hold as of the last `learn`."""
+
+    posthog: Sandbox
+    known: Tables
 
     def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
         """What PostHog shows now, as rows."""
@@ -51,14 +63,6 @@ class Compared:
     def wrong(self) -> str:
         """How the warehouse differs from what it must hold; empty if nowhere."""
         return differences(self.known, self.stored())
-
-    def rows(self, table: str, *, dead: bool | None = None) -> dict[tuple[Any, ...], Row]:
-        """A table's rows as they are stored, all or the dead or living ones."""
-        return {
-            key: row
-            for key, row in self.stored(table).get(table, {}).items()
-            if dead is None or row["dead"] == dead
-        }
 
 
 @dataclass(slots=True)
