@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -160,6 +160,11 @@ class Warehouse:
         del self.tables[table].columns[column]
         for row in self.tables[table].rows.values():
             row |= {column: None, "_row_hash": ""}
+
+    def tear(self, table: str, chosen: Callable[[Key], bool]) -> None:
+        """Leave rows as a load does that never finishes."""
+        for key, row in self.tables[table].rows.items():
+            row[LOAD] = 0 if chosen(key) else row[LOAD]
 
     def age(self, table: str, **moments: timedelta) -> None:
         """Make positions older than they are."""

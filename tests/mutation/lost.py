@@ -2,7 +2,7 @@
 
 from tests.mutation.mutation import Mutation
 
-STREAMS, KEYS = "component/test_streams.py::test_", "pipelines/test_sync_keys.py::test_"
+STREAMS, KEYS = "component/test_streams.py::test_", "component/test_keys.py::test_"
 HELD = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once"
 LOST = "pipelines/test_losses.py::test_"
 ALONE = "destinations/test_history.py::test_"

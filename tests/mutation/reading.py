@@ -6,7 +6,7 @@ DEATHS = "component/test_deaths.py::test_"
 FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
 STREAMS = "component/test_streams.py::test_"
-KEYS = "pipelines/test_sync_keys.py::test_"
+KEYS = "component/test_keys.py::test_"
 RECOVERY = "pipelines/test_recovery.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
 BACKFILL = "pipelines/test_sync_backfill.py::test_"
@@ -59,7 +59,7 @@ READING_RULES = (
         "if newcomers or any(",
         "if any(",
         (
-            "pipelines/test_sync_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",
+            "component/test_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",
         ),
     ),
     Mutation(
@@ -152,13 +152,13 @@ READING_RULES = (
         "what was to be filled anew and could not be is known no more",
         "before = replace(before, watermark=None, last_complete_at=None, moved=None)",
         "pass",
-        ("pipelines/test_sync_since.py::test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run",),
+        ("component/test_since.py::test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run",),
     ),
     Mutation(
         "a full walk that breaks off takes no watermark back",
         "not listed.reached and lost:",
         "not listed.reached:",
-        ("pipelines/test_sync_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
+        ("component/test_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
     ),
     Mutation(
         "one row per key is written",
@@ -224,9 +224,7 @@ READING_RULES = (
         "members that are hidden from a plain member are held",
         'self._by_path.setdefault(path, " alone")',
         "pass",
-        (
-            "pipelines/test_sync_access.py::test_members_that_an_organization_hides_from_its_members_do_not_die",
-        ),
+        ("component/test_access.py::test_members_that_an_organization_hides_from_its_members_do_not_die",),
     ),
     Mutation(
         "a list that counts more must name a next page",
@@ -340,13 +338,13 @@ READING_RULES = (
         "a filtered walk proves nothing about the rest",
         "filtered=bool(floor and listed.listing.endpoint.cursor_params)",
         "filtered=False",
-        ("pipelines/test_sync_since.py::test_only_what_happened_since_is_asked_for",),
+        ("component/test_since.py::test_only_what_happened_since_is_asked_for",),
     ),
     Mutation(
         "a question reaches back an overlap",
         "known.watermark - endpoint.lookback, ",
         "known.watermark, ",
-        ("pipelines/test_sync_since.py::test_entries_that_are_written_late_are_still_met",),
+        ("component/test_since.py::test_entries_that_are_written_late_are_still_met",),
     ),
     Mutation(
         "a backfill ends no row",
@@ -382,16 +380,16 @@ READING_RULES = (
         "whose key saw rows is known before they are stored",
         "one.claimed = self.walker.claim(one)",
         "pass",
-        (
-            "pipelines/test_sync_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",
-        ),
+        ("component/test_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",),
     ),
     Mutation(
         "whose key saw rows is known of a list, too, in which the key was refused",
         "for one in read.listed:\n            one.fail",
         "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
         "        for one in read.listed:\n            one.fail",
-        (f"{KEYS}rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",),
+        (
+            "pipelines/test_sync_keys.py::test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",
+        ),
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",

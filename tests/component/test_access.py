@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import pytest
 
-from pipelines.errors import KeyProblem
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.errors import KeyRefused
 from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
-from tests.truth.scene import Scene, of
+from tests.component.scene import Scene
+from tests.truth.scene import of
 
 EVENTS, MEMBERS = "event_definitions", "organization_members"
-NUMBERS = count(1)
 
 
 def second_organization(posthog: Sandbox) -> str:
@@ -31,40 +30,38 @@ def delete_one(posthog: Sandbox, project: int) -> tuple[int, int]:
 
 @pytest.mark.fault("access.owner_leaves", "access.returns")
 def test_an_organization_that_the_owner_leaves_and_joins_again_loses_nothing(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     tables = (MEMBERS, "cohorts")
-    file_scene.sync(*tables)
-    file_scene.learn(file_scene.truth(*tables))
+    scene.sync(*tables)
+    scene.learn(scene.truth(*tables))
     second = second_organization(posthog)
     gone = (delete_one(posthog, 101), delete_one(posthog, 201))
     owner = next(
         r for r in posthog.rows(MEMBERS) if r["_parents"]["organization_id"] == second and r["level"] == 15
     )
     posthog.edit(MEMBERS, where={"id": owner["id"]}, parents={"organization_id": second}, delete=True)
-    outcome = file_scene.sync(*tables)
+    outcome = scene.sync(*tables)
     assert outcome.exit_code == 0
     assert of(outcome, "organizations").detail == f"no longer listed, rows kept: {second}"
     assert "201" in of(outcome, "projects").detail
     assert of(outcome, "cohorts").deletes_held == 1, "a key that sees less is no witness, elsewhere neither"
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
     again = {"id": owner["id"], "user": 1, "level": 15, "joined_at": owner["joined_at"]}
     posthog.edit(MEMBERS, insert=[again], parents={"organization_id": second})
-    outcome = file_scene.sync(*tables)
+    outcome = scene.sync(*tables)
     assert (outcome.exit_code, of(outcome, "cohorts").counts.deleted) == (0, 2)
-    file_scene.learn(file_scene.truth(*tables))
-    assert file_scene.wrong() == ""
-    assert set(gone) == file_scene.rows("cohorts", dead=True).keys()
+    scene.learn(scene.truth(*tables))
+    assert scene.wrong() == ""
+    assert set(gone) == scene.rows("cohorts", dead=True).keys()
 
 
 @pytest.mark.fault("access.organization_deactivated")
-def test_a_deactivated_organization_is_unavailable_and_its_rows_stay(
-    file_scene: Scene, posthog: Sandbox
-) -> None:
+def test_a_deactivated_organization_is_unavailable_and_its_rows_stay(scene: Scene, posthog: Sandbox) -> None:
     tables = (MEMBERS, "cohorts")
-    file_scene.sync(*tables)
-    file_scene.learn(file_scene.truth(*tables))
+    scene.sync(*tables)
+    scene.learn(scene.truth(*tables))
     refusal = {
         "type": "authentication_error",
         "code": "organization_deactivated",
@@ -73,132 +70,129 @@ def test_a_deactivated_organization_is_unavailable_and_its_rows_stay(
     }
     there = f"organizations/{second_organization(posthog)}/|projects/201/"
     posthog.fault(path=there, kind="status", status=403, body=refusal)
-    outcome = file_scene.sync(*tables)
+    outcome = scene.sync(*tables)
     assert outcome.exit_code == 0
     assert "organization_deactivated" in of(outcome, MEMBERS).detail
     assert "organization_deactivated" in of(outcome, "projects").detail
     assert not of(outcome, "cohorts").complete
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
 
 @pytest.mark.fault("access.owner_deactivated")
-def test_a_key_whose_owner_is_deactivated_is_exit_3_and_its_rows_stay(
-    file_scene: Scene, posthog: Sandbox
+def test_a_key_whose_owner_is_deactivated_is_refused_and_its_rows_stay(
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    key = posthog.new_key(f"deactivated{next(NUMBERS)}", user="member")
-    file_scene.sync("cohorts", projects=(101,), key=key)
-    before = file_scene.stored()
+    key = posthog.new_key("deactivated", user="member")
+    scene.sync("cohorts", projects=(101,), key=key)
+    before = scene.stored()
     posthog.edit("users", where={"id": 5}, set={"is_active": False})
-    with pytest.raises(KeyProblem, match="inactive") as caught:
-        file_scene.sync("cohorts", projects=(101,), key=key)
+    with pytest.raises(KeyRefused, match="inactive"):
+        scene.sync("cohorts", projects=(101,), key=key)
     posthog.edit("users", where={"id": 5}, set={"is_active": True})
-    assert caught.value.exit_code == 3
-    assert file_scene.stored() == before
-    assert file_scene.sync("cohorts", projects=(101,), key=key).exit_code == 0
+    assert scene.stored() == before
+    assert scene.sync("cohorts", projects=(101,), key=key).exit_code == 0
 
 
 @pytest.mark.fault("access.discovery_refused", "access.key_untold", "access.rolled")
 def test_a_key_that_may_not_find_its_projects_or_is_not_told_ends_nothing(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    label, here = f"discovery{next(NUMBERS)}", ("cohorts", "group_types")
+    label, here = "discovery", ("cohorts", "group_types")
     key = posthog.new_key(label, scopes=["*"])
-    file_scene.sync(*here, key=key)
-    file_scene.learn(file_scene.truth(*here))
+    scene.sync(*here, key=key)
+    scene.learn(scene.truth(*here))
     gone = delete_one(posthog, 102)
 
     posthog.change_key(label, scopes=["cohort:read", "group:read", "project:read"])
-    outcome = file_scene.sync(*here, key=key)
-    assert (outcome.exit_code, outcome.run.status) == (3, "refused")
+    outcome = scene.sync(*here, key=key)
+    assert (outcome.exit_code, outcome.status) == (3, "refused")
     assert "organization:read" in of(outcome, "organizations").detail
     assert {of(outcome, table).status for table in here} == {"unavailable"}
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
     posthog.change_key(label, scopes=["*"])
     posthog.fault(path="@current", kind="status", status=403)
-    outcome = file_scene.sync(*here, key=key)
+    outcome = scene.sync(*here, key=key)
     assert (outcome.exit_code, of(outcome, "cohorts").deletes_held) == (0, 1)
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
     posthog.clear_faults()
     posthog.fault(path="/organizations/$", kind="no_envelope")
     posthog.fault(path="/organizations/?", kind="no_envelope")
-    outcome = file_scene.sync(*here, key=key)
+    outcome = scene.sync(*here, key=key)
     assert (outcome.exit_code, of(outcome, "organizations").status) == (1, "failed")
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
     posthog.clear_faults()
-    rolled = posthog.new_key(f"rolled{next(NUMBERS)}", scopes=["*"])
-    assert of(file_scene.sync(*here, key=rolled), "cohorts").counts.deleted == 1, (
-        "it sees what the old one saw"
-    )
-    file_scene.learn(file_scene.truth(*here))
-    assert file_scene.wrong() == ""
-    assert file_scene.rows("cohorts", dead=True).keys() == {gone}
+    rolled = posthog.new_key("rolled", scopes=["*"])
+    assert of(scene.sync(*here, key=rolled), "cohorts").counts.deleted == 1, "it sees what the old one saw"
+    scene.learn(scene.truth(*here))
+    assert scene.wrong() == ""
+    assert scene.rows("cohorts", dead=True).keys() == {gone}
 
 
 @pytest.mark.fault("access.scope_removed", "access.returns")
 def test_a_stream_whose_scope_comes_back_is_read_on_from_where_it_stood(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    label, deliveries = f"stream{next(NUMBERS)}", "subscription_deliveries"
+    label, deliveries = "stream", "subscription_deliveries"
     here: dict[str, Any] = {"projects": (102,)}
     key = posthog.new_key(label, scopes=["*"])
-    first = of(file_scene.sync(deliveries, key=key, **here), deliveries)
-    file_scene.learn(file_scene.truth(deliveries, **here))
+    first = of(scene.sync(deliveries, key=key, **here), deliveries)
+    scene.learn(scene.truth(deliveries, **here))
     posthog.change_key(label, scopes=["organization:read", "project:read"])
-    outcome = file_scene.sync(deliveries, key=key, **here)
+    outcome = scene.sync(deliveries, key=key, **here)
     assert of(outcome, deliveries).status == of(outcome, "subscriptions").status == "unavailable"
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
     posthog.change_key(label, scopes=["*"])
-    outcome = file_scene.sync(deliveries, key=key, **here)
+    outcome = scene.sync(deliveries, key=key, **here)
     assert outcome.exit_code == 0
     assert of(outcome, deliveries).requests < first.requests
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
 
 
 @pytest.mark.fault("access.lost_in_mid_run", "access.project_unreachable")
 def test_a_project_that_goes_in_mid_run_keeps_its_rows_and_costs_no_other_list(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     tables, few = (EVENTS, "cohorts"), {"page_size": 50, "in_flight": 1}
-    file_scene.sync(*tables)
-    file_scene.learn(file_scene.truth(*tables))
+    scene.sync(*tables)
+    scene.learn(scene.truth(*tables))
     project = next(row for row in posthog.rows("projects") if row["id"] == 102)
 
     def vanish(endpoint: Endpoint, batch: Batch) -> None:
         if endpoint.table == EVENTS and 102 in batch.values("project_id"):
             posthog.edit("projects", where={"id": 102}, delete=True)
 
-    outcome = file_scene.sync(*tables, lists=few, observers=(vanish,))
-    assert (outcome.exit_code, outcome.run.status) == (1, "partial")
+    outcome = scene.sync(*tables, lists=few, observers=(vanish,))
+    assert (outcome.exit_code, outcome.status) == (1, "partial")
     ended = {one.listing.address: one.status for t in tables for one in of(outcome, t).listed}
     assert ended.pop(f"projects/102/{EVENTS}/") == "failed"
     assert ended.pop("projects/102/cohorts/") in ("read", "unavailable"), "whichever came first"
     assert set(ended.values()) == {"read"}
-    assert file_scene.wrong() == ""
-    outcome = file_scene.sync(*tables)
+    assert scene.wrong() == ""
+    outcome = scene.sync(*tables)
     assert (outcome.exit_code, of(outcome, "projects").detail) == (0, "no longer listed, rows kept: 102")
-    assert file_scene.wrong() == ""
+    assert scene.wrong() == ""
     own = {name: value for name, value in project.items() if name[0] != "_"}
     posthog.edit("projects", insert=[own], parents={"organization_id": project["organization"]})
-    file_scene.sync(*tables)
-    assert file_scene.wrong() == ""
+    scene.sync(*tables)
+    assert scene.wrong() == ""
 
 
 @pytest.mark.fault("access.rows_hidden")
 def test_members_that_an_organization_hides_from_its_members_do_not_die(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    key = posthog.new_key(f"hidden{next(NUMBERS)}", user="member")
-    file_scene.sync(MEMBERS, key=key)
-    before = file_scene.rows(MEMBERS)
+    key = posthog.new_key("hidden", user="member")
+    scene.sync(MEMBERS, key=key)
+    before = scene.rows(MEMBERS)
     assert len(before) > 10
     posthog.options(members_hidden=True)
     for _ in range(3):
-        outcome = file_scene.sync(MEMBERS, key=key)
-        assert file_scene.rows(MEMBERS) == before
+        outcome = scene.sync(MEMBERS, key=key)
+        assert scene.rows(MEMBERS) == before
         assert of(outcome, MEMBERS).deletes_held == len(before) - 1
     posthog.clear_options()
-    assert of(file_scene.sync(MEMBERS, key=key), MEMBERS).deletes_held == 0
-    assert file_scene.rows(MEMBERS) == before
+    assert of(scene.sync(MEMBERS, key=key), MEMBERS).deletes_held == 0
+    assert scene.rows(MEMBERS) == before

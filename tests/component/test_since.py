@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_sync_mending import run
+from tests.component.scene import Scene
 from tests.truth.expected import Row
-from tests.truth.scene import Scene, of
+from tests.truth.scene import of
 
 LOGS = "organization_activity_logs"
 
@@ -44,91 +44,89 @@ def asked(posthog: Sandbox) -> list[dict[str, list[str]]]:
     ]
 
 
-def test_only_what_happened_since_is_asked_for(file_scene: Scene, posthog: Sandbox) -> None:
-    first = of(file_scene.sync(LOGS), LOGS)
+def test_only_what_happened_since_is_asked_for(scene: Scene, posthog: Sandbox) -> None:
+    first = of(scene.sync(LOGS), LOGS)
     assert first.complete
     assert all("start_date" not in query for query in asked(posthog))
-    file_scene.learn(file_scene.truth(LOGS))
-    assert file_scene.wrong() == ""
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
 
     newest = entries(posthog)[-1]["created_at"]
     happened(posthog, newest, "2026-11-20T10:00:00.123456Z", "2026-11-20T10:00:00.123456Z")
     posthog.clear_requests()
-    second = of(file_scene.sync(LOGS), LOGS)
+    second = of(scene.sync(LOGS), LOGS)
     assert second.counts.inserted == 3, "one of them at the very moment of the newest that was known"
     assert second.requests == 2, "one for each organization"
     assert all(query["start_date"][0].endswith("Z") for query in asked(posthog))
     assert second.rows_read < first.rows_read
     assert (second.status, second.complete) == ("loaded", False), "a part proves nothing about the rest"
-    file_scene.learn(file_scene.truth(LOGS))
-    assert file_scene.wrong() == ""
-    assert of(file_scene.sync(LOGS), LOGS).counts.written == 0
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
+    assert of(scene.sync(LOGS), LOGS).counts.written == 0
 
 
-def test_entries_that_are_written_late_are_still_met(file_scene: Scene, posthog: Sandbox) -> None:
+def test_entries_that_are_written_late_are_still_met(scene: Scene, posthog: Sandbox) -> None:
     happened(posthog, "2026-11-21T10:00:00Z")
-    file_scene.sync(LOGS)
+    scene.sync(LOGS)
     happened(posthog, "2026-11-21T09:30:00Z")
-    assert of(file_scene.sync(LOGS), LOGS).counts.inserted == 1
+    assert of(scene.sync(LOGS), LOGS).counts.inserted == 1
 
 
-def test_what_the_plan_no_longer_shows_lives_on(file_scene: Scene, posthog: Sandbox) -> None:
-    file_scene.sync(LOGS)
+def test_what_the_plan_no_longer_shows_lives_on(scene: Scene, posthog: Sandbox) -> None:
+    scene.sync(LOGS)
     posthog.edit(LOGS, where={"id": entries(posthog)[0]["id"]}, delete=True)
-    file_scene.sync(LOGS, full=True)
-    file_scene.sync(LOGS, full=True)
-    assert not file_scene.rows(LOGS, dead=True)
+    scene.sync(LOGS, full=True)
+    scene.sync(LOGS, full=True)
+    assert not scene.rows(LOGS, dead=True)
 
 
-def test_a_walk_that_breaks_off_goes_on_from_there(file_scene: Scene, posthog: Sandbox) -> None:
+def test_a_walk_that_breaks_off_goes_on_from_there(scene: Scene, posthog: Sandbox) -> None:
     two_months_happened(posthog)
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
-    broken = of(file_scene.sync(LOGS), LOGS)
+    broken = of(scene.sync(LOGS), LOGS)
     assert broken.status == "failed"
     assert broken.counts.inserted >= 1000
     posthog.clear_faults()
     posthog.clear_requests()
-    whole = of(file_scene.sync(LOGS), LOGS)
+    whole = of(scene.sync(LOGS), LOGS)
     assert whole.status == "loaded"
     assert whole.rows_read < 1000, "the first thousand are not asked for again"
     assert any("start_date" in query for query in asked(posthog))
-    file_scene.learn(file_scene.truth(LOGS))
-    assert file_scene.wrong() == ""
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
 
 
-def test_a_full_walk_that_breaks_off_takes_no_watermark_back(file_scene: Scene, posthog: Sandbox) -> None:
+def test_a_full_walk_that_breaks_off_takes_no_watermark_back(scene: Scene, posthog: Sandbox) -> None:
     """A life of test_sync_model.py: all is stored, so it is only to be read again if somebody asks once more."""
     two_months_happened(posthog)
-    file_scene.sync(LOGS)
-    marks = f"select watermark from posthog._hogsync_paths where table_name = '{LOGS}'"
-    before = file_scene.ask(marks)
+    scene.sync(LOGS)
+    before = {path: one.watermark for path, one in scene.warehouse.positions.items() if one.table == LOGS}
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
-    assert of(file_scene.sync(LOGS, full=True), LOGS).status == "failed"
-    assert sorted(file_scene.ask(marks)) == sorted(before)
+    assert of(scene.sync(LOGS, full=True), LOGS).status == "failed"
+    assert before.items() <= {path: one.watermark for path, one in scene.warehouse.positions.items()}.items()
+    assert all(before.values())
 
 
 def test_an_audit_log_that_is_for_admins_only_is_not_available_to_members(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    file_scene.sync(LOGS)
-    before = file_scene.rows(LOGS)
+    scene.sync(LOGS)
+    before = scene.rows(LOGS)
     member: Any = posthog.new_key("member of logs", user="member")
-    outcome = file_scene.sync(LOGS, key=member)
+    outcome = scene.sync(LOGS, key=member)
     assert of(outcome, LOGS).status == "unavailable"
     assert outcome.exit_code == 3, "nothing that was asked for is to be had"
-    assert file_scene.rows(LOGS) == before
+    assert scene.rows(LOGS) == before
 
 
-def test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run(
-    file_scene: Scene, posthog: Sandbox
-) -> None:
+def test_a_lost_table_whose_refilling_fails_is_filled_by_the_next_run(scene: Scene, posthog: Sandbox) -> None:
     happened(posthog, *(f"2026-06-{day:02}T{hour:02}:00:00Z" for day in range(1, 31) for hour in range(24)))
     happened(posthog, *(f"2026-05-{day:02}T{hour:02}:30:00Z" for day in range(1, 31) for hour in range(24)))
-    file_scene.sync(LOGS)
-    rows = file_scene.rows(LOGS).keys()
-    run(file_scene.url, f"drop table posthog.{LOGS}")
+    scene.sync(LOGS)
+    rows = scene.rows(LOGS).keys()
+    scene.warehouse.drop(LOGS)
     posthog.fault(kind="array", path="advanced_activity_logs/.*cursor")
-    assert of(file_scene.sync(LOGS), LOGS).status == "failed"
+    assert of(scene.sync(LOGS), LOGS).status == "failed"
     posthog.clear_faults()
-    file_scene.sync(LOGS)
-    assert file_scene.rows(LOGS).keys() == rows
+    scene.sync(LOGS)
+    assert scene.rows(LOGS).keys() == rows

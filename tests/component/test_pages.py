@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.truth.scene import Scene, of
+from tests.component.scene import Scene
+from tests.truth.scene import of
 
 EVENTS, PROPERTIES = "event_definitions", "property_definitions"
 SMALL_PAGES = {"page_size": 20}
@@ -23,10 +24,7 @@ def names(scene: Scene, project: int) -> list[str]:
 
 
 @pytest.mark.fault("transport.refused_in_mid_list")
-def test_a_list_that_is_refused_half_way_has_failed_and_ends_nothing(
-    file_scene: Scene, posthog: Sandbox
-) -> None:
-    scene = file_scene
+def test_a_list_that_is_refused_half_way_has_failed_and_ends_nothing(scene: Scene, posthog: Sandbox) -> None:
     scene.sync(EVENTS, lists=SMALL_PAGES)
     scene.learn(scene.truth(EVENTS))
     there = {project: names(scene, project) for project in REFUSED}
@@ -37,7 +35,7 @@ def test_a_list_that_is_refused_half_way_has_failed_and_ends_nothing(
         posthog.edit(EVENTS, where={"name": there[project][1]}, parents=below, delete=True)
         posthog.fault(path=f"projects/{project}/{EVENTS}", kind="status", status=status, skip=2)
     outcome = scene.sync(EVENTS, lists=SMALL_PAGES)
-    assert (outcome.exit_code, outcome.run.status) == (1, "partial")
+    assert (outcome.exit_code, outcome.status) == (1, "partial")
     result = of(outcome, EVENTS)
     assert (result.status, result.count("failed"), result.count("unavailable")) == ("failed", 3, 0)
     assert (result.complete, result.counts.deleted) == (False, 0)
@@ -63,21 +61,21 @@ def timed_out(table: str) -> dict[str, Any]:
 
 @pytest.mark.fault("transport.heavy_page")
 def test_a_page_too_heavy_for_the_server_comes_in_smaller_ones_and_one_that_is_never_light_fails(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     posthog.fault(path=f"101/{EVENTS}/.*limit=100&offset=100", **timed_out(EVENTS))
     posthog.fault(path=f"101/{PROPERTIES}/.*type=event.*limit=100&offset=(0|200)$", **timed_out(PROPERTIES))
     posthog.fault(path=f"102/{EVENTS}/.*offset=100", **timed_out(EVENTS))
-    outcome = file_scene.sync(EVENTS, PROPERTIES, projects=(101, 102), lists={"page_size": 100})
+    outcome = scene.sync(EVENTS, PROPERTIES, projects=(101, 102), lists={"page_size": 100})
     assert (outcome.exit_code, of(outcome, PROPERTIES).complete) == (1, True)
     failed = {one.listing.address for one in of(outcome, EVENTS).listed if one.status == "failed"}
     assert failed == {f"projects/102/{EVENTS}/"}
     assert f"{EVENTS}_timeout" in of(outcome, EVENTS).detail
-    file_scene.learn(file_scene.truth(EVENTS, PROPERTIES, projects=(101, 102)))
-    known = file_scene.known[EVENTS]
+    scene.learn(scene.truth(EVENTS, PROPERTIES, projects=(101, 102)))
+    known = scene.known[EVENTS]
     unread = sorted(key for key in known if key[0] == 102)[100:]
-    assert file_scene.rows(EVENTS) == {key: row for key, row in known.items() if key not in unread}
-    assert file_scene.rows(PROPERTIES) == file_scene.known[PROPERTIES]
+    assert scene.rows(EVENTS) == {key: row for key, row in known.items() if key not in unread}
+    assert scene.rows(PROPERTIES) == scene.known[PROPERTIES]
     queries = [one["query"] for one in posthog.requests() if one["path"].endswith(f"101/{EVENTS}/")]
     assert "ordering=name&limit=25&offset=100" in queries
     assert "ordering=name&limit=25&offset=0" not in queries, "what is read is not asked for again"
@@ -97,13 +95,13 @@ def storm(posthog: Sandbox) -> Callable[..., None]:
 
 @pytest.mark.fault("transport.storm")
 def test_a_key_that_other_programs_use_up_is_used_with_few_refusals_and_to_the_end(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     lists = {"page_size": 30, "in_flight": 4}
-    outcome = file_scene.sync(EVENTS, PROPERTIES, projects=(101,), lists=lists, observers=(storm(posthog),))
+    outcome = scene.sync(EVENTS, PROPERTIES, projects=(101,), lists=lists, observers=(storm(posthog),))
     assert outcome.exit_code == 0
-    file_scene.learn(file_scene.truth(EVENTS, PROPERTIES, projects=(101,)))
-    assert file_scene.wrong() == ""
+    scene.learn(scene.truth(EVENTS, PROPERTIES, projects=(101,)))
+    assert scene.wrong() == ""
     statuses = [one["status"] for one in posthog.requests()]
     assert 0 < statuses.count(429) <= lists["in_flight"], "what was in flight is refused once, then all wait"
     assert len(statuses) == outcome.requests

@@ -10,8 +10,9 @@ import pytest
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
+from tests.component.scene import Scene
 from tests.truth.expected import Row
-from tests.truth.scene import Scene, of
+from tests.truth.scene import of
 
 SUBSCRIPTIONS, DELIVERIES, COMMENTS = "subscriptions", "subscription_deliveries", "comments"
 
@@ -34,11 +35,11 @@ def ids(scene: Scene, table: str, *, dead: bool) -> list[Any]:
 
 
 @pytest.mark.fault("lists.cursor")
-def test_a_cursor_list_that_moves_under_the_reader_loses_nothing(file_scene: Scene, posthog: Sandbox) -> None:
+def test_a_cursor_list_that_moves_under_the_reader_loses_nothing(scene: Scene, posthog: Sandbox) -> None:
     here: dict[str, Any] = {"projects": (101,), "lists": {"in_flight": 1}}
     below = {"project_id": 101}
-    file_scene.sync(COMMENTS, **here)
-    living = set(ids(file_scene, COMMENTS, dead=False))
+    scene.sync(COMMENTS, **here)
+    living = set(ids(scene, COMMENTS, dead=False))
     purged: list[Any] = []
 
     def change(page: list[Any]) -> None:
@@ -53,28 +54,26 @@ def test_a_cursor_list_that_moves_under_the_reader_loses_nothing(file_scene: Sce
         for ident in purged:
             posthog.edit(COMMENTS, where={"id": ident}, parents=below, delete=True)
 
-    moved = file_scene.sync(COMMENTS, observers=after_page(COMMENTS, 1, change), **here)
+    moved = scene.sync(COMMENTS, observers=after_page(COMMENTS, 1, change), **here)
     assert (moved.exit_code, len(purged)) == (0, 2)
     lives = {r["id"] for r in posthog.rows(COMMENTS) if r["_parents"] == below and not r["deleted"]}
-    assert not lives & set(ids(file_scene, COMMENTS, dead=True))
-    assert of(file_scene.sync(COMMENTS, **here), COMMENTS).complete
-    file_scene.learn(file_scene.truth(COMMENTS, projects=(101,)))
-    stored = file_scene.stored()
-    assert {key[-1] for key in stored[COMMENTS]} - {key[-1] for key in file_scene.known[COMMENTS]} <= set(
-        purged
-    )
-    assert {k: r for k, r in stored[COMMENTS].items() if k[-1] not in purged} == file_scene.known[COMMENTS]
-    assert set(purged) <= set(ids(file_scene, COMMENTS, dead=True))
+    assert not lives & set(ids(scene, COMMENTS, dead=True))
+    assert of(scene.sync(COMMENTS, **here), COMMENTS).complete
+    scene.learn(scene.truth(COMMENTS, projects=(101,)))
+    stored = scene.stored()
+    assert {key[-1] for key in stored[COMMENTS]} - {key[-1] for key in scene.known[COMMENTS]} <= set(purged)
+    assert {k: r for k, r in stored[COMMENTS].items() if k[-1] not in purged} == scene.known[COMMENTS]
+    assert set(purged) <= set(ids(scene, COMMENTS, dead=True))
 
 
 @pytest.mark.fault("lists.two_passes", "lists.stable_order")
 def test_a_subscription_that_changes_sides_between_the_two_passes_is_right_in_the_next_run(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     here: dict[str, Any] = {"projects": (101,), "lists": {"page_size": 5, "in_flight": 1}}
     below = {"project_id": 101}
-    file_scene.sync(SUBSCRIPTIONS, **here)
-    lived, died = ids(file_scene, SUBSCRIPTIONS, dead=False), ids(file_scene, SUBSCRIPTIONS, dead=True)
+    scene.sync(SUBSCRIPTIONS, **here)
+    lived, died = ids(scene, SUBSCRIPTIONS, dead=False), ids(scene, SUBSCRIPTIONS, dead=True)
     pages = -(-len(lived) // 5)
 
     def change(_page: list[Any]) -> None:
@@ -84,33 +83,33 @@ def test_a_subscription_that_changes_sides_between_the_two_passes_is_right_in_th
         posthog.edit(SUBSCRIPTIONS, insert=[{"title": "while you read"}], parents=below)
 
     posthog.clear_requests()
-    moved = file_scene.sync(SUBSCRIPTIONS, observers=after_page(SUBSCRIPTIONS, pages, change), **here)
+    moved = scene.sync(SUBSCRIPTIONS, observers=after_page(SUBSCRIPTIONS, pages, change), **here)
     assert moved.exit_code == 0
-    assert set(ids(file_scene, SUBSCRIPTIONS, dead=True)) <= {lived[0], *died}
+    assert set(ids(scene, SUBSCRIPTIONS, dead=True)) <= {lived[0], *died}
     asked = [one["query"] for one in posthog.requests() if one["path"].endswith(f"/{SUBSCRIPTIONS}/")]
     assert all("ordering=created_at" in query for query in asked)
-    assert of(file_scene.sync(SUBSCRIPTIONS, **here), SUBSCRIPTIONS).complete
-    file_scene.learn(file_scene.truth(SUBSCRIPTIONS, projects=(101,)))
-    assert file_scene.wrong() == ""
-    assert lived[0] in ids(file_scene, SUBSCRIPTIONS, dead=True)
-    assert died[0] in ids(file_scene, SUBSCRIPTIONS, dead=False)
+    assert of(scene.sync(SUBSCRIPTIONS, **here), SUBSCRIPTIONS).complete
+    scene.learn(scene.truth(SUBSCRIPTIONS, projects=(101,)))
+    assert scene.wrong() == ""
+    assert lived[0] in ids(scene, SUBSCRIPTIONS, dead=True)
+    assert died[0] in ids(scene, SUBSCRIPTIONS, dead=False)
 
 
 @pytest.mark.fault("lists.parent_goes")
 def test_a_subscription_that_goes_before_its_deliveries_are_read_takes_no_other_along(
-    file_scene: Scene, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
     here: dict[str, Any] = {"projects": (102,), "lists": {"in_flight": 1}}
-    file_scene.sync(DELIVERIES, **here)
-    file_scene.learn(file_scene.truth(DELIVERIES, projects=(102,)))
-    gone = ids(file_scene, SUBSCRIPTIONS, dead=False)[0]
+    scene.sync(DELIVERIES, **here)
+    scene.learn(scene.truth(DELIVERIES, projects=(102,)))
+    gone = ids(scene, SUBSCRIPTIONS, dead=False)[0]
 
     def change(_page: list[Any]) -> None:
         posthog.edit(SUBSCRIPTIONS, where={"id": gone}, parents={"project_id": 102}, delete=True)
 
-    assert file_scene.sync(DELIVERIES, observers=after_page(SUBSCRIPTIONS, 1, change), **here).exit_code == 0
-    dead: list[Row] = [*file_scene.rows(DELIVERIES, dead=True).values()]
+    assert scene.sync(DELIVERIES, observers=after_page(SUBSCRIPTIONS, 1, change), **here).exit_code == 0
+    dead: list[Row] = [*scene.rows(DELIVERIES, dead=True).values()]
     assert all(row["subscription_id"] == gone for row in dead)
-    file_scene.sync(DELIVERIES, **here)
-    file_scene.learn(file_scene.truth(DELIVERIES, projects=(102,)))
-    assert file_scene.wrong() == ""
+    scene.sync(DELIVERIES, **here)
+    scene.learn(scene.truth(DELIVERIES, projects=(102,)))
+    assert scene.wrong() == ""
