@@ -14,7 +14,9 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.arguments import column_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.client.client import Client, Patience, Rate
+from sources.posthog.client.client import Client
+from sources.posthog.client.rate_limit import Rate
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import NoRoom
 from sources.posthog.extract.visibility import TELLING
 from sources.posthog.shape.privacy import Policy
@@ -22,7 +24,7 @@ from sources.posthog.shape.privacy import Policy
 log = logging.getLogger("hogsync")
 
 
-def open_client(settings: Settings, key: str, *, patience: Patience | None = None) -> Client:
+def open_client(settings: Settings, key: str, *, patience: RetryPolicy | None = None) -> Client:
     """A client for PostHog; UsageError where its address, the proxy or the certificates of here cannot be used."""
     asked = settings.rate
     try:

@@ -12,7 +12,7 @@ from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, query
 from sources.posthog.client.client import Client
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.paging.pagers import PAGERS, one_by_one
+from sources.posthog.paging.pagers import PAGERS, no_prefetch
 from sources.posthog.redaction.text import redacted
 
 PARENTS_ASKED = 20
@@ -131,7 +131,7 @@ class Reach:
         trouble = None
         try:
             address, size = path.partition("?")[0], 100 if named else 1
-            for page in PAGERS[pages](self.client.get, address, query(path), size, one_by_one):
+            for page in PAGERS[pages](self.client.get, address, query(path), size, no_prefetch):
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:
                     break

@@ -13,12 +13,12 @@ from pipelines.remedies import advice
 from pipelines.settings import Settings
 from pipelines.sync.reach import NOWHERE, hang_on_company, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.client.client import Patience
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.data_warnings import enumerated
 
-PATIENCE = Patience(tries=2, backoff=0.5, page_seconds=60)
+PATIENCE = RetryPolicy(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"
 """Sent when there is no key, only to learn whether a PostHog is there to refuse it."""
 NOT_READABLE = 1

@@ -16,7 +16,7 @@ from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.sql import child_table
 from sources.posthog.changes.table_changes import Changes
-from sources.posthog.shape.row_shape import OURS
+from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 from sources.posthog.shape.undeclared import VARIANT
 
 Tables = Mapping[str, Types]
@@ -74,7 +74,11 @@ class Followers:
     def _types(self, changes: Changes, there: Tables) -> Types:
         """The columns that loads have made, also those whose field is no longer stored, and their types."""
         known = {**self.before.columns(changes.table), **changes.shape.columns}
-        return {name: known[name] for name in there.get(changes.table, {}) if name in known.keys() - OURS}
+        return {
+            name: known[name]
+            for name in there.get(changes.table, {})
+            if name in known.keys() - BOOKKEEPING_COLUMNS
+        }
 
     def _history(self, changes: Changes, there: Tables) -> History:
         shape, endpoint = changes.shape, changes.shape.endpoint

@@ -25,7 +25,7 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_paren
 from sources.posthog.changes.sql import child_table
 from sources.posthog.extract.data_warnings import enumerated
 from sources.posthog.shape.privacy import DEFAULTS, Policy
-from sources.posthog.shape.row_shape import OURS, Shape
+from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS, RowShape
 
 DLT = {
     "_dlt_loads": frozenset({"load_id", "schema_name", "status", "inserted_at"}),
@@ -50,22 +50,25 @@ def chosen(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
         policy(settings, hashing=False),
         [ENDPOINTS[table] for table in with_parents(tuple(tables))],
     )
-    shapes = [Shape(one, rules, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
+    shapes = [RowShape(one, rules, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
     return tables_of(shapes, with_history(settings))
 
 
-def tables_of(shapes: Iterable[Shape], versioned: Collection[str]) -> dict[str, Table]:
+def tables_of(shapes: Iterable[RowShape], versioned: Collection[str]) -> dict[str, Table]:
     """The tables that rows of these shapes may go to."""
     return {
         name: table for shape in shapes for name, table in _tables(shape, shape.endpoint.table in versioned)
     }
 
 
-def _tables(shape: Shape, versioned: bool) -> Iterator[tuple[str, Table]]:  # noqa: FBT001
+def _tables(shape: RowShape, versioned: bool) -> Iterator[tuple[str, Table]]:  # noqa: FBT001
     endpoint = shape.endpoint
-    yield endpoint.table, Table(OURS, OURS | shape.columns.keys())
+    yield endpoint.table, Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | shape.columns.keys())
     for child, items in shape.child_columns.items():
-        yield child_table(endpoint.table, child), Table(OURS, OURS | {*shape.key, *items, "position"})
+        yield (
+            child_table(endpoint.table, child),
+            Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | {*shape.key, *items, "position"}),
+        )
     if versioned and endpoint.history:
         own = named(shape.columns, shape.child_columns).values()
         columns = frozenset({*own, *shape.child_columns, *VERSION})
@@ -151,7 +154,7 @@ def _refuse_spellings(warehouse: Warehouse) -> None:
             )
 
 
-def claim_tables(memory: Memory, shapes: Iterable[Shape], versioned: Collection[str]) -> None:
+def claim_tables(memory: Memory, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
     """Note which tables and columns are about to be made, before they are; needs the warehouse open.
 
     Raises WarehouseProblem where something of somebody else's has come to stand there since the run began.
@@ -172,7 +175,7 @@ def of_others(memory: Memory) -> list[str]:
 
 def _every_table() -> dict[str, Table]:
     everything = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
-    shapes = [Shape(one, everything, stamp_types(one), {}) for one in (*ENDPOINTS.values(), PEOPLE)]
+    shapes = [RowShape(one, everything, stamp_types(one), {}) for one in (*ENDPOINTS.values(), PEOPLE)]
     return tables_of(shapes, ENDPOINTS)
 
 

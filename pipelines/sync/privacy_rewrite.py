@@ -28,8 +28,8 @@ from sources.posthog.changes.sql import child_table
 from sources.posthog.changes.stored import Nothing
 from sources.posthog.extract.extraction import Reading
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.refused_columns import LAXEST, RULES, refused, refused_lists
-from sources.posthog.shape.row_shape import OURS
+from sources.posthog.shape.refused_columns import LAXEST, RULES, refused_columns, refused_lists
+from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 
 log = logging.getLogger("hogsync")
 WITHIN = "privacy within "
@@ -113,13 +113,15 @@ def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emp
     """What may not stay of a table, its lists and what is derived from it."""
     before, judged = _before(memory, endpoint)
     table = endpoint.table
-    own = [name for name in memory.columns(table) if name not in OURS]
-    verdicts: dict[str, str] = dict(refused(endpoint, own, before, now))
+    own = [name for name in memory.columns(table) if name not in BOOKKEEPING_COLUMNS]
+    verdicts: dict[str, str] = dict(refused_columns(endpoint, own, before, now))
     verdicts |= {field.name: "all" for field in endpoint.fields if field.values_about and not judged}
     lists = refused_lists(endpoint, before, now)
     for name, what in lists.items():
         child = child_table(table, name)
-        held = [c for c in memory.columns(child) if c not in {*OURS, *endpoint.key, "position"}]
+        held = [
+            c for c in memory.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}
+        ]
         gone = [c for c in held if what == "all" or c in {"address", "detail"}]
         yield from _emptying(memory, child, dict.fromkeys(gone, "all"), ends=what == "all")
     yield from _emptying(memory, table, verdicts)

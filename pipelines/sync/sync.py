@@ -54,7 +54,7 @@ from pipelines.sync.upgrade import upgrade
 from pipelines.work_dir import workroom
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.changes.stored import Nothing
-from sources.posthog.client.client import Patience
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.extract.checkpoints import Journal
 from sources.posthog.extract.extraction import Reading
@@ -71,7 +71,7 @@ def sync(
     selection: Selection,
     observers: Sequence[Observer] = (),
     *,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Outcome:
     """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
 

@@ -15,7 +15,8 @@ from sources.posthog.arguments import known_tables, policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.delta import Delta
 from sources.posthog.changes.stored import Nothing
-from sources.posthog.client.client import Client, Rate
+from sources.posthog.client.client import Client
+from sources.posthog.client.rate_limit import Rate
 from sources.posthog.extract.extraction import Reading
 from sources.posthog.extract.options import Rules
 

@@ -77,10 +77,10 @@ def document() -> str:
 
 def _section(endpoint: Endpoint) -> Iterator[str]:
     from sources.posthog.shape.privacy import Policy
-    from sources.posthog.shape.row_shape import Shape
+    from sources.posthog.shape.row_shape import RowShape
 
     everything = Policy(modes=dict.fromkeys(("open", *KEPT), "keep"))
-    shape = Shape(endpoint, everything, stamp_types(endpoint), {})
+    shape = RowShape(endpoint, everything, stamp_types(endpoint), {})
     yield f"## {endpoint.table}\n"
     yield f"{endpoint.doc}\n"
     yield from _facts(endpoint)

@@ -14,7 +14,8 @@ from pipelines.sync.outcome import judged
 from sources.posthog.arguments import policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.client import Client
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.extract.checkpoints import Journal
 from sources.posthog.extract.extraction import Reading
 from sources.posthog.extract.options import Rules, Window
@@ -26,7 +27,7 @@ from tests.component.memory import Warehouse
 from tests.truth.expected import Tables
 from tests.truth.scene import HASH_KEY, Compared, Holding
 
-QUICK = Patience(backoff=0.01)
+QUICK = RetryPolicy(backoff=0.01)
 """A broken answer is asked for again as often as ever, after shorter pauses."""
 
 

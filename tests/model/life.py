@@ -17,7 +17,7 @@ from pipelines.errors import HogsyncError
 from pipelines.settings import load
 from pipelines.sync.outcome import Outcome
 from pipelines.sync.sync import sync
-from sources.posthog.client.client import Patience
+from sources.posthog.client.retry import RetryPolicy
 from sources.sandbox import Sandbox
 from tests.model.company import Company
 from tests.model.laws import ADMIN, FOR_ALL, FOR_ENDED, agree
@@ -148,7 +148,7 @@ class Life:
     ) -> tuple[Outcome | None, HogsyncError | None]:
         chosen = order.selection
         try:
-            return sync(load(self.settings()), chosen, observers, patience=Patience(**PATIENCE)), None
+            return sync(load(self.settings()), chosen, observers, patience=RetryPolicy(**PATIENCE)), None
         except HogsyncError as error:
             return None, error
 

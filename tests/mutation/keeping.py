@@ -67,13 +67,13 @@ KEEPING_RULES = (
     ),
     Mutation(
         "Retry-After is honoured",
-        "wait=_asked_wait(reply.headers)",
+        "wait=_retry_after(reply.headers)",
         "wait=None",
         ("sources/posthog/test_budget.py::test_a_429_makes_every_thread_wait_to_the_second",),
     ),
     Mutation(
         "a broken answer is asked for again",
-        'return "broken", self.patience.tries',
+        'return "broken", self.policy.tries',
         'return "broken", 1',
         (
             "sources/posthog/test_answer.py::test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used",
@@ -93,14 +93,14 @@ KEEPING_RULES = (
     ),
     Mutation(
         "secrets by their name",
-        "return named(name) or shown(value)",
-        "return shown(value)",
+        "return is_credential_name(name) or looks_like_credential(value)",
+        "return looks_like_credential(value)",
         (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
     ),
     Mutation(
         "secrets by their look",
-        "return named(name) or shown(value)",
-        "return named(name)",
+        "return is_credential_name(name) or looks_like_credential(value)",
+        "return is_credential_name(name)",
         (f"{SHAPES}what_looks_like_a_credential_never_gets_through",),
     ),
     Mutation(
@@ -111,14 +111,14 @@ KEEPING_RULES = (
     ),
     Mutation(
         "addresses in undeclared fields are hashed",
-        'Field(name=column), "keep", self.policy.of_unknown()',
+        'Field(name=column), "keep", self.policy.strictest_person_mode()',
         'Field(name=column), "keep", "keep"',
         (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
     ),
     Mutation(
         "addresses in undeclared fields without a column are hashed",
-        'Field(name=BEYOND), "keep", self.policy.of_unknown()',
-        'Field(name=BEYOND), "keep", "keep"',
+        'Field(name=OVERFLOW_COLUMN), "keep", self.policy.strictest_person_mode()',
+        'Field(name=OVERFLOW_COLUMN), "keep", "keep"',
         (f"{SHAPES}of_an_address_in_a_field_that_nobody_declared_only_the_hash_is_left",),
     ),
     Mutation(
@@ -167,7 +167,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "no address becomes a column",
-        "not found(name) and self.undeclared",
+        "not has_address(name) and self.undeclared",
         "self.undeclared",
         (f"{SHAPES}a_field_named_by_an_address_gets_no_column",),
     ),
@@ -240,7 +240,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "what a poorer source does not send of a person stays",
-        "shape.filled(batch, [before.get(identifier, {}) for identifier in met])",
+        "shape.fill_from_stored(batch, [before.get(identifier, {}) for identifier in met])",
         "pass",
         ("pipelines/test_sync_mending.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
     ),

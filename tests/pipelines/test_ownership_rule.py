@@ -12,11 +12,14 @@ from destinations.warehouse import Relation
 from pipelines.bookkeeping.records import note_made
 from pipelines.bookkeeping.state import Memory
 from pipelines.sync.ownership import Table, of_others, others
-from sources.posthog.shape.row_shape import OURS
+from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 
 ROW = frozenset({"project_id", "id", "name"})
 VERSION = frozenset({"project_id", "id", "valid_from", "valid_to", "op"})
-TABLES = {"cohorts": Table(OURS, ROW | OURS), "cohorts_history": Table(VERSION, ROW | VERSION)}
+TABLES = {
+    "cohorts": Table(BOOKKEEPING_COLUMNS, ROW | BOOKKEEPING_COLUMNS),
+    "cohorts_history": Table(VERSION, ROW | VERSION),
+}
 NOTED = frozenset(TABLES)
 META = frozenset({"key", "value"})
 DLT_LOADS = frozenset({"load_id", "schema_name", "status", "inserted_at", "schema_version_hash"})
@@ -29,10 +32,10 @@ def table(*columns: str) -> Relation:
 @pytest.mark.parametrize(
     ("name", "columns", "noted"),
     [
-        ("cohorts", ROW | OURS, NOTED),
-        ("cohorts", {*ROW, *OURS, "mine"}, NOTED),
-        ("cohorts", (ROW | OURS) - {"_row_hash", "id"}, NOTED),
-        ("cohorts", ROW | OURS, None),
+        ("cohorts", ROW | BOOKKEEPING_COLUMNS, NOTED),
+        ("cohorts", {*ROW, *BOOKKEEPING_COLUMNS, "mine"}, NOTED),
+        ("cohorts", (ROW | BOOKKEEPING_COLUMNS) - {"_row_hash", "id"}, NOTED),
+        ("cohorts", ROW | BOOKKEEPING_COLUMNS, None),
         ("cohorts_history", ROW | VERSION, None),
         ("cohorts_history", (ROW | VERSION) - {"valid_to", "op"}, NOTED),
         ("_hogsync_paths", {"path", "table_name", "watermark", "rows", "gap", "held", "fingerprint"}, NOTED),
@@ -62,9 +65,9 @@ def test_what_hogsync_made_is_known(
     [
         ("cohorts", table(*ROW), None),
         ("cohorts", table(*ROW), NOTED),
-        ("cohorts", table(*ROW, *OURS), {"people"}),
-        ("cohorts", table(*ROW, *OURS - {"_row_hash"}), None),
-        ("cohorts", Relation(is_table=False, columns=ROW | OURS), NOTED),
+        ("cohorts", table(*ROW, *BOOKKEEPING_COLUMNS), {"people"}),
+        ("cohorts", table(*ROW, *BOOKKEEPING_COLUMNS - {"_row_hash"}), None),
+        ("cohorts", Relation(is_table=False, columns=ROW | BOOKKEEPING_COLUMNS), NOTED),
         ("cohorts", table(), NOTED),
         ("cohorts_history", table(*ROW, "valid_from", "valid_to"), None),
         ("_hogsync_runs", table("id"), NOTED),

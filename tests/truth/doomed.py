@@ -31,7 +31,8 @@ from pipelines.errors import HogsyncError, Interrupted
 from pipelines.settings import load
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
-from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.client import Client
+from sources.posthog.client.retry import RetryPolicy
 
 WRITING = os.O_WRONLY | os.O_RDWR
 FILES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
@@ -102,7 +103,7 @@ def run(order: dict[str, Any]) -> None:
     chosen = Selection(
         tables=tuple(order["tables"]), projects=tuple(order["projects"]), **order.get("asked", {})
     )
-    patience = Patience(**order["patience"]) if "patience" in order else None
+    patience = RetryPolicy(**order["patience"]) if "patience" in order else None
     sync(load(order["settings"]), chosen, patience=patience)
     Path(order["told"]).write_text(json.dumps(doom.told))
 

@@ -16,13 +16,13 @@ from sources.posthog.catalogue.endpoint import Stamps
 from sources.posthog.changes.scratch import Workspace
 from sources.posthog.changes.sql import child_table, declared, equal, quoted, working
 from sources.posthog.changes.stored import Known
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 
 class Stock:
     """One table as the warehouse has it when the run begins."""
 
-    def __init__(self, workspace: Workspace, shape: Shape, known: Known) -> None:
+    def __init__(self, workspace: Workspace, shape: RowShape, known: Known) -> None:
         self.workspace = workspace
         self.shape = shape
         self.known = known

@@ -35,7 +35,7 @@ from sources.posthog.changes.sql import (
 from sources.posthog.changes.stored import Known
 from sources.posthog.changes.stored_index import Stock
 from sources.posthog.shape.batch import Batch
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
 """What a row is known by until it is written; of two rows with one key the one with the higher sequence counts."""
@@ -81,7 +81,7 @@ class Below:
 class Changes:
     """One table's changes in one run."""
 
-    def __init__(self, workspace: Workspace, shape: Shape, known: Known, started: datetime) -> None:
+    def __init__(self, workspace: Workspace, shape: RowShape, known: Known, started: datetime) -> None:
         self.workspace = workspace
         self.shape = shape
         self.known = known

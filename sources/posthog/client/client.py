@@ -22,17 +22,15 @@ from urllib.request import getproxies
 
 import httpx
 
-from sources.posthog.client.content_encoding import EncodingError, decoded_pieces
-from sources.posthog.client.deadlines import Call, Wire
+from sources.posthog.client.content_encoding import EncodingError, decode_pieces
+from sources.posthog.client.deadlines import DeadlineGuard, InFlightRequest
 from sources.posthog.client.origin import is_cloud, origin_of
 from sources.posthog.client.proxy import proxy_for
-from sources.posthog.client.rate_limit import HALF, Budget, Rate
-from sources.posthog.client.response import NOT_POSTHOG, Flaw, Reply, judge
-from sources.posthog.client.retry import Patience, Tries
+from sources.posthog.client.rate_limit import HALF, Rate, RateLimiter
+from sources.posthog.client.response import NOT_POSTHOG, Response, RetryableResponse, parse_response
+from sources.posthog.client.retry import RetryPolicy, RetryState
 from sources.posthog.errors import PageFailed, Stopped
 from sources.posthog.redaction.text import redacted
-
-__all__ = ["Client", "Patience", "Rate", "origin_of"]
 
 log = logging.getLogger("hogsync")
 
@@ -45,7 +43,7 @@ MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, s
 ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
 SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
 HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
-MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
+CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (httpx.ProxyError, "the proxy refused", "Check HTTPS_PROXY and NO_PROXY in this environment."),
     (httpx.ConnectTimeout, "no connection came within 10 s", "Check POSTHOG_HOST, firewall and proxy."),
     (httpx.TimeoutException, "the server fell silent", SLOW),
@@ -62,8 +60,8 @@ MISHAPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], .
 )
 
 
-Gate = AbstractContextManager[Any]
-OPEN: Gate = nullcontext()
+Slots = AbstractContextManager[Any]
+UNLIMITED: Slots = nullcontext()
 """Lets any number of requests through at once."""
 
 
@@ -80,7 +78,7 @@ class Client:
         max_bytes: int = 256 << 20,
         budget_file: Path | None = None,
         read_timeout: float = 130.0,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         allow_http: bool = False,
     ) -> None:
         self.origin = origin_of(origin, allow_http=allow_http)
@@ -90,10 +88,10 @@ class Client:
             )
         self._key = key
         self._max_bytes = max_bytes
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         usual = HALF if is_cloud(self.origin) else Rate()
-        self._budget = Budget(rate or usual, self.origin, key, budget_file)
-        self._wire = Wire(self._patience.page_seconds)
+        self._budget = RateLimiter(rate or usual, self.origin, key, budget_file)
+        self._wire = DeadlineGuard(self._patience.page_seconds)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
         self._mended: dict[str, set[str]] = {}
@@ -122,12 +120,12 @@ class Client:
         with self._counting:
             return self._sent[path]
 
-    def mended_at(self, path: str) -> set[str]:
+    def repairs_of(self, path: str) -> set[str]:
         """What in the answers of this path was no JSON and was read all the same."""
         with self._counting:
             return set(self._mended.get(path, ()))
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Gate = OPEN) -> Any:
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Slots = UNLIMITED) -> Any:
         """The decoded object or array at `/api/<path>`; the `gate` is held while a request is on its way.
 
         Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
@@ -136,17 +134,17 @@ class Client:
         if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
             shown = redacted(path[:LONGEST_PATH])[:160]
             raise PageFailed(f"Not asked for, because it is no path below /api/: {shown!r}")
-        tries = Tries(self._patience)
+        tries = RetryState(self._patience)
         while True:
             try:
                 return self._attempt(path, params or {}, gate)
-            except Flaw as flaw:
-                self._bear(path, flaw, tries)
+            except RetryableResponse as flaw:
+                self._wait_or_give_up(path, flaw, tries)
 
     def stop(self) -> None:
         """Every thread that waits or reads raises Stopped, now and from now on."""
         self._stopped.set()
-        self._wire.cut()
+        self._wire.shut_down()
 
     def close(self) -> None:
         """Give back connections and files."""
@@ -156,27 +154,27 @@ class Client:
 
     # -- one try ---------------------------------------------------------------------------------
 
-    def _attempt(self, path: str, params: Mapping[str, str | int], gate: Gate) -> Any:
+    def _attempt(self, path: str, params: Mapping[str, str | int], gate: Slots) -> Any:
         reply = None
         while reply is None:
-            self._await_turn()
+            self._wait_for_rate()
             with gate:
                 reply = self._exchange(path, params)
-        content = judge(reply)
-        if reply.mended:
+        content = parse_response(reply)
+        if reply.repairs:
             with self._counting:
-                self._mended.setdefault(path, set()).update(reply.mended)
+                self._mended.setdefault(path, set()).update(reply.repairs)
         return content
 
-    def _await_turn(self) -> None:
-        self._check()
-        while (delay := self._budget.admit()) > 0:
+    def _wait_for_rate(self) -> None:
+        self._check_stopped()
+        while (delay := self._budget.acquire()) > 0:
             self._sleep(min(delay, 60))  # meanwhile another process may have been asked to wait
 
-    def _exchange(self, path: str, params: Mapping[str, str | int]) -> Reply | None:
+    def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
         """One request and its whole answer; None if a pause began before the request could leave."""
         url = f"{self.origin}/api/{path}"
-        with self._wire.call() as call:
+        with self._wire.request() as call:
             try:
                 with self._http.stream(
                     "GET",
@@ -185,40 +183,40 @@ class Client:
                     headers={"Authorization": f"Bearer {self._key}"},
                     extensions={"trace": self._tracer(path, call)},
                 ) as response:
-                    call.line = response.extensions["network_stream"].get_extra_info("socket")
+                    call.sock = response.extensions["network_stream"].get_extra_info("socket")
                     body = self._body(response, url)
-            except _Held:
+            except _Paused:
                 return None
             except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
                 raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
             except (httpx.TransportError, EncodingError) as error:
-                self._check()
-                raise self._broken(call, error) from error
-            self._check()
+                self._check_stopped()
+                raise self._as_retryable(call, error) from error
+            self._check_stopped()
             if call.overdue:
-                raise self._broken(call, None)
-            return Reply(url, response.status_code, response.headers, body, self._key)
+                raise self._as_retryable(call, None)
+            return Response(url, response.status_code, response.headers, body, self._key)
 
-    def _tracer(self, path: str, call: Call) -> Any:
+    def _tracer(self, path: str, call: InFlightRequest) -> Any:
         """The hook of httpx: told about every new connection, and just before the request leaves."""
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
-                self._leaving(path, call)
+                self._start_request(path, call)
             elif event.endswith("connect_tcp.started"):
-                call.begins()
+                call.begin()
             elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
-                self._wire.opened(info["return_value"].get_extra_info("socket"))
+                self._wire.add_socket(info["return_value"].get_extra_info("socket"))
 
         return trace
 
-    def _leaving(self, path: str, call: Call) -> None:
-        self._check()
+    def _start_request(self, path: str, call: InFlightRequest) -> None:
+        self._check_stopped()
         if self._budget.paused() > 0:  # since it was admitted, while it waited for its connection
-            raise _Held
+            raise _Paused
         with self._counting:
             self._sent[path] += 1
-        call.begins()
+        call.begin()
 
     def _body(self, response: httpx.Response, url: str) -> bytearray:
         """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""
@@ -227,7 +225,7 @@ class Client:
         body = bytearray()
         encodings = response.headers.get_list("content-encoding", split_commas=True)
         try:
-            for piece in decoded_pieces(response.iter_raw(), encodings):
+            for piece in decode_pieces(response.iter_raw(), encodings):
                 body += piece
                 if len(body) > limit:
                     break
@@ -243,33 +241,33 @@ class Client:
             )
         return body
 
-    def _broken(self, call: Call, error: Exception | None) -> Flaw:
+    def _as_retryable(self, call: InFlightRequest, error: Exception | None) -> RetryableResponse:
         """What happened to the connection, told by the kinds of the errors behind it."""
         if call.overdue or error is None:
-            return Flaw(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
+            return RetryableResponse(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
         if isinstance(error, EncodingError):
-            return Flaw(str(error), NOT_POSTHOG)
+            return RetryableResponse(str(error), NOT_POSTHOG)
         causes: list[BaseException] = []
         cause: BaseException | None = error
         while cause is not None and cause not in causes:
             causes.append(cause)
             cause = cause.__cause__ or cause.__context__
-        for kind, what, advice in MISHAPS:
+        for kind, what, advice in CONNECTION_ERRORS:
             if any(isinstance(each, kind) for each in causes):
-                return Flaw(what, advice)
-        return Flaw("no answer came")
+                return RetryableResponse(what, advice)
+        return RetryableResponse("no answer came")
 
     # -- and the next ----------------------------------------------------------------------------
 
-    def _bear(self, path: str, flaw: Flaw, tries: Tries) -> None:
+    def _wait_or_give_up(self, path: str, flaw: RetryableResponse, tries: RetryState) -> None:
         """Wait before the next try of this page, or give it up."""
         verdict = tries.after(flaw)
         if flaw.status == 429:
-            self._budget.tighten()
+            self._budget.apply_published_limits()
         if verdict.pause:
             self._budget.pause(verdict.pause)
-        count = tries.flaws.total()
-        if verdict.over:
+        count = tries.failures.total()
+        if verdict.give_up:
             times = f"{count} times" if count > 1 else "once"
             raise PageFailed(
                 f"GET {self.origin}/api/{path} failed {times}: {flaw.what}. {flaw.advice}",
@@ -277,18 +275,18 @@ class Client:
                 code=flaw.code,
             )
         log.info("%s: %s; try %d follows", path, flaw.what, count + 1)
-        self._sleep(verdict.nap)
+        self._sleep(verdict.delay)
 
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
-        self._check()
+        self._check_stopped()
 
-    def _check(self) -> None:
+    def _check_stopped(self) -> None:
         if self._stopped.is_set():
             raise Stopped("The run is being stopped.")
 
 
-class _Held(Exception):
+class _Paused(Exception):
     """The request may not leave now."""
 
 

@@ -18,7 +18,7 @@ class EncodingError(Exception):
     """The bytes are not what the header Content-Encoding says, or it says what hogsync does not read."""
 
 
-def decoded_pieces(chunks: Iterable[bytes], encodings: Iterable[str]) -> Iterator[bytes]:
+def decode_pieces(chunks: Iterable[bytes], encodings: Iterable[str]) -> Iterator[bytes]:
     """Yield the decoded bytes of `chunks` in pieces of at most PIECE bytes; raises EncodingError.
 
     `encodings` are the values of the header. Only gzip is asked for, so a server that uses something else, or more

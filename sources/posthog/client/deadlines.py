@@ -15,36 +15,36 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class InFlightRequest:
     """One request; its time does not run while it waits for a connection that another one uses.
 
     Its socket is known once its headers are there.
     """
 
     since: float = math.inf
-    line: socket.socket | None = None
+    sock: socket.socket | None = None
     overdue: bool = False
 
-    def begins(self) -> None:
+    def begin(self) -> None:
         """Its time runs from here: when it connects, and anew when it leaves."""
         self.since = time.monotonic()
 
 
-class Wire:
+class DeadlineGuard:
     """The sockets and calls of one client, and the guard that cuts what takes longer than `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._lines: set[socket.socket] = set()
-        self._calls: set[Call] = set()
+        self._calls: set[InFlightRequest] = set()
         self._over = threading.Event()
         self._guard: threading.Thread | None = None
 
     @contextmanager
-    def call(self) -> Iterator[Call]:
+    def request(self) -> Iterator[InFlightRequest]:
         """A call under guard, from here to the end of the block."""
-        call = Call()
+        call = InFlightRequest()
         with self._lock:
             self._calls.add(call)
             if self._guard is None:
@@ -56,15 +56,15 @@ class Wire:
             with self._lock:
                 self._calls.discard(call)
 
-    def opened(self, line: socket.socket) -> None:
+    def add_socket(self, line: socket.socket) -> None:
         """A new connection; those that were closed meanwhile are forgotten."""
         with self._lock:
             self._lines = {known for known in self._lines if known.fileno() != -1} | {line}
 
-    def cut(self) -> None:
+    def shut_down(self) -> None:
         """End every read at once."""
         with self._lock:
-            _cut(self._lines)
+            _shut_down(self._lines)
 
     def close(self) -> None:
         """End the guard."""
@@ -78,17 +78,17 @@ class Wire:
             with self._lock:
                 for call in [c for c in self._calls if c.since < oldest and not c.overdue]:
                     call.overdue = True
-                    _cut({call.line} if call.line else self._unclaimed())
+                    _shut_down({call.sock} if call.sock else self._unclaimed())
 
     def _unclaimed(self) -> set[socket.socket]:
         """Where headers trickle, the socket is not known: it is one of those that no call has claimed.
 
         The few innocent ones among them lose one try.
         """
-        return self._lines - {call.line for call in self._calls if call.line}
+        return self._lines - {call.sock for call in self._calls if call.sock}
 
 
-def _cut(lines: set[socket.socket]) -> None:
+def _shut_down(lines: set[socket.socket]) -> None:
     for line in lines:
         with suppress(
             OSError

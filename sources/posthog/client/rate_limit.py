@@ -59,7 +59,7 @@ HALF = Rate(
 )  # of what PostHog publishes: the key's team may have other programs
 
 
-class Budget:
+class RateLimiter:
     """The log of one key at one origin; thread-safe. Without a file it lives in memory."""
 
     def __init__(self, rate: Rate, origin: str, key: str, file: Path | None = None) -> None:
@@ -69,9 +69,9 @@ class Budget:
         self._until = 0.0  # of the pause, on the clock that nobody moves
         self._announced = 0.0
         self._turns = 0
-        self._db = _opened(file)
+        self._db = _open(file)
 
-    def admit(self) -> float:
+    def acquire(self) -> float:
         """0 if one request may leave now (it is written down); else the seconds after which to ask again."""
         with self._lock:
             delay, why = self._safely(self._take)
@@ -97,7 +97,7 @@ class Budget:
             row = (self._name, now, now + seconds)
             self._safely(lambda: self._db.execute("REPLACE INTO pauses VALUES (?, ?, ?)", row))
 
-    def tighten(self) -> None:
+    def apply_published_limits(self) -> None:
         """After a 429: where no limit was set, half of the published one applies for the rest of the run."""
         with self._lock:
             self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
@@ -152,28 +152,28 @@ class Budget:
         except sqlite3.Error as error:
             log.warning("The request budget can no longer be written (%s): this run counts for itself", error)
             self._db.close()
-            self._db = _connected(":memory:")
+            self._db = _connect(":memory:")
             return work()
 
 
-def _opened(file: Path | None) -> sqlite3.Connection:
+def _open(file: Path | None) -> sqlite3.Connection:
     """The log in its file; a damaged one is dropped, and where no file can be, memory serves."""
     if file is None:
-        return _connected(":memory:")
+        return _connect(":memory:")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            return _connected(_private(file))
+            return _connect(_private(file))
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode not in DAMAGED:
                 raise
         log.warning("The request budget in %s was damaged and starts afresh", file)
         for part in (file, Path(f"{file}-journal")):
             part.unlink(missing_ok=True)
-        return _connected(_private(file))
+        return _connect(_private(file))
     except (OSError, sqlite3.Error) as error:
         log.warning("The request budget cannot be kept in %s (%s): this run counts for itself", file, error)
-        return _connected(":memory:")
+        return _connect(":memory:")
 
 
 def _private(file: Path) -> str:
@@ -182,7 +182,7 @@ def _private(file: Path) -> str:
     return str(file)
 
 
-def _connected(place: str) -> sqlite3.Connection:
+def _connect(place: str) -> sqlite3.Connection:
     db = sqlite3.connect(place, timeout=5, isolation_level=None, check_same_thread=False)
     try:
         # Not waiting for the disk is safe against a kill; after a power cut a damaged log is dropped.

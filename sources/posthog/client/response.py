@@ -19,10 +19,10 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
-from sources.posthog.redaction.json_depth import DEEPEST, shallower
+from sources.posthog.redaction.json_depth import DEEPEST, cut_below
 from sources.posthog.redaction.text import redacted
 
-ASK_AGAIN = frozenset({408, 425, 429})
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
 NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")
 """NUL as JSON spells it, and the whole backslashes before it: `\\\\u0000` is a backslash and a word."""
 LATER = "Try again later; if it stays, look at the server's own status page or logs."
@@ -35,7 +35,7 @@ NOT_POSTHOG = (
 )
 
 
-class Flaw(Exception):
+class RetryableResponse(Exception):
     """Nothing usable came, but asking again may help; `wait` are the seconds that the server asked for."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Flaw(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One answer as it came: `url` is what was asked, without its query; `secret` must never be quoted."""
 
     url: str
@@ -58,7 +58,7 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes | bytearray
     secret: str = field(repr=False)
-    mended: set[str] = field(default_factory=set)
+    repairs: set[str] = field(default_factory=set)
     """What in its rows was no JSON and was read all the same, a sentence for each kind."""
 
     def quote(self, text: str, length: int = 160) -> str:
@@ -72,13 +72,13 @@ class Reply:
         return f"{self.status} ({self.quote(kind, 60)}) " + (f"“{words}”" if words else "with an empty body")
 
 
-def judge(reply: Reply) -> Any:
+def parse_response(reply: Response) -> Any:
     """The decoded object or array; otherwise the error that says what to do about the answer."""
     if reply.status == 200:
         return _content(reply)
     if 300 <= reply.status < 400:
-        raise _elsewhere(reply)
-    said = _words_of_posthog(reply)
+        raise _redirected(reply)
+    said = _error_body(reply)
     code = said["code"] if said else ""
     told = (
         f"{reply.status} {code}: {reply.quote(said['detail'], 300)}".rstrip(".")
@@ -94,25 +94,27 @@ def judge(reply: Reply) -> Any:
         raise Unavailable(
             f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code, reason=told
         )
-    if reply.status in ASK_AGAIN or reply.status >= 500:
-        raise Flaw(f"answered {told}", status=reply.status, code=code, wait=_asked_wait(reply.headers))
+    if reply.status in RETRYABLE_STATUSES or reply.status >= 500:
+        raise RetryableResponse(
+            f"answered {told}", status=reply.status, code=code, wait=_retry_after(reply.headers)
+        )
     advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG
     raise PageFailed(f"GET {reply.url} was answered {told}. {advice}", status=reply.status, code=code)
 
 
-def _content(reply: Reply) -> Any:
+def _content(reply: Response) -> Any:
     try:
-        content = decoded(reply.body, reply.mended)
+        content = decode(reply.body, reply.repairs)
     except ValueError:
         content = None
     if not isinstance(content, dict | list):
-        raise Flaw(
+        raise RetryableResponse(
             f"answered {reply.described()}, which is no list of rows", NOT_POSTHOG, status=reply.status
         )
     return content
 
 
-def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
+def decode(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
     """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
 
     NaN, infinities and what is nested beyond reason become None, lone surrogates U+FFFD; integers keep every digit.
@@ -122,16 +124,16 @@ def decoded(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
     said = set[str]() if mended is None else mended
     plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body
     try:
-        return _decoded(plain, said)
+        return _decode(plain, said)
     except RecursionError:
         said.add(TOO_DEEP)
-        return _decoded(shallower(bytes(plain)), said)
+        return _decode(cut_below(bytes(plain)), said)
 
 
-def _decoded(body: bytes | bytearray, said: set[str]) -> Any:
+def _decode(body: bytes | bytearray, said: set[str]) -> Any:
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(body)
-    mend = _Mending(said)
+    mend = _Repairs(said)
     words = str(body, "utf-8-sig", "surrogatepass")
     content = json.loads(words, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
     text = json.dumps(content, ensure_ascii=False)
@@ -145,13 +147,13 @@ def _decoded(body: bytes | bytearray, said: set[str]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mending:
+class _Repairs:
     """Reads numbers that JSON, or Python, has not."""
 
-    said: set[str]
+    repairs: set[str]
 
     def constant(self, _name: str) -> None:
-        self.said.add(NO_NUMBERS)
+        self.repairs.add(NO_NUMBERS)
 
     def float(self, digits: str) -> float | None:
         number = float(digits)
@@ -164,14 +166,14 @@ class _Mending:
         """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
         if len(digits) <= 4300:
             return int(digits)
-        self.said.add(TOO_MANY_DIGITS)
+        self.repairs.add(TOO_MANY_DIGITS)
         return digits
 
 
-def _words_of_posthog(reply: Reply) -> dict[str, str] | None:
+def _error_body(reply: Response) -> dict[str, str] | None:
     """PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
     try:
-        body = decoded(reply.body)
+        body = decode(reply.body)
     except ValueError:
         return None
     if not isinstance(body, dict) or not all(
@@ -181,7 +183,7 @@ def _words_of_posthog(reply: Reply) -> dict[str, str] | None:
     return body
 
 
-def _elsewhere(reply: Reply) -> Misdirected:
+def _redirected(reply: Response) -> Misdirected:
     """A redirect is never followed: it would carry the key along."""
     asked = urlsplit(reply.url)
     try:
@@ -197,7 +199,7 @@ def _elsewhere(reply: Reply) -> Misdirected:
     return Misdirected(f"GET {reply.url} was answered {reply.status}, a redirect to {place}. {advice}")
 
 
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of Retry-After, as a number or as a date (held against the server's own clock); None if it is now."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():

@@ -6,15 +6,15 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sources.posthog.client.response import Flaw
+from sources.posthog.client.response import RetryableResponse
 
 DAY = 86_400.0  # PostHog asks for an hour at most; what asks for more than a day is not waited for
-TOLD = 50  # refusals of one page, each with its own Retry-After: something else eats the budget
-UNTOLD_LONGEST = 300.0
+ANNOUNCED_429S = 50  # refusals of one page, each with its own Retry-After: something else eats the budget
+LONGEST_PAUSE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long one page is tried for; times in seconds.
 
     `tries` of a broken answer, with a random nap below `backoff` · 2ⁿ (at most `longest`) between them;
@@ -25,40 +25,40 @@ class Patience:
     tries: int = 6
     backoff: float = 1.0
     longest: float = 60.0
-    untold: int = 10
+    unannounced_429s: int = 10
     page_seconds: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetryDecision:
     """After a flaw: everyone pauses, this page's thread naps, or the page is given up."""
 
     pause: float
-    nap: float
-    over: bool
+    delay: float
+    give_up: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class RetryState:
     """The flaws of one page so far; each kind has its own allowance."""
 
-    patience: Patience
-    flaws: Counter[str] = field(default_factory=Counter)
+    policy: RetryPolicy
+    failures: Counter[str] = field(default_factory=Counter)
 
-    def after(self, flaw: Flaw) -> Verdict:
+    def after(self, flaw: RetryableResponse) -> RetryDecision:
         """What to do about one more flaw."""
         kind, allowed = self._allowance(flaw)
-        doubled = self.patience.backoff * 2 ** self.flaws[kind]
-        self.flaws[kind] += 1
-        pause = flaw.wait or (min(UNTOLD_LONGEST, 8 * doubled) if kind == "untold" else 0.0)
-        over = self.flaws[kind] >= allowed or pause > DAY
+        doubled = self.policy.backoff * 2 ** self.failures[kind]
+        self.failures[kind] += 1
+        pause = flaw.wait or (min(LONGEST_PAUSE, 8 * doubled) if kind == "untold" else 0.0)
+        over = self.failures[kind] >= allowed or pause > DAY
         # Full jitter, so that threads do not come back in step.
-        nap = 0.0 if pause else random.uniform(0, min(self.patience.longest, doubled))  # noqa: S311
-        return Verdict(pause=pause if pause <= DAY else 0.0, nap=nap, over=over)
+        nap = 0.0 if pause else random.uniform(0, min(self.policy.longest, doubled))  # noqa: S311
+        return RetryDecision(pause=pause if pause <= DAY else 0.0, delay=nap, give_up=over)
 
-    def _allowance(self, flaw: Flaw) -> tuple[str, int]:
+    def _allowance(self, flaw: RetryableResponse) -> tuple[str, int]:
         if flaw.status == 429:
-            return ("told", TOLD) if flaw.wait else ("untold", self.patience.untold)
+            return ("told", ANNOUNCED_429S) if flaw.wait else ("untold", self.policy.unannounced_429s)
         if flaw.status == 503 and flaw.code.endswith("_timeout"):
-            return "heavy", min(2, self.patience.tries)  # as heavy again: the pager shrinks the page
-        return "broken", self.patience.tries
+            return "heavy", min(2, self.policy.tries)  # as heavy again: the pager shrinks the page
+        return "broken", self.policy.tries

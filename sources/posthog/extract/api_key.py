@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sources.posthog.client.response import ASK_AGAIN
+from sources.posthog.client.response import RETRYABLE_STATUSES
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.types import CONVERT, Convert, digest
@@ -44,7 +44,7 @@ def current_key(get: Get) -> Key:
     except Unavailable:
         return Key(None, None, (), ())
     except PageFailed as failed:
-        if 200 <= failed.status < 500 and failed.status not in ASK_AGAIN:
+        if 200 <= failed.status < 500 and failed.status not in RETRYABLE_STATUSES:
             message = f"{failed} Is POSTHOG_HOST the address of a PostHog?"
             raise Misdirected(message) from failed
         raise

@@ -22,7 +22,7 @@ from sources.posthog.catalogue.fields import Type
 from sources.posthog.extract.people import fullest, shaped
 from sources.posthog.paging.pagers import Page
 from sources.posthog.shape.batch import Batch, joined
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 HEAD, SEAL = 8, 16
 """Bytes that say how long a piece is, and those that tell whether it is whole."""
@@ -108,7 +108,7 @@ def remove(file: Path) -> bool:
     return False
 
 
-def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[Shape, Shape], read: datetime) -> Leaf:
+def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShape], read: datetime) -> Leaf:
     """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
     shape, person = shapes
     people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
@@ -142,7 +142,7 @@ def batch_of(leaf: Leaf) -> Batch:
     return batch
 
 
-def _types(batch: Batch, shape: Shape) -> dict[str, Type]:
+def _types(batch: Batch, shape: RowShape) -> dict[str, Type]:
     return {name: shape.columns[name] for name in batch.arrays if name in shape.columns}
 
 

@@ -27,7 +27,7 @@ from sources.posthog.extract.checkpoint_file import Head, Leaf, Leaves, batch_of
 from sources.posthog.extract.walks import Listing
 from sources.posthog.paging.pagers import Page
 from sources.posthog.shape.batch import Batch
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import digest
 
 log = logging.getLogger("hogsync")
@@ -59,7 +59,7 @@ class Journal:
         self,
         listing: Listing,
         changes: Changes,
-        person: Shape,
+        person: RowShape,
         asked: Mapping[str, Any],
         *,
         sees: str | None,
@@ -140,7 +140,7 @@ class Half:
         head: Head,
         changes: Changes,
         *,
-        person: Shape,
+        person: RowShape,
         journal: Journal,
     ) -> None:
         self.leaves = leaves
@@ -268,7 +268,10 @@ class Half:
             self.leaves.cut(leaves)
         except (OSError, EOFError):
             return False
-        if not (self._shape.recall(met.named, met.types) and self._person.recall({}, met.people_types)):
+        if not (
+            self._shape.adopt_columns(met.named, met.types)
+            and self._person.adopt_columns({}, met.people_types)
+        ):
             return False
         self._begun, self._held = True, leaves
         return True

@@ -38,9 +38,9 @@ from sources.posthog.extract.positions import Memory
 from sources.posthog.extract.results import TableResult, note_parents
 from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.extract.walks import Listed, Listing, Read, Scope
-from sources.posthog.paging.prefetch import Ahead
+from sources.posthog.paging.prefetch import Prefetcher
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 log = logging.getLogger("hogsync")
 
@@ -92,7 +92,7 @@ class Reading:
                 changes.stock.ask_when_written()
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
-        self.ahead = Ahead(client.get, ahead - 1)
+        self.ahead = Prefetcher(client.get, ahead - 1)
         self.walker = Walker(
             self._get,
             self.changes,
@@ -107,7 +107,7 @@ class Reading:
 
     def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
         known, table = self.known, endpoint.table
-        shape = Shape(
+        shape = RowShape(
             endpoint,
             policy,
             stamp_types(endpoint),
@@ -285,7 +285,7 @@ class Reading:
             result.counts = changes.settle()
             addresses = {address for one in result.listed for address in one.listing.addresses}
             result.requests = sum(map(self.client.requests_to, addresses))
-            mended = set().union(*map(self.client.mended_at, addresses))
+            mended = set().union(*map(self.client.repairs_of, addresses))
             result.oddities += oddities(
                 result.misfits, changes.shape.undeclared.apart, changes.shape.beyond, mended
             )

@@ -22,10 +22,10 @@ from sources.posthog.extract.people import People
 from sources.posthog.extract.positions import UNSETTLED, Memory, Position
 from sources.posthog.extract.visibility import Sights
 from sources.posthog.extract.walks import Listed, Listing, Observer, Walk
-from sources.posthog.paging.pagers import PAGERS, Page, Soon, one_by_one
+from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import CONVERT
 from sources.posthog.whole_numbers import counted
 
@@ -43,8 +43,8 @@ class Walker:
         memory: Memory,
         rules: Rules,
         *,
-        person: Shape,
-        soon: Soon = one_by_one,
+        person: RowShape,
+        soon: Prefetch = no_prefetch,
         journal: Journal = NO_JOURNAL,
     ) -> None:
         """`person` is how whoever the rows name becomes a row."""
@@ -214,7 +214,7 @@ class Walker:
         stamps = listing.stamps
         if listing.pages == "object":
             raws, stamps = listed_alone(raws[0], endpoint)
-        return self.changes[endpoint.table].shape.page(raws, stamps)
+        return self.changes[endpoint.table].shape.to_batch(raws, stamps)
 
     def _count(self, listing: Listing) -> int | None:
         """How many rows the list has, by a question beside it; None where that is not told."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sources.posthog.changes.table_changes import Changes
 from sources.posthog.shape.batch import Batch
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import ARROW, Values, canonical
 from sources.posthog.whole_numbers import whole
 
@@ -84,10 +84,10 @@ def _weight(person: Values) -> tuple[int, str]:
         return 0, ""
 
 
-def shaped(people: Iterable[Values], shape: Shape) -> Batch:
+def shaped(people: Iterable[Values], shape: RowShape) -> Batch:
     """People as rows; what is not declared of them is kept by nobody."""
     fields = {declared.name for declared in shape.endpoint.fields}
-    return shape.page([{name: person[name] for name in fields & person.keys()} for person in people], {})
+    return shape.to_batch([{name: person[name] for name in fields & person.keys()} for person in people], {})
 
 
 def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
@@ -103,12 +103,12 @@ def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
     stored = changes.known.rows(changes.table, keys).to_pylist() if lacking else []
     before = {row["id"]: row for row in stored}
     batch = shaped(met.values(), shape)
-    shape.filled(batch, [before.get(identifier, {}) for identifier in met])
+    shape.fill_from_stored(batch, [before.get(identifier, {}) for identifier in met])
     again = _again([row for i, row in recalled.items() if i not in before], shape)
     return batch, again, shaped([person for i, person in mentioned.items() if i not in before], shape)
 
 
-def _again(rows: Sequence[Values], shape: Shape) -> Batch:
+def _again(rows: Sequence[Values], shape: RowShape) -> Batch:
     """Rows that were shaped by an earlier run."""
     batch = Batch([{}] * len(rows))
     for name, type_ in shape.columns.items():

@@ -14,14 +14,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sources.posthog.errors import PageFailed
-from sources.posthog.paging.prefetch import Coming, Get
+from sources.posthog.paging.prefetch import Get, PendingPage
 from sources.posthog.redaction.text import redacted
 from sources.posthog.whole_numbers import counted, whole
 
 Params = Mapping[str, str | int]
-Soon = Callable[[str, Params], Coming | None]
+Prefetch = Callable[[str, Params], PendingPage | None]
 """Asks for a page before its turn; None where no more may be on their way."""
-Pager = Callable[[Get, str, Params, int, Soon], Iterator["Page"]]
+Pager = Callable[[Get, str, Params, int, Prefetch], Iterator["Page"]]
 """Takes the list's path, its query (`offset` or `cursor` in it is where to begin) and the size of pages."""
 
 SMALLEST_PAGE = 25
@@ -44,23 +44,25 @@ class Page:
     """The cursor of the page behind it; empty for the last one, and where pages are told by offset."""
 
 
-def one_by_one(_path: str, _params: Params) -> None:
+def no_prefetch(_path: str, _params: Params) -> None:
     """Ask for nothing before its turn."""
 
 
-def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = one_by_one) -> Iterator[Page]:
+def offset_pages(
+    get: Get, path: str, params: Params, size: int, soon: Prefetch = no_prefetch
+) -> Iterator[Page]:
     """Walk `{count, next, results}` by limit and offset; a server-side time-out makes the pages smaller from there on.
 
     Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
     where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
     """
-    offset, progress = int(params.get("offset", 0)), Progress(path)
-    coming: deque[tuple[int, Coming]] = deque()
+    offset, progress = int(params.get("offset", 0)), LoopGuard(path)
+    coming: deque[tuple[int, PendingPage]] = deque()
     try:
         while True:
             asked: Params = {**params, "limit": size, "offset": offset}
             try:
-                body = _sound(path, partial(_answer, get, path, asked, coming), *ENVELOPE)
+                body = _well_formed(path, partial(_take_or_get, get, path, asked, coming), *ENVELOPE)
             except PageFailed as failed:
                 if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
                     raise
@@ -82,21 +84,21 @@ def offset_pages(get: Get, path: str, params: Params, size: int, soon: Soon = on
             offset = _next_offset(body["next"], path, offset)
             if coming and coming[0][0] != offset:
                 _drop(coming)
-            _foresee(coming, partial(soon, path), asked, offset, count or 0)
+            _prefetch_pages(coming, partial(soon, path), asked, offset, count or 0)
     finally:
         _drop(coming)
 
 
-def _answer(get: Get, path: str, asked: Params, coming: deque[tuple[int, Coming]]) -> Any:
+def _take_or_get(get: Get, path: str, asked: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
     """The page that is asked for, if it is on its way already; else it is fetched."""
     if coming and coming[0][0] == asked["offset"]:
         return coming.popleft()[1].take()
     return get(path, asked)
 
 
-def _foresee(
-    coming: deque[tuple[int, Coming]],
-    soon: Callable[[Params], Coming | None],
+def _prefetch_pages(
+    coming: deque[tuple[int, PendingPage]],
+    soon: Callable[[Params], PendingPage | None],
     asked: Params,
     following: int,
     count: int,
@@ -112,20 +114,22 @@ def _foresee(
         coming.append((foreseen, page))
 
 
-def _drop(coming: deque[tuple[int, Coming]]) -> None:
+def _drop(coming: deque[tuple[int, PendingPage]]) -> None:
     """Do without the pages that are on their way."""
     while coming:
         coming.popleft()[1].drop()
 
 
-def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
+def cursor_pages(
+    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
+) -> Iterator[Page]:
     """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
     cursor = str(params.get("cursor", ""))
     seen: set[str] = set()
-    progress = Progress(path)
+    progress = LoopGuard(path)
     while True:
         asked = {**params, "cursor": cursor} if cursor else dict(params)
-        body = _sound(path, partial(get, path, asked), *ENVELOPE)
+        body = _well_formed(path, partial(get, path, asked), *ENVELOPE)
         last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
         yield Page(body["results"], None, last, cursor, following)
         if last:
@@ -139,18 +143,20 @@ def cursor_pages(get: Get, path: str, params: Params, _size: int, _soon: Soon = 
         seen.add(cursor)
 
 
-def array_page(get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one) -> Iterator[Page]:
+def array_page(
+    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
+) -> Iterator[Page]:
     """Take a bare JSON array, which has no pages."""
-    body = _sound(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
+    body = _well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
     yield Page(body, len(body), last=True)
 
 
 def single_object(
-    get: Get, path: str, params: Params, _size: int, _soon: Soon = one_by_one
+    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
 ) -> Iterator[Page]:
     """Take one JSON object as a list of one."""
     what = "one JSON object with an id"
-    body = _sound(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
+    body = _well_formed(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
     yield Page([body], 1, last=True)
 
 
@@ -162,7 +168,7 @@ PAGERS: Mapping[str, Pager] = {
 }
 
 
-class Progress:
+class LoopGuard:
     """Whether a walk gets on: pages that bring nothing new are normal for a while, then they are a loop."""
 
     def __init__(self, path: str) -> None:
@@ -194,7 +200,7 @@ def _is_page(body: Any) -> bool:
 ENVELOPE = ("a page with `results` and `next`", _is_page)
 
 
-def _sound(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
+def _well_formed(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
     """An answer of the right shape, asked for a few times."""
     body = None
     for _ in range(TRIES):

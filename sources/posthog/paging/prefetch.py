@@ -13,7 +13,7 @@ Get = Callable[[str, Mapping[str, str | int]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingPage:
     """A page on its way; it keeps its place among those that may be, until it is taken or dropped."""
 
     page: Future[Any]
@@ -32,7 +32,7 @@ class Coming:
         self.leave()
 
 
-class Ahead:
+class Prefetcher:
     """Sends requests ahead of their turn; all lists of a run share `most` places, so that memory stays bounded."""
 
     def __init__(self, get: Get, most: int) -> None:
@@ -40,12 +40,12 @@ class Ahead:
         self._places = threading.Semaphore(most)
         self._pool = ThreadPoolExecutor(max(1, most), thread_name_prefix="hogsync-ahead")
 
-    def __call__(self, path: str, params: Mapping[str, str | int]) -> Coming | None:
+    def __call__(self, path: str, params: Mapping[str, str | int]) -> PendingPage | None:
         """A page on its way; None where no place is free."""
         if not self._places.acquire(blocking=False):
             return None
         try:
-            return Coming(self._pool.submit(self._get, path, params), self._places.release)
+            return PendingPage(self._pool.submit(self._get, path, params), self._places.release)
         except RuntimeError:  # there is no room for one more thread
             self._places.release()
             return None

@@ -30,7 +30,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Pattern:
     """A kind of credential that shows by itself; the pattern takes in all of it, so that a log line can lose it."""
 
     kind: str
@@ -80,102 +80,102 @@ _IN_QUERY = (
     r"|[\w.-]*access[_-]?key(?:[_-]?id)?|key(?==[\w-]{20}))"
 )
 TOKENS = (
-    Look("PostHog's keys and tokens", r"ph[aceorsx]_\w{8,}", "phx_0123456789abcdef", OWN),
-    Look(
+    Pattern("PostHog's keys and tokens", r"ph[aceorsx]_\w{8,}", "phx_0123456789abcdef", OWN),
+    Pattern(
         "GitHub",
         r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}",
         "github_pat_0123456789abcdef_01",
     ),
-    Look(
+    Pattern(
         "GitLab",
         r"gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{16,}(?:\.[\w.-]+)?",
         "glpat-0123456789abcdefghij",
     ),
-    Look("Google", r"AIza[\w-]{20,}|GOCSPX-[\w-]{12,}|ya29\.[\w-]{12,}", "AIza0123456789abcdefghijklmno"),
-    Look("SendGrid", r"SG\.[\w-]{12,}(?:\.[\w-]+)?", "SG.0123456789abcdefghij.0123456789"),
-    Look("Slack", r"xox[a-z](?:\.xox[a-z])?-[\w-]{6,}|xapp-[\w-]{8,}", "xoxb-0123456789-abcdef"),
-    Look("OpenAI, Anthropic", r"sk-[\w-]{16,}", "sk-ant-api03-0123456789abcdef"),
-    Look(
+    Pattern("Google", r"AIza[\w-]{20,}|GOCSPX-[\w-]{12,}|ya29\.[\w-]{12,}", "AIza0123456789abcdefghijklmno"),
+    Pattern("SendGrid", r"SG\.[\w-]{12,}(?:\.[\w-]+)?", "SG.0123456789abcdefghij.0123456789"),
+    Pattern("Slack", r"xox[a-z](?:\.xox[a-z])?-[\w-]{6,}|xapp-[\w-]{8,}", "xoxb-0123456789-abcdef"),
+    Pattern("OpenAI, Anthropic", r"sk-[\w-]{16,}", "sk-ant-api03-0123456789abcdef"),
+    Pattern(
         "Stripe",
         r"(?:sk|pk|rk)_(?:live|test|prod)_\w{4,}|whsec_[\w+/=-]{12,}",
         "rk_live_0123456789",
     ),
-    Look(
+    Pattern(
         "AWS",
         r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AROA)[A-Z0-9]{12,}|ABSK[\w+/]{30,}",
         "AKIA0123456789ABCDEF",
     ),
-    Look(
+    Pattern(
         "npm, PyPI, RubyGems",
         r"npm_\w{30,}|pypi-AgE\w[\w-]{16,}|rubygems_\w{30,}",
         "pypi-AgEI0123456789abcdefgh",
     ),
-    Look(
+    Pattern(
         "Hugging Face, Replicate, Groq",
         r"hf_\w{24,}|r8_\w{24,}|gsk_\w{24,}",
         "hf_0123456789abcdefghijklmn",
     ),
-    Look("DigitalOcean", r"do[opr]_v1_[a-f0-9]{24,}", "dop_v1_0123456789abcdef01234567"),
-    Look("Databricks", r"dapi[a-f0-9]{24,}(?:-\d)?", "dapi0123456789abcdef01234567"),
-    Look("Grafana", r"gl(?:sa|c)_[\w+/=]{20,}|eyJrIjoi[\w+/=-]{20,}", "glsa_0123456789abcdefghij0123"),
-    Look("Twilio, Mailgun", r"SK[0-9a-f]{32}|key-[0-9a-z]{32}", "key-0123456789abcdef0123456789abcdef"),
-    Look(
+    Pattern("DigitalOcean", r"do[opr]_v1_[a-f0-9]{24,}", "dop_v1_0123456789abcdef01234567"),
+    Pattern("Databricks", r"dapi[a-f0-9]{24,}(?:-\d)?", "dapi0123456789abcdef01234567"),
+    Pattern("Grafana", r"gl(?:sa|c)_[\w+/=]{20,}|eyJrIjoi[\w+/=-]{20,}", "glsa_0123456789abcdefghij0123"),
+    Pattern("Twilio, Mailgun", r"SK[0-9a-f]{32}|key-[0-9a-z]{32}", "key-0123456789abcdef0123456789abcdef"),
+    Pattern(
         "Mailchimp, Brevo",
         r"[0-9a-f]{32}-us\d{1,2}|xkeysib-[\w-]{20,}",
         "xkeysib-0123456789abcdef0123",
     ),
-    Look(
+    Pattern(
         "Shopify, Square", r"shp(?:at|ca|pa|ss)_\w{16,}|sq0[a-z]{3}-[\w-]{16,}", "shpat_0123456789abcdef0123"
     ),
-    Look(
+    Pattern(
         "Sentry, Linear, Notion",
         r"sntry[su]_[\w+/=-]{16,}|lin_api_\w{16,}|ntn_\w{24,}",
         "lin_api_0123456789abcdef",
     ),
-    Look(
+    Pattern(
         "Atlassian, Figma, Docker",
         r"ATATT3[\w=-]{16,}|figd_[\w-]{16,}|dckr_pat_[\w-]{16,}",
         "dckr_pat_0123456789abcdef",
         OWN,
     ),
-    Look(
+    Pattern(
         "HashiCorp",
         r"hv[sbr]\.[\w-]{16,}|\w{14}\.atlasv1\.[\w=-]{16,}",
         "hvs.0123456789abcdefghij",
     ),
-    Look(
+    Pattern(
         "PlanetScale, Supabase",
         r"pscale_(?:tkn|pw|oauth)_[\w=.-]{16,}|sb(?:p|_secret)_\w{16,}",
         "pscale_pw_0123456789abcdef",
     ),
-    Look(
+    Pattern(
         "HubSpot, New Relic, Postman",
         r"pat-[a-z]{2}\d-[0-9a-f-]{16,}|NRAK-\w{16,}|PMAK-[\w-]{16,}",
         "pat-na1-01234567-89ab-cdef-0123",
     ),
-    Look(
+    Pattern(
         "Airtable",
         r"pat\w{14}\.[a-f0-9]{32,}",
         "pat0123456789abcd.0123456789abcdef0123456789abcdef",
     ),
-    Look(
+    Pattern(
         "Telegram",
         r"(?:bot)?\d{8,10}:[A-Za-z0-9_-]{32,}",
         "123456789:0123456789abcdefghijklmnopqrstuv",
         OWN,
     ),
-    Look(
+    Pattern(
         "Discord",
         r"[MNO][\w-]{22,30}\.[\w-]{6}\.[\w-]{26,}",
         "M0123456789abcdefghijklm.abcdef.0123456789abcdefghijklmnop",
         OWN,
     ),
-    Look("Azure", r"[\w~.]{3}\dQ~[\w~.-]{20,}", "abc8Q~0123456789abcdefghij"),
-    Look("Facebook", r"EAA[A-Za-z0-9]{30,}", "EAAC0123456789abcdefghijklmnopqrstuv"),
-    Look(
+    Pattern("Azure", r"[\w~.]{3}\dQ~[\w~.-]{20,}", "abc8Q~0123456789abcdefghij"),
+    Pattern("Facebook", r"EAA[A-Za-z0-9]{30,}", "EAAC0123456789abcdefghijklmnopqrstuv"),
+    Pattern(
         "keys and certificates as base64", r"LS0tLS1CRUdJTi[\w+/=]*", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURQ==", OWN
     ),
-    Look(
+    Pattern(
         "others of one prefix",
         r"(?:HRKU-|pul-|pnu_|rdme_|sgp_|tk-us-|dt0c01\.|fo1_|LTAI|ops_eyJ|p8e-|nvapi-|pplx-|AGE-SECRET-KEY-)[\w-]{20,}",
         "pplx-0123456789abcdefghij",
@@ -183,20 +183,20 @@ TOKENS = (
 )
 """Credentials that begin like no other text; none of them begins within a word."""
 TEXTS = (
-    Look(
+    Pattern(
         "JSON web tokens",
         r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
         needs=".",
     ),
-    Look(
+    Pattern(
         "keys and certificates as PEM",
         r"-{4,5} ?BEGIN [A-Z0-9 ]+-{4,5}[\s\S]*?(?:-{4,5} ?END [A-Z0-9 ]+-{4,5}|$)"
         r"|PuTTY-User-Key-File[\s\S]*",
         "-----BEGIN OPENSSH PRIVATE KEY-----",
         needs="-",
     ),
-    Look(
+    Pattern(
         "authorization headers",
         r"(?:[Bb]earer|BEARER)\s+[\w.~+/=-]{6,}"
         r"|[Bb]asic\s+(?=[A-Za-z]*(?:[a-z][A-Z]|[\d+/=]))[\w+/]{6,}={0,2}",
@@ -204,13 +204,13 @@ TEXTS = (
         OWN,
         " \t\n",
     ),
-    Look(
+    Pattern(
         "passwords in URLs",
         r"(?<=://)(?:[^\s/?#@:]{0,300}:(?!\d{1,5}[/?#])[^\s@]{0,300}|[^\s/?#@]{1,300})@",
         "redis://:hunter2@cache:6379/0",
         needs="@",
     ),
-    Look(
+    Pattern(
         "webhooks by their host",
         r"(?:hooks?\.[\w-]+\.[\w.-]+|webhook\.office\.com|outlook\.office(?:365)?\.com/webhook|webhook\.site"
         r"|discord(?:app)?\.com/api/(?:v\d+/)?webhooks|maker\.ifttt\.com|events\.(?:eu\.)?pagerduty\.com/\w+"
@@ -222,21 +222,21 @@ TEXTS = (
         OWN,
         ".",
     ),
-    Look(
+    Pattern(
         "webhooks by their path",
         r"://[^\s\"'<>]{1,300}/(?:incoming-?)?(?:web)?hooks?(?:b2|-test)?/[^\s\"'<>]{0,300}?[\w-]{16,}[^\s\"'<>]*",
         "https://chat.example/hooks/0123456789abcdefgh",
         OWN,
         "/",
     ),
-    Look(
+    Pattern(
         "signed URLs",
         rf"[?&#;]{_IN_QUERY}=[^\s\"'<>]*",
         "https://s3.example/a.png?X-Amz-Signature=abc",
         OWN,
         "=",
     ),
-    Look(
+    Pattern(
         "passwords in settings and JSON texts",
         rf"{_ASSIGNED}\w{{0,40}}(?:\s{{0,9}}=\s{{0,9}}|\\{{0,9}}[\"']\s{{0,9}}:\s{{0,9}}\\{{0,9}}[\"'])(?!(?i:null|true|false|none)\b)[^\s\"'\\;&]{{3,}}",
         "Server=db;User Id=app;Password=hunter2;",
@@ -253,20 +253,20 @@ _TEXTS = tuple((look.needs, re.compile(look.pattern)) for look in TEXTS)
 
 
 @lru_cache(maxsize=4096)
-def named(name: str) -> bool:
+def is_credential_name(name: str) -> bool:
     """Whether a name is one of a credential."""
     words = " ".join(filter(None, _WORD.split(name))).lower()
     return bool(_NAME.search(words)) and not _ABOUT.search(words)
 
 
-def shown(text: str) -> bool:
+def looks_like_credential(text: str) -> bool:
     """Whether a text has a credential in it."""
     if len(text) < SHORTEST:
         return False
     return bool(_TOKEN.search(text)) or any(pattern.search(text) for pattern in _needed(text))
 
 
-def hidden(text: str, instead: str = "[secret]") -> str:
+def without_credentials(text: str, instead: str = "[secret]") -> str:
     """A text without the credentials in it."""
     text = _TOKEN.sub(instead, text)
     for pattern in _needed(text):
@@ -282,5 +282,5 @@ def _needed(text: str) -> Iterator[re.Pattern[str]]:
 def is_credential(name: str, value: Any) -> bool:
     """Whether a value that nobody declared looks like a credential, by its name or by itself."""
     if isinstance(value, str):
-        return named(name) or shown(value)
-    return not isinstance(value, bool) and named(name) and not _FLAG.match(name)
+        return is_credential_name(name) or looks_like_credential(value)
+    return not isinstance(value, bool) and is_credential_name(name) and not _FLAG.match(name)

@@ -9,7 +9,7 @@ DEEPEST = 500
 _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
-def shallower(body: bytes) -> bytes:
+def cut_below(body: bytes) -> bytes:
     """The JSON with null for each object and list beyond so many levels.
 
     Not with their text: nobody could tell a credential in it.

@@ -26,12 +26,12 @@ _DOMAIN = re.compile(
 _CHANNEL = re.compile(r"\b[CDG][A-Z0-9]{8,}\|#?[\w.-]+")
 
 
-def found(text: str) -> tuple[str, str] | None:
+def has_address(text: str) -> tuple[str, str] | None:
     """The first mail address in a text as one would write it, and its domain in lower case; None without one."""
     return next(((address, domain) for address, domain, _, _ in _met(text)), None)
 
 
-def replaced(text: str, by: Callable[[str, str], str]) -> str:
+def replace_addresses(text: str, by: Callable[[str, str], str]) -> str:
     """A text with `by(address, domain)` for each mail address and, with an empty domain, for each Slack channel."""
     pieces, end = [], 0
     for address, domain, begins, ends in _met(text):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sources.posthog.redaction.credentials import hidden
-from sources.posthog.redaction.mail_addresses import replaced
+from sources.posthog.redaction.credentials import without_credentials
+from sources.posthog.redaction.mail_addresses import replace_addresses
 
 SHORT = re.compile(r"\bph[a-z]{1,2}_[\w-]+|\b[Bb]earer\s+\S+|(?<=//)[^/\s@]+@")
 """Credentials that are too short, or too little of one, to be told in data; a message can do without them."""
@@ -19,4 +19,6 @@ def redacted(text: str) -> str:
 
 def without_private(text: str) -> str:
     """A text without anything that looks like a credential or an address."""
-    return replaced(hidden(SHORT.sub("[secret]", text)), lambda _address, _domain: "[address]")
+    return replace_addresses(
+        without_credentials(SHORT.sub("[secret]", text)), lambda _address, _domain: "[address]"
+    )

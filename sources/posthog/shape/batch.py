@@ -32,11 +32,11 @@ class Batch:
     rejected: dict[str, list[int]] = field(default_factory=dict)
     """Where on the page the rows stood that were left out, by the reason."""
 
-    beyond: list[Values] = field(init=False)
+    overflow_fields: list[Values] = field(init=False)
     """Per row the undeclared fields that have no column of their own."""
 
     def __post_init__(self) -> None:
-        self.beyond = [{} for _ in self.raws]
+        self.overflow_fields = [{} for _ in self.raws]
 
     def __len__(self) -> int:
         return len(self.raws)

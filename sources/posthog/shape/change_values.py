@@ -14,7 +14,7 @@ from typing import Any
 
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential
-from sources.posthog.shape.field_lookup import LITERALS, About, about
+from sources.posthog.shape.field_lookup import LITERALS, FieldRef, field_of
 from sources.posthog.shape.privacy import Lift, Mode, Policy, Scrubber, is_user
 
 Meant = tuple[str, Field, bool]
@@ -30,28 +30,30 @@ WITHIN: Mapping[str, Meant] = {"context": ("", Field(name="context", privacy="pe
 """Objects whose members are all of one class."""
 
 
-class Rules:
+class ValueRules:
     """What a policy says of values that are about others; each question is answered once."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.unknown = policy.of_unknown()
+        self.unknown = policy.strictest_person_mode()
         self.meant = lru_cache(maxsize=4096)(self._meant)
         self.named = lru_cache(maxsize=4096)(self.text)
 
     def _meant(self, models: tuple[str, ...], name: str) -> Meant | None:
         """The field that a value of this name obeys, its table, and whether it is the models' own; None if unknown."""
-        met, own = about(models, name)
+        met, own = field_of(models, name)
         strictest = max(met, key=self._strictness, default=None)
         known = strictest and (own or self._strictness(strictest) > (0, False))
         return (*strictest, own) if strictest and known else None
 
-    def _strictness(self, one: About) -> tuple[int, bool]:
+    def _strictness(self, one: FieldRef) -> tuple[int, bool]:
         """How little a field lets pass: by what is done with its values, then with literals in them."""
         table, field = one
         if field.role == "secret":
             return len(STRICT), True
-        return STRICT.index(self.policy.mode(table, field.name, class_of(field))), bool(field.customer_keys)
+        return STRICT.index(self.policy.mode(table, field.name, privacy_class_of(field))), bool(
+            field.customer_keys
+        )
 
     def text(self, text: str) -> str:
         """A text, as the settings say without addresses."""
@@ -59,10 +61,10 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class ChangeScrubber:
     """Cleans values about things of some models; users among them are lifted out, their ids stay."""
 
-    rules: Rules
+    rules: ValueRules
     models: tuple[str, ...]
     lift: Lift
 
@@ -97,11 +99,11 @@ class Carrier:
             return self._of_mode(mode, value, lambda: self.clean(value))
         return self.clean(value, otherwise)
 
-    def _of_change(self, change: dict[str, Any]) -> Carrier:
+    def _of_change(self, change: dict[str, Any]) -> ChangeScrubber:
         """The same for a change that names a model itself."""
         model = change.get("type")
         known = not isinstance(model, str) or model in self.models
-        return self if known else Carrier(self.rules, (*self.models, str(model)), self.lift)
+        return self if known else ChangeScrubber(self.rules, (*self.models, str(model)), self.lift)
 
     def _declared(self, table: str, field: Field, own: bool, value: Any) -> Any:  # noqa: FBT001
         """A value as the field's own column would store it."""
@@ -110,7 +112,7 @@ class Carrier:
             return GONE
         if field.name in WITHIN and isinstance(value, dict):
             return self.clean(value, WITHIN[field.name])
-        privacy = class_of(field)
+        privacy = privacy_class_of(field)
         mode = policy.mode(table, field.name, privacy)
         if privacy == "recipient":
             return GONE if mode == "drop" else self._recipients(field, value, mode)
@@ -141,6 +143,6 @@ class Carrier:
         return GONE if is_credential("", value) else self.rules.text(value)
 
 
-def class_of(field: Field) -> str:
+def privacy_class_of(field: Field) -> str:
     """The privacy class of what a field holds; an embedded person and an identity are `person`."""
     return "person" if field.role in {"person", "identity"} else field.privacy

@@ -14,10 +14,10 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.redaction.credentials import is_credential
 from sources.posthog.shape.batch import Batch
-from sources.posthog.shape.change_values import GONE, Carrier, Rules, class_of
+from sources.posthog.shape.change_values import GONE, ChangeScrubber, ValueRules, privacy_class_of
 from sources.posthog.shape.children import Recipients, items
 from sources.posthog.shape.privacy import Policy, Scrubber, forget
-from sources.posthog.shape.types import ARROW, CONVERT, canonical, fitting
+from sources.posthog.shape.types import ARROW, CONVERT, canonical, to_array_if_uniform
 from sources.posthog.shape.undeclared import VARIANT
 from sources.posthog.whole_numbers import whole
 
@@ -29,7 +29,7 @@ Misfit = Callable[[Any], str | None]
 """A value that does not fit its column as the text that may be stored beside it, None if none may."""
 
 
-class Fields:
+class ColumnBuilders:
     """The ways in which an endpoint's fields become columns, which are noted in `columns` and `child_columns`."""
 
     def __init__(self, endpoint: Endpoint, policy: Policy, columns: dict[str, Type]) -> None:
@@ -58,16 +58,18 @@ class Fields:
             return self._carrying(declared)
         converted = self._converter(declared, hashed)
         if converted:
-            return self.each(declared.name, declared.type, converted, self.misfit(declared))
-        return self._whole(declared.name, declared)
+            return self.convert_each(declared.name, declared.type, converted, self.misfit(declared))
+        return self._convert_column(declared.name, declared)
 
-    def _whole(self, column: str, declared: Field) -> Handler:
+    def _convert_column(self, column: str, declared: Field) -> Handler:
         """Stores values that fit their column as they are all at once, others one by one."""
         convert = whole if self._is_number_of_a_row(column, declared) else CONVERT[declared.type]
-        each = self.each(column, declared.type, lambda value, _batch: convert(value), self.misfit(declared))
+        each = self.convert_each(
+            column, declared.type, lambda value, _batch: convert(value), self.misfit(declared)
+        )
 
         def store(values: Sequence[Any], batch: Batch) -> None:
-            array = fitting(values, declared.type)
+            array = to_array_if_uniform(values, declared.type)
             if array is None:
                 each(values, batch)
             else:
@@ -81,7 +83,7 @@ class Fields:
             column in self.endpoint.key or column == "id" or column.endswith("_id")
         )
 
-    def each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
+    def convert_each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
         """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
 
         def store(values: Sequence[Any], batch: Batch) -> None:
@@ -108,9 +110,11 @@ class Fields:
         Of an open field it is not what was declared open, so addresses in it are judged as those of unknown fields.
         """
         policy = self.policy
-        privacy = class_of(declared)
+        privacy = privacy_class_of(declared)
         mode = policy.mode(self.endpoint.table, declared.name, privacy)
-        scrub = Scrubber(policy, declared, addresses=policy.of_unknown() if privacy == "open" else "keep")
+        scrub = Scrubber(
+            policy, declared, addresses=policy.strictest_person_mode() if privacy == "open" else "keep"
+        )
 
         def text(value: Any) -> str | None:
             if mode == "drop" or is_credential("", value):
@@ -124,12 +128,12 @@ class Fields:
 
     def _carrying(self, declared: Field) -> Handler:
         """Stores JSON whose values are about other things, each by the class of what it is about."""
-        rules = Rules(self.policy)
+        rules = ValueRules(self.policy)
 
         def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
             models = (model,) if isinstance(model, str) else ()
             try:
-                kept = Carrier(rules, models, batch.mentioned.append).clean(value)
+                kept = ChangeScrubber(rules, models, batch.mentioned.append).clean(value)
                 return None if kept is GONE else canonical(kept)
             except RecursionError:  # nested beyond reason: what cannot be judged is not stored
                 batch.misfits[declared.name] += 1
@@ -147,7 +151,7 @@ class Fields:
 
     def embedded(self, declared: Field, column: str) -> Handler:
         """Keeps the ids of embedded objects; of a declared person the object is lifted out."""
-        store = self._whole(column, declared)
+        store = self._convert_column(column, declared)
 
         def lift(values: Sequence[Any], batch: Batch) -> None:
             if declared.role == "person":

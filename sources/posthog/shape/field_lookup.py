@@ -38,19 +38,19 @@ AUDITED: Mapping[str, tuple[Field, ...]] = {
 }
 """What the audit log tells of a model that no list has, or not yet; under no model's name what it tells of all."""
 
-About = tuple[str, Field]
+FieldRef = tuple[str, Field]
 """A table, or a model that has none, and a field of it."""
 
 
 @lru_cache(maxsize=4096)
-def about(models: tuple[str, ...], name: str) -> tuple[tuple[About, ...], bool]:
+def field_of(models: tuple[str, ...], name: str) -> tuple[tuple[FieldRef, ...], bool]:
     """The declared fields that a value of this name may be about, and whether they are the models' own."""
     column = column_name(name)
     own = [one for model in models for one in _own(model, RENAMED.get((model, column), column))]
     return (tuple(own), True) if own else (_ANYWHERE.get(column, ()), False)
 
 
-def _own(model: str, name: str) -> list[About]:
+def _own(model: str, name: str) -> list[FieldRef]:
     """The fields of this name that a model itself has."""
     table = table_of(model)
     found = [(model, field) for field in (*AUDITED.get(model, ()), *AUDITED[""]) if field.name == name]
@@ -66,9 +66,9 @@ def table_of(model: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
-def _anywhere() -> dict[str, tuple[About, ...]]:
+def _anywhere() -> dict[str, tuple[FieldRef, ...]]:
     """Every declared field by its name; what is said elsewhere is judged like what nobody declared."""
-    found: dict[str, tuple[About, ...]] = {}
+    found: dict[str, tuple[FieldRef, ...]] = {}
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         for field in endpoint.fields:
             if field.role != "ignored":

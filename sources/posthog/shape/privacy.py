@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential
-from sources.posthog.redaction.mail_addresses import found, replaced
+from sources.posthog.redaction.mail_addresses import has_address, replace_addresses
 from sources.posthog.shape.types import canonical
 
 Mode = Literal["keep", "hash", "drop"]
@@ -50,7 +50,7 @@ class Policy:
         """What happens to a column."""
         return self.columns.get(f"{table}.{name}") or self.modes.get(privacy, DEFAULTS[privacy])
 
-    def of_unknown(self) -> Mode:
+    def strictest_person_mode(self) -> Mode:
         """What happens to addresses where nobody said whose they are: the strictest of what may be theirs."""
         modes = [self.mode("", "", privacy) for privacy in ("person", "recipient")]
         return max(modes, key=("keep", "hash", "drop").index)
@@ -67,7 +67,9 @@ class Policy:
         """Text without the addresses in it, mail or Slack's: each is replaced by its hash, or by `[address]`."""
         if mode == "keep":
             return value
-        return replaced(value, self._hashed if mode == "hash" else lambda _address, _domain: "[address]")
+        return replace_addresses(
+            value, self._hashed if mode == "hash" else lambda _address, _domain: "[address]"
+        )
 
     def _hashed(self, address: str, domain: str) -> str:
         return self.hash(address.lower()) + (domain and f"@{domain}")
@@ -184,7 +186,7 @@ def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
         return {**told, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
     if kind not in {None, "email", "slack"}:
         return {**told, "kind": kind, "domain": None, "address": None}
-    _, domain = found(address) or ("", None)  # also inside `Bob <bob@x.org>`
+    _, domain = has_address(address) or ("", None)  # also inside `Bob <bob@x.org>`
     return {
         **told,
         "kind": kind or ("email" if domain else None),

@@ -13,12 +13,12 @@ from typing import Literal
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
-from sources.posthog.redaction.credentials import named
-from sources.posthog.shape.change_values import class_of
+from sources.posthog.redaction.credentials import is_credential_name
+from sources.posthog.shape.change_values import privacy_class_of
 from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
 from sources.posthog.shape.undeclared import VARIANT
 
-Refused = Literal["all", "unhashed"]
+RefusedColumn = Literal["all", "unhashed"]
 """Which values of a column may not stay: all, or all that are no hashes."""
 STRICT = ("keep", "hash", "drop")
 LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
@@ -28,7 +28,9 @@ RULES = 2
 anew. 2: JSON that carries values about others."""
 
 
-def refused(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> dict[str, Refused]:
+def refused_columns(
+    endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy
+) -> dict[str, RefusedColumn]:
     """What may not stay of these columns."""
     fields = {_column(field): field for field in endpoint.fields}
     kept = {*endpoint.key, *endpoint.parent_columns}
@@ -45,10 +47,12 @@ def _column(field: Field) -> str:
 
 def _verdict(
     table: str, column: str, fields: Mapping[str, Field], before: Policy, now: Policy
-) -> Refused | None:
+) -> RefusedColumn | None:
     field = fields.get(column) or fields.get(column.removesuffix(VARIANT))
     if field is None:
-        gone = named(column) or _stricter(before.of_unknown(), now.of_unknown())
+        gone = is_credential_name(column) or _stricter(
+            before.strictest_person_mode(), now.strictest_person_mode()
+        )
         return "all" if gone else None
     if field.role == "secret":
         return "all"
@@ -65,12 +69,12 @@ def _verdict(
     return "unhashed" if mode == "hash" and _stricter(was, mode) else None
 
 
-def _of_misfits(table: str, field: Field, before: Policy, now: Policy) -> Refused | None:
+def _of_misfits(table: str, field: Field, before: Policy, now: Policy) -> RefusedColumn | None:
     """What may not stay of the values that did not fit a field's column."""
-    privacy = class_of(field)
+    privacy = privacy_class_of(field)
     mode, was = now.mode(table, field.name, privacy), before.mode(table, field.name, privacy)
     if privacy == "open":
-        mode, was = now.of_unknown(), before.of_unknown()
+        mode, was = now.strictest_person_mode(), before.strictest_person_mode()
     return "all" if _stricter(was, mode) else None
 
 
@@ -85,13 +89,15 @@ def _any_stricter(before: Policy, now: Policy) -> bool:
         _stricter(*(policy.mode(endpoint.table, field.name, privacy) for policy in (before, now)))
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
         for field in endpoint.fields
-        for privacy in (class_of(field), *(("customer",) if field.customer_keys else ()))
+        for privacy in (privacy_class_of(field), *(("customer",) if field.customer_keys else ()))
     )
 
 
-def refused_lists(endpoint: Endpoint, before: Policy, now: Policy) -> dict[str, Refused | Literal["parts"]]:
+def refused_lists(
+    endpoint: Endpoint, before: Policy, now: Policy
+) -> dict[str, RefusedColumn | Literal["parts"]]:
     """Split lists of which nothing may stay ("all"), or no addresses ("parts")."""
-    found: dict[str, Refused | Literal["parts"]] = {}
+    found: dict[str, RefusedColumn | Literal["parts"]] = {}
     for field in endpoint.fields:
         if field.role not in {"items", "recipients"}:
             continue

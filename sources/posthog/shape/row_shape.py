@@ -22,16 +22,16 @@ import pyarrow.compute as pc
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.redaction.credentials import is_credential
-from sources.posthog.redaction.json_depth import shallower
-from sources.posthog.redaction.mail_addresses import found
+from sources.posthog.redaction.json_depth import cut_below
+from sources.posthog.redaction.mail_addresses import has_address
 from sources.posthog.shape.batch import Batch, joined
 from sources.posthog.shape.children import list_type
-from sources.posthog.shape.columns import Fields, Handler, ignore
+from sources.posthog.shape.columns import ColumnBuilders, Handler, ignore
 from sources.posthog.shape.privacy import Policy, Scrubber, forget, is_user
 from sources.posthog.shape.types import ARROW, CONVERT, canonical, digest, type_of
-from sources.posthog.shape.undeclared import BEYOND, Undeclared, id_of
+from sources.posthog.shape.undeclared import OVERFLOW_COLUMN, Undeclared, id_of
 
-OURS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
+BOOKKEEPING_COLUMNS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that are none of PostHog's."""
 
 KEY_BYTES = 2500
@@ -40,7 +40,7 @@ NO_KEY = "without a key that fits"
 LONG_KEY = f"with a key of more than {KEY_BYTES:,} bytes"
 
 
-class Shape:
+class RowShape:
     """How one endpoint's rows become one table and its child tables, under a privacy policy."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Shape:
         self.policy = policy
         self.key = endpoint.key
         self.columns: dict[str, Type] = dict(stamps)
-        self._fields = Fields(endpoint, policy, self.columns)
+        self._fields = ColumnBuilders(endpoint, policy, self.columns)
         self.child_columns = self._fields.child_columns
         self._handlers: dict[str, Handler] = {}
         self.beyond: set[str] = set()
@@ -75,7 +75,7 @@ class Shape:
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
         taken = (*self.child_columns, *theirs)
         self.undeclared = Undeclared(self.columns, taken, named or {}, new_columns)
-        known = {*OURS, *self.columns, *(declared.name for declared in endpoint.fields)}
+        known = {*BOOKKEEPING_COLUMNS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
 
     @cached_property
@@ -108,7 +108,7 @@ class Shape:
             pages, sizes, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists
         )
 
-    def page(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
+    def to_batch(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
         """A page's rows as they will be stored; what has no fitting key, or is no row at all, is left out and told."""
         rows = [raw if isinstance(raw, dict) else {} for raw in raws]
         try:
@@ -128,7 +128,7 @@ class Shape:
         texts = [batch.arrays[name] for name, type_ in self.key_columns.items() if type_ == "text"]
         return sum(pc.max(pc.binary_length(text)).as_py() or 0 for text in texts)
 
-    def recall(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
+    def adopt_columns(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
         """Take over columns as an earlier run had them; False if this one met other values first, or has no room."""
         with self._lock:
             same = all(self.columns.get(column, type_) == type_ for column, type_ in types.items())
@@ -138,7 +138,7 @@ class Shape:
                 self.columns.update(types)
         return fit
 
-    def filled(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
+    def fill_from_stored(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
         """Give columns whose field a row's source did not send what is stored of them; one `stored` per row."""
         for name, type_ in self.columns.items():
             kept = [
@@ -157,9 +157,9 @@ class Shape:
             if values.count(None) < len(values):
                 handler = self._handlers.get(name) or self._undeclared(name, values, raws)
                 handler(values, batch)
-        if any(batch.beyond):
-            texts = [canonical(fields) if fields else None for fields in batch.beyond]
-            batch.arrays[BEYOND] = pa.array(texts, ARROW["json"])
+        if any(batch.overflow_fields):
+            texts = [canonical(fields) if fields else None for fields in batch.overflow_fields]
+            batch.arrays[OVERFLOW_COLUMN] = pa.array(texts, ARROW["json"])
         if self._identity:  # the rows are people themselves
             names = ("id", "uuid", *self._identity)
             batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
@@ -175,24 +175,28 @@ class Shape:
         with self._lock:
             if name not in self._handlers:
                 # A name that has an address in it would show it as a column.
-                room = not found(name) and self.undeclared.has_room(id_of(name) if is_user(first) else name)
-                self._handlers[name] = self._adopt(name, first, raws) if room else self._put_aside(name)
+                room = not has_address(name) and self.undeclared.has_room(
+                    id_of(name) if is_user(first) else name
+                )
+                self._handlers[name] = self._take_over(name, first, raws) if room else self._put_aside(name)
         return self._handlers[name]
 
     def _put_aside(self, name: str) -> Handler:
         """Keeps a field, cleaned, among those that have no column of their own."""
-        self.columns.setdefault(BEYOND, "json")
+        self.columns.setdefault(OVERFLOW_COLUMN, "json")
         self.beyond.add(name)
-        scrub = Scrubber(self.policy, Field(name=BEYOND), "keep", self.policy.of_unknown())
+        scrub = Scrubber(
+            self.policy, Field(name=OVERFLOW_COLUMN), "keep", self.policy.strictest_person_mode()
+        )
 
         def keep(values: Sequence[Any], batch: Batch) -> None:
-            for fields, value in zip(batch.beyond, values, strict=True):
+            for fields, value in zip(batch.overflow_fields, values, strict=True):
                 if value is not None:
                     fields.update(scrub.clean({name: value}, forget))
 
         return keep
 
-    def _adopt(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
+    def _take_over(self, name: str, value: Any, raws: Sequence[Mapping[str, Any]]) -> Handler:
         if is_user(value):
             column = self.undeclared.column(id_of(name), raws)
             self.columns.setdefault(column, "bigint")
@@ -200,8 +204,8 @@ class Shape:
         column = self.undeclared.column(name, raws)
         type_ = self.columns.setdefault(column, type_of(value))
         convert = CONVERT[type_]
-        scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.of_unknown())
-        store = self._fields.each(
+        scrub = Scrubber(self.policy, Field(name=column), "keep", self.policy.strictest_person_mode())
+        store = self._fields.convert_each(
             column,
             type_,
             lambda value, _batch: convert(scrub.clean(value, forget)),
@@ -225,7 +229,7 @@ def _unfit(key: tuple[Any, ...]) -> str:
 def _shallow(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row without what is nested too deep in it; an empty one where even that cannot be told."""
     try:
-        return dict(msgspec.json.decode(shallower(canonical(raw).encode())))
+        return dict(msgspec.json.decode(cut_below(canonical(raw).encode())))
     except RecursionError:
         return {}
 

@@ -10,7 +10,7 @@ from sources.posthog.shape.types import column_name
 
 VARIANT = "__v_text"
 """Ends the name of the column that takes values which do not fit their own column."""
-BEYOND = "_other_fields"
+OVERFLOW_COLUMN = "_other_fields"
 """The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
 
 TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
@@ -51,7 +51,7 @@ class Undeclared:
 
     def _undeclared(self, columns: Iterable[str]) -> set[str]:
         """Those among some columns that count as new ones."""
-        return {c for c in {*columns} - self._declared if c != BEYOND and not c.endswith(VARIANT)}
+        return {c for c in {*columns} - self._declared if c != OVERFLOW_COLUMN and not c.endswith(VARIANT)}
 
     def _take_over(self, name: str, raws: Sequence[Mapping[str, Any]]) -> None:
         """What earlier versions called like its column keeps that, unless a field of its own is called so."""

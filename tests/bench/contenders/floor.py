@@ -22,9 +22,9 @@ from sources.posthog.changes.scratch import Workspace
 from sources.posthog.changes.sql import row_hash
 from sources.posthog.client.client import Client
 from sources.posthog.paging.pagers import PAGERS
-from sources.posthog.paging.prefetch import Ahead
+from sources.posthog.paging.prefetch import Prefetcher
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 from tests.bench.contenders.lists import Part, parts
 from tests.bench.serving import KEY
 
@@ -43,12 +43,12 @@ class Into(Protocol):
         """End."""
 
 
-def shape_of(endpoint: Endpoint) -> Shape:
+def shape_of(endpoint: Endpoint) -> RowShape:
     """hogsync's shape of an endpoint."""
-    return Shape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
+    return RowShape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
 
 
-def arrow(workspace: Workspace, shape: Shape, pages: list[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+def arrow(workspace: Workspace, shape: RowShape, pages: list[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
     """Pages as the Arrow of their table and of its child tables, with what every table has besides."""
     table, key = shape.endpoint.table, ", ".join(shape.key)
     rows = pa.concat_tables(pages, promote_options="default")
@@ -63,13 +63,13 @@ def arrow(workspace: Workspace, shape: Shape, pages: list[pa.Table]) -> Iterator
         yield f"{table}__{child}", found
 
 
-def read(client: Client, part: Part, shape: Shape, *, limit: int, ahead: Ahead, into: Into) -> None:
+def read(client: Client, part: Part, shape: RowShape, *, limit: int, ahead: Prefetcher, into: Into) -> None:
     """One list from its first page to its last."""
     waiting: list[pa.Table] = []
     path, workspace = part.path.split("?")[0], Workspace(Path())
     pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
     for number, page in enumerate(pages, 1):
-        batch = shape.page(page.rows, part.stamps)
+        batch = shape.to_batch(page.rows, part.stamps)
         waiting.append(shape.table([batch.columns], [len(batch)]))
         if page.last or number % BATCH == 0:
             for table, rows in arrow(workspace, shape, waiting):
@@ -81,7 +81,7 @@ def main(url: str, warehouse: str, limit: str = "1000") -> None:
     """Read all definitions."""
     into = opened(warehouse)
     client = Client(url, KEY)
-    ahead = Ahead(client.get, 7)
+    ahead = Prefetcher(client.get, 7)
     shapes = {name: shape_of(ENDPOINTS[name]) for name in ("event_definitions", "property_definitions")}
     with ThreadPoolExecutor(8) as pool:
         jobs = [

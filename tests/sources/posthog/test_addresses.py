@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipelines.logs import redacted
-from sources.posthog.redaction.mail_addresses import found, replaced
+from sources.posthog.redaction.mail_addresses import has_address, replace_addresses
 
 ADDRESSES = {
     "Ann <ann@x.org>": "ann@x.org",
@@ -41,8 +41,8 @@ ADDRESSES = {
 @pytest.mark.parametrize("text", ADDRESSES)
 def test_an_address_is_found_in_every_spelling_and_leaves_every_log(text: str) -> None:
     address = ADDRESSES[text]
-    assert found(text) == (address, address.rpartition("@")[2])
-    assert replaced(text, lambda address, _: f"<{address}>").count(f"<{address}>") == 1
+    assert has_address(text) == (address, address.rpartition("@")[2])
+    assert replace_addresses(text, lambda address, _: f"<{address}>").count(f"<{address}>") == 1
     local = address.partition("@")[0].strip('"')
     assert local not in redacted(f"it failed: {text}")
 
@@ -73,17 +73,17 @@ def test_an_address_is_found_in_every_spelling_and_leaves_every_log(text: str) -
     ],
 )
 def test_what_only_looks_like_an_address_is_none(text: str) -> None:
-    assert found(text) is None
-    assert replaced(text, lambda *_: "[address]") == text
+    assert has_address(text) is None
+    assert replace_addresses(text, lambda *_: "[address]") == text
 
 
 def test_each_of_several_addresses_is_replaced_and_the_text_between_stays() -> None:
     text = "from ann@x.org, bob@y.org; in C0123456789|#growth"
-    assert replaced(text, lambda *_: "*") == "from *, *; in *"
+    assert replace_addresses(text, lambda *_: "*") == "from *, *; in *"
 
 
 @pytest.mark.parametrize("piece", ["@", "a@", "%40", "x", "a.", '"', "\\u0040"])
 def test_no_text_takes_longer_than_its_length_explains(piece: str) -> None:
     text, begun = piece * 30_000 + "@", time.perf_counter()
-    replaced(text, lambda *_: "*")
+    replace_addresses(text, lambda *_: "*")
     assert time.perf_counter() - begun < 2

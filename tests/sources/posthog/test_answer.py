@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.client.client import Client, Patience
-from sources.posthog.client.response import TOO_DEEP, decoded
+from sources.posthog.client.client import Client
+from sources.posthog.client.response import TOO_DEEP, decode
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, PostHogError, Unavailable
 from tests.sources.posthog.broken_answers import BROKEN
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
-QUICK = Patience(tries=3, backoff=0.001, untold=3)
+QUICK = RetryPolicy(tries=3, backoff=0.001, unannounced_429s=3)
 GEO_BLOCK = b"<html><h1>Blocked in your country</h1></html>"
 
 
@@ -268,7 +269,7 @@ def test_what_is_nested_beyond_reason_is_cut_and_costs_nothing_else_of_its_page(
         + b', "name": "x"}, {"id": 2}]'
     )
     mended: set[str] = set()
-    first, second = decoded(raw, mended)
+    first, second = decode(raw, mended)
     assert (first["id"], first["name"], second) == (1, "x", {"id": 2})
     assert mended == {TOO_DEEP}
 

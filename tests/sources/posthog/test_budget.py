@@ -19,13 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from sources.posthog.client.client import Client, Patience, Rate
-from sources.posthog.client.rate_limit import HALF, Budget
+from sources.posthog.client.client import Client
+from sources.posthog.client.rate_limit import HALF, Rate, RateLimiter
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Server, http, in_turn, serving
 
 ORIGIN, KEY = "https://us.posthog.com", "phx_NotAKeyOfAnyone0123456789"
-QUICK = Patience(tries=3, backoff=0.01, untold=3)
+QUICK = RetryPolicy(tries=3, backoff=0.01, unannounced_429s=3)
 ROWS = http(200, [1])
 
 
@@ -100,11 +101,11 @@ def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
 
 @pytest.mark.fault("transport.retry_after_long")
 def test_an_hour_is_waited_for_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    budget = Budget(HALF, ORIGIN, KEY)
+    budget = RateLimiter(HALF, ORIGIN, KEY)
     for seconds in (2202, 2201.5, 5):
         budget.pause(seconds)
-    assert 2201 < budget.admit() <= 2202
-    assert budget.admit() > 2201
+    assert 2201 < budget.acquire() <= 2202
+    assert budget.acquire() > 2201
     until = time.strftime("%H:%M", time.localtime(time.time() + 2202))
     assert [r.getMessage() for r in caplog.records] == [f"PostHog asks to wait 37 min, until {until}"]
     budget.close()
@@ -138,55 +139,55 @@ def test_what_asks_for_more_than_a_day_is_not_waited_for() -> None:
 
 
 def test_no_limit_is_kept_until_the_first_429() -> None:
-    budget = Budget(Rate(), "https://posthog.internal", KEY)
-    assert not any(budget.admit() for _ in range(1000))
-    budget.tighten()
-    assert budget.admit() > 50
+    budget = RateLimiter(Rate(), "https://posthog.internal", KEY)
+    assert not any(budget.acquire() for _ in range(1000))
+    budget.apply_published_limits()
+    assert budget.acquire() > 50
     budget.close()
 
 
 def test_the_cloud_has_half_of_its_published_limits_from_the_start() -> None:
     with Client(ORIGIN, KEY) as client, Client("https://posthog.internal", KEY) as own:
-        assert [client._budget.admit() > 0 for _ in range(241)] == [False] * 240 + [True]  # noqa: SLF001
-        assert not any(own._budget.admit() for _ in range(500))  # noqa: SLF001
+        assert [client._budget.acquire() > 0 for _ in range(241)] == [False] * 240 + [True]  # noqa: SLF001
+        assert not any(own._budget.acquire() for _ in range(500))  # noqa: SLF001
 
 
 @pytest.mark.parametrize("rate", [Rate(per_minute=5), Rate(per_hour=5), Rate(per_minute=90, per_hour=5)])
 def test_each_window_is_kept_by_all_threads_together(rate: Rate) -> None:
-    budget = Budget(rate, ORIGIN, KEY)
+    budget = RateLimiter(rate, ORIGIN, KEY)
     with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(lambda _: budget.admit(), range(40)))
+        waits = list(pool.map(lambda _: budget.acquire(), range(40)))
     assert sum(wait == 0 for wait in waits) == 5
     budget.close()
 
 
 def test_the_window_slides(tmp_path: Path) -> None:
     file = tmp_path / "budget"
-    budget = Budget(Rate(per_minute=3), ORIGIN, KEY, file)
-    assert [budget.admit() for _ in range(3)] == [0, 0, 0]
+    budget = RateLimiter(Rate(per_minute=3), ORIGIN, KEY, file)
+    assert [budget.acquire() for _ in range(3)] == [0, 0, 0]
     with sqlite3.connect(file) as db:
         db.execute("UPDATE sent SET at = at - 59.5 WHERE rowid = 1")
     db.close()
-    wait = budget.admit()
+    wait = budget.acquire()
     assert 0 < wait <= 0.5
     time.sleep(wait + 0.01)
-    assert budget.admit() == 0
-    assert budget.admit() > 58
+    assert budget.acquire() == 0
+    assert budget.acquire() > 58
     budget.close()
 
 
 @pytest.mark.fault("transport.retry_after_long")
 def test_a_later_run_remembers_what_was_sent_and_asked(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "budget"
-    first = Budget(Rate(per_minute=3), ORIGIN, KEY, file)
-    assert not any(first.admit() for _ in range(3))
+    first = RateLimiter(Rate(per_minute=3), ORIGIN, KEY, file)
+    assert not any(first.acquire() for _ in range(3))
     first.pause(600)
     first.close()
-    later = Budget(Rate(per_minute=3), ORIGIN, KEY, file)
-    assert 598 < later.admit() <= 600
+    later = RateLimiter(Rate(per_minute=3), ORIGIN, KEY, file)
+    assert 598 < later.acquire() <= 600
     for origin, key in ((ORIGIN, "phx_other"), ("https://eu.posthog.com", KEY)):
-        other = Budget(Rate(per_minute=3), origin, key, file)
-        assert other.admit() == 0
+        other = RateLimiter(Rate(per_minute=3), origin, key, file)
+        assert other.acquire() == 0
         other.close()
     later.close()
     assert KEY.encode() not in file.read_bytes()
@@ -229,12 +230,12 @@ def test_a_damaged_file_starts_afresh_with_a_word(
 ) -> None:
     file = tmp_path / "budget"
     file.write_bytes(left)
-    budget = Budget(Rate(per_minute=1), ORIGIN, KEY, file)
-    assert (budget.admit(), budget.admit() > 50) == (0, True)
+    budget = RateLimiter(Rate(per_minute=1), ORIGIN, KEY, file)
+    assert (budget.acquire(), budget.acquire() > 50) == (0, True)
     budget.close()
     assert "starts afresh" in caplog.records[0].getMessage()
-    again = Budget(Rate(per_minute=1), ORIGIN, KEY, file)
-    assert again.admit() > 50
+    again = RateLimiter(Rate(per_minute=1), ORIGIN, KEY, file)
+    assert again.acquire() > 50
     again.close()
 
 
@@ -243,8 +244,8 @@ def test_a_file_of_another_layout_starts_afresh(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "budget") as db:
         db.execute("CREATE TABLE sent (something INTEGER)")
     db.close()
-    budget = Budget(Rate(), ORIGIN, KEY, tmp_path / "budget")
-    assert budget.admit() == 0
+    budget = RateLimiter(Rate(), ORIGIN, KEY, tmp_path / "budget")
+    assert budget.acquire() == 0
     budget.close()
 
 
@@ -253,45 +254,45 @@ def test_where_no_file_can_be_the_run_counts_for_itself(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     for place in (tmp_path / "file" / "budget", tmp_path):
-        budget = Budget(Rate(per_minute=1), ORIGIN, KEY, place)
-        assert (budget.admit(), budget.admit() > 50) == (0, True)
+        budget = RateLimiter(Rate(per_minute=1), ORIGIN, KEY, place)
+        assert (budget.acquire(), budget.acquire() > 50) == (0, True)
         budget.close()
     assert sum("counts for itself" in r.getMessage() for r in caplog.records) == 2
 
 
 def test_a_file_damaged_in_mid_run_does_not_end_the_run(tmp_path: Path) -> None:
     file = tmp_path / "budget"
-    budget = Budget(Rate(per_minute=2), ORIGIN, KEY, file)
-    assert budget.admit() == 0
+    budget = RateLimiter(Rate(per_minute=2), ORIGIN, KEY, file)
+    assert budget.acquire() == 0
     file.write_bytes(b"\0" * 8192)
-    assert [budget.admit() > 0 for _ in range(3)][-1]
+    assert [budget.acquire() > 0 for _ in range(3)][-1]
     budget.close()
 
 
 @pytest.mark.fault("process.clock_back")
 def test_a_clock_that_was_moved_back_does_not_hold_a_run_up(tmp_path: Path) -> None:
     file = tmp_path / "budget"
-    budget = Budget(Rate(per_minute=2), ORIGIN, KEY, file)
-    assert [budget.admit(), budget.admit()] == [0, 0]
+    budget = RateLimiter(Rate(per_minute=2), ORIGIN, KEY, file)
+    assert [budget.acquire(), budget.acquire()] == [0, 0]
     budget.pause(0.01)
     with sqlite3.connect(file) as db:
         db.execute("UPDATE sent SET at = at + 86400")
         db.execute("UPDATE pauses SET asked = asked + 86400, until = until + 86400")
     db.close()
     time.sleep(0.02)
-    assert budget.admit() == 0
+    assert budget.acquire() == 0
     budget.close()
-    later = Budget(Rate(per_minute=2), ORIGIN, KEY, file)
-    assert later.admit() == 0
-    assert later.admit() > 50
+    later = RateLimiter(Rate(per_minute=2), ORIGIN, KEY, file)
+    assert later.acquire() == 0
+    assert later.acquire() > 50
     later.close()
 
 
 def test_the_log_does_not_grow_for_ever(tmp_path: Path) -> None:
     file = tmp_path / "budget"
-    budget = Budget(Rate(), ORIGIN, KEY, file)
+    budget = RateLimiter(Rate(), ORIGIN, KEY, file)
     for _ in range(6000):
-        budget.admit()
+        budget.acquire()
     budget.close()
     with sqlite3.connect(file) as db:
         assert db.execute("SELECT count(*) FROM sent").fetchone()[0] <= 5100

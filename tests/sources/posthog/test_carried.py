@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
-from sources.posthog.shape.field_lookup import about, table_of
+from sources.posthog.shape.field_lookup import field_of, table_of
 from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 KEY = b"a key"
 ANN = "ann@partner.example"
@@ -28,8 +28,8 @@ def detail(
     endpoint = ENDPOINTS["organization_activity_logs"]
     columns = {"organization_activity_logs.detail": "keep", **(columns or {})}
     policy = Policy(modes={**DEFAULTS, **modes}, columns=columns, hash_key=KEY)
-    shape = Shape(endpoint, policy, stamp_types(endpoint), {})
-    page = shape.page([{"id": "a", "scope": scope, "detail": sent}], {"organization_id": "o"})
+    shape = RowShape(endpoint, policy, stamp_types(endpoint), {})
+    page = shape.to_batch([{"id": "a", "scope": scope, "detail": sent}], {"organization_id": "o"})
     (stored,) = page.values("detail")
     return stored and json.loads(stored)
 
@@ -226,7 +226,7 @@ def test_a_model_leads_to_its_table(model: str, table: str) -> None:
 
 
 def test_a_field_is_looked_for_in_its_own_table_first() -> None:
-    (met, own) = about(("Comment",), "content")
+    (met, own) = field_of(("Comment",), "content")
     assert ([table for table, _ in met], own) == (["comments"], True)
-    (met, own) = about(("Nobody",), "content")
+    (met, own) = field_of(("Nobody",), "content")
     assert ([table for table, _ in met], own) == (["comments"], False)

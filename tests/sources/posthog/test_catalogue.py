@@ -10,13 +10,13 @@ import pytest
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=list(ENDPOINTS))
 
 
-def shape(endpoint: Endpoint) -> Shape:
-    return Shape(endpoint, Policy(), stamp_types(endpoint), {})
+def shape(endpoint: Endpoint) -> RowShape:
+    return RowShape(endpoint, Policy(), stamp_types(endpoint), {})
 
 
 @every_endpoint

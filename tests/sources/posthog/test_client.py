@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.client import Client
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import Misdirected, PageFailed
 from tests.sources.posthog.wire_server import Asked, http, in_turn, serving, zipped
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
-QUICK = Patience(tries=3, backoff=0.001)
+QUICK = RetryPolicy(tries=3, backoff=0.001)
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
 ROWS = http(200, {"results": [{"id": 1}]})
 

@@ -11,12 +11,12 @@ from sources.posthog.redaction.credentials import (
     NAMES,
     TEXTS,
     TOKENS,
-    Look,
     Name,
-    hidden,
+    Pattern,
     is_credential,
-    named,
-    shown,
+    is_credential_name,
+    looks_like_credential,
+    without_credentials,
 )
 
 NAMED = """
@@ -36,18 +36,18 @@ distinct_id app_urls test_account_filters temporal_workflow_id
 @pytest.mark.parametrize("row", NAMES, ids=lambda row: row.example)
 def test_each_row_of_names_is_told_by_its_own_pattern(row: Name) -> None:
     alone = [other for other in NAMES if other is not row]
-    assert named(row.example)
+    assert is_credential_name(row.example)
     words = " ".join(re.findall(r"[A-Za-z][a-z0-9]*", row.example)).lower()
     assert not any(re.search(other.pattern, words) for other in alone), "else the row would do nothing"
 
 
 @pytest.mark.fault("security.credential_table")
 @pytest.mark.parametrize("row", [*TOKENS, *TEXTS], ids=lambda row: row.kind)
-def test_each_row_of_looks_is_told_by_its_own_pattern(row: Look) -> None:
+def test_each_row_of_looks_is_told_by_its_own_pattern(row: Pattern) -> None:
     said = f"so: {row.example}"
-    assert shown(said)
+    assert looks_like_credential(said)
     assert re.search(row.pattern, row.example)
-    kept = hidden(said).split("[secret]")
+    kept = without_credentials(said).split("[secret]")
     assert len(kept) >= 2
     assert row.source
 
@@ -89,7 +89,7 @@ def test_ordinary_names_are_none(name: str) -> None:
     ],
 )
 def test_texts_with_a_credential_in_them(text: str) -> None:
-    assert shown(text)
+    assert looks_like_credential(text)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_texts_with_a_credential_in_them(text: str) -> None:
     ],
 )
 def test_ordinary_texts_are_none(text: str) -> None:
-    assert not shown(text)
-    assert hidden(text) == text
+    assert not looks_like_credential(text)
+    assert without_credentials(text) == text
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_ordinary_texts_are_none(text: str) -> None:
 )
 def test_no_text_takes_longer_than_its_length_explains(piece: str) -> None:
     text, begun = f"://{piece * 10_000}", time.perf_counter()
-    shown(text)
+    looks_like_credential(text)
     assert time.perf_counter() - begun < 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.posthog.client.client import origin_of
+from sources.posthog.client.origin import origin_of
 
 
 @pytest.mark.parametrize(

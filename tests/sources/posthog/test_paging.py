@@ -19,7 +19,7 @@ from sources.posthog.paging.pagers import (
     offset_pages,
     single_object,
 )
-from sources.posthog.paging.prefetch import Ahead, Get
+from sources.posthog.paging.prefetch import Get, Prefetcher
 
 Asked = list[dict[str, Any]]
 
@@ -277,7 +277,7 @@ class Reader:
         self.busy, self.most = 0, 0
         self._lock = threading.Lock()
         self._answer = get
-        self.ahead = Ahead(self.get, most)
+        self.ahead = Prefetcher(self.get, most)
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Any:
         with self._lock:

@@ -17,7 +17,7 @@ from sources.posthog.changes.table_changes import Changes
 from sources.posthog.extract.people import People, gathered
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 EMBEDDED: dict[str, Any] = {"id": 7, "first_name": "Ada"}
 MEMBER: dict[str, Any] = {**EMBEDDED, "is_email_verified": True}
@@ -64,7 +64,7 @@ def test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names() -> None
         return {"id": identifier, "first_name": name}
 
     workspace = Workspace(Path())
-    shape = Shape(PEOPLE, Policy(), {}, {})
+    shape = RowShape(PEOPLE, Policy(), {}, {})
     changes = Changes(workspace, shape, Holding({2: said(2, "stored")}), datetime.now(UTC))
     for names in permutations([7, 2, 3]):
         people = People()

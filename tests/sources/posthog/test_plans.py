@@ -11,7 +11,7 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.incremental import note_times, spelled
 from sources.posthog.extract.walks import Walk
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.row_shape import Shape
+from sources.posthog.shape.row_shape import RowShape
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LOGS = ENDPOINTS["organization_activity_logs"]
@@ -19,10 +19,10 @@ LOGS = ENDPOINTS["organization_activity_logs"]
 
 def walked(*pages: list[str], endpoint: Endpoint = LOGS) -> Walk:
     """A walk over pages whose rows have these times."""
-    shape, walk = Shape(endpoint, Policy(), stamp_types(endpoint), {}), Walk(1)
+    shape, walk = RowShape(endpoint, Policy(), stamp_types(endpoint), {}), Walk(1)
     for page in pages:
         rows = [{"id": time, "created_at": time} for time in page]
-        note_times(walk, shape.page(rows, {"organization_id": "one"}), endpoint, NOW)
+        note_times(walk, shape.to_batch(rows, {"organization_id": "one"}), endpoint, NOW)
     return walk
 
 

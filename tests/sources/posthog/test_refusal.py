@@ -8,7 +8,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.shape.privacy import DEFAULTS, Policy
-from sources.posthog.shape.refused_columns import LAXEST, refused, refused_lists
+from sources.posthog.shape.refused_columns import LAXEST, refused_columns, refused_lists
 
 TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
 
@@ -64,14 +64,14 @@ def test_a_stored_column_is_refused_by_what_may_stand_in_it(
     column: str, before: str, now: str, what: str | None
 ) -> None:
     table, _, name = column.partition(".")
-    found = refused(TABLES[table], [name], policy(before), policy(now))
+    found = refused_columns(TABLES[table], [name], policy(before), policy(now))
     assert found == ({name: what} if what else {})
 
 
 def test_one_columns_own_setting_counts() -> None:
     strict = policy(**{"comments.content": "drop"})
-    assert refused(TABLES["comments"], ["content"], policy(), strict) == {"content": "all"}
-    details = refused(TABLES["organization_activity_logs"], ["detail"], policy(), strict)
+    assert refused_columns(TABLES["comments"], ["content"], policy(), strict) == {"content": "all"}
+    details = refused_columns(TABLES["organization_activity_logs"], ["detail"], policy(), strict)
     assert details == {"detail": "all"}, "comments are spoken of there"
 
 
@@ -91,4 +91,4 @@ def test_a_list_of_addresses_is_refused_as_a_whole_or_in_part(before: str, now: 
 
 
 def test_what_nobody_knows_may_have_been_kept() -> None:
-    assert refused(TABLES["cohorts"], ["filters"], LAXEST, policy()) == {"filters": "all"}
+    assert refused_columns(TABLES["cohorts"], ["filters"], LAXEST, policy()) == {"filters": "all"}

@@ -18,10 +18,10 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.changes.scratch import Workspace
 from sources.posthog.changes.sql import row_hash
-from sources.posthog.client.response import decoded
+from sources.posthog.client.response import decode
 from sources.posthog.redaction.json_depth import DEEPEST
 from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
-from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY, Shape
+from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY, RowShape
 from sources.posthog.shape.types import column_name
 
 KEY = b"a key"
@@ -31,10 +31,10 @@ COHORT = {"id": 1, "name": "Power users", "deleted": False}
 
 def shape(
     table: str = "cohorts", stored: dict[str, Any] | None = None, *, new_columns: int = 100, **modes: Mode
-) -> Shape:
+) -> RowShape:
     endpoint = ENDPOINTS[table]
     policy = Policy(modes={**DEFAULTS, **modes}, hash_key=KEY)
-    return Shape(endpoint, policy, stamp_types(endpoint), stored or {}, new_columns=new_columns)
+    return RowShape(endpoint, policy, stamp_types(endpoint), stored or {}, new_columns=new_columns)
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Row:
     hash: str
 
 
-def row_of(shape: Shape, raw: Mapping[str, Any], stamps: Mapping[str, Any]) -> Row:
-    batch = shape.page([raw], stamps)
+def row_of(shape: RowShape, raw: Mapping[str, Any], stamps: Mapping[str, Any]) -> Row:
+    batch = shape.to_batch([raw], stamps)
     table = shape.table([batch.columns], [len(batch)])
     (row,) = table.to_pylist()
     filled = {name: value for name, value in row.items() if value is not None}
@@ -66,7 +66,7 @@ def present(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def received(raw: dict[str, Any]) -> dict[str, Any]:
     """A row as it comes out of an answer."""
-    row: dict[str, Any] = decoded(json.dumps(raw).encode())
+    row: dict[str, Any] = decode(json.dumps(raw).encode())
     return row
 
 
@@ -77,7 +77,7 @@ def deep(levels: int) -> Any:
     return value
 
 
-def cohort(raw: dict[str, Any] | None = None, *, of: Shape | None = None, **fields: Any) -> Row:
+def cohort(raw: dict[str, Any] | None = None, *, of: RowShape | None = None, **fields: Any) -> Row:
     return row_of(of or shape(), {**COHORT, **(raw or {}), **fields}, {"project_id": 2})
 
 
@@ -106,7 +106,7 @@ def test_an_embedded_person_leaves_the_row_and_its_id_stays() -> None:
 
 @pytest.mark.fault("values.unknown_person")
 def test_users_in_the_json_of_a_declared_field_are_mentioned_only() -> None:
-    page = shape().page([{"id": 1, "filters": {"history": [{"by": PERSON}]}}], {"project_id": 2})
+    page = shape().to_batch([{"id": 1, "filters": {"history": [{"by": PERSON}]}}], {"project_id": 2})
     assert json.loads(page.values("filters")[0]) == {"history": [{"by": {"id": 7}}]}
     assert (page.people, page.mentioned) == ([], [PERSON])
 
@@ -115,13 +115,13 @@ def test_users_in_the_json_of_a_declared_field_are_mentioned_only() -> None:
 @pytest.mark.parametrize("new_columns", [100, 0], ids=["a column", "no column"])
 def test_what_an_undeclared_field_calls_a_user_is_no_colleague(new_columns: int) -> None:
     rows = [{"id": 1, "reviewed_by": PERSON, "seen_by": [PERSON], "name": PERSON}]
-    page = shape(new_columns=new_columns).page(rows, {"project_id": 2})
+    page = shape(new_columns=new_columns).to_batch(rows, {"project_id": 2})
     assert (page.people, page.mentioned) == ([], [])
     if new_columns:
         assert (page.values("reviewed_by_id"), page.values("seen_by")) == ([7], ['[{"id":7}]'])
 
 
-def named(*fields: str, of: Shape) -> list[str]:
+def named(*fields: str, of: RowShape) -> list[str]:
     """The columns that a row of these fields, an object of a user first, fills besides its own."""
     row = {**COHORT, **{name: 5 if name.endswith("_id") else PERSON for name in fields}}
     return sorted(cohort(row, of=of).values.keys() - cohort().values.keys())
@@ -141,7 +141,7 @@ def test_the_id_of_an_objects_user_and_a_field_of_that_name_are_kept_apart() -> 
 @pytest.mark.fault("values.names_fall_together")
 def test_a_dataset_of_an_earlier_version_goes_on_with_the_column_that_a_users_id_has() -> None:
     endpoint = ENDPOINTS["cohorts"]
-    shaped = Shape(
+    shaped = RowShape(
         endpoint,
         Policy(hash_key=KEY),
         stamp_types(endpoint),
@@ -153,7 +153,7 @@ def test_a_dataset_of_an_earlier_version_goes_on_with_the_column_that_a_users_id
 
 
 def test_what_has_no_key_or_is_no_row_is_left_out_and_counted() -> None:
-    page = shape().page([COHORT, {"name": "no id"}, None, [1], {**COHORT, "id": "x"}], {"project_id": 2})
+    page = shape().to_batch([COHORT, {"name": "no id"}, None, [1], {**COHORT, "id": "x"}], {"project_id": 2})
     assert (page.values("id"), page.rejected) == ([1], {NO_KEY: [1, 2, 3, 4]})
 
 
@@ -167,32 +167,32 @@ def test_an_id_is_accepted_in_another_spelling(sent: Any) -> None:
 @pytest.mark.fault("values.odd_id")
 @pytest.mark.parametrize("sent", ["012", " 12", "1e3", "-0", True, 12.5, 2.0**60, str(2**63), [12]], ids=repr)
 def test_what_only_looks_like_an_id_is_none(sent: Any) -> None:
-    assert shape().page([{"id": sent}], {"project_id": 2}).rejected == {NO_KEY: [0]}
+    assert shape().to_batch([{"id": sent}], {"project_id": 2}).rejected == {NO_KEY: [0]}
     assert cohort(count="12").values["count__v_text"] == "12", "a count is no id"
 
 
 def test_a_key_that_no_index_takes_costs_its_own_row_only() -> None:
     events = shape("event_definitions")
     names = ["é" * 1250, "é" * 1250 + "x", "short"]
-    page = events.page([{"name": name} for name in names], {"project_id": 2})
+    page = events.to_batch([{"name": name} for name in names], {"project_id": 2})
     assert page.values("name") == [names[0], names[2]]
     assert page.rejected == {LONG_KEY: [1]}
 
 
 def test_the_texts_of_a_key_are_counted_together() -> None:
-    page = shape("property_definitions").page(
+    page = shape("property_definitions").to_batch(
         [{"name": "x" * 2495}, {"name": "x" * 2496}], {"project_id": 2, "type": "event"}
     )
     assert page.rejected == {LONG_KEY: [1]}
 
 
 def test_a_row_that_is_nested_beyond_reason_costs_no_other() -> None:
-    page = shape().page([COHORT, {"id": 2, "filters": deep(5000)}, {"id": 3}], {"project_id": 2})
+    page = shape().to_batch([COHORT, {"id": 2, "filters": deep(5000)}, {"id": 3}], {"project_id": 2})
     assert (page.values("id"), page.rejected) == ([1, 3], {NO_KEY: [1]})
 
 
 def test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row() -> None:
-    page = shape().page(
+    page = shape().to_batch(
         [COHORT, {"id": 2, "name": "x", "filters": {"a": deep(960), "b": 1}}], {"project_id": 2}
     )
     assert page.values("id") == [1, 2]
@@ -204,7 +204,7 @@ def test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row() -> N
 def test_one_odd_value_leaves_the_others_of_its_column_as_they_are() -> None:
     shaped = shape()
     rows = [{"id": 1, "count": 5}, {"id": 2, "count": "many"}, {"id": 3}, {"id": 4, "count": 2**70}]
-    page = shaped.page(rows, {"project_id": 2})
+    page = shaped.to_batch(rows, {"project_id": 2})
     assert page.misfits == {"count": 2}, "which the run's record tells"
     table = shaped.table([page.columns], [len(page)])
     assert table["count"].to_pylist() == [5, None, None, None]
@@ -404,7 +404,7 @@ def test_a_value_that_does_not_fit_is_cleaned_before_it_is_kept(column: str) -> 
 def test_a_value_that_does_not_fit_is_judged_by_its_own_fields_class(mode: Mode, sent: Any) -> None:
     kept = {"keep": "Ann@partner.example", "hash": hashed("Ann@partner.example"), "drop": None}
     shaped = shape(person=mode)
-    page = shaped.page([{**COHORT, "created_by": sent}], {"project_id": 2})
+    page = shaped.to_batch([{**COHORT, "created_by": sent}], {"project_id": 2})
     assert page.values("created_by_id__v_text") == [kept[mode]]
     assert page.misfits == {"created_by_id": 1}, "told all the same"
     assert ("created_by_id__v_text" in shaped.columns) == (mode != "drop")
@@ -511,7 +511,7 @@ def test_recipients_become_rows_of_their_own(mode: Mode) -> None:
 def test_a_single_address_that_is_a_column_is_hashed_whole() -> None:
     fields = (Field(name="id", type="text"), Field(name="target_email", type="text", privacy="recipient"))
     invites = Endpoint(table="invites", paths=(), scope="", doc="", fields=fields)
-    shaped = Shape(invites, Policy(hash_key=KEY), {}, {})
+    shaped = RowShape(invites, Policy(hash_key=KEY), {}, {})
     for sent in ("Ann@partner.example", {"to": "Ann@partner.example"}):
         row = row_of(shaped, {"id": "i", "target_email": sent}, {})
         assert len(row.values["target_email"]) == 64
@@ -585,7 +585,7 @@ def test_identities_of_a_user_row_live_among_the_people_only() -> None:
 def test_one_column_can_differ_from_its_class() -> None:
     endpoint = ENDPOINTS["comments"]
     policy = Policy(columns={"comments.content": "drop", "comments.scope": "hash"}, hash_key=KEY)
-    shaped = Shape(endpoint, policy, stamp_types(endpoint), {})
+    shaped = RowShape(endpoint, policy, stamp_types(endpoint), {})
     row = row_of(shaped, {"id": "c", "content": "secret plans", "scope": "Insight"}, {"project_id": 2})
     assert row.values == {"project_id": 2, "id": "c", "scope": hashed("Insight")}
     assert "content" not in shaped.columns

@@ -10,12 +10,13 @@ from email.utils import format_datetime
 
 import pytest
 
-from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.client import Client
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import PageFailed
 from tests.sources.posthog.wire_server import http, in_turn, serving
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
-ONCE = Patience(tries=1)
+ONCE = RetryPolicy(tries=1)
 
 
 def _ask(origin: str) -> str:
@@ -55,7 +56,7 @@ PAST = format_datetime(NOW - timedelta(seconds=5), usegmt=True)
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_of_nothing_is_none_and_tries_stay_few_and_apart(status: int, word: str) -> None:
     refusal = http(status, b"", Retry_After=word, Date=format_datetime(NOW, usegmt=True))
-    quick = Patience(tries=3, backoff=0.01, untold=3)
+    quick = RetryPolicy(tries=3, backoff=0.01, unannounced_429s=3)
     with serving(in_turn(refusal)) as server, Client(server.origin, KEY, patience=quick) as client:
         with pytest.raises(PageFailed, match=f"failed 3 times: answered {status}"):
             client.get("users/")

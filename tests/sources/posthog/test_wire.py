@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from sources.posthog.client.client import Client, Patience
+from sources.posthog.client.client import Client
+from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.wire_server import Answer, Asked, http, in_turn, serving
 
 KEY = "phx_NotAKeyOfAnyone0123456789"
-ONCE = Patience(tries=1)
-HURRIED = Patience(tries=2, backoff=0.001, page_seconds=0.4)
+ONCE = RetryPolicy(tries=1)
+HURRIED = RetryPolicy(tries=2, backoff=0.001, page_seconds=0.4)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,7 +138,7 @@ def test_a_page_whose_socket_is_known_is_spared_when_another_is_overdue() -> Non
 
     with (
         serving(answer) as server,
-        Client(server.origin, KEY, patience=Patience(page_seconds=1.2)) as client,
+        Client(server.origin, KEY, patience=RetryPolicy(page_seconds=1.2)) as client,
         ThreadPoolExecutor(1) as thread,
     ):
         slow = thread.submit(client.get, "slow/")
