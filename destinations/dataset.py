@@ -62,7 +62,7 @@ class Stored:
         columns = ", ".join(quoted(name) for name in key)
         with self.warehouse.opened():
             yield from self.warehouse.batches(
-                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._sound('t')} as sound "
+                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._committed('t')} as sound "
                 f"from {self.warehouse.name(table)} t"
             )
 
@@ -79,14 +79,14 @@ class Stored:
         with self.warehouse.opened():
             return {tuple(values): latest for *values, latest in self.warehouse.rows(sql) if latest}
 
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+    def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""
         empty = pa.table({name: pa.array([], pa.string()) for name in columns})
         if not self.has(table, columns):
             return empty
         names = ", ".join(quoted(name) for name in columns)
         with self.warehouse.opened():
-            sql = f"select distinct {names} from {self.warehouse.name(table)} t where not {self._sound('t')}"
+            sql = f"select distinct {names} from {self.warehouse.name(table)} t where not {self._committed('t')}"
             batches = list(self.warehouse.batches(sql))
         return pa.Table.from_batches(batches) if batches else empty
 
@@ -97,7 +97,7 @@ class Stored:
         columns = [name for name in self.tables[table] if name != "_dlt_load_id"]
         select = ", ".join(f"t.{quoted(name)}{self._as_text(table, name)}" for name in columns)
         with self.warehouse.opened():
-            return self.warehouse.matching(table, f"{select}, {self._sound('t')} as _sound", keys)
+            return self.warehouse.matching(table, f"{select}, {self._committed('t')} as _sound", keys)
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether the table is there with all of these columns and our own."""
@@ -108,7 +108,7 @@ class Stored:
         json_like = self.tables[table][column].lower() in {"json", "jsonb"}
         return f"::varchar as {quoted(column)}" if json_like else ""
 
-    def _sound(self, alias: str) -> str:
+    def _committed(self, alias: str) -> str:
         if "_dlt_loads" not in self.tables:
             return "false"
         loads = self.warehouse.name("_dlt_loads")

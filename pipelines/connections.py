@@ -18,7 +18,7 @@ from sources.posthog.client.client import Client
 from sources.posthog.client.rate_limit import Rate
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import NoRoom
-from sources.posthog.extract.visibility import TELLING
+from sources.posthog.extract.visibility import VISIBILITY_FIELDS
 from sources.posthog.shape.privacy import Policy
 
 log = logging.getLogger("hogsync")
@@ -80,7 +80,7 @@ def _refuse_senseless(name: str, mode: str) -> None:
         table, column = column_of(name, mode)
     except ValueError as error:
         raise UsageError(f"{where}: {error}") from None
-    if mode != "keep" and (column == "deleted" or column in TELLING.get(table, ())):
+    if mode != "keep" and (column == "deleted" or column in VISIBILITY_FIELDS.get(table, ())):
         raise UsageError(
             f"{where}: hogsync goes by {column} of {table} to tell which rows are gone; keep it."
         )

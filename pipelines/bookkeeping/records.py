@@ -30,8 +30,8 @@ from pipelines.bookkeeping.state import LOOKED_BACK, Memory, row_counts
 from pipelines.run import Run
 from pipelines.sync.derive import Following, Underivable
 from pipelines.sync.derived_tables import Tables
-from sources.posthog.extract.extraction import Reading
-from sources.posthog.extract.positions import UNSETTLED, Position
+from sources.posthog.extract.extraction import Extraction
+from sources.posthog.extract.positions import MIXED_KEYS, Position
 from sources.posthog.extract.results import TableResult
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
         note(warehouse, {"origin": origin})
         if forget(warehouse, tables):
             seen = f"update {warehouse.name(PATHS)} set fingerprint = {warehouse.mark} where fingerprint is not null"
-            warehouse.execute(seen, [UNSETTLED])
+            warehouse.execute(seen, [MIXED_KEYS])
     return former
 
 
@@ -146,7 +146,7 @@ def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
         note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
 
 
-def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> None:
+def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) -> None:
     """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
@@ -157,15 +157,17 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
     note(warehouse, meta)
-    listed = (one for result in reading.results.values() for one in result.listed)
-    claims = {one.claimed.path: one.claimed for one in listed if one.claimed}
+    listed = (one for result in reading.results.values() for one in result.lists)
+    claims = {
+        one.position_before_load.path: one.position_before_load for one in listed if one.position_before_load
+    }
     if claims:
         _ensure(warehouse, PATHS, existing)
         _put(warehouse, PATHS, map(_path_row, claims.values()))
     anew = [
         table
         for table, changes in reading.changes.items()
-        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stock.whole
+        if meta.get(f"{PRIVACY}{table}") == "" or not changes.stored_index.whole
     ]
     if anew:  # claims say where their lists stood
         forget(warehouse, anew)
@@ -174,7 +176,7 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Reading) -> No
 def write(
     warehouse: Warehouse,
     told: Callable[[], Run],
-    reading: Reading | None,
+    reading: Extraction | None,
     facts: Mapping[str, str] | None = None,
     following: Following | None = None,
 ) -> Run:
@@ -203,13 +205,13 @@ def write(
     return _together(warehouse, work)
 
 
-def _rows_of(reading: Reading, following: Following, there: Tables) -> dict[str, str]:
+def _rows_of(reading: Extraction, following: Following, there: Tables) -> dict[str, str]:
     """What `_hogsync_meta` shall say of the rows of this run's tables; nothing if all is as before."""
     memory = following.before
     derived = {
         one.target: one.source for one in following.readable(there) if one.target not in following.troubles
     }
-    sources = {outline.table: outline.parent for outline in reading.outlines()} | derived
+    sources = {outline.table: outline.parent for outline in reading.target_tables()} | derived
     changed = [
         table
         for table, source in sources.items()
@@ -225,11 +227,11 @@ def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -
     row = {name: getattr(run, name) for name in BOOKS[RUNS][1]}
     _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
     _put(warehouse, RUN_TABLES, [run_table(run.run_id, r) for r in results])
-    listed = [one for result in results for one in result.listed if one.position]
+    listed = [one for result in results for one in result.lists if one.position]
     # One each: a project that moved between two organizations is listed, and its lists are read, below both.
     positions = {one.position.path: one.position for one in listed if one.position}
     _put(warehouse, PATHS, map(_path_row, positions.values()))
-    _write_held(warehouse, {one.listing.path: one.held_keys for one in listed if one.held_keys is not None})
+    _write_held(warehouse, {one.list_path.path: one.held_keys for one in listed if one.held_keys is not None})
 
 
 def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
@@ -242,7 +244,7 @@ def note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
     _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
 
-def _named(reading: Reading | None) -> dict[str, str]:
+def _named(reading: Extraction | None) -> dict[str, str]:
     """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
     changes = reading.changes.items() if reading else ()
     named = {table: own.shape.undeclared.named for table, own in changes}
@@ -263,7 +265,7 @@ def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None
 
 def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
     """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
-    refused = {one.table: one.detail for one in results if one.blocked or one.count("unavailable")}
+    refused = {one.table: one.detail for one in results if one.parent_status or one.count("unavailable")}
     there = warehouse.columns()
     if not refused or any(BOOKS[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
         return frozenset()
@@ -280,16 +282,16 @@ def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[
 
 def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
     """One row of `_hogsync_run_tables`."""
-    marks = [one.position.watermark for one in result.listed if one.position and one.position.watermark]
+    marks = [one.position.watermark for one in result.lists if one.position and one.position.watermark]
     return {
         "run_id": run_id,
         "table_name": result.table,
         "status": result.status,
-        "paths": len(result.listed),
-        "paths_complete": sum(one.complete for one in result.listed),
+        "paths": len(result.lists),
+        "paths_complete": sum(one.complete for one in result.lists),
         "paths_unavailable": result.count("unavailable"),
         "paths_failed": result.count("failed"),
-        "paths_spared": result.spared,
+        "paths_spared": result.skipped,
         "requests": result.requests,
         "pages": result.pages,
         "pages_again": result.pages_again,

@@ -55,7 +55,7 @@ class Memory(Stored):
         names = ", ".join(name if name in there else f"null as {name}" for name in BOOKS[table][1])
         return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
 
-    def named(self, table: str) -> Mapping[str, str]:
+    def column_names_of_fields(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
         return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
 
@@ -69,10 +69,10 @@ class Memory(Stored):
         return frozenset(
             column
             for one in {table, table.removesuffix("_history")}
-            for column in (*made.get(one, ()), *self.columns(one), *self.named(one).values())
+            for column in (*made.get(one, ()), *self.columns(one), *self.column_names_of_fields(one).values())
         )
 
-    def theirs(self, table: str) -> frozenset[str]:
+    def foreign_columns(self, table: str) -> frozenset[str]:
         """The columns that somebody else made on a table, in lower case; none where hogsync's are not known."""
         known = self.columns(table) if self.made is None else self.made
         there = {column.lower() for column in self.tables.get(table, ())}

@@ -16,7 +16,7 @@ from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.extract.data_warnings import enumerated
+from sources.posthog.extract.data_warnings import first_few
 
 PATIENCE = RetryPolicy(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"
@@ -88,9 +88,9 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         return
     owner = f"it is of user {key.user_id}" if key.user_id is not None else "whose it is, is not told"
     yield fine("posthog", f"{origin} is a PostHog and accepts the key; {owner}.")
-    yield note("posthog", f"Scopes: {enumerated(key.scopes or ('not told by this PostHog',))}.")
+    yield note("posthog", f"Scopes: {first_few(key.scopes or ('not told by this PostHog',))}.")
     limits = [
-        f"{what} {enumerated(ids)}"
+        f"{what} {first_few(ids)}"
         for what, ids in (("projects", key.projects), ("organizations", key.organizations))
         if ids
     ]
@@ -104,7 +104,7 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         if names:
             yield fine(
                 "posthog",
-                f"{table.capitalize()}: {enumerated(f'{n} ({i})' for i, n in names.items())}.",
+                f"{table.capitalize()}: {first_few(f'{n} ({i})' for i, n in names.items())}.",
             )
     listed = reach.asked["projects"].status if "projects" in reach.asked else "failed"
     if listed == "failed" or reach.asked["organizations"].status == "failed":
@@ -116,7 +116,7 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
     all_listed = listed in {"readable", "empty"} or bool(key.projects)
     if unknown := unknown_projects(reach.only, reach.projects, all_listed=all_listed):
-        told = f"The key reaches no project {enumerated(unknown)}; correct [projects] only."
+        told = f"The key reaches no project {first_few(unknown)}; correct [projects] only."
         yield wrong("settings", told, UsageError.exit_code)
 
 
@@ -128,15 +128,15 @@ def about_scopes(tables: Sequence[str], reach: Reach | None, origin: str) -> Ite
     if missing:
         yield wrong(
             "scopes",
-            f"The key lacks {enumerated(missing)}: add that at {origin}/settings/user-api-keys, "
+            f"The key lacks {first_few(missing)}: add that at {origin}/settings/user-api-keys, "
             "or leave out the tables that need it ([selection] tables).",
         )
     more = [scope for scope in spare if not scope.endswith(":read")]
     if more:
-        told = f"The key may do more than read ({enumerated(more)}); the read scopes above suffice."
+        told = f"The key may do more than read ({first_few(more)}); the read scopes above suffice."
         yield note("scopes", told)
     if idle := [scope for scope in spare if scope not in more]:
-        yield note("scopes", f"The key has scopes that the selection does not need: {enumerated(idle)}.")
+        yield note("scopes", f"The key has scopes that the selection does not need: {first_few(idle)}.")
 
 
 # -- the tables ----------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def _trouble(asked: Asked, reach: Reach) -> str:
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
         return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
-    places = enumerated(_where(answer, reach) for answer in asked.troubled)
+    places = first_few(_where(answer, reach) for answer in asked.troubled)
     return f"readable, but not in {places}: {reasons[0]}"
 
 

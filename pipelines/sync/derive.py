@@ -15,8 +15,8 @@ from destinations.derived.derived import Derived, Rows, derive, finished, writte
 from destinations.derived.history import VERSION, History
 from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.sync.derived_tables import Before, Followers, Tables
-from sources.posthog.changes.table_changes import Changes
-from sources.posthog.extract.extraction import Reading
+from sources.posthog.changes.table_changes import TableChanges
+from sources.posthog.extract.extraction import Extraction
 
 
 def mark(target: str) -> str:
@@ -38,7 +38,7 @@ class Following:
     """The tables that follow those of one run."""
 
     warehouse: Warehouse
-    reading: Reading
+    reading: Extraction
     before: Before
     followers: Followers
     after_loading: bool = False
@@ -62,7 +62,7 @@ class Following:
             self.troubles[one.target] = said = (
                 f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
             )
-            self.reading.results[one.source].oddities.append(said)
+            self.reading.results[one.source].data_warnings.append(said)
             raise Underivable from error
 
     def _untroubled(self, derived: Iterable[Derived]) -> list[Derived]:
@@ -82,12 +82,13 @@ class Following:
         there = self.before.tables
         return _is_there(one, there) and not self._is_up_to_date(one, there) and bool(self._lost(one, there))
 
-    def _stocked(self) -> list[Changes]:
+    def _stocked(self) -> list[TableChanges]:
         """The tables that hold rows which earlier runs have loaded."""
         return [
             changes
             for table, changes in self.reading.changes.items()
-            if not changes.stock.empty[table] and self.before.has(table, (*changes.shape.key, "_synced_at"))
+            if not changes.stored_index.empty[table]
+            and self.before.has(table, (*changes.shape.key, "_synced_at"))
         ]
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
@@ -103,7 +104,7 @@ class Following:
         if not isinstance(one, History):
             return {}
         before, fields = self.before, self.reading.changes[one.source].shape.undeclared.named.values()
-        news = {*fields} - {*before.named(one.source).values()}
+        news = {*fields} - {*before.column_names_of_fields(one.source).values()}
         had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}
         noted = (before.made or {}).get(one.target, frozenset())
         lost = ({*one.lists} | had) & noted - there.get(one.target, {}).keys()
@@ -182,11 +183,13 @@ class Following:
         Once, by the first complete reading of their lists; where a history lags behind, that may have been in a run
         that did not derive it.
         """
-        now = self.reading.rules.started
+        now = self.reading.options.started
         for one in self._untroubled(self.readable(there)):
             if not isinstance(one, History) or self._begins(one, there):
                 continue
-            scopes = self.reading.scopes_read(one.source, first=self._is_up_to_date(one, self.before.tables))
+            scopes = self.reading.complete_partitions(
+                one.source, first=self._is_up_to_date(one, self.before.tables)
+            )
             if scopes:
                 with self._troubled_by(one):
                     one.end_missing(self.warehouse, scopes, now)
@@ -194,10 +197,10 @@ class Following:
     def _own_rows(self, one: Derived) -> Rows:
         """The rows of its source that this run has written."""
         number = self.reading.results[one.source].counts.written
-        return written_at(self.warehouse, self.reading.rules.started, number)
+        return written_at(self.warehouse, self.reading.options.started, number)
 
     def _derived(self, work: Iterable[tuple[Derived, Rows]], there: Tables) -> dict[str, str]:
-        facts, now = {}, self.reading.rules.started
+        facts, now = {}, self.reading.options.started
         for one, rows in work:
             with self._troubled_by(one):
                 began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
@@ -208,16 +211,18 @@ class Following:
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
         """Since when there are histories of tables that hold nothing yet: what comes to these later is new."""
-        results, now = self.reading.results, self.reading.rules.started.isoformat()
+        results, now = self.reading.results, self.reading.options.started.isoformat()
         empty = [
             changes
             for table, changes in self.reading.changes.items()
-            if changes.stock.empty[table] and results[table].readable and not results[table].counts.written
+            if changes.stored_index.empty[table]
+            and results[table].readable
+            and not results[table].counts.written
         ]
         found = self._untroubled(self.followers.of(empty, there))
         return {since(one.target): now for one in found if self._begins(one, there)}
 
-    def _written(self) -> list[Changes]:
+    def _written(self) -> list[TableChanges]:
         results = self.reading.results
         return [one for table, one in self.reading.changes.items() if results[table].counts.written]
 

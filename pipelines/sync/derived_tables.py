@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.sql import child_table
-from sources.posthog.changes.table_changes import Changes
+from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 from sources.posthog.shape.undeclared import VARIANT
 
@@ -49,7 +49,7 @@ class Before(Protocol):
     def columns(self, table: str) -> Mapping[str, Any]:
         """The columns that earlier loads made."""
 
-    def named(self, table: str) -> Mapping[str, str]:
+    def column_names_of_fields(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
@@ -64,14 +64,14 @@ class Followers:
     versioned: frozenset[str]
     """The tables that have a history."""
 
-    def of(self, sources: Sequence[Changes], there: Tables) -> Iterator[Derived]:
+    def of(self, sources: Sequence[TableChanges], there: Tables) -> Iterator[Derived]:
         """What follows these tables, with the columns that are there."""
         for changes in sources:
             if changes.table in self.versioned:
                 yield self._history(changes, there)
             yield from self._trends(changes, there)
 
-    def _types(self, changes: Changes, there: Tables) -> Types:
+    def _types(self, changes: TableChanges, there: Tables) -> Types:
         """The columns that loads have made, also those whose field is no longer stored, and their types."""
         known = {**self.before.columns(changes.table), **changes.shape.columns}
         return {
@@ -80,7 +80,7 @@ class Followers:
             if name in known.keys() - BOOKKEEPING_COLUMNS
         }
 
-    def _history(self, changes: Changes, there: Tables) -> History:
+    def _history(self, changes: TableChanges, there: Tables) -> History:
         shape, endpoint = changes.shape, changes.shape.endpoint
         lists = {child: tuple(shape.items(child)) for child in shape.child_columns}
         complete = {
@@ -99,7 +99,7 @@ class Followers:
             quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),
         )
 
-    def _trends(self, changes: Changes, there: Tables) -> Iterator[Trend]:
+    def _trends(self, changes: TableChanges, there: Tables) -> Iterator[Trend]:
         endpoint, types = changes.shape.endpoint, self._types(changes, there)
         for trend in endpoint.trends:
             names = trend.named(endpoint)

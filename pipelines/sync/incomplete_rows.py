@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from destinations.warehouse import Types, Warehouse
-from sources.posthog.changes.delta import Outline
-from sources.posthog.extract.extraction import Reading
+from sources.posthog.changes.delta import TargetTable
+from sources.posthog.extract.extraction import Extraction
 
 
-def mark_incomplete(warehouse: Warehouse, reading: Reading, existing: Mapping[str, Types]) -> None:
+def mark_incomplete(warehouse: Warehouse, reading: Extraction, existing: Mapping[str, Types]) -> None:
     """Blank the hashes of rows that lost a column, a list or items of a list, before an empty one takes its place.
 
     Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
@@ -17,7 +17,7 @@ def mark_incomplete(warehouse: Warehouse, reading: Reading, existing: Mapping[st
     written when it is read again, with its lists; until then it makes no version. What has lost a column of its key
     loses its rows as it gets that column again.
     """
-    tables = {outline.table: outline for outline in reading.outlines()}
+    tables = {outline.table: outline for outline in reading.target_tables()}
     lost = [outline for outline in tables.values() if _lost(outline, reading, existing)]
     for table in {name for outline in lost for name in (outline.table, outline.parent)}:
         if {*tables[table].key, "_row_hash"} <= existing.get(table, {}).keys():
@@ -28,14 +28,16 @@ def mark_incomplete(warehouse: Warehouse, reading: Reading, existing: Mapping[st
             warehouse.redefine(outline.table, f"truncate table {warehouse.name(outline.table)}")
 
 
-def _lost(outline: Outline, reading: Reading, existing: Mapping[str, Types]) -> bool:
+def _lost(outline: TargetTable, reading: Extraction, existing: Mapping[str, Types]) -> bool:
     """Whether a table has lost a column, or a list's table any of its rows."""
-    known, there = reading.known, existing.get(outline.table, {})
+    known, there = reading.stored, existing.get(outline.table, {})
     made = known.columns(outline.table).keys() & outline.columns.keys()
     return bool(made - there.keys()) or (bool(outline.child) and known.lost_rows(outline.table))
 
 
-def _makes_place(parent: Outline, reading: Reading, existing: Mapping[str, Types]) -> bool:
+def _makes_place(parent: TargetTable, reading: Extraction, existing: Mapping[str, Types]) -> bool:
     """Whether a table that was read has lost all of its rows, or a column without which nobody can tell them apart."""
-    lost = reading.known.lost_rows(parent.table) or not {*parent.key} <= existing.get(parent.table, {}).keys()
+    lost = (
+        reading.stored.lost_rows(parent.table) or not {*parent.key} <= existing.get(parent.table, {}).keys()
+    )
     return lost and reading.results[parent.table].readable

@@ -17,8 +17,8 @@ from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavaila
 from pipelines import signals
 from pipelines.settings.surroundings import set_aside
 from sources.posthog.catalogue import PEOPLE
-from sources.posthog.changes.delta import Outline
-from sources.posthog.extract.extraction import Reading
+from sources.posthog.changes.delta import TargetTable
+from sources.posthog.extract.extraction import Extraction
 
 log = logging.getLogger("hogsync")
 
@@ -48,25 +48,25 @@ class TableRefused(LoadFailed):
         self.table = table
 
 
-def load(reading: Reading, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
+def load(reading: Extraction, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
     """Write a reading's deltas; needs the warehouse open, of which `existing` are the tables and their columns.
 
     Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
     because dlt cannot make an empty one on Postgres in the format that it loads quickest.
     """
-    outlines = [outline for outline in reading.outlines() if reading.results[outline.parent].readable]
+    outlines = [outline for outline in reading.target_tables() if reading.results[outline.parent].readable]
     _make_what_can_be(reading, warehouse, outlines, existing)
     if all(outline.empty for outline in outlines):
         warehouse.expect_inserts_only()
-    if reading.written:
+    if reading.rows_to_write:
         claim_staging(warehouse)
         _load_what_can_be(reading, warehouse, folder)
         warehouse.declare_keys()
-    reading.workspace.close()
+    reading.scratch.close()
 
 
 def _make_what_can_be(
-    reading: Reading, warehouse: Warehouse, outlines: Sequence[Outline], existing: Mapping[str, Types]
+    reading: Extraction, warehouse: Warehouse, outlines: Sequence[TargetTable], existing: Mapping[str, Types]
 ) -> None:
     """See to it that these tables are there, and fail those that the warehouse refuses; raises if that leaves nothing.
 
@@ -83,7 +83,7 @@ def _make_what_can_be(
             _fail(reading, outline.parent, refused)
 
 
-def _fail(reading: Reading, table: str, refused: Exception) -> None:
+def _fail(reading: Extraction, table: str, refused: Exception) -> None:
     """Do without a table that the warehouse refuses; raises the refusal if nothing else is to be written."""
     log.debug("%s", table, exc_info=refused)
     reading.fail(table, str(refused))
@@ -91,13 +91,13 @@ def _fail(reading: Reading, table: str, refused: Exception) -> None:
         raise refused
 
 
-def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> None:
+def _load_what_can_be(reading: Extraction, warehouse: Warehouse, folder: Path) -> None:
     """Load all tables, and without those that the warehouse refuses; raises LoadFailed if it takes none.
 
     A package fails as a whole, so the others are loaded again, by a package of their own: all writes go by key, and
     rows of a load that was not finished count as unknown.
     """
-    parents = {outline.table: outline.parent for outline in reading.outlines()}
+    parents = {outline.table: outline.parent for outline in reading.target_tables()}
     tries = 0
     while True:
         try:
@@ -109,9 +109,9 @@ def _load_what_can_be(reading: Reading, warehouse: Warehouse, folder: Path) -> N
             return
 
 
-def prepare(reading: Reading) -> None:
+def prepare(reading: Extraction) -> None:
     """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
-    if reading.people.stock.empty[PEOPLE.table]:
+    if reading.people.stored_index.empty[PEOPLE.table]:
         threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
 
 
@@ -126,7 +126,7 @@ def _awake() -> Any:
     return dlt
 
 
-def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
+def _run_dlt(reading: Extraction, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
     dlt = _awake()
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException, LoadClientJobFailed, LoadClientJobTerminalRetry
@@ -146,7 +146,7 @@ def _run_dlt(reading: Reading, warehouse: Warehouse, folder: Path, *, again: boo
             pipeline.sync_destination()
             rows = changed(reading, warehouse.appendable, again=again)
             pipeline.extract(rows, loader_file_format="parquet")
-            with reading.workspace.put_aside():  # only a second package would ask for it again
+            with reading.scratch.shrink():  # only a second package would ask for it again
                 pipeline.normalize()
                 loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:

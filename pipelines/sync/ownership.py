@@ -23,7 +23,7 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
 from sources.posthog.changes.sql import child_table
-from sources.posthog.extract.data_warnings import enumerated
+from sources.posthog.extract.data_warnings import first_few
 from sources.posthog.shape.privacy import DEFAULTS, Policy
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS, RowShape
 
@@ -128,7 +128,7 @@ def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
     if names := others(held, tables, memory.made, memory.meta):
         raise WarehouseProblem(
-            f"The dataset {warehouse.dataset} {where} holds {enumerated(names, 5)}, which hogsync did not make and "
+            f"The dataset {warehouse.dataset} {where} holds {first_few(names, 5)}, which hogsync did not make and "
             "would write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
         )
     if name := stranger(warehouse):

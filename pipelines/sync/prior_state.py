@@ -14,7 +14,7 @@ from pipelines.settings import Settings
 from pipelines.sync.ownership import Table, refuse_others
 from pipelines.sync.privacy_rewrite import empty_refused, not_yet_within
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.changes.stored import Nothing
+from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning
 
 log = logging.getLogger("hogsync")
@@ -41,13 +41,13 @@ def remembered(
     *,
     started: datetime,
     dry_run: bool,
-) -> Memory | Nothing:
+) -> Memory | EmptyWarehouse:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
     Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
     """
     if not to_open(warehouse, dry_run=dry_run):
-        return Nothing()
+        return EmptyWarehouse()
     memory = Memory(warehouse)
     refuse_others(memory, tables)
     memory.check(meta)
@@ -59,7 +59,7 @@ def remembered(
     return memory
 
 
-def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) -> bool:
+def restored(known: Memory | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:
     """Whether the warehouse is an older state of what this machine left; then every list is read in full.
 
     Lists that this run leaves out are forgotten, for the next run will notice nothing.
@@ -71,7 +71,7 @@ def restored(known: Memory | Nothing, last_run: str | None, *, dry_run: bool) ->
     return True
 
 
-def read_anew(known: Memory | Nothing, tables: Mapping[str, Table], *, dry_run: bool) -> bool:
+def read_anew(known: Memory | EmptyWarehouse, tables: Mapping[str, Table], *, dry_run: bool) -> bool:
     """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
 
     A history that was emptied, or has lost what tells its versions, begins anew. No list has the people for its own:
@@ -100,7 +100,7 @@ def _forget_every_list(known: Memory, *, dry_run: bool) -> None:
         forget(known.warehouse, ENDPOINTS)
 
 
-def stored_under(known: Memory | Nothing, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+def stored_under(known: Memory | EmptyWarehouse, privacy: str, tables: Sequence[str]) -> dict[str, str]:
     """The privacy settings under which each table's rows were stored; those of now if none were yet."""
     meta = known.meta if isinstance(known, Memory) else {}
     return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}

@@ -25,8 +25,8 @@ from pipelines.sync.ownership import of_others
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.sql import child_table
-from sources.posthog.changes.stored import Nothing
-from sources.posthog.extract.extraction import Reading
+from sources.posthog.changes.stored import EmptyWarehouse
+from sources.posthog.extract.extraction import Extraction
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.refused_columns import LAXEST, RULES, refused_columns, refused_lists
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
@@ -194,10 +194,10 @@ def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started:
     return int(rows)
 
 
-def note_emptied(reading: Reading, known: Memory | Nothing) -> None:
+def note_emptied(reading: Extraction, known: Memory | EmptyWarehouse) -> None:
     """Have the run's record say how many stored rows were emptied of each table that it reads."""
     for table, rows in known.emptied.items() if isinstance(known, Memory) else ():
         said = f"{rows:,} stored rows emptied of what the privacy settings refuse"
         log.info("%s: %s", table, said)
         if table in reading.results:
-            reading.results[table].oddities.append(said)
+            reading.results[table].data_warnings.append(said)

@@ -33,8 +33,8 @@ def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bo
     hanging = hang_on_company(result.table for result in results if result.table in ENDPOINTS)
     if not hanging & set(chosen):
         return False
-    lists = [one for result in results if result.table in hanging for one in result.listed]
-    met = any(one.rows if one.listing.endpoint.table in ROOTS else one.pages for one in lists)
+    lists = [one for result in results if result.table in hanging for one in result.lists]
+    met = any(one.rows if one.list_path.endpoint.table in ROOTS else one.pages for one in lists)
     return not met and not any(one.status == "failed" for one in lists)
 
 

@@ -141,11 +141,11 @@ def _notes(result: TableResult, key: Key | None, *, advised: bool) -> list[str]:
 
 def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:
     refused = [
-        (one.listing, one.last.failure)
-        for one in result.listed
+        (one.list_path, one.last.failure)
+        for one in result.lists
         if one.status == "unavailable" and one.walks and isinstance(one.last.failure, Unavailable)
     ]
-    said = (advice(refusal, listing.endpoint, listing.stamps, key) for listing, refusal in refused)
+    said = (advice(refusal, listing.endpoint, listing.parent_ids, key) for listing, refusal in refused)
     yield from dict.fromkeys(said)
     if result.count("failed"):
         yield "What came is in; the next sync reads the rest again."

@@ -53,12 +53,12 @@ from pipelines.sync.selection import Selection, chosen_tables
 from pipelines.sync.upgrade import upgrade
 from pipelines.work_dir import workroom
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.changes.stored import Nothing
+from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
-from sources.posthog.extract.checkpoints import Journal
-from sources.posthog.extract.extraction import Reading
-from sources.posthog.extract.options import Rules
+from sources.posthog.extract.checkpoints import CheckpointStore
+from sources.posthog.extract.extraction import Extraction
+from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.extract.walks import Observer
 from sources.posthog.shape.types import digest
@@ -91,7 +91,7 @@ def sync(
         privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key, patience=patience)
         walks = None if selection.dry_run else local_state.walks(settings)
-        journal = Journal(walks, started, settings.lists.resume_within)
+        journal = CheckpointStore(walks, started, settings.lists.resume_within)
         journal.sweep()
         with (
             warehouse_problems(),
@@ -112,19 +112,19 @@ def sync(
             old = restored(known, local_state.last_run(settings), dry_run=selection.dry_run)
             people_lost = read_anew(known, ours, dry_run=selection.dry_run)
             full = selection.full or changed or old or people_lost
-            reading = Reading(
+            reading = Extraction(
                 client,
                 tables,
-                known=known,
+                stored=known,
                 policy=policy(settings),
-                rules=_rules(settings, selection, started, full=full),
+                options=_rules(settings, selection, started, full=full),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
                 in_flight=settings.lists.in_flight,
                 ahead=settings.lists.ahead,
-                journal=journal,
+                checkpoints=journal,
             )
-        reading.walker.observers.extend(observers)
+        reading.reader.observers.extend(observers)
         meta |= privacy_marks(modes, privacy) | within(settings)
         note_emptied(reading, known)
         following = (
@@ -147,9 +147,9 @@ def sync(
             reading.close()
 
 
-def _rules(settings: Settings, selection: Selection, started: datetime, *, full: bool) -> Rules:
+def _rules(settings: Settings, selection: Selection, started: datetime, *, full: bool) -> ReadOptions:
     lists = settings.lists
-    return Rules(
+    return ReadOptions(
         started=started,
         page_size=lists.page_size,
         full=full,
@@ -180,7 +180,7 @@ def seldom_collecting() -> Iterator[None]:
 class _Work:
     """The steps of one run and the record that each way out leaves behind."""
 
-    reading: Reading
+    reading: Extraction
     warehouse: Warehouse
     turn: Turn
     meta: dict[str, str]
@@ -189,7 +189,7 @@ class _Work:
     tables: tuple[str, ...]
     started: datetime
     folder: Path
-    known: Memory | Nothing
+    known: Memory | EmptyWarehouse
     following: Following | None
     """Only where there is no warehouse yet, and a dry run makes none, nothing follows."""
     run_id: str = field(default_factory=lambda: uuid4().hex)
@@ -208,10 +208,10 @@ class _Work:
 
     def _tried(self) -> Outcome:
         try:
-            with signals.cutting_short(self.warehouse.interrupt, self.reading.workspace.interrupt):
+            with signals.cutting_short(self.warehouse.interrupt, self.reading.scratch.interrupt):
                 if not self.selection.dry_run:
                     prepare(self.reading)
-                self.reading.read()
+                self.reading.run()
                 self._known_projects()
                 return self._load()
         except (KeyRefused, Misdirected) as refused:
@@ -269,11 +269,11 @@ class _Work:
 
     def _known_projects(self) -> None:
         """A project that was asked for by its id must be there."""
-        asked, projects = self.reading.scopes.projects, self.reading.results.get("projects")
+        asked, projects = self.reading.partitions.projects, self.reading.results.get("projects")
         if not asked or not projects or projects.status == "failed":
             return
         own = self.reading.key.projects if self.reading.key else ()
-        met = {*own, *(key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.listed))}
+        met = {*own, *(key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.lists))}
         unknown = unknown_projects(asked, met, all_listed=projects.complete or bool(own))
         if unknown and (met or not self._leads_nowhere()):
             raise UsageError(no_such_project(unknown, met))

@@ -33,7 +33,7 @@ def upgrade(following: Following, existing: Mapping[str, Types]) -> dict[str, st
 
 def _columns(following: Following, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
     """The tables that this run may write, and their columns."""
-    yield from ((outline.table, outline.columns) for outline in following.reading.outlines())
+    yield from ((outline.table, outline.columns) for outline in following.reading.target_tables())
     derived = following.followers.of([*following.reading.changes.values()], existing)
     yield from ((one.target, one.columns) for one in derived)
     yield from ((table, columns) for table, (_, columns) in BOOKS.items())

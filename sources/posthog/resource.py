@@ -14,11 +14,11 @@ from dlt.extract import DltResource
 from sources.posthog.arguments import known_tables, policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.delta import Delta
-from sources.posthog.changes.stored import Nothing
+from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.client.client import Client
 from sources.posthog.client.rate_limit import Rate
-from sources.posthog.extract.extraction import Reading
-from sources.posthog.extract.options import Rules
+from sources.posthog.extract.extraction import Extraction
+from sources.posthog.extract.options import ReadOptions
 
 Strategy = Literal["delete-insert", "upsert"]
 Form = Callable[[str, pa.Table], pa.Table]
@@ -55,20 +55,20 @@ def posthog(
     adds: here a row that PostHog no longer lists stays as it was. `_deleted_at` is filled only where PostHog itself
     lists a row as deleted.
     """
-    rules = Rules(started=datetime.now(UTC))
-    reading = Reading(
+    rules = ReadOptions(started=datetime.now(UTC))
+    reading = Extraction(
         Client(host, key, rate=Rate(per_minute, per_hour) if per_minute or per_hour else None),
         known_tables(tables),
-        known=Nothing(),
+        stored=EmptyWarehouse(),
         policy=policy_of(privacy or {}, hash_key.encode()),
-        rules=rules,
+        options=rules,
         projects=projects,
     )
     yield from _resources(reading, "delete-insert")
 
 
 @dlt.source(schema=_schema(), max_table_nesting=0)
-def changed(reading: Reading, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
+def changed(reading: Extraction, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
     """What a reading found to differ from the warehouse that it knows.
 
     `appendable` gives rows of a table that is still empty the form in which they go straight into it; `again` tells
@@ -78,16 +78,16 @@ def changed(reading: Reading, appendable: Form, *, again: bool = False) -> Itera
 
 
 def _resources(
-    reading: Reading, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
+    reading: Extraction, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
 ) -> Iterator[DltResource]:
     """One resource per table and child table; the first that dlt pulls from starts the reading.
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
     """
     merge: Any = {"disposition": "merge", "strategy": strategy}
-    HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.outlines())
+    HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.target_tables())
     logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
-    for outline in reading.outlines():
+    for outline in reading.target_tables():
         first = outline.empty and not again
         yield dlt.resource(
             _items(reading, outline.table, appendable if first else None),
@@ -117,7 +117,7 @@ HINTS_ARE_MEANT = HintsAreMeant()
 """One for the process: a logger keeps its filters, and takes the same one only once."""
 
 
-def _items(reading: Reading, table: str, form: Form | None) -> Iterator[Any]:
+def _items(reading: Extraction, table: str, form: Form | None) -> Iterator[Any]:
     delta = reading.delta(table)
     if delta is None:
         return
@@ -128,5 +128,5 @@ def _items(reading: Reading, table: str, form: Form | None) -> Iterator[Any]:
 
 def _columns(delta: Delta) -> Any:
     """Every column with its type; said explicitly, because in Arrow JSON is but text."""
-    key = delta.outline.key
-    return {n: {"data_type": t, "nullable": n not in key} for n, t in delta.outline.columns.items()}
+    key = delta.target.key
+    return {n: {"data_type": t, "nullable": n not in key} for n, t in delta.target.columns.items()}

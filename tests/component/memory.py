@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from sources.posthog.catalogue.fields import Type
-from sources.posthog.changes.delta import Outline
-from sources.posthog.extract.extraction import Reading
+from sources.posthog.changes.delta import TargetTable
+from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.positions import Position
 from sources.posthog.shape.types import ARROW
 from tests.truth.expected import Row, Tables
@@ -58,10 +58,10 @@ class Warehouse:
     def columns(self, table: str) -> Mapping[str, Type]:
         return self._table(table).loaded
 
-    def named(self, table: str) -> Mapping[str, str]:
+    def column_names_of_fields(self, table: str) -> Mapping[str, str]:
         return self._named.get(table, {})
 
-    def theirs(self, table: str) -> Collection[str]:  # noqa: ARG002  nobody else makes columns here
+    def foreign_columns(self, table: str) -> Collection[str]:  # noqa: ARG002  nobody else makes columns here
         return ()
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
@@ -78,7 +78,7 @@ class Warehouse:
             rows = [*self._table(table).rows.values()]
             found = self._arrow(table, (*key, "_row_hash", "_deleted_at"), rows)
             named = found.rename_columns([*key, "row_hash", "deleted_at"])
-            yield from named.append_column("sound", self._sound(rows)).to_batches()
+            yield from named.append_column("sound", self._committed(rows)).to_batches()
 
     def written(self, table: str, columns: Sequence[str]) -> Mapping[Key, datetime]:
         latest: dict[Key, datetime] = {}
@@ -87,7 +87,7 @@ class Warehouse:
             latest[place] = max(row["_synced_at"], latest.get(place, row["_synced_at"]))
         return latest
 
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+    def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         rows = self._table(table).rows.values()
         torn = [row for row in rows if row[LOAD] not in self.finished]
         return self._arrow(table, columns, torn)
@@ -99,43 +99,47 @@ class Warehouse:
         rows = self._table(table).rows.values()
         found = [row for row in rows if tuple(row[name] for name in names) in wanted]
         return self._arrow(table, self._table(table).columns, found).append_column(
-            "_sound", self._sound(found)
+            "_sound", self._committed(found)
         )
 
     # -- what is put in
 
-    def load(self, reading: Reading, until: str = "") -> None:
+    def load(self, reading: Extraction, until: str = "") -> None:
         """Put in what a reading has found; with `until`, no more than a process loads that dies after that table."""
-        listed = [one for result in reading.results.values() for one in result.listed]
-        self.positions |= {one.claimed.path: one.claimed for one in listed if one.claimed}
-        self._forget([name for name, changes in reading.changes.items() if not changes.stock.whole])
+        listed = [one for result in reading.results.values() for one in result.lists]
+        self.positions |= {
+            one.position_before_load.path: one.position_before_load
+            for one in listed
+            if one.position_before_load
+        }
+        self._forget([name for name, changes in reading.changes.items() if not changes.stored_index.whole])
         self._loads += 1
-        for outline in reading.outlines():
-            if reading.results[outline.parent].readable:
-                self.tables.setdefault(outline.table, Table()).columns |= outline.columns
-                self._lost.discard(outline.table)
-        for outline in reading.outlines():
-            self._upsert(reading, outline)
-            if outline.table == until:
+        for target in reading.target_tables():
+            if reading.results[target.parent].readable:
+                self.tables.setdefault(target.table, Table()).columns |= target.columns
+                self._lost.discard(target.table)
+        for target in reading.target_tables():
+            self._upsert(reading, target)
+            if target.table == until:
                 return
         self.finished.add(self._loads)
         self.positions |= {one.position.path: one.position for one in listed if one.position}
         for one in listed:
             if one.held_keys is not None:
-                self._held[one.listing.path] = frozenset(one.held_keys)
+                self._held[one.list_path.path] = frozenset(one.held_keys)
         self._named |= {name: dict(one.shape.undeclared.named) for name, one in reading.changes.items()}
 
-    def _upsert(self, reading: Reading, outline: Outline) -> None:
+    def _upsert(self, reading: Extraction, target: TargetTable) -> None:
         """Replace whole rows by their keys: what a row lacks becomes null."""
-        delta = reading.delta(outline.table)
+        delta = reading.delta(target.table)
         if delta is None:
             return
-        table, keys = self.tables[outline.table], set[Key]()
-        table.loaded |= outline.columns
+        table, keys = self.tables[target.table], set[Key]()
+        table.loaded |= target.columns
         for row in (row for batch in delta.batches for row in batch.to_pylist()):
-            key = tuple(row[name] for name in outline.key)
-            assert None not in key, f"{outline.table}: a row without its key"
-            assert key not in keys, f"{outline.table}: {key} comes twice, which dlt would append twice"
+            key = tuple(row[name] for name in target.key)
+            assert None not in key, f"{target.table}: a row without its key"
+            assert key not in keys, f"{target.table}: {key} comes twice, which dlt would append twice"
             keys.add(key)
             table.rows[key] = {**dict.fromkeys(table.columns), **row, LOAD: self._loads}
 
@@ -191,7 +195,7 @@ class Warehouse:
     def _table(self, table: str) -> Table:
         return self.tables.get(table, Table())
 
-    def _sound(self, rows: Iterable[Row]) -> pa.Array:
+    def _committed(self, rows: Iterable[Row]) -> pa.Array:
         return pa.array([row[LOAD] in self.finished for row in rows], pa.bool_())
 
     def _arrow(self, table: str, columns: Iterable[str], rows: Sequence[Row]) -> pa.Table:

@@ -16,9 +16,9 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.client.client import Client
 from sources.posthog.client.retry import RetryPolicy
-from sources.posthog.extract.checkpoints import Journal
-from sources.posthog.extract.extraction import Reading
-from sources.posthog.extract.options import Rules, Window
+from sources.posthog.extract.checkpoints import CheckpointStore
+from sources.posthog.extract.extraction import Extraction
+from sources.posthog.extract.options import ReadOptions, Window
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.extract.walks import Observer
@@ -59,7 +59,7 @@ class Extractions(Holding):
     key: str
     home: Path
     warehouse: Warehouse = field(default_factory=Warehouse)
-    patience: Patience = QUICK
+    patience: RetryPolicy = QUICK
 
     def sync(
         self,
@@ -76,7 +76,7 @@ class Extractions(Holding):
         """One extraction with its rows loaded, as a sync does it; options are spelled as for a whole sync."""
         tables, started = tables or tuple(ENDPOINTS), datetime.now(UTC)
         own = Lists(**{"sweep_every": "0m", **(lists or {})})
-        rules = Rules(
+        rules = ReadOptions(
             started=started,
             page_size=own.page_size,
             full=full,
@@ -87,26 +87,26 @@ class Extractions(Holding):
             new_columns=own.new_columns,
             window=window,
         )
-        journal = Journal(self.home / "walks" / "here", started, own.resume_within)
+        journal = CheckpointStore(self.home / "walks" / "here", started, own.resume_within)
         journal.sweep()
         modes = dict(privacy or {})
         columns = modes.pop("columns", {})
         with closing(
-            Reading(
+            Extraction(
                 Client(self.url, key or self.key, patience=self.patience),
                 tables,
-                known=self.warehouse,
+                stored=self.warehouse,
                 policy=policy_of(modes | columns, HASH_KEY.encode()),
-                rules=rules,
+                options=rules,
                 folder=self.home,
                 projects=projects,
                 in_flight=own.in_flight,
                 ahead=own.ahead,
-                journal=journal,
+                checkpoints=journal,
             )
         ) as reading:
-            reading.walker.observers.extend(observers)
-            reading.read()
+            reading.reader.observers.extend(observers)
+            reading.run()
             self.warehouse.load(reading)
             journal.settle()
         results, refusal = tuple(reading.results.values()), reading.refusal

@@ -166,7 +166,7 @@ def test_a_project_that_goes_in_mid_run_keeps_its_rows_and_costs_no_other_list(
 
     outcome = scene.sync(*tables, lists=few, observers=(vanish,))
     assert (outcome.exit_code, outcome.status) == (1, "partial")
-    ended = {one.listing.address: one.status for t in tables for one in of(outcome, t).listed}
+    ended = {one.list_path.url_path: one.status for t in tables for one in of(outcome, t).lists}
     assert ended.pop(f"projects/102/{EVENTS}/") == "failed"
     assert ended.pop("projects/102/cohorts/") in ("read", "unavailable"), "whichever came first"
     assert set(ended.values()) == {"read"}

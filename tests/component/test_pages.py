@@ -68,7 +68,7 @@ def test_a_page_too_heavy_for_the_server_comes_in_smaller_ones_and_one_that_is_n
     posthog.fault(path=f"102/{EVENTS}/.*offset=100", **timed_out(EVENTS))
     outcome = scene.sync(EVENTS, PROPERTIES, projects=(101, 102), lists={"page_size": 100})
     assert (outcome.exit_code, of(outcome, PROPERTIES).complete) == (1, True)
-    failed = {one.listing.address for one in of(outcome, EVENTS).listed if one.status == "failed"}
+    failed = {one.list_path.url_path for one in of(outcome, EVENTS).lists if one.status == "failed"}
     assert failed == {f"projects/102/{EVENTS}/"}
     assert f"{EVENTS}_timeout" in of(outcome, EVENTS).detail
     scene.learn(scene.truth(EVENTS, PROPERTIES, projects=(101, 102)))

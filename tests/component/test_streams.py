@@ -126,10 +126,10 @@ def test_only_subscriptions_with_something_due_are_asked_for_deliveries(
     under_way = {"status": "starting", "finished_at": None, "created_at": ago(days=3)}
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set=under_way)
     first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    lists = len(first.listed)
-    assert first.spared == 0, "what was never asked is asked"
+    lists = len(first.lists)
+    assert first.skipped == 0, "what was never asked is asked"
     second = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    assert (second.spared, second.requests) == (lists - 1, 1), "one delivery is still under way"
+    assert (second.skipped, second.requests) == (lists - 1, 1), "one delivery is still under way"
     assert f"{lists - 1} lists not asked, nothing was due" in second.detail
     assert not second.complete
     recorded = run_table("a run", second)
@@ -153,11 +153,11 @@ def test_only_subscriptions_with_something_due_are_asked_for_deliveries(
 def test_a_full_sync_and_the_daily_sweep_ask_every_subscription(scene: Scene, posthog: Sandbox) -> None:
     finish_all(posthog)
     first = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
-    assert of(scene.sync(DELIVERIES, full=True, **HERE, **SWEPT), DELIVERIES).spared == 0
+    assert of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES).skipped == len(first.lists)
+    assert of(scene.sync(DELIVERIES, full=True, **HERE, **SWEPT), DELIVERIES).skipped == 0
     scene.warehouse.age(DELIVERIES, last_walk_at=timedelta(hours=25))
     swept = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    assert (swept.spared, len(swept.listed)) == (0, len(first.listed))
+    assert (swept.skipped, len(swept.lists)) == (0, len(first.lists))
     assert swept.requests < first.requests, "asked, but not read to the end"
 
 
@@ -167,10 +167,10 @@ def test_another_key_asks_every_subscription_once(scene: Scene, posthog: Sandbox
     scopes = ["*:read", "query:read", "*"]
     other = posthog.new_key("other", user="owner", scopes=scopes)
     again = of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES)
-    assert (again.spared, len(again.listed)) == (0, len(first.listed))
-    assert of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES).spared == len(first.listed)
+    assert (again.skipped, len(again.lists)) == (0, len(first.lists))
+    assert of(scene.sync(DELIVERIES, key=other, **HERE, **SWEPT), DELIVERIES).skipped == len(first.lists)
     back = of(scene.sync(DELIVERIES, **HERE, **SWEPT), DELIVERIES)
-    assert (back.spared, len(back.listed)) == (0, len(first.listed)), "each change of the key"
+    assert (back.skipped, len(back.lists)) == (0, len(first.lists)), "each change of the key"
 
 
 def test_subscriptions_of_a_failed_list_do_not_make_spared_deliveries_fail(
@@ -254,7 +254,7 @@ def test_a_setting_that_drops_the_telling_field_spares_no_list(scene: Scene, pos
     finish_all(posthog)
     told: dict[str, Any] = {"privacy": {"columns": {"subscriptions.next_delivery_date": "drop"}}, **SWEPT}
     scene.sync(DELIVERIES, **HERE, **told)
-    assert of(scene.sync(DELIVERIES, **HERE, **told), DELIVERIES).spared == 0
+    assert of(scene.sync(DELIVERIES, **HERE, **told), DELIVERIES).skipped == 0
 
 
 def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(scene: Scene, posthog: Sandbox) -> None:

@@ -223,7 +223,7 @@ def no_list_suffers_for_another(step: Step) -> None:
         or step.order.since
     ):
         return
-    spared = {result.table for result in step.outcome.tables if result.spared}
+    spared = {result.table for result in step.outcome.tables if result.skipped}
     for table, scope in reachable(step):
         if table in spared:
             continue
@@ -233,7 +233,10 @@ def no_list_suffers_for_another(step: Step) -> None:
     hit = {table for table in step.order.wanted if any(t.table == table or t.address for t in step.troubles)}
     gaps = {path["table_name"] for path in step.before.books.get("_hogsync_paths", ()) if path["gap"]}
     resumed = {
-        one.listing.endpoint.table for result in step.outcome.tables for one in result.listed if one.last.kept
+        one.list_path.endpoint.table
+        for result in step.outcome.tables
+        for one in result.lists
+        if one.last.resumed_pages
     }
     for result in step.outcome.tables:
         if not hit and not step.troubles and result.table not in {*STREAMS, *gaps, *resumed, "people"}:

@@ -159,8 +159,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "what is emptied leaves the file",
-        "        for table in tables:\n            with self.transaction():",
-        "        for table in ():\n            with self.transaction():",
+        ("        for table in tables:\n            with self.transaction():"),
+        ("        for table in ():\n            with self.transaction():"),
         (
             f"{STRICTER}addresses_that_were_kept_are_gone_from_tables_lists_histories_and_the_file[duckdb-drop]",
         ),
@@ -277,8 +277,10 @@ KEEPING_RULES = (
     Mutation(
         "positions come after rows",
         "load(self.reading, self.warehouse, self.folder, existing)",
-        "records.write(self.warehouse, self._outcome().run, self.reading, {}); "
-        "load(self.reading, self.warehouse, self.folder, existing)",
+        (
+            "records.write(self.warehouse, self._outcome().run, self.reading, {}); load(self.reading, "
+            "self.warehouse, self.folder, existing)"
+        ),
         (f"{LOCKS}a_load_that_failed_moves_no_position",),
     ),
     Mutation(
@@ -307,7 +309,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "records are one transaction",
-        'self.execute("begin")\n        try',
+        ('self.execute("begin")\n        try'),
         "try",
         ("destinations/test_warehouse.py::test_a_transaction_commits_as_a_whole_or_not_at_all",),
     ),
@@ -322,7 +324,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a dry run writes nothing",
-        "if self.selection.dry_run or not self.following:\n            return self._outcome()",
+        ("if self.selection.dry_run or not self.following:\n            return self._outcome()"),
         "",
         ("pipelines/test_sync_tables.py::test_a_dry_run_writes_nothing_at_all",),
     ),
@@ -382,7 +384,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "somebody's tables are looked for again before the load",
-        "    tables = tables_of(shapes, versioned)\n    refuse_others(memory, tables)\n",
+        ("    tables = tables_of(shapes, versioned)\n    refuse_others(memory, tables)\n"),
         "    tables = tables_of(shapes, versioned)\n",
         (
             "pipelines/test_ownership.py::test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone",
@@ -390,7 +392,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "no field gets a column of somebody's",
-        "theirs={*known.theirs(table), *known.theirs(endpoint.history)},",
+        "theirs={*stored.foreign_columns(table), *stored.foreign_columns(endpoint.history)},",
         "",
         ("pipelines/test_ownership.py::test_a_field_named_like_a_column_of_somebodys_gets_another[duckdb]",),
     ),
@@ -450,13 +452,13 @@ KEEPING_RULES = (
     ),
     Mutation(
         "no setting takes away what tells of deaths",
-        "column in TELLING.get(table, ())",
+        "column in VISIBILITY_FIELDS.get(table, ())",
         "False",
         ("pipelines/test_sync_mending.py::test_a_column_setting_that_makes_no_sense_is_refused",),
     ),
     Mutation(
         "a column that the catalogue got later comes to lists that its first run left out",
-        " or not changes.stock.whole",
+        " or not changes.stored_index.whole",
         "",
         (f"{LATER}",),
     ),
@@ -495,7 +497,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "who says that PostHog has moved ends no row by that",
-        "warehouse.execute(seen, [UNSETTLED])",
+        "warehouse.execute(seen, [MIXED_KEYS])",
         "pass",
         ("pipelines/test_recovery.py::test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row",),
     ),

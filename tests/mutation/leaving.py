@@ -49,7 +49,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a stop is over with the connection that it was for",
-        "        self._connection = self._arrow = self._keys = None\n        self._interrupted = False",
+        ("        self._connection = self._arrow = self._keys = None\n        self._interrupted = False"),
         "        self._connection = self._arrow = self._keys = None",
         ("destinations/test_warehouse.py::test_an_interrupt_is_over_with_the_connection_that_it_was_for",),
     ),

@@ -45,7 +45,7 @@ LOST_RULES = (
     ),
     Mutation(
         "only a complete reading tells what went with a dropped table",
-        "if is_believable(self.walker, read)\n",
+        "if can_detect_deletes(self.reader, read)\n",
         "if True\n",
         (UNSEEN,),
     ),
@@ -93,7 +93,10 @@ LOST_RULES = (
     ),
     Mutation(
         "a column that no load has had is no lost one",
-        "had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}",
+        (
+            "had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - "
+            "news}"
+        ),
         "had = {here for name, here in one.named.items() if name not in news}",
         (f"{REFUSED}a_table_that_cannot_be_altered_fails_by_name_and_the_others_are_loaded[in use]",),
     ),
@@ -105,7 +108,7 @@ LOST_RULES = (
     ),
     Mutation(
         "a table that was emptied is read in full",
-        "self._intact() and not any(map(known.lost_rows, tables))",
+        "self._intact() and not any(map(stored.lost_rows, tables))",
         "self._intact()",
         (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing[duckdb]",),
     ),
@@ -129,8 +132,8 @@ LOST_RULES = (
     ),
     Mutation(
         "memory that a history lacks is not blamed on its table",
-        "        except NoMemory:\n            raise",
-        "        except ZeroDivisionError:\n            raise",
+        ("        except NoMemory:\n            raise"),
+        ("        except ZeroDivisionError:\n            raise"),
         ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
         within="Following._troubled_by",
     ),
@@ -142,14 +145,17 @@ LOST_RULES = (
     ),
     Mutation(
         "a full walk of another key is none that is due",
-        "return replace(before, rows=rows, held=listed.held, last_complete_at=self.rules.started)",
-        "return replace(before, rows=rows, held=listed.held)",
+        (
+            "return replace(before, rows=rows, held=result.deletes_held, "
+            "last_complete_at=self.options.started)"
+        ),
+        "return replace(before, rows=rows, held=result.held)",
         (f"{HELD}[comments-content-known]",),
     ),
     Mutation(
         "what another key has not met is looked for when the key that saw it is back",
-        "if back or _due(endpoint, known, rules)",
-        "if _due(endpoint, known, rules)",
+        ("        key_is_back\n        or _full_walk_due"),
+        "        _full_walk_due",
         (f"{KEYS}a_key_that_is_back_tells_at_once_of_what_another_did_not_meet[listed]",),
     ),
 )

@@ -14,7 +14,7 @@ BACKFILL = "pipelines/test_sync_backfill.py::test_"
 READING_RULES = (
     Mutation(
         "only complete walks end rows",
-        "return told and all(one.complete for one in read.listed)",
+        "return told and all(one.complete for one in partition_result.lists)",
         "return told",
         (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
     ),
@@ -38,7 +38,10 @@ READING_RULES = (
     ),
     Mutation(
         "the fingerprint of the key",
-        "if known and known.fingerprint not in (None, walker.sights.of(scope.listings[0])):",
+        (
+            "if position and position.fingerprint not in (None, "
+            "reader.visibility.fingerprint_of(scope.lists[0])):"
+        ),
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
@@ -50,8 +53,8 @@ READING_RULES = (
     ),
     Mutation(
         "what a row may have slipped into is held",
-        "map(_new_gap, gaps)",
-        "map(_new_gap, [])",
+        "map(_is_new_gap, gaps)",
+        "map(_is_new_gap, [])",
         (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
     ),
     Mutation(
@@ -64,20 +67,24 @@ READING_RULES = (
     ),
     Mutation(
         "organizations and projects are never ended",
-        "mortal = read.scope.endpoint.detects_deletes and ",
-        "mortal = ",
+        "may_delete = partition_result.partition.endpoint.detects_deletes and ",
+        "may_delete = ",
         (f"{DEATHS}a_project_that_is_listed_no_more_keeps_its_rows",),
     ),
     Mutation(
         "rows agree with the count",
-        "return listed.last.gap == 0 or ",
+        "return result.last.gap == 0 or ",
         "return True or ",
         (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
     ),
     Mutation(
         "another key's gap explains nothing",
-        "known is not None and known.fingerprint == self.sights.of(listed.listing)",
-        "known is not None",
+        (
+            "position is not None and position.fingerprint == self.visibility.fingerprint_of(\n"
+            "            result.list_path\n"
+            "        )"
+        ),
+        "position is not None",
         (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
@@ -103,7 +110,7 @@ READING_RULES = (
     ),
     Mutation(
         "a list of nothing but rows that cannot be stored has failed",
-        "if walk.in_vain:",
+        "if walk.all_rejected:",
         "if False:",
         (
             "pipelines/test_sync_rejected.py::test_a_list_of_nothing_but_rows_that_cannot_be_stored_has_failed",
@@ -119,14 +126,20 @@ READING_RULES = (
     ),
     Mutation(
         "streams go down to the oldest open row",
-        "_open_since(endpoint, known, rules) or known.watermark)",
-        "known.watermark)",
+        ("_open_since(endpoint, position, options) or position.watermark\n    )"),
+        "position.watermark)",
         (f"{STREAMS}deliveries_are_read_down_to_the_oldest_that_can_still_change",),
     ),
     Mutation(
         "a list that returns is read to its end",
-        "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out)",
-        "_due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=False)",
+        (
+            "_full_walk_due(endpoint, position, options)\n"
+            "        or stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)"
+        ),
+        (
+            "_full_walk_due(endpoint, position, options) or "
+            "stored_index.has_uncommitted(list_path.parent_ids, revived=False)"
+        ),
         (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
     ),
     Mutation(
@@ -134,12 +147,12 @@ READING_RULES = (
         "where status = 0)",
         "where true union select 'never finished')",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
-        within="Stored._sound",
+        within="Stored._committed",
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",
-        "self._distrust(known.torn(",
-        "id(known.torn(",
+        "self._mark_uncommitted(stored.uncommitted(",
+        "id(stored.uncommitted(",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
     ),
     Mutation(
@@ -156,8 +169,8 @@ READING_RULES = (
     ),
     Mutation(
         "a full walk that breaks off takes no watermark back",
-        "not listed.reached and lost:",
-        "not listed.reached:",
+        "not result.is_incremental and lost:",
+        "not result.is_incremental:",
         ("component/test_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
     ),
     Mutation(
@@ -168,7 +181,7 @@ READING_RULES = (
     ),
     Mutation(
         "a parent that vanished takes its rows along",
-        "below.changes.end_below(self.changes[table], below.columns)",
+        "children.changes.cascade_delete(self.changes[table], children.columns)",
         "pass",
         (f"{DEATHS}a_subscription_that_vanished_takes_its_deliveries_along",),
     ),
@@ -180,7 +193,7 @@ READING_RULES = (
     ),
     Mutation(
         "nobody asks on after a 401",
-        "self.client.stop()\n            said = str(refusal)",
+        ("self.client.stop()\n            said = str(refusal)"),
         "said = str(refusal)",
         (f"{FAULTS}after_a_401_in_mid_run_nothing_more_is_asked",),
     ),
@@ -210,13 +223,13 @@ READING_RULES = (
     ),
     Mutation(
         "a suspicion ends where nothing lacks",
-        "read.listed[0].held_keys = ()",
+        "partition_result.lists[0].held_keys = ()",
         "pass",
         (f"{DEATHS}deaths_that_were_held_and_came_back_never_happened",),
     ),
     Mutation(
         "rows below no row die with none",
-        "or not k.sound) {self.stock.hanging(columns)}",
+        "or not k.sound) {self.stored_index.hanging(columns)}",
         "or not k.sound)",
         (f"{DEATHS}a_group_type_that_goes_ends_no_property_that_belongs_to_none",),
     ),
@@ -252,8 +265,8 @@ READING_RULES = (
     ),
     Mutation(
         "a walk that is left gives its places back",
-        "finally:\n        _drop(coming)",
-        "finally:\n        pass",
+        ("finally:\n        _drop(coming)"),
+        ("finally:\n        pass"),
         (f"{PAGING}a_walk_that_is_left_gives_its_places_back",),
     ),
     Mutation(
@@ -300,19 +313,19 @@ READING_RULES = (
     ),
     Mutation(
         "a list with an open row is asked",
-        "and _open_since(endpoint, known, rules) is None",
+        "and _open_since(endpoint, position, options) is None",
         "and True",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "a list whose parent has moved is asked",
-        "and moved == known.moved",
+        "and moved == position.moved",
         "and True",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
         "every list is asked once a day",
-        "and rules.started - rules.sweep_every < known.last_walk_at <= rules.started",
+        "and options.started - options.sweep_every < position.last_walk_at <= options.started",
         "and True",
         (f"{STREAMS}a_full_sync_and_the_daily_sweep_ask_every_subscription",),
     ),
@@ -336,32 +349,32 @@ READING_RULES = (
     ),
     Mutation(
         "a filtered walk proves nothing about the rest",
-        "filtered=bool(floor and listed.listing.endpoint.cursor_params)",
+        "filtered=bool(floor and result.list_path.endpoint.cursor_params)",
         "filtered=False",
         ("component/test_since.py::test_only_what_happened_since_is_asked_for",),
     ),
     Mutation(
         "a question reaches back an overlap",
-        "known.watermark - endpoint.lookback, ",
-        "known.watermark, ",
+        "position.watermark - endpoint.lookback, ",
+        "position.watermark, ",
         ("component/test_since.py::test_entries_that_are_written_late_are_still_met",),
     ),
     Mutation(
         "a backfill ends no row",
-        "read.scope.endpoint.detects_deletes and not walker.rules.window",
-        "read.scope.endpoint.detects_deletes",
+        "partition_result.partition.endpoint.detects_deletes and not reader.options.window",
+        "partition_result.partition.endpoint.detects_deletes",
         (f"{BACKFILL}a_backfill_of_whole_lists_ends_nothing",),
     ),
     Mutation(
         "a backfill moves no list's place",
-        " and not self.rules.window:",
+        " and not self.options.window:",
         ":",
         (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves",),
     ),
     Mutation(
         "rows to be written again are not left out of a backfill",
-        "return None if doubtful else rules.window.since",
-        "return rules.window.since",
+        "return None if doubtful else options.window.since",
+        "return options.window.since",
         (f"{BACKFILL}a_column_that_the_catalogue_got_later_is_filled_down_to_the_oldest_row",),
     ),
     Mutation(
@@ -378,23 +391,23 @@ READING_RULES = (
     ),
     Mutation(
         "whose key saw rows is known before they are stored",
-        "one.claimed = self.walker.claim(one)",
+        "one.position_before_load = self.reader.claim_fingerprint(one)",
         "pass",
         ("component/test_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",),
     ),
     Mutation(
         "whose key saw rows is known of a list, too, in which the key was refused",
-        "for one in read.listed:\n            one.fail",
-        "read.listed = [Listed(listing) for listing in read.scope.listings]\n"
-        "        for one in read.listed:\n            one.fail",
+        "for one in read.lists:\n            one.fail",
+        "read.lists = [ListResult(list_path) for list_path in read.partition.lists]\n"
+        "        for one in read.lists:\n            one.fail",
         (
             "pipelines/test_sync_keys.py::test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",
         ),
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",
-        "self.sights.of(listed.listing) or UNSETTLED",
-        "self.sights.of(listed.listing)",
+        "self.visibility.fingerprint_of(result.list_path) or MIXED_KEYS",
+        "self.visibility.fingerprint_of(result.list_path)",
         (
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[False]",
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[True]",

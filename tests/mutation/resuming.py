@@ -18,19 +18,19 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a walk that was gone on with is not complete",
-        "if not walk.whole or listed.kept:",
-        "if not walk.whole:",
+        "if not walk.is_full or result.is_resumed:",
+        "if not walk.is_full:",
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "a walk that was gone on with lifts the watermark no higher than its beginning",
-        "return self.newest_kept if self.kept else self.newest",
+        "return self.newest_at_resume if self.resumed_pages else self.newest",
         "return self.newest",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
-        "moved=None if walk.kept else ",
+        "moved=None if walk.resumed_pages else ",
         "moved=",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
@@ -75,7 +75,7 @@ RESUMING_RULES = (
     ),
     Mutation(
         "only the settings of its beginning go on with a walk",
-        ", changes.shape.fingerprint])",
+        (", changes.shape.fingerprint]\n        )"),
         "])",
         (
             f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[other privacy]",
@@ -89,19 +89,19 @@ RESUMING_RULES = (
     ),
     Mutation(
         "what is loaded is not gone on with",
-        "(since is None or since < head.began)",
+        "(since is None or since < header.began)",
         "True",
         (f"{TRUST}what_is_loaded_is_not_gone_on_with",),
     ),
     Mutation(
         "what others have stored since is not overwritten",
-        "return self._stock.untouched(self._listing.stamps, last.read)",
+        "return self._stock.unchanged_since(self._list_path.parent_ids, last.read)",
         "return True",
         (f"{TRUST}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
     ),
     Mutation(
         "full walks use nothing that was kept",
-        "anew=again or self.rules.full or",
+        "anew=again or self.options.full or",
         "anew=again or",
         (
             f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[all asked for]",
@@ -109,14 +109,14 @@ RESUMING_RULES = (
     ),
     Mutation(
         "backfills use nothing that was kept",
-        "self.rules.full or self.rules.window is not None",
-        "self.rules.full",
+        "self.options.full or self.options.window is not None",
+        "self.options.full",
         (f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",),
     ),
     Mutation(
         "second looks use nothing that was kept",
-        "anew=again or self.rules.full",
-        "anew=self.rules.full",
+        "anew=again or self.options.full",
+        "anew=self.options.full",
         (f"{NAMES}a_second_look_uses_nothing_that_was_kept",),
     ),
     Mutation(
@@ -151,8 +151,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "what goes while a run begins with it costs no row",
-        "except (OSError, EOFError):\n            return False",
-        "except (OSError, EOFError):\n            pass",
+        ("except (OSError, EOFError):\n            return False"),
+        ("except (OSError, EOFError):\n            pass"),
         (f"{FILES}a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row",),
     ),
     Mutation(
@@ -198,8 +198,14 @@ RESUMING_RULES = (
     ),
     Mutation(
         "an audit log that was gone on with lifts the watermark no higher than where it broke off",
-        "if walk.kept == 1 or endpoint.cursor_params:\n                walk.newest_kept = walk.newest",
-        "if walk.kept == 1 or endpoint.cursor_params:\n                walk.newest_kept = self.rules.started",
+        (
+            "if walk.resumed_pages == 1 or endpoint.cursor_params:\n"
+            "                walk.newest_at_resume = walk.newest"
+        ),
+        (
+            "if walk.resumed_pages == 1 or endpoint.cursor_params:\n"
+            "                walk.newest_at_resume = self.options.started"
+        ),
         (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
@@ -210,14 +216,14 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a second walk proves nothing where rows of a kept one count as seen",
-        "if not walk.whole or listed.kept:",
-        "if not walk.whole or walk.kept:",
+        "if not walk.is_full or result.is_resumed:",
+        "if not walk.is_full or walk.is_resumed:",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",
-        "if not walk.whole or listed.kept or (sees",
-        "if not walk.whole or (sees",
+        "if not walk.is_full or result.is_resumed or (sees",
+        "if not walk.is_full or (sees",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(
@@ -228,7 +234,7 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a look at the keys of a list gives no columns",
-        "for name, value in row.items() if name in known}",
+        "for name, value in row.items() if name in position}",
         "for name, value in row.items()}",
         (f"{NAMES}columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with",),
     ),

@@ -9,7 +9,7 @@ REJECTED = "pipelines/test_sync_rejected.py::test_"
 TELLING_RULES = (
     Mutation(
         "access that was lost is a warning",
-        "                one.lose()",
+        "                one.record_lost_access()",
         "                pass",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),

@@ -94,8 +94,8 @@ VERSION_RULES = (
     ),
     Mutation(
         "what cannot be derived fails neither rows nor records",
-        "        except Underivable:\n            continue",
-        "        except ZeroDivisionError:\n            continue",
+        ("        except Underivable:\n            continue"),
+        ("        except ZeroDivisionError:\n            continue"),
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
@@ -136,13 +136,13 @@ VERSION_RULES = (
     ),
     Mutation(
         "a list is known as a whole from the first time on",
-        "before.first_complete_at or before.last_complete_at or self.rules.started",
-        "self.rules.started",
+        "before.first_complete_at or before.last_complete_at or self.options.started",
+        "self.options.started",
         (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(
         "history and records are one transaction",
-        "            with warehouse.transaction():\n                return work()",
+        ("            with warehouse.transaction():\n                return work()"),
         "            return work()",
         (KILLED,),
     ),

@@ -369,9 +369,9 @@ def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> N
 
 STUCK = """
 import os, signal, sys
-from pipelines import stopping
-stopping.GRACE = float(sys.argv[1])
-stopping.listen()
+from pipelines import signals
+signals.GRACE = float(sys.argv[1])
+signals.listen()
 print("up", flush=True)
 signal.pthread_sigmask(signal.SIG_SETMASK, [])
 try:

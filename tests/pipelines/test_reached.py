@@ -10,7 +10,7 @@ from pipelines.sync.outcome import judged
 from pipelines.sync.reach import hang_on_company, leads_nowhere, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.extract.results import TableResult
-from sources.posthog.extract.walks import Listed, Listing, Walk
+from sources.posthog.extract.walks import ListPath, ListResult, Walk
 
 EVERY_TABLE = tuple(ENDPOINTS)
 
@@ -18,14 +18,14 @@ EVERY_TABLE = tuple(ENDPOINTS)
 def table(name: str, *lists: tuple[Any, int]) -> TableResult:
     """A table with lists of these statuses and numbers of rows; a list that was read has a page at least."""
     listed = [
-        Listed(
-            Listing(ENDPOINTS[name], f"{name}/{n}/", {}, "offset"),
+        ListResult(
+            ListPath(ENDPOINTS[name], f"{name}/{n}/", {}, "offset"),
             status=status,
             walks=[Walk(n, pages=int(status == "read"), rows=rows)],
         )
         for n, (status, rows) in enumerate(lists)
     ]
-    return TableResult(name, listed=listed)
+    return TableResult(name, lists=listed)
 
 
 READ_USERS = table("users", ("read", 1))

@@ -573,14 +573,14 @@ def test_a_run_is_ended_with_the_service_and_recorded(
 SIGNAL_IN_THE_LOAD = """
 import os, signal, sys
 if "pipelines.schedule.run" in sys.orig_argv:
-    from pipelines import stopping
+    from pipelines import signals
     from tests.truth.doomed import Doom
 
     class Late(Doom):
         def meet(self, kind, what):
             if "_dlt_loads" in what and "INSERT" in what:
                 os.kill(os.getppid(), signal.SIGTERM)
-                stopping.asked.wait(20)
+                signals.asked.wait(20)
 
     Late({"kind": "", "number": 0, "settings": {"HOGSYNC_HOME": ""}}).watch()
 """

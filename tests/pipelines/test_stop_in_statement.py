@@ -66,15 +66,15 @@ def endless(url: str, when: str) -> Iterator[None]:
 
 ASKED = """
 import os, signal, time
-from pipelines import stopping
+from pipelines import signals
 
 def cut():
     time.sleep(1.5)
     print("cut", flush=True)
 
-stopping.listen()
+signals.listen()
 try:
-    with stopping.cutting_short(cut):
+    with signals.cutting_short(cut):
         {0}
         os.kill(os.getpid(), signal.SIGTERM)
 except KeyboardInterrupt:
@@ -83,7 +83,7 @@ print("next", flush=True)
 """
 
 
-@pytest.mark.parametrize(("before", "said"), [("pass", "cut\nnext\n"), ("stopping.heed()", "next\n")])
+@pytest.mark.parametrize(("before", "said"), [("pass", "cut\nnext\n"), ("signals.heed()", "next\n")])
 def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_late(
     before: str, said: str
 ) -> None:

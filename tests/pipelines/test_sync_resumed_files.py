@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.extract.checkpoint_file import Leaves
+from sources.posthog.extract.checkpoint_file import CheckpointFile
 from sources.sandbox import Sandbox
 from tests.pipelines.half_read import COMMENTS, MANY, PAGES, READ, dies, is_right, kept, read
 from tests.truth.kills import Doomed
@@ -73,7 +73,7 @@ def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_ro
 
     def cut(endpoint: Any, _rows: Any) -> None:
         if endpoint.table == COMMENTS and next(pages) == 17:  # those that were kept, the top, two below
-            Leaves(kept(scene)[0]).cut(12)
+            CheckpointFile(kept(scene)[0]).cut(12)
 
     posthog.fault(kind="array", path="comments/.*cursor=", skip=7)
     assert read(scene, observers=(cut,)).status == "failed"

@@ -17,8 +17,8 @@ from pipelines.backfill import window
 from pipelines.errors import KeyProblem
 from pipelines.reset import reset
 from pipelines.settings import load
-from sources.posthog.extract.checkpoint_file import Leaves
-from sources.posthog.extract.checkpoints import BUFFERED, Journal
+from sources.posthog.extract.checkpoint_file import CheckpointFile
+from sources.posthog.extract.checkpoints import BUFFERED, CheckpointStore
 from sources.sandbox import Sandbox
 from tests.pipelines.half_read import BELOW, COMMENTS, HERE, PAGES, READ, dies, edit, kept, read
 from tests.truth.changes import PROJECT
@@ -138,8 +138,8 @@ def test_an_odd_person_is_kept_as_it_will_be_stored(
 def test_a_walk_that_began_too_long_ago_is_not_gone_on_with(file_dying: Doomed) -> None:
     scene = file_dying.scene
     dies(file_dying)
-    (leaves,) = map(Leaves, kept(scene))
-    head, pages = leaves.head(), list(leaves)
+    (leaves,) = map(CheckpointFile, kept(scene))
+    head, pages = leaves.header(), list(leaves)
     assert head
     leaves.create(replace(head, began=head.began - timedelta(hours=2)))
     leaves.add(pages)  # as by a run that went on with it in between
@@ -203,5 +203,5 @@ def test_a_file_that_goes_while_others_are_swept_keeps_none_of_them_there(tmp_pa
         folder.joinpath(f"{number}").touch()
         os.utime(folder / f"{number}", (old, old))
         folder.joinpath(f"{number} that is gone").symlink_to("nowhere")
-    Journal(folder, datetime.now(UTC), timedelta(hours=1)).sweep()
+    CheckpointStore(folder, datetime.now(UTC), timedelta(hours=1)).sweep()
     assert [path for path in folder.iterdir() if path.exists()] == []

@@ -75,7 +75,7 @@ def test_a_page_that_comes_broken_once_costs_one_more_request_and_nothing_else(t
 
     with little_posthog(len(broken), answers) as server:
         outcome = synced(server, tmp_path, EVENTS, "group_types")
-        assert outcome.exit_code == 0, [one.detail for one in of(outcome, EVENTS).listed if one.detail]
+        assert outcome.exit_code == 0, [one.detail for one in of(outcome, EVENTS).lists if one.detail]
         assert all(result.complete for result in outcome.tables)
         # What the server was asked: the client may try a pooled connection that the server is just closing.
         asked = Counter(
@@ -228,7 +228,7 @@ def test_a_next_link_that_leads_nowhere_fails_its_list_and_no_other(tmp_path: Pa
     assert (outcome.exit_code, outcome.run.status) == (1, "partial")
     rows = tables(tmp_path)
     for table, ways in ((EVENTS, OFFSETS), (COMMENTS, CURSORS)):
-        listed = {int(one.listing.stamps["project_id"]): one for one in of(outcome, table).listed}
+        listed = {int(one.list_path.parent_ids["project_id"]): one for one in of(outcome, table).lists}
         assert {project for project, one in listed.items() if one.status == "failed"} == {
             *range(1, len(ways) + 1)
         }

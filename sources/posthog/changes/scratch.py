@@ -14,15 +14,15 @@ import pyarrow as pa
 from sources.posthog.changes.sql import literal
 from sources.posthog.errors import NoRoom, Stopped
 
-BATCH = 20_000
+LOOKUP_KEYS = 20_000
 """Keys that are asked for at once."""
-ASIDE = "8MB"
+IDLE_MEMORY = "8MB"
 """The memory of a working DuckDB that is only kept for the case that it is needed again."""
-LOADED = 60_000
+BATCH_ROWS = 60_000
 """Rows in one Arrow batch on their way to dlt, which looks at the schema of each."""
 
 
-class Workspace:
+class ScratchDatabase:
     """A DuckDB in memory that spills into the run's folder beyond its limit; safe to share between threads."""
 
     def __init__(self, folder: Path, memory: str = "160MB") -> None:
@@ -31,7 +31,7 @@ class Workspace:
         """Whoever closes the connections and whoever interrupts them have them to themselves."""
         self._closed = False
         self._memory = memory
-        with self._offered({}):
+        with self._registered({}):
             self._connection = self._running = duckdb.connect(":memory:")
             for name, value in {
                 "memory_limit": memory,
@@ -42,20 +42,22 @@ class Workspace:
 
     def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
         """Execute one statement, Arrow data at hand under the given names."""
-        with self._offered(tables):
+        with self._registered(tables):
             self._connection.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
         """The answer as Python tuples."""
-        with self._offered(tables):
+        with self._registered(tables):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def table(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> pa.Table:
         """The answer as Arrow."""
-        with self._offered(tables):
+        with self._registered(tables):
             return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
-    def batches(self, sql: str, parameters: Sequence[Any] = (), *, size: int = LOADED) -> Iterator[pa.Table]:
+    def batches(
+        self, sql: str, parameters: Sequence[Any] = (), *, size: int = BATCH_ROWS
+    ) -> Iterator[pa.Table]:
         """The answer as Arrow tables of `size` rows, read through a connection of its own."""
         with self._through(cursor := self._connection.cursor()):
             reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(size)
@@ -69,7 +71,7 @@ class Workspace:
     @contextmanager
     def _through(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """One statement through another connection, or one batch of its answer."""
-        with self._offered({}):
+        with self._registered({}):
             self._running = connection
             try:
                 yield
@@ -77,13 +79,13 @@ class Workspace:
                 self._running = self._connection
 
     @contextmanager
-    def put_aside(self) -> Iterator[None]:
+    def shrink(self) -> Iterator[None]:
         """A block in which the working tables lie in the folder and not in memory, as far as there is room for them.
 
         What uses the memory meanwhile seldom needs them again.
         """
         with suppress(NoRoom):
-            self._limit(ASIDE)
+            self._limit(IDLE_MEMORY)
         try:
             yield
         finally:
@@ -106,7 +108,7 @@ class Workspace:
             self._connection.close()
 
     @contextmanager
-    def _offered(self, tables: Mapping[str, Any]) -> Iterator[None]:
+    def _registered(self, tables: Mapping[str, Any]) -> Iterator[None]:
         """Arrow data under its names for one statement; afterwards the names, and the memory, are free again."""
         with self.lock:
             if self._closed:

@@ -23,7 +23,7 @@ def quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def working(table: str, kind: str, child: str = "") -> str:
+def scratch_table(table: str, kind: str, child: str = "") -> str:
     """A working table of a table, as an SQL identifier."""
     return quoted(f"{kind} {table} {child}".rstrip())
 
@@ -39,14 +39,14 @@ def literal(value: str) -> str:
     return f"'{escaped}'"
 
 
-def declared(columns: Mapping[str, Type]) -> str:
+def column_definitions(columns: Mapping[str, Type]) -> str:
     """Columns with their types, as `create table` lists them."""
     return ", ".join(f"{quoted(name)} {SQL_TYPES[type_]}" for name, type_ in columns.items())
 
 
 def struct_list(columns: Mapping[str, Type]) -> str:
     """The SQL type of a list of items with these columns."""
-    return f"STRUCT({declared(columns)})[]"
+    return f"STRUCT({column_definitions(columns)})[]"
 
 
 def row_hash(columns: Mapping[str, Type], lists: Iterable[str] = ()) -> str:
@@ -78,7 +78,7 @@ def equal(left: str, right: str, names: Iterable[str]) -> str:
     return " and ".join(f"{left}.{quoted(name)} = {right}.{quoted(name)}" for name in names)
 
 
-def present(columns: Mapping[str, Type], there: Iterable[str], alias: str) -> str:
+def select_or_null(columns: Mapping[str, Type], there: Iterable[str], alias: str) -> str:
     """These columns of a table, null where it has none."""
     existing = set(there)
     return ", ".join(

@@ -11,16 +11,16 @@ import pyarrow as pa
 from sources.posthog.catalogue.fields import Type
 
 
-class Known(Protocol):
+class StoredTables(Protocol):
     """What the warehouse holds; a table that does not exist yet is an empty one."""
 
     def columns(self, table: str) -> Mapping[str, Type]:
         """The columns that earlier loads made."""
 
-    def named(self, table: str) -> Mapping[str, str]:
+    def column_names_of_fields(self, table: str) -> Mapping[str, str]:
         """The columns that undeclared fields got in earlier runs."""
 
-    def theirs(self, table: str) -> Collection[str]:
+    def foreign_columns(self, table: str) -> Collection[str]:
         """The columns that somebody else made on a table, in lower case."""
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
@@ -38,14 +38,14 @@ class Known(Protocol):
     def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:
         """When the run began that last wrote a row, by the values of these columns."""
 
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:
+    def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Distinct values of these columns over the rows of unfinished loads."""
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
         """Whole rows that match one of the keys, with `_sound` added."""
 
 
-class Nothing:
+class EmptyWarehouse:
     """A warehouse that holds and remembers nothing yet: every row counts as new."""
 
     def position(self, path: str) -> None:
@@ -63,11 +63,11 @@ class Nothing:
         """No columns."""
         return {}
 
-    def named(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
+    def column_names_of_fields(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
         """No names."""
         return {}
 
-    def theirs(self, table: str) -> Collection[str]:  # noqa: ARG002  as above
+    def foreign_columns(self, table: str) -> Collection[str]:  # noqa: ARG002  as above
         """No columns."""
         return ()
 
@@ -91,7 +91,7 @@ class Nothing:
         """Never."""
         return {}
 
-    def torn(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
+    def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
         """No rows."""
         return pa.table({name: pa.array([], pa.string()) for name in columns})
 

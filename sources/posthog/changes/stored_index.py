@@ -13,56 +13,56 @@ from typing import Any
 import pyarrow as pa
 
 from sources.posthog.catalogue.endpoint import Stamps
-from sources.posthog.changes.scratch import Workspace
-from sources.posthog.changes.sql import child_table, declared, equal, quoted, working
-from sources.posthog.changes.stored import Known
+from sources.posthog.changes.scratch import ScratchDatabase
+from sources.posthog.changes.sql import child_table, column_definitions, equal, quoted, scratch_table
+from sources.posthog.changes.stored import StoredTables
 from sources.posthog.shape.row_shape import RowShape
 
 
-class Stock:
+class StoredIndex:
     """One table as the warehouse has it when the run begins."""
 
-    def __init__(self, workspace: Workspace, shape: RowShape, known: Known) -> None:
-        self.workspace = workspace
+    def __init__(self, scratch: ScratchDatabase, shape: RowShape, stored: StoredTables) -> None:
+        self.scratch = scratch
         self.shape = shape
-        self.known = known
+        self.stored = stored
         self.table = shape.endpoint.table
         self.key = ", ".join(map(quoted, shape.key))
-        self.name = working(self.table, "known")
+        self.name = scratch_table(self.table, "stored")
         tables = (self.table, *(child_table(self.table, child) for child in shape.child_columns))
-        self.empty = {table: known.empty(table) for table in tables}
+        self.empty = {table: stored.empty(table) for table in tables}
         """By table and child table, whether it holds nothing yet."""
         self._take_in()
         for child in shape.child_columns:
-            self._distrust(known.torn(child_table(self.table, child), shape.key))
-        self.whole = self._intact() and not any(map(known.lost_rows, tables))
+            self._mark_uncommitted(stored.uncommitted(child_table(self.table, child), shape.key))
+        self.whole = self._intact() and not any(map(stored.lost_rows, tables))
         if not self.whole:
-            workspace.run(f"update {self.name} set sound = false")
+            scratch.run(f"update {self.name} set sound = false")
         self._torn_scopes = self._scopes_with("not sound")
         self._dead_scopes = self._scopes_with("deleted_at is not null")
         self._written: Mapping[tuple[Any, ...], datetime] | None = None
 
     def _take_in(self) -> None:
         """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
-        run, known, unsorted = self.workspace.run, self.name, working(self.table, "unsorted")
+        run, stored, unsorted = self.scratch.run, self.name, scratch_table(self.table, "unsorted")
         own = "row_hash varchar, deleted_at timestamptz, sound boolean"
-        columns = f"{declared(self.shape.key_columns)}, {own}"
-        run(f"create table {known} ({columns})")
-        run(f"create table {unsorted} as from {known}")
-        for batch in self.known.index(self.table, self.shape.key):
+        columns = f"{column_definitions(self.shape.key_columns)}, {own}"
+        run(f"create table {stored} ({columns})")
+        run(f"create table {unsorted} as from {stored}")
+        for batch in self.stored.index(self.table, self.shape.key):
             run(f"insert into {unsorted} by name select * from stored", stored=batch)
-        run(f"insert into {known} from {unsorted} order by {self.key}")
+        run(f"insert into {stored} from {unsorted} order by {self.key}")
         run(f"drop table {unsorted}")
 
     def _scopes_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
         scope = ", ".join(map(quoted, self._scope_columns)) or "0"
-        return frozenset(self.workspace.rows(f"select distinct {scope} from {self.name} where {condition}"))
+        return frozenset(self.scratch.rows(f"select distinct {scope} from {self.name} where {condition}"))
 
     @property
     def _scope_columns(self) -> list[str]:
         return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
 
-    def doubtful(self, scope: Stamps, *, revived: bool) -> bool:
+    def has_uncommitted(self, scope: Stamps, *, revived: bool) -> bool:
         """Whether a scope holds rows that must be written again, wherever in its list they stand.
 
         With `revived`, dead rows too: those of a list that returned with its parent are alive again.
@@ -72,9 +72,9 @@ class Stock:
 
     def ask_when_written(self) -> None:
         """Learn when each scope was last written, what only half-read lists want to know; needs the warehouse."""
-        self._written = self.known.written(self.table, self._scope_columns)
+        self._written = self.stored.written(self.table, self._scope_columns)
 
-    def untouched(self, scope: Stamps, since: datetime) -> bool:
+    def unchanged_since(self, scope: Stamps, since: datetime) -> bool:
         """Whether no run that began later wrote a row of a scope; False where that was not asked."""
         if self._written is None:
             return False
@@ -87,23 +87,23 @@ class Stock:
 
     def _intact(self) -> bool:
         """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
-        shape, has = self.shape, self.known.has
+        shape, has = self.shape, self.stored.has
         children = (
             (child_table(self.table, c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
         )
         return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
 
-    def _distrust(self, parents: pa.Table) -> None:
+    def _mark_uncommitted(self, parents: pa.Table) -> None:
         """Rows whose children come from an unfinished load are as unknown as those children."""
         if parents.num_rows:
-            self.workspace.run(
+            self.scratch.run(
                 f"update {self.name} k set sound = false "
                 f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
                 parents=parents,
             )
             self._suppose("parents", self.shape.key, parents=parents)
 
-    def suppose_above(self, below: Stock, columns: Sequence[str]) -> None:
+    def suppose_above(self, below: StoredIndex, columns: Sequence[str]) -> None:
         """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash.
 
         `columns` are those by which the rows below name theirs here.
@@ -119,7 +119,7 @@ class Stock:
         pairs = list(zip(columns, self.shape.key, strict=True))
         names = ", ".join(f"p.{quoted(theirs)} as {quoted(ours)}" for theirs, ours in pairs)
         link = " and ".join(f"k.{quoted(ours)} = p.{quoted(theirs)}" for theirs, ours in pairs)
-        self.workspace.run(
+        self.scratch.run(
             f"insert into {self.name} by name select distinct {names}, false as sound from {source} p "
             f"anti join {self.name} k on {link}",
             **tables,

@@ -3,7 +3,7 @@
 The comparison is done set-wise in a working DuckDB, never row by row. Per table it holds
   known   key, hash, `_deleted_at` of every stored row, and whether the load that wrote it was finished
   seen    key of every row that was read in this run, in reading order, by walk
-  staged  whole rows, only of those that differ from `known`, their split lists in them
+  staged  whole rows, only of those that differ from `stored`, their split lists in them
   dying   keys of rows that are concluded to be gone
 A row of an unfinished load is not believed: the load may have stopped between this table and its children.
 """
@@ -21,25 +21,25 @@ import pyarrow as pa
 
 from sources.posthog.catalogue.endpoint import Stamps
 from sources.posthog.catalogue.fields import Type
-from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import (
     SQL_TYPES,
+    column_definitions,
     columns_of,
-    declared,
     equal,
     quoted,
     row_hash,
+    scratch_table,
     struct_list,
-    working,
 )
-from sources.posthog.changes.stored import Known
-from sources.posthog.changes.stored_index import Stock
+from sources.posthog.changes.stored import StoredTables
+from sources.posthog.changes.stored_index import StoredIndex
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 
-MARKS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
+ROW_COLUMNS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
 """What a row is known by until it is written; of two rows with one key the one with the higher sequence counts."""
-TOGETHER = 20_000
+COMPARE_ROWS = 20_000
 """Rows that are compared at once: each comparison scans all that is known, and page by page would cost its square."""
 
 ROW_KEY_BYTES = 500
@@ -71,68 +71,70 @@ class _Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
+class ChildTable:
     """A table whose rows hang on rows of another, and the columns that name them."""
 
-    changes: Changes
+    changes: TableChanges
     columns: tuple[str, ...]
 
 
-class Changes:
+class TableChanges:
     """One table's changes in one run."""
 
-    def __init__(self, workspace: Workspace, shape: RowShape, known: Known, started: datetime) -> None:
-        self.workspace = workspace
+    def __init__(
+        self, scratch: ScratchDatabase, shape: RowShape, stored: StoredTables, started: datetime
+    ) -> None:
+        self.scratch = scratch
         self.shape = shape
-        self.known = known
+        self.stored = stored
         self.started = started
         self.table = shape.endpoint.table
         self.key = ", ".join(map(quoted, shape.key))
-        self.staged: dict[str, Type] = {**shape.columns, **MARKS}
+        self.staged: dict[str, Type] = {**shape.columns, **ROW_COLUMNS}
         self._sequence = self._taken = 0
-        self.broken = False
+        self.lost_pages = False
         """Whether pages were lost on the way: then no list of the table has been read."""
         self._lock = threading.Lock()
         self._waiting: list[_Page] = []
-        self.stock = Stock(workspace, shape, known)
+        self.stored_index = StoredIndex(scratch, shape, stored)
         self._create()
 
     def _create(self) -> None:
-        key, run = declared(self.shape.key_columns), self.workspace.run
+        key, run = column_definitions(self.shape.key_columns), self.scratch.run
         run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
-        run(f"create table {self.name('dying')} ({key}, deleted_at timestamptz, sound boolean)")
+        run(f"create table {self.name('deleted')} ({key}, deleted_at timestamptz, sound boolean)")
         lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
         split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
-        run(f"create table {self.name('staged')} ({declared(self.staged)}{split})")
+        run(f"create table {self.name('staged')} ({column_definitions(self.staged)}{split})")
 
     def name(self, kind: str, child: str = "") -> str:
         """A working table of this table."""
-        return working(self.table, kind, child)
+        return scratch_table(self.table, kind, child)
 
     # -- while reading
 
-    def add(self, batch: Batch, walk: int) -> None:
+    def stage(self, batch: Batch, walk: int) -> None:
         """Take in rows as they were read; those that differ from what is stored are staged, split lists too."""
         if not len(batch):
             return
         with self._lock:
             self._sequence += len(batch)
             self._waiting.append(_Page(batch.columns, len(batch), walk))
-            enough = self._sequence - self._taken >= TOGETHER
+            enough = self._sequence - self._taken >= COMPARE_ROWS
         if enough:
-            self._take_in()
+            self._compare_pending()
 
-    def _take_in(self) -> None:
+    def _compare_pending(self) -> None:
         """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
-        with self.workspace.lock:  # whoever asks about rows waits here for those that others are taking in
+        with self.scratch.lock:  # whoever asks about rows waits here for those that others are taking in
             with self._lock:
                 waiting, self._waiting = self._waiting, []
                 before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
-            self.broken = True  # until these pages are in
+            self.lost_pages = True  # until these pages are in
             pages = self._hashed(self._marked(waiting, before))
-            run, key = self.workspace.run, self.shape.key
+            run, key = self.scratch.run, self.shape.key
             run(
                 f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
             )
@@ -141,12 +143,12 @@ class Changes:
                 f"""
                 insert into {self.name("staged")} by name select * exclude (_walk) from pages p
                 where not exists (
-                    select 1 from {self.name("known")} k where {equal("k", "p", key)}
+                    select 1 from {self.name("stored")} k where {equal("k", "p", key)}
                     and k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead)
                 """,
                 pages=pages,
             )
-            self.broken = False
+            self.lost_pages = False
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
         """The pages' rows with what each is known by; `before` rows were taken in earlier."""
@@ -167,7 +169,7 @@ class Changes:
         filled = {name for name in pages.column_names if pages[name].null_count < pages.num_rows}
         columns = {name: type_ for name, type_ in dict(self.shape.columns).items() if name in filled}
         hashes = row_hash(columns, filled.intersection(self.shape.child_columns))
-        found = self.workspace.table(f"select {hashes} as _row_hash from pages", pages=pages)
+        found = self.scratch.table(f"select {hashes} as _row_hash from pages", pages=pages)
         return pages.append_column("_row_hash", found["_row_hash"])
 
     def _widen(self, pages: pa.Table) -> None:
@@ -176,73 +178,75 @@ class Changes:
             if column not in self.staged and column in self.shape.columns:
                 self.staged[column] = type_ = self.shape.columns[column]
                 add = f"add column {quoted(column)} {SQL_TYPES[type_]}"
-                self.workspace.run(f"alter table {self.name('staged')} {add}")
+                self.scratch.run(f"alter table {self.name('staged')} {add}")
 
     def distinct(self, walk: int) -> int:
         """How many different keys a walk has read."""
-        self._take_in()
+        self._compare_pending()
         sql = f"select count(*) from (select distinct {self.key} from {self.name('seen')} where walk = ?)"
-        return int(self.workspace.rows(sql, [walk])[0][0])
+        return int(self.scratch.rows(sql, [walk])[0][0])
 
     def keys(self, walks: Sequence[int]) -> set[tuple[Any, ...]]:
         """The different keys that these walks have read."""
-        self._take_in()
+        self._compare_pending()
         sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk)"
-        return set(self.workspace.rows(sql, [list(walks)]))
+        return set(self.scratch.rows(sql, [list(walks)]))
 
-    def fresh(self, walk: int) -> int:
+    def count_new(self, walk: int) -> int:
         """How many of the keys that a walk has read were not stored before."""
-        self._take_in()
-        stored = f"{self.name('known')} k where k.row_hash is not null and {equal('k', 's', self.shape.key)}"
+        self._compare_pending()
+        stored = f"{self.name('stored')} k where k.row_hash is not null and {equal('k', 's', self.shape.key)}"
         read = f"select distinct {self.key} from {self.name('seen')} s where walk = ?"
         sql = f"select count(*) from ({read} and not exists (select 1 from {stored}))"
-        return int(self.workspace.rows(sql, [walk])[0][0])
+        return int(self.scratch.rows(sql, [walk])[0][0])
 
     # -- concluding
 
-    def living(self, scope: Stamps) -> int:
+    def count_live(self, scope: Stamps) -> int:
         """How many stored rows of a scope live."""
         shared = self.placed(scope)
-        sql = f"select count(*) from {self.name('known')} k where deleted_at is null{_within('k', shared)}"
-        return int(self.workspace.rows(sql, list(shared.values()))[0][0])
+        sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{_within('k', shared)}"
+        return int(self.scratch.rows(sql, list(shared.values()))[0][0])
 
-    def newcomers(self, scope: Stamps) -> bool:
+    def has_new_rows(self, scope: Stamps) -> bool:
         """Whether this run has seen rows of a scope that were not stored and alive."""
-        self._take_in()
+        self._compare_pending()
         shared = self.placed(scope)
-        living = f"select 1 from {self.name('known')} k where k.deleted_at is null and k.row_hash is not null"
-        found = self.workspace.rows(
+        living = (
+            f"select 1 from {self.name('stored')} k where k.deleted_at is null and k.row_hash is not null"
+        )
+        found = self.scratch.rows(
             f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
             f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
             list(shared.values()),
         )
         return bool(found)
 
-    def missing(self, scopes: Sequence[Stamps], below: Sequence[Below] = ()) -> pa.Table:
+    def missing(self, scopes: Sequence[Stamps], below: Sequence[ChildTable] = ()) -> pa.Table:
         """Stored rows of some scopes that no walk of this run has seen.
 
         The key, as text `row_key`, `living`, and the position of the row's `scope`. Of rows that are dead already only
         those that are torn, or that rows below them outlive.
         """
-        self._take_in()
+        self._compare_pending()
         named = [self.placed(scope) for scope in scopes]
         within = pa.Table.from_pylist([{**names, "scope": i} for i, names in enumerate(named)])
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
-        return self.workspace.table(
+        return self.scratch.table(
             f"""
             select {columns_of("k", self.shape.key)}, {_row_key(f"to_json([{texts}])::varchar")} as row_key,
                 k.deleted_at is null as living, w.scope
-            from {self.name("known")} k join within w on {equal("k", "w", named[0]) or "true"}
-            where (k.deleted_at is null or not k.sound {self._lively(below)}) and not exists (
+            from {self.name("stored")} k join within w on {equal("k", "w", named[0]) or "true"}
+            where (k.deleted_at is null or not k.sound {self._has_live_children(below)}) and not exists (
                 select 1 from {self.name("seen")} s where {equal("s", "k", self.shape.key)})
             """,
             within=within,
         )
 
-    def _lively(self, below: Sequence[Below]) -> str:
+    def _has_live_children(self, below: Sequence[ChildTable]) -> str:
         """That one of the rows below still lives."""
         return "".join(
-            f"or exists (select 1 from {it.changes.name('known')} c where c.deleted_at is null and "
+            f"or exists (select 1 from {it.changes.name('stored')} c where c.deleted_at is null and "
             + " and ".join(
                 f"c.{quoted(c)} = k.{quoted(k)}" for c, k in zip(it.columns, self.shape.key, strict=True)
             )
@@ -250,38 +254,38 @@ class Changes:
             for it in below
         )
 
-    def end(self, keys: pa.Table) -> None:
+    def delete(self, keys: pa.Table) -> None:
         """Conclude that these rows are gone."""
         if keys.num_rows:
             same = self.shape.key
-            self.workspace.run(
+            self.scratch.run(
                 f"""
-                insert into {self.name("dying")} select {columns_of("k", same)}, k.deleted_at, k.sound
-                from {self.name("known")} k semi join gone g on {equal("g", "k", same)}
-                anti join {self.name("dying")} d on {equal("d", "k", same)}
+                insert into {self.name("deleted")} select {columns_of("k", same)}, k.deleted_at, k.sound
+                from {self.name("stored")} k semi join gone g on {equal("g", "k", same)}
+                anti join {self.name("deleted")} d on {equal("d", "k", same)}
                 """,
                 gone=keys,
             )
 
-    def end_below(self, parent: Changes, columns: Sequence[str]) -> None:
+    def cascade_delete(self, parent: TableChanges, columns: Sequence[str]) -> None:
         """Conclude that the living rows under a parent that is gone are gone with it."""
         pairs = zip(columns, parent.shape.key, strict=True)
         link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
-        gone = self.workspace.table(
+        gone = self.scratch.table(
             f"""
-            select {columns_of("k", self.shape.key)} from {self.name("known")} k
-            semi join {parent.name("dying")} d on {link}
-            where (k.deleted_at is null or not k.sound) {self.stock.hanging(columns)}
+            select {columns_of("k", self.shape.key)} from {self.name("stored")} k
+            semi join {parent.name("deleted")} d on {link}
+            where (k.deleted_at is null or not k.sound) {self.stored_index.hanging(columns)}
             """
         )
-        self.end(gone)
+        self.delete(gone)
 
-    def unseen(self) -> list[tuple[Any, ...]]:
+    def live_not_seen(self) -> list[tuple[Any, ...]]:
         """Keys of living stored rows that this run has not met."""
-        self._take_in()
+        self._compare_pending()
         seen = f"select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)}"
-        known = f"{self.name('known')} k where k.deleted_at is null and not exists ({seen})"
-        return self.workspace.rows(f"select {self.key} from {known} order by all")
+        stored = f"{self.name('stored')} k where k.deleted_at is null and not exists ({seen})"
+        return self.scratch.rows(f"select {self.key} from {stored} order by all")
 
     def placed(self, scope: Stamps) -> dict[str, Any]:
         """The key columns that all rows of a scope share, with their values."""
@@ -290,15 +294,15 @@ class Changes:
 
     # -- after reading
 
-    def settle(self) -> Counts:
+    def finalize(self) -> Counts:
         """Fix which rows are written; call once, after the last `add` and `end`.
 
         No row that was seen is dying: a scope's rows are ended after the last walk over its lists, no other scope has
         rows of their keys, and lists below a row are only read if that was seen.
         """
-        self._take_in()
+        self._compare_pending()
         key = self.shape.key
-        self.workspace.run(
+        self.scratch.run(
             f"""
             create table {self.name("changed")} as
             select s._sequence, {columns_of("s", key)}, k.row_hash is not null as stored,
@@ -308,26 +312,26 @@ class Changes:
             from {self.name("staged")} s
             join (select max(_sequence) as _sequence from {self.name("seen")} group by {self.key}) l
             using (_sequence)
-            left join {self.name("known")} k on {equal("k", "s", key)}
+            left join {self.name("stored")} k on {equal("k", "s", key)}
             """,
             [self.started],
         )
         dead = "deleted_at is not null and sound"  # ended before, and only here for the rows below it
-        self.workspace.run(f"delete from {self.name('dying')} where {dead}")
+        self.scratch.run(f"delete from {self.name('deleted')} where {dead}")
         return self._counts()
 
     def _counts(self) -> Counts:
-        inserted, updated, ended = self.workspace.rows(
+        inserted, updated, ended = self.scratch.rows(
             f"""
             select count(*) filter (not stored), count(*) filter (stored and not ends),
                 count(*) filter (ends) from {self.name("changed")}
             """
         )[0]
-        ((dying, torn, supposed),) = self.workspace.rows(
+        ((dying, torn, supposed),) = self.scratch.rows(
             f"""
             select count(*) filter (k.row_hash is not null and d.deleted_at is null), count(d.deleted_at),
                 count(*) filter (k.row_hash is null)
-            from {self.name("dying")} d join {self.name("known")} k on {equal("d", "k", self.shape.key)}
+            from {self.name("deleted")} d join {self.name("stored")} k on {equal("d", "k", self.shape.key)}
             """
         )
         return Counts(inserted, updated + torn, ended + dying, supposed)

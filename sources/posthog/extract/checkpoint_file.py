@@ -28,14 +28,14 @@ HEAD, SEAL = 8, 16
 """Bytes that say how long a piece is, and those that tell whether it is whole."""
 
 
-class Head(msgspec.Struct, frozen=True):
+class CheckpointHeader(msgspec.Struct, frozen=True):
     """Whose walk this is, and when it began."""
 
     about: str
     began: datetime
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class SavedPage(msgspec.Struct, frozen=True):
     """One page: where it stands in its list, its rows and whom they name as Arrow, and what else came with them."""
 
     at: str
@@ -55,7 +55,7 @@ class Leaf(msgspec.Struct, frozen=True):
     people: bytes
 
 
-class Leaves:
+class CheckpointFile:
     """A file of pages; what was cut off at its end, or damaged, counts as never written."""
 
     def __init__(self, file: Path) -> None:
@@ -63,39 +63,39 @@ class Leaves:
         self._end = 0
         """Where what was written, or left, by this run ends."""
 
-    def head(self) -> Head | None:
+    def header(self) -> CheckpointHeader | None:
         """Whose pages these are; None if there is no such file, or none that can be read."""
         with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
-            return msgspec.msgpack.decode(_piece(file), type=Head)
+            return msgspec.msgpack.decode(_read_frame(file), type=CheckpointHeader)
         return None
 
-    def __iter__(self) -> Iterator[Leaf]:
+    def __iter__(self) -> Iterator[SavedPage]:
         """The pages in order."""
         with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
-            _piece(file)
+            _read_frame(file)
             while True:
-                yield msgspec.msgpack.decode(_piece(file), type=Leaf)
+                yield msgspec.msgpack.decode(_read_frame(file), type=SavedPage)
 
-    def create(self, head: Head) -> None:
+    def create(self, header: CheckpointHeader) -> None:
         """Write the file, without pages yet, over what is there."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "wb", opener=_own) as out:
-            out.write(_sealed(msgspec.msgpack.encode(head)))
+            out.write(_write_frame(msgspec.msgpack.encode(header)))
             self._end = out.tell()
 
-    def add(self, leaves: Sequence[Leaf]) -> None:
+    def add(self, leaves: Sequence[SavedPage]) -> None:
         """Write pages behind what is there; OSError where that is gone, or is what another run left."""
         with self.file.open("rb+") as out:
             if out.seek(0, os.SEEK_END) != self._end:
                 raise OSError
-            out.writelines(_sealed(msgspec.msgpack.encode(leaf)) for leaf in leaves)
+            out.writelines(_write_frame(msgspec.msgpack.encode(saved)) for saved in leaves)
             self._end = out.tell()
 
     def cut(self, leaves: int) -> None:
         """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
-                _piece(file)
+                _read_frame(file)
             # Also where it ends there already: what is in use is young.
             self._end = file.truncate(file.tell())
 
@@ -108,11 +108,13 @@ def remove(file: Path) -> bool:
     return False
 
 
-def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShape], read: datetime) -> Leaf:
+def to_saved_page(
+    page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShape], read: datetime
+) -> SavedPage:
     """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
     shape, person = shapes
     people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
-    return Leaf(
+    return SavedPage(
         at=page.at,
         next=page.next,
         read=read,
@@ -129,16 +131,16 @@ def leaf_of(page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShap
     )
 
 
-def batch_of(leaf: Leaf) -> Batch:
+def to_batch(saved: SavedPage) -> Batch:
     """A page's rows again, and the people whom they named, as they will be stored."""
-    table = _unpacked(leaf.rows)
+    table = _unpacked(saved.rows)
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     batch = Batch([{}] * table.num_rows)
-    batch.arrays = {name: array for name, array in columns.items() if name not in leaf.lists}
-    batch.lists = {name: columns[name] for name in leaf.lists}
-    batch.people.extend(_unpacked(leaf.people).to_pylist())
-    batch.misfits = Counter(leaf.misfits)
-    batch.rejected = leaf.rejected
+    batch.arrays = {name: array for name, array in columns.items() if name not in saved.lists}
+    batch.lists = {name: columns[name] for name in saved.lists}
+    batch.people.extend(_unpacked(saved.people).to_pylist())
+    batch.misfits = Counter(saved.misfits)
+    batch.rejected = saved.rejected
     return batch
 
 
@@ -164,7 +166,7 @@ def _own(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _piece(file: BinaryIO) -> bytes:
+def _read_frame(file: BinaryIO) -> bytes:
     """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
     size = int.from_bytes(file.read(HEAD), "big")
     if not 0 < size < os.fstat(file.fileno()).st_size:
@@ -175,6 +177,6 @@ def _piece(file: BinaryIO) -> bytes:
     return piece
 
 
-def _sealed(piece: bytes) -> bytes:
+def _write_frame(piece: bytes) -> bytes:
     """A piece with its length and its seal before it."""
     return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

@@ -21,10 +21,17 @@ from typing import Any
 
 from sources.posthog.catalogue.endpoint import query
 from sources.posthog.catalogue.fields import Type
-from sources.posthog.changes.table_changes import Changes
+from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import PageFailed, Unavailable
-from sources.posthog.extract.checkpoint_file import Head, Leaf, Leaves, batch_of, leaf_of, remove
-from sources.posthog.extract.walks import Listing
+from sources.posthog.extract.checkpoint_file import (
+    CheckpointFile,
+    CheckpointHeader,
+    SavedPage,
+    remove,
+    to_batch,
+    to_saved_page,
+)
+from sources.posthog.extract.walks import ListPath
 from sources.posthog.paging.pagers import Page
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
@@ -46,7 +53,7 @@ Pages = tuple[Sequence[Page], Iterator[Page]]
 """Pages that are read already, and those that follow."""
 
 
-class Journal:
+class CheckpointStore:
     """The half-read lists of one warehouse, each in a file of its own; None as folder keeps nothing."""
 
     def __init__(self, folder: Path | None, now: datetime, trust: timedelta) -> None:
@@ -55,42 +62,51 @@ class Journal:
         self.trust = trust
         self._ended: list[Path] = []
 
-    def half(
+    def checkpoint(
         self,
-        listing: Listing,
-        changes: Changes,
+        list_path: ListPath,
+        changes: TableChanges,
         person: RowShape,
         asked: Mapping[str, Any],
         *,
         sees: str | None,
         since: datetime | None,
         anew: bool,
-    ) -> Half | None:
+    ) -> Checkpoint | None:
         """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
 
         What was kept by the time of the list's last walk, as the warehouse knows it, holds no more; nor does it once
         the list is read `anew`, from its start and to be kept nowhere.
         """
-        ordered = query(listing.path).get("ordering") == "name" or listing.endpoint.plan != "snapshot"
+        ordered = query(list_path.path).get("ordering") == "name" or list_path.endpoint.plan != "snapshot"
         if self.folder is None or not ordered:
             return None
-        file = self.folder / digest(listing.path)
+        file = self.folder / digest(list_path.path)
         if anew or not self.trust or sees is None:
             remove(file)
             return None
-        about = digest([listing.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint])
-        half = Half(listing, Leaves(file), Head(about, self.now), changes, person=person, journal=self)
-        head = half.leaves.head()
-        if head and head.about == about and self._holds(head, since):
-            half.head = head
+        about = digest(
+            [list_path.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint]
+        )
+        checkpoint = Checkpoint(
+            list_path,
+            CheckpointFile(file),
+            CheckpointHeader(about, self.now),
+            changes,
+            person=person,
+            journal=self,
+        )
+        header = checkpoint.file.header()
+        if header and header.about == about and self._holds(header, since):
+            checkpoint.header = header
         else:
             remove(file)
-        return half
+        return checkpoint
 
-    def _holds(self, head: Head, since: datetime | None) -> bool:
+    def _holds(self, header: CheckpointHeader, since: datetime | None) -> bool:
         """Whether what was kept is young, and of a walk that no other has followed."""
-        young = timedelta() <= self.now - head.began < self.trust
-        return young and (since is None or since < head.began)
+        young = timedelta() <= self.now - header.began < self.trust
+        return young and (since is None or since < header.began)
 
     def holds(self) -> bool:
         """Whether an earlier run left anything."""
@@ -119,38 +135,38 @@ class Journal:
 
 
 @dataclass(slots=True)
-class _Met:
+class _Summary:
     """What a walk through the pages that were kept has met: how many, the last, the rows' keys, their columns."""
 
     count: int = 0
-    last: Leaf | None = None
+    last: SavedPage | None = None
     keys: set[tuple[Any, ...]] = field(default_factory=set)
     named: dict[str, str] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)
     people_types: dict[str, Type] = field(default_factory=dict)
 
 
-class Half:
+class Checkpoint:
     """One walk over one list, of which an earlier run may have read the beginning."""
 
     def __init__(
         self,
-        listing: Listing,
-        leaves: Leaves,
-        head: Head,
-        changes: Changes,
+        list_path: ListPath,
+        file: CheckpointFile,
+        header: CheckpointHeader,
+        changes: TableChanges,
         *,
         person: RowShape,
-        journal: Journal,
+        journal: CheckpointStore,
     ) -> None:
-        self.leaves = leaves
-        self.head = head
-        self._listing = listing
+        self.file = file
+        self.header = header
+        self._list_path = list_path
         self._shape = changes.shape
         self._person = person
-        self._stock = changes.stock
-        self._journal = journal
-        self._waiting: list[Callable[[], Leaf]] = []
+        self._stock = changes.stored_index
+        self._store = journal
+        self._waiting: list[Callable[[], SavedPage]] = []
         self._begun = False
         self._given_up = False
         self._held = 0
@@ -160,61 +176,61 @@ class Half:
 
     def resume(self, shaped: Shaped, start: Start) -> Pages:
         """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
-        met = self._met()
+        met = self._summary()
         if met.last and self._newest(met.last):
-            join = self._below if self._stream else self._behind
+            join = self._resume_stream if self._stream else self._resume_after
             return join(met, met.last, shaped, start)
         return self._from_top(start)
 
     @property
     def _stream(self) -> bool:
-        return self._listing.endpoint.plan == "stream"
+        return self._list_path.endpoint.plan == "stream"
 
-    def _newest(self, last: Leaf) -> bool:
+    def _newest(self, last: SavedPage) -> bool:
         """Whether nothing of the list was stored by a run that read it later: older rows would go over newer ones."""
-        return self._stock.untouched(self._listing.stamps, last.read)
+        return self._stock.unchanged_since(self._list_path.parent_ids, last.read)
 
-    def kept(self) -> Iterator[Leaf]:
+    def kept(self) -> Iterator[SavedPage]:
         """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.
 
         PageFailed if they are not all there any more: the walk goes on behind them, and nobody would miss their rows.
         """
         came = 0
-        for leaf in islice(self.leaves, self._held):
+        for page in islice(self.file, self._held):
             came += 1
-            yield leaf
+            yield page
         if came < self._held:
             raise PageFailed(
-                f"{self._listing.address}: the file of what an earlier run had read of it was changed from outside; "
+                f"{self._list_path.url_path}: the file of what an earlier run had read of it was changed from outside; "
                 "the next sync reads it again."
             )
 
-    def _met(self) -> _Met:
-        met = _Met()
-        for leaf in self.leaves:
-            met.count, met.last = met.count + 1, leaf
-            met.types |= leaf.types
-            met.named |= {name: column for name, column in leaf.named.items() if column in leaf.types}
-            met.people_types |= leaf.people_types
+    def _summary(self) -> _Summary:
+        met = _Summary()
+        for page in self.file:
+            met.count, met.last = met.count + 1, page
+            met.types |= page.types
+            met.named |= {name: column for name, column in page.named.items() if column in page.types}
+            met.people_types |= page.people_types
             if self._stream:
-                met.keys.update(self._keys(batch_of(leaf)))
+                met.keys.update(self._keys(to_batch(page)))
         return met
 
     def _from_top(self, start: Start) -> Pages:
         self._drop_kept()
         return (), start("")
 
-    def _behind(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+    def _resume_after(self, met: _Summary, last: SavedPage, shaped: Shaped, start: Start) -> Pages:
         """From the last page on that was kept, if the same rows stand there."""
         if again := self._from(last.at, start):
             (page,), _ = again
-            then, now = self._keys(batch_of(last)), self._keys(shaped(self._declared(page.rows)))
+            then, now = self._keys(to_batch(last)), self._keys(shaped(self._declared(page.rows)))
             same = bool(now) and all(a == b for a, b in zip(then, now, strict=False))
             if same and self._go_on(met, met.count - 1):
                 return again
         return self._from_top(start)
 
-    def _below(self, met: _Met, last: Leaf, shaped: Shaped, start: Start) -> Pages:
+    def _resume_stream(self, met: _Summary, last: SavedPage, shaped: Shaped, start: Start) -> Pages:
         """From the top down to a row that was kept, and on from below the deepest page.
 
         The pages from the top come lowest first, each as if behind the deepest: wherever a run breaks off, what it
@@ -253,19 +269,19 @@ class Half:
 
     def _declared(self, rows: Sequence[Any]) -> list[Any]:
         """Rows without the fields that nobody declared: a look at their keys must not give those columns."""
-        known = {declared.name for declared in self._listing.endpoint.fields}
+        position = {declared.name for declared in self._list_path.endpoint.fields}
         return [
-            {name: value for name, value in row.items() if name in known} if isinstance(row, dict) else row
+            {name: value for name, value in row.items() if name in position} if isinstance(row, dict) else row
             for row in rows
         ]
 
-    def _go_on(self, met: _Met, leaves: int) -> bool:
+    def _go_on(self, met: _Summary, file: int) -> bool:
         """Keep the first so many pages, with their columns, to write behind them what follows.
 
         False if they are not there any more, or their columns do not go with those that this run has by now.
         """
         try:
-            self.leaves.cut(leaves)
+            self.file.cut(file)
         except (OSError, EOFError):
             return False
         if not (
@@ -273,19 +289,19 @@ class Half:
             and self._person.adopt_columns({}, met.people_types)
         ):
             return False
-        self._begun, self._held = True, leaves
+        self._begun, self._held = True, file
         return True
 
     # -- keeping
 
     def _drop_kept(self) -> None:
         """Forget what was kept, by whatever run: what is read now is a walk of its own."""
-        self._given_up = not remove(self.leaves.file)
-        self.head = Head(self.head.about, self._journal.now)
+        self._given_up = not remove(self.file.file)
+        self.header = CheckpointHeader(self.header.about, self._store.now)
         self._waiting.clear()
         self._begun, self._held = False, 0
 
-    def keep(self, page: Page, batch: Batch) -> None:
+    def append(self, page: Page, batch: Batch) -> None:
         """One more page; a disk that takes none only costs the chance to go on from here."""
         # Who goes on below a page that names no other would take it for the end.
         nowhere = self._stream and not page.last and not page.next
@@ -294,27 +310,27 @@ class Half:
         # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
         light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
         sent, shapes = len(page.rows), (self._shape, self._person)
-        self._waiting.append(partial(leaf_of, bare, light, sent, shapes, self._journal.now))
+        self._waiting.append(partial(to_saved_page, bare, light, sent, shapes, self._store.now))
         if len(self._waiting) <= BUFFERED and not self._begun:
             return
         try:
-            self._write([leaf() for leaf in self._waiting])
+            self._write([page() for page in self._waiting])
         except (OSError, ValueError, OverflowError, TypeError) as error:
-            log.debug("%s is not kept: %s", self.leaves.file, type(error).__name__)
+            log.debug("%s is not kept: %s", self.file.file, type(error).__name__)
             self._drop_kept()
             self._given_up = True
 
-    def _write(self, leaves: Sequence[Leaf]) -> None:
+    def _write(self, file: Sequence[SavedPage]) -> None:
         if not self._begun:
-            self.leaves.create(self.head)
+            self.file.create(self.header)
             self._begun = True
-        self.leaves.add(leaves)
+        self.file.add(file)
         self._waiting.clear()
 
-    def end(self) -> None:
+    def complete(self) -> None:
         """The walk came to its end."""
-        self._journal.ended(self.leaves.file)
+        self._store.ended(self.file.file)
 
 
-NO_JOURNAL = Journal(None, datetime.min.replace(tzinfo=UTC), timedelta())
+NO_CHECKPOINTS = CheckpointStore(None, datetime.min.replace(tzinfo=UTC), timedelta())
 """Keeps nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 SHOWN = 10
 
 
-def oddities(
+def data_warnings(
     misfits: Counter[str], apart: Iterable[str], beyond: Collection[str], mended: Iterable[str]
 ) -> list[str]:
     """A sentence for each kind of oddity that a run met.
@@ -43,10 +43,10 @@ def _many(count: int, thing: str) -> str:
 
 def _names(columns: Iterable[str]) -> str:
     """The first of the names, in order."""
-    return enumerated(sorted(columns), SHOWN)
+    return first_few(sorted(columns), SHOWN)
 
 
-def enumerated(things: Iterable[object], most: int = 20) -> str:
+def first_few(things: Iterable[object], most: int = 20) -> str:
     """The first of some things, `most` at most, and how many more there are."""
     words = list(map(str, things))
     more = f" and {len(words) - most} more" if len(words) > most else ""

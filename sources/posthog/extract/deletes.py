@@ -13,118 +13,126 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sources.posthog.changes.table_changes import Below
-from sources.posthog.extract.list_reader import Walker
+from sources.posthog.changes.table_changes import ChildTable
+from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.positions import Position
-from sources.posthog.extract.walks import Listed, Read, Scope
+from sources.posthog.extract.walks import ListResult, Partition, PartitionResult
 
-TWICE_AT_ONCE = 50
+SECOND_WALK_PAGES = 50
 """Up to so many pages the second look at a missing row comes in the same run, beyond it in the next."""
-FUSE_ROWS, FUSE_SHARE = 20, 0.2
+DELETE_FUSE_ROWS, DELETE_FUSE_SHARE = 20, 0.2
 """More deaths at once than both of these are held."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DeleteDecision:
     """Which deaths are held, why, and whether the next run may believe them if it finds the same."""
 
     held: frozenset[str] = frozenset()
     reason: str = ""
-    passing: bool = False
+    confirmable: bool = False
 
 
-def doubted(walker: Walker, reads: Iterable[Read], below: Sequence[Below]) -> Iterator[Read]:
+def partitions_with_missing_rows(
+    reader: ListReader, reads: Iterable[PartitionResult], children: Sequence[ChildTable]
+) -> Iterator[PartitionResult]:
     """Those scopes of one endpoint that were read completely and lack stored rows, which they know from now on.
 
     Asked for all of them at once: one question for each of a thousand short lists takes longer than reading them.
     """
-    whole = [read for read in reads if is_believable(walker, read)]
+    whole = [partition_result for partition_result in reads if can_detect_deletes(reader, partition_result)]
     if not whole:
         return
-    changes = walker.changes[whole[0].scope.endpoint.table]
-    lacking = changes.missing([read.scope.stamps for read in whole], below)
-    doubts = set(lacking["scope"].to_pylist())
-    for number, read in enumerate(whole):
+    changes = reader.changes[whole[0].partition.endpoint.table]
+    missing = changes.missing([partition_result.partition.parent_ids for partition_result in whole], children)
+    doubts = set(missing["scope"].to_pylist())
+    for number, partition_result in enumerate(whole):
         if number in doubts:
-            read.lacking = lacking.filter(pc.equal(lacking["scope"], number))
-            yield read
+            partition_result.missing = missing.filter(pc.equal(missing["scope"], number))
+            yield partition_result
         else:
-            read.listed[0].held_keys = ()  # what was held before has come back
+            partition_result.lists[0].held_keys = ()  # what was held before has come back
 
 
-def is_believable(walker: Walker, read: Read) -> bool:
+def can_detect_deletes(reader: ListReader, partition_result: PartitionResult) -> bool:
     """Whether a scope was read so that what it lacks may be gone."""
-    mortal = read.scope.endpoint.detects_deletes and not walker.rules.window
-    mortal = mortal and not walker.changes[read.scope.endpoint.table].broken
-    told = mortal and walker.sights.of(read.scope.listings[0]) is not None
-    return told and all(one.complete for one in read.listed)
+    may_delete = partition_result.partition.endpoint.detects_deletes and not reader.options.window
+    may_delete = may_delete and not reader.changes[partition_result.partition.endpoint.table].lost_pages
+    told = may_delete and reader.visibility.fingerprint_of(partition_result.partition.lists[0]) is not None
+    return told and all(one.complete for one in partition_result.lists)
 
 
-def conclude(walker: Walker, read: Read, below: Sequence[Below]) -> None:
+def apply_deletes(
+    reader: ListReader, partition_result: PartitionResult, children: Sequence[ChildTable]
+) -> None:
     """End the rows that a doubted scope lacks, or hold them; looks again where one walk is not one moment."""
-    scope, listed, lacking = read.scope, read.listed, read.lacking
-    if lacking is None:
+    scope, results, missing = partition_result.partition, partition_result.lists, partition_result.missing
+    if missing is None:
         return
-    changes = walker.changes[scope.endpoint.table]
-    pages = sum(one.last.pages for one in listed)
-    one_moment = len(listed) == 1 and pages <= 1 and listed[0].last.gap == 0
-    if not one_moment and pages <= TWICE_AT_ONCE and not _looked_twice(listed):
-        for one in listed:
-            walker.look_again(one)
-        if not all(one.complete for one in listed):
+    changes = reader.changes[scope.endpoint.table]
+    pages = sum(one.last.pages for one in results)
+    one_moment = len(results) == 1 and pages <= 1 and results[0].last.gap == 0
+    if not one_moment and pages <= SECOND_WALK_PAGES and not _looked_twice(results):
+        for one in results:
+            reader.walk_again(one)
+        if not all(one.complete for one in results):
             return
-        lacking = changes.missing([scope.stamps], below)
-    keys, living = lacking["row_key"].to_pylist(), lacking["living"].to_pylist()
-    verdict = _verdict(
-        walker, scope, listed, frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
+        missing = changes.missing([scope.parent_ids], children)
+    keys, living = missing["row_key"].to_pylist(), missing["living"].to_pylist()
+    decision = _decide(
+        reader, scope, results, frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
     )
-    changes.end(lacking.filter(pa.array([key not in verdict.held for key in keys], pa.bool_())))
-    first = listed[0]
-    first.held = len(verdict.held)
-    first.held_keys = tuple(sorted(verdict.held)) if verdict.passing else ()
-    first.held_because = verdict.reason
+    changes.delete(missing.filter(pa.array([key not in decision.held for key in keys], pa.bool_())))
+    first = results[0]
+    first.deletes_held = len(decision.held)
+    first.held_keys = tuple(sorted(decision.held)) if decision.confirmable else ()
+    first.held_reason = decision.reason
 
 
-def _looked_twice(listed: Sequence[Listed]) -> bool:
+def _looked_twice(results: Sequence[ListResult]) -> bool:
     """Whether every list was read again after all had been read; of several, each may have been read twice at once."""
-    return len(listed) == 1 and len(listed[0].walks) > 1
+    return len(results) == 1 and len(results[0].walks) > 1
 
 
-def _verdict(walker: Walker, scope: Scope, listed: list[Listed], missing: frozenset[str]) -> Verdict:
-    if not missing or walker.rules.accept_deletes:
-        return Verdict()
-    known = walker.memory.position(listed[0].listing.path)
-    if known and known.fingerprint not in (None, walker.sights.of(scope.listings[0])):
+def _decide(
+    reader: ListReader, scope: Partition, results: list[ListResult], missing: frozenset[str]
+) -> DeleteDecision:
+    if not missing or reader.options.accept_deletes:
+        return DeleteDecision()
+    position = reader.positions.position(results[0].list_path.path)
+    if position and position.fingerprint not in (None, reader.visibility.fingerprint_of(scope.lists[0])):
         reason = "the key is not the one that saw these rows, or it may see less now"
-        return Verdict(missing, reason)
-    gaps = [walker.memory.position(one.listing.path) for one in listed if one.last.gap > 0]
-    newcomers = bool(gaps) and walker.changes[scope.endpoint.table].newcomers(scope.stamps)
+        return DeleteDecision(missing, reason)
+    gaps = [reader.positions.position(one.list_path.path) for one in results if one.last.gap > 0]
+    newcomers = bool(gaps) and reader.changes[scope.endpoint.table].has_new_rows(scope.parent_ids)
     if newcomers or any(
-        map(_new_gap, gaps)
+        map(_is_new_gap, gaps)
     ):  # what came out of a gap may have changed places with what lacks
-        return Verdict(missing, "PostHog counts more rows than it lists, and these may be among them")
-    fresh = missing - walker.memory.held(listed[0].listing.path)
-    reason = _too_sudden(walker, scope, listed, len(fresh))
-    return Verdict(fresh, reason, passing=True) if fresh and reason else Verdict()
+        return DeleteDecision(missing, "PostHog counts more rows than it lists, and these may be among them")
+    new = missing - reader.positions.held(results[0].list_path.path)
+    reason = _hold_reason(reader, scope, results, len(new))
+    return DeleteDecision(new, reason, confirmable=True) if new and reason else DeleteDecision()
 
 
-def _new_gap(known: Position | None) -> bool:
+def _is_new_gap(position: Position | None) -> bool:
     """Whether rows went missing when the gap came, or are missing since: they may have slipped into it."""
-    if known is None or known.last_walk_at is None:
+    if position is None or position.last_walk_at is None:
         return True
-    return known.last_complete_at != known.last_walk_at or known.held > 0
+    return position.last_complete_at != position.last_walk_at or position.held > 0
 
 
-def _too_sudden(walker: Walker, scope: Scope, listed: list[Listed], fresh: int) -> str:
+def _hold_reason(reader: ListReader, scope: Partition, results: list[ListResult], new: int) -> str:
     """Why deaths that no earlier run has seen are not believed yet; empty if they are."""
-    if any(_emptied(walker.memory.position(one.listing.path), one) for one in listed):
+    if any(_became_empty(reader.positions.position(one.list_path.path), one) for one in results):
         return "a list is empty all at once"
-    if fresh > FUSE_ROWS and fresh > FUSE_SHARE * walker.changes[scope.endpoint.table].living(scope.stamps):
+    if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * reader.changes[scope.endpoint.table].count_live(
+        scope.parent_ids
+    ):
         return "so many at once"
-    pages = sum(one.last.pages for one in listed)
-    return "seen by one walk only" if pages > TWICE_AT_ONCE and not _looked_twice(listed) else ""
+    pages = sum(one.last.pages for one in results)
+    return "seen by one walk only" if pages > SECOND_WALK_PAGES and not _looked_twice(results) else ""
 
 
-def _emptied(known: Position | None, one: Listed) -> bool:
-    never = known is None or known.last_walk_at is None
-    return not one.last.distinct and (never or (known is not None and known.rows > 0))
+def _became_empty(position: Position | None, one: ListResult) -> bool:
+    never = position is None or position.last_walk_at is None
+    return not one.last.distinct and (never or (position is not None and position.rows > 0))

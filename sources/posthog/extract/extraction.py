@@ -20,24 +20,24 @@ from typing import Any, Protocol
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
-from sources.posthog.changes.delta import Delta, Outline, delta, outlines
-from sources.posthog.changes.scratch import Workspace
-from sources.posthog.changes.stored import Known
-from sources.posthog.changes.table_changes import Below, Changes, Counts
+from sources.posthog.changes.delta import Delta, TargetTable, delta, target_tables
+from sources.posthog.changes.scratch import ScratchDatabase
+from sources.posthog.changes.stored import StoredTables
+from sources.posthog.changes.table_changes import ChildTable, Counts, TableChanges
 from sources.posthog.client.client import Client
 from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.extract.checkpoints import NO_JOURNAL, Journal
-from sources.posthog.extract.data_warnings import enumerated, oddities
-from sources.posthog.extract.deletes import conclude, doubted, is_believable
-from sources.posthog.extract.list_reader import Walker
-from sources.posthog.extract.options import Rules
-from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Scopes
+from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
+from sources.posthog.extract.data_warnings import data_warnings, first_few
+from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
+from sources.posthog.extract.list_reader import ListReader
+from sources.posthog.extract.options import ReadOptions
+from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions
 from sources.posthog.extract.people import gathered
-from sources.posthog.extract.positions import Memory
-from sources.posthog.extract.results import TableResult, note_parents
+from sources.posthog.extract.positions import PositionStore
+from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning
-from sources.posthog.extract.walks import Listed, Listing, Read, Scope
+from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult
 from sources.posthog.paging.prefetch import Prefetcher
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -45,14 +45,14 @@ from sources.posthog.shape.row_shape import RowShape
 log = logging.getLogger("hogsync")
 
 
-BROKEN = "pages of this table were lost on their way: this is a bug in hogsync"
+LOST_PAGES = "pages of this table were lost on their way: this is a bug in hogsync"
 
 
-class Warehouse(Known, Memory, Protocol):
+class PriorState(StoredTables, PositionStore, Protocol):
     """What the warehouse holds and what it remembers of earlier walks."""
 
 
-class Reading:
+class Extraction:
     """One run's reading: `read`, then take each table's `delta`."""
 
     def __init__(
@@ -60,104 +60,110 @@ class Reading:
         client: Client,
         tables: Sequence[str],
         *,
-        known: Warehouse,
+        stored: PriorState,
         policy: Policy,
-        rules: Rules,
+        options: ReadOptions,
         folder: Path | None = None,
         projects: Iterable[int] = (),
         in_flight: int = 8,
         ahead: int = 16,
-        journal: Journal = NO_JOURNAL,
+        checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
         """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
 
-        `in_flight` lists are read at the same time, and of one list `ahead` pages; `journal` keeps what was read of
+        `in_flight` lists are read at the same time, and of one list `ahead` pages; `checkpoints` keeps what was read of
         long ones, for the case that this run is ended before its end.
         """
         self.client = client
         self.tables = with_parents(tuple(tables))
-        self.known = known
-        self.rules = rules
-        self.scopes = Scopes(self.tables, frozenset(projects))
+        self.stored = stored
+        self.options = options
+        self.partitions = Partitions(self.tables, frozenset(projects))
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
         self.refusal: PostHogError | None = None
-        self.workspace = Workspace(folder or _passing_folder(self))
+        self.scratch = ScratchDatabase(folder or _temporary_folder(self))
         self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
         for table in self.tables:
-            for below in self._children(ENDPOINTS[table]):
-                self.changes[table].stock.suppose_above(below.changes.stock, below.columns)
-        if journal.holds():
+            for children in self._children(ENDPOINTS[table]):
+                self.changes[table].stored_index.suppose_above(
+                    children.changes.stored_index, children.columns
+                )
+        if checkpoints.holds():
             for changes in self.changes.values():
-                changes.stock.ask_when_written()
+                changes.stored_index.ask_when_written()
         self.people = self._changes(PEOPLE, policy)
         self._places = threading.BoundedSemaphore(in_flight)
         self.ahead = Prefetcher(client.get, ahead - 1)
-        self.walker = Walker(
+        self.reader = ListReader(
             self._get,
             self.changes,
-            known,
-            rules,
+            stored,
+            options,
             person=self.people.shape,
             soon=self.ahead,
-            journal=journal,
+            checkpoints=checkpoints,
         )
         self.key: Key | None = None
-        self._reads: list[Read] = []
+        self._reads: list[PartitionResult] = []
 
-    def _changes(self, endpoint: Endpoint, policy: Policy) -> Changes:
-        known, table = self.known, endpoint.table
+    def _changes(self, endpoint: Endpoint, policy: Policy) -> TableChanges:
+        stored, table = self.stored, endpoint.table
         shape = RowShape(
             endpoint,
             policy,
             stamp_types(endpoint),
-            known.columns(table),
-            known.named(table),
-            new_columns=self.rules.new_columns,
-            theirs={*known.theirs(table), *known.theirs(endpoint.history)},
+            stored.columns(table),
+            stored.column_names_of_fields(table),
+            new_columns=self.options.new_columns,
+            theirs={*stored.foreign_columns(table), *stored.foreign_columns(endpoint.history)},
         )
-        return Changes(self.workspace, shape, self.known, self.rules.started)
+        return TableChanges(self.scratch, shape, self.stored, self.options.started)
 
     def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
         return self.client.get(path, params, self._places)  # waiting and decoding take no place
 
     # -- reading
 
-    def read(self) -> None:
+    def run(self) -> None:
         """Read all lists, once; raises KeyRefused or Misdirected if nothing could be read at all."""
         if self.key is not None:
             return
-        self.key = self.walker.sights.key = current_key(self._get)
-        organizations = Scope(ORGANIZATIONS, {}, (Listing(ORGANIZATIONS, "organizations/", {}, "offset"),))
-        first = Read(organizations)
+        self.key = self.reader.visibility.key = current_key(self._get)
+        organizations = Partition(
+            ORGANIZATIONS, {}, (ListPath(ORGANIZATIONS, "organizations/", {}, "offset"),)
+        )
+        first = PartitionResult(organizations)
         self._walk(first)
-        if all(one.complete or one.status == "unavailable" for one in first.listed):
-            self.walker.sights.organizations_read()
-        roots = self.scopes.roots(self.key.projects)
-        reads = self._in_flight(self._walk, [*map(Read, roots), *self._below(first)])
+        if all(one.complete or one.status == "unavailable" for one in first.lists):
+            self.reader.visibility.organizations_read()
+        roots = self.partitions.roots(self.key.projects)
+        reads = self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)])
         self._reads += [first, *reads]
-        while doubts := self._doubts(reads):
-            found = self._in_flight(self._conclude, doubts)
-            reads = [read for read in found if read.lacking is None]  # below rows that only second looks met
+        while doubts := self._with_missing_rows(reads):
+            found = self._run_all(self._apply_deletes, doubts)
+            reads = [read for read in found if read.missing is None]  # below rows that only second looks met
             self._reads += reads
-        self._remember()
-        self._end_orphans()
-        note_parents(self.results, self.tables)
-        self._gather_people()
-        self._settle()
-        self._hang_up()
+        self._update_positions()
+        self._cascade_deletes()
+        inherit_parent_status(self.results, self.tables)
+        self._add_people()
+        self._finalize_tables()
+        self._close_connections()
 
-    def _in_flight(self, task: Callable[[Read], None], reads: Iterable[Read]) -> list[Read]:
+    def _run_all(
+        self, task: Callable[[PartitionResult], None], reads: Iterable[PartitionResult]
+    ) -> list[PartitionResult]:
         """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
         # Twice as many threads as lists may be on their way: the others are busy with what has come.
         pool = ThreadPoolExecutor(2 * self.in_flight, thread_name_prefix="hogsync-list")
-        running: dict[Future[None], Read] = {}
+        running: dict[Future[None], PartitionResult] = {}
         ended: SimpleQueue[Future[None]] = (
             SimpleQueue()
         )  # `wait` would look at all that run each time one ends
-        finished: list[Read] = []
+        finished: list[PartitionResult] = []
 
-        def start(work: Callable[[Read], None], read: Read) -> None:
+        def start(work: Callable[[PartitionResult], None], read: PartitionResult) -> None:
             try:
                 future = pool.submit(work, read)
             except RuntimeError as none:  # there is no room for one more thread
@@ -170,33 +176,35 @@ class Reading:
                 start(task, read)
             while running:
                 finished.append(read := running.pop(future := ended.get()))
-                self._bear(future, read)
-                for below in self._below(read):
-                    start(self._walk, below)
+                self._record_failure(future, read)
+                for children in self._below(read):
+                    start(self._walk, children)
         finally:
             if running:  # a stop, or a bug: whoever waits or reads is told
                 self.client.stop()
             pool.shutdown(wait=False, cancel_futures=True)
         return finished
 
-    def _walk(self, read: Read) -> None:
-        read.listed = [Listed(listing) for listing in read.scope.listings]
-        for one in read.listed:
-            self.walker.read(one)
+    def _walk(self, read: PartitionResult) -> None:
+        read.lists = [ListResult(listing) for listing in read.partition.lists]
+        for one in read.lists:
+            self.reader.read(one)
 
-    def _doubts(self, reads: Sequence[Read]) -> list[Read]:
+    def _with_missing_rows(self, reads: Sequence[PartitionResult]) -> list[PartitionResult]:
         """The scopes that lack stored rows."""
         tables = [(ENDPOINTS[table], self._children(ENDPOINTS[table])) for table in self.tables]
         return [
             doubt
-            for endpoint, below in tables
-            for doubt in doubted(self.walker, (r for r in reads if r.scope.endpoint is endpoint), below)
+            for endpoint, children in tables
+            for doubt in partitions_with_missing_rows(
+                self.reader, (r for r in reads if r.partition.endpoint is endpoint), children
+            )
         ]
 
-    def _conclude(self, read: Read) -> None:
-        conclude(self.walker, read, self._children(read.scope.endpoint))
+    def _apply_deletes(self, read: PartitionResult) -> None:
+        apply_deletes(self.reader, read, self._children(read.partition.endpoint))
 
-    def _bear(self, future: Future[None], read: Read) -> None:
+    def _record_failure(self, future: Future[None], read: PartitionResult) -> None:
         """Fail a scope's lists if they could not be read; a refusal of the key in mid-run fails all that follow."""
         try:
             future.result()
@@ -210,56 +218,60 @@ class Reading:
         except Stopped:
             said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
         except Exception as bug:
-            path = read.scope.listings[0].path
+            path = read.partition.lists[0].path
             log.debug("%s", path, exc_info=bug)
             said = f"{type(bug).__name__} while {path} was read: this is a bug in hogsync"
-        for one in read.listed:
+        for one in read.lists:
             one.fail(said)
 
-    def _remember(self) -> None:
+    def _update_positions(self) -> None:
         """Note what came of each list, and where it stands from now on."""
-        lists = [one for read in self._reads for one in read.listed]
-        for one in sorted(lists, key=lambda one: one.listing.path):  # what is told does not depend on threads
-            broken = self.changes[one.listing.endpoint.table].broken
+        lists = [one for read in self._reads for one in read.lists]
+        for one in sorted(
+            lists, key=lambda one: one.list_path.path
+        ):  # what is told does not depend on threads
+            broken = self.changes[one.list_path.endpoint.table].lost_pages
             if broken:  # pages of whichever list were lost on the way
-                one.fail(BROKEN)
-            self.results[one.listing.endpoint.table].listed.append(one)
-            one.claimed = self.walker.claim(one)
-            moves = one.status == "read" or self.walker.moves(one)
-            if moves and not broken and not self.rules.window:
-                one.position = self.walker.position(one)
+                one.fail(LOST_PAGES)
+            self.results[one.list_path.endpoint.table].lists.append(one)
+            one.position_before_load = self.reader.claim_fingerprint(one)
+            moves = one.status == "read" or self.reader.has_partial_progress(one)
+            if moves and not broken and not self.options.window:
+                one.position = self.reader.position(one)
 
     # -- which scopes there are
 
-    def _below(self, read: Read) -> list[Read]:
+    def _below(self, read: PartitionResult) -> list[PartitionResult]:
         """What is to be read below every row that a scope's walks have seen."""
-        endpoint, listed = read.scope.endpoint, read.listed
-        if not self.scopes.children(endpoint):
+        endpoint, results = read.partition.endpoint, read.lists
+        if not self.partitions.children(endpoint):
             return []
-        if listed and listed[0].listing.pages == "object":  # its own page refused, its lists may be read
-            idents = [listed[0].listing.stamps[endpoint.own_placeholder]]
+        if (
+            results and results[0].list_path.pagination == "object"
+        ):  # its own page refused, its lists may be read
+            idents = [results[0].list_path.parent_ids[endpoint.own_placeholder]]
         else:
-            idents = sorted(key[-1] for key in self.keys(endpoint, listed))
-        below = self.scopes.below(read.scope, idents)
+            idents = sorted(key[-1] for key in self.keys(endpoint, results))
+        children = self.partitions.below(read.partition, idents)
         reads = []
-        for scope in below:
-            if all(map(self.walker.spared, scope.listings)):
-                self.results[scope.endpoint.table].spared += 1
+        for partition in children:
+            if all(map(self.reader.should_skip, partition.lists)):
+                self.results[partition.endpoint.table].skipped += 1
             else:
-                reads.append(Read(scope))
+                reads.append(PartitionResult(partition))
         return reads
 
-    def keys(self, endpoint: Endpoint, listed: Sequence[Listed]) -> set[tuple[Any, ...]]:
+    def keys(self, endpoint: Endpoint, results: Sequence[ListResult]) -> set[tuple[Any, ...]]:
         """The keys that these lists' walks have read; a short list's need no question to the workspace."""
-        walks = [walk for one in listed for walk in one.walks]
+        walks = [walk for one in results for walk in one.walks]
         if any(walk.keys is None for walk in walks):
             return self.changes[endpoint.table].keys([walk.id for walk in walks])
         return set().union(*(walk.keys or () for walk in walks))
 
-    def _children(self, parent: Endpoint) -> list[Below]:
+    def _children(self, parent: Endpoint) -> list[ChildTable]:
         """The tables whose rows die with a row of this one."""
         return [
-            Below(self.changes[table], placeholders(path))
+            ChildTable(self.changes[table], placeholders(path))
             for table in self.tables
             for path in ENDPOINTS[table].paths
             if parent.detects_deletes and parent_of(path) is parent
@@ -267,31 +279,31 @@ class Reading:
 
     # -- concluding
 
-    def _end_orphans(self) -> None:
+    def _cascade_deletes(self) -> None:
         for table in self.tables:
-            for below in self._children(ENDPOINTS[table]):
-                below.changes.end_below(self.changes[table], below.columns)
+            for children in self._children(ENDPOINTS[table]):
+                children.changes.cascade_delete(self.changes[table], children.columns)
 
-    def _gather_people(self) -> None:
+    def _add_people(self) -> None:
         """Everybody met becomes a row."""
-        for batch in gathered(self.walker.people, self.people):
-            self.people.add(batch, walk=0)
+        for batch in gathered(self.reader.people, self.people):
+            self.people.stage(batch, walk=0)
             self.results[PEOPLE.table].rows_read += len(batch)
             self.results[PEOPLE.table].gathered.update(batch.misfits)
 
-    def _settle(self) -> None:
+    def _finalize_tables(self) -> None:
         for table, changes in [*self.changes.items(), (PEOPLE.table, self.people)]:
             result = self.results[table]
-            result.counts = changes.settle()
-            addresses = {address for one in result.listed for address in one.listing.addresses}
+            result.counts = changes.finalize()
+            addresses = {address for one in result.lists for address in one.list_path.url_paths}
             result.requests = sum(map(self.client.requests_to, addresses))
             mended = set().union(*map(self.client.repairs_of, addresses))
-            result.oddities += oddities(
+            result.data_warnings += data_warnings(
                 result.misfits, changes.shape.undeclared.apart, changes.shape.beyond, mended
             )
-            result.pages = sum(one.pages for one in result.listed)
-            result.pages_again = sum(one.pages_again for one in result.listed)
-            result.rows_read += sum(one.rows for one in result.listed)
+            result.pages = sum(one.pages for one in result.lists)
+            result.pages_again = sum(one.pages_again for one in result.lists)
+            result.rows_read += sum(one.rows for one in result.lists)
         for endpoint in (ORGANIZATIONS, PROJECTS):
             self._note_unreachable(endpoint)
         for table in self.tables:
@@ -302,11 +314,11 @@ class Reading:
 
         One list of several that is not found below a row went with that row.
         """
-        for one in result.listed:
-            known = one.status == "unavailable" and self.known.position(one.listing.path)
-            if known and (result.status == "unavailable" or not one.went_with_its_row):
-                one.lose()
-        if result.blocked == "unavailable" and self.known.was_read(result.table):
+        for one in result.lists:
+            stored = one.status == "unavailable" and self.stored.position(one.list_path.path)
+            if stored and (result.status == "unavailable" or not one.was_deleted_with_parent):
+                one.record_lost_access()
+        if result.parent_status == "unavailable" and self.stored.was_read(result.table):
             text = f"could be read before and is not now: {result.note}"
             result.lost.append(RunWarning(result.table, "", "lost access", text))
 
@@ -314,54 +326,58 @@ class Reading:
         """Organizations and projects are never ended by a walk, only noted."""
         table = endpoint.table
         result = self.results.get(table)
-        if result is None or not result.complete or self.scopes.projects:
+        if result is None or not result.complete or self.partitions.projects:
             return
-        gone = [key[-1] for key in self.changes[table].unseen()]
+        gone = [key[-1] for key in self.changes[table].live_not_seen()]
         if gone:
-            result.note = f"no longer listed, rows kept: {enumerated(gone, 5)}"
+            result.note = f"no longer listed, rows kept: {first_few(gone, 5)}"
             result.lost.append(RunWarning(table, f"{table}/{gone[0]}/", "lost access", result.note))
 
-    def scopes_read(self, table: str, *, first: bool) -> list[dict[str, Any]]:
+    def complete_partitions(self, table: str, *, first: bool) -> list[dict[str, Any]]:
         """The scopes of a table that are known as a whole, by the key that saw them, as values of key columns.
 
         With `first`, those of which this was not known before: their lists were new or forgotten, or the table has lost
         rows. All of them where the user accepts deletes.
         """
         changes = self.changes[table]
-        reads = [read for read in self._reads if read.scope.endpoint.table == table]
+        reads = [read for read in self._reads if read.partition.endpoint.table == table]
         return [
-            changes.placed(read.scope.stamps)
+            changes.placed(read.partition.parent_ids)
             for read in reads
-            if is_believable(self.walker, read)
-            and (self.rules.accept_deletes or self._is_first(read, anew=not (first and changes.stock.whole)))
+            if can_detect_deletes(self.reader, read)
+            and (
+                self.options.accept_deletes
+                or self._is_first(read, anew=not (first and changes.stored_index.whole))
+            )
         ]
 
-    def _is_first(self, read: Read, *, anew: bool) -> bool:
-        known = [(one, self.known.position(one.path)) for one in read.scope.listings]
+    def _is_first(self, read: PartitionResult, *, anew: bool) -> bool:
+        stored = [(one, self.stored.position(one.path)) for one in read.partition.lists]
         same_key = all(
-            it is None or it.fingerprint in (None, self.walker.sights.of(one)) for one, it in known
+            it is None or it.fingerprint in (None, self.reader.visibility.fingerprint_of(one))
+            for one, it in stored
         )
-        return same_key and (anew or any(it is None or it.last_complete_at is None for _, it in known))
+        return same_key and (anew or any(it is None or it.last_complete_at is None for _, it in stored))
 
     # -- what is to be written
 
     @cached_property
-    def written(self) -> int:
+    def rows_to_write(self) -> int:
         """Rows that the deltas hold, children not counted; needs `read`."""
         return sum(result.counts.written for result in self.results.values())
 
-    def outlines(self) -> Iterator[Outline]:
+    def target_tables(self) -> Iterator[TargetTable]:
         """Every table that this reading may write: parents before children, people last."""
         for changes in (*self.changes.values(), self.people):
-            yield from outlines(changes)
+            yield from target_tables(changes)
 
     def delta(self, table: str) -> Delta | None:
         """What is to be written of a table or child table, None if nothing; reads PostHog if nobody has yet."""
-        self.read()
-        outline = next(outline for outline in self.outlines() if outline.table == table)
-        if not self.results[outline.parent].counts.written:
+        self.run()
+        target = next(target for target in self.target_tables() if target.table == table)
+        if not self.results[target.parent].counts.written:
             return None
-        return delta(self.people if outline.parent == PEOPLE.table else self.changes[outline.parent], outline)
+        return delta(self.people if target.parent == PEOPLE.table else self.changes[target.parent], target)
 
     def fail(self, table: str, said: str) -> None:
         """What came of a table is not to be had: its lists stand where they stood.
@@ -370,25 +386,25 @@ class Reading:
         """
         result = self.results[table]
         result.counts = Counts()
-        result.blocked = "failed"
-        for one in result.listed:
+        result.parent_status = "failed"
+        for one in result.lists:
             one.fail(said)
         for told in self.results.values() if table == PEOPLE.table else [result]:
-            for one in told.listed:
+            for one in told.lists:
                 one.position = one.held_keys = None
-        result.note = "" if result.listed else said
+        result.note = "" if result.lists else said
 
-    def _hang_up(self) -> None:
+    def _close_connections(self) -> None:
         self.ahead.close()
         self.client.close()
 
     def close(self) -> None:
         """Give back connections and throw the working data away."""
-        self._hang_up()
-        self.workspace.close()
+        self._close_connections()
+        self.scratch.close()
 
 
-def _passing_folder(owner: object) -> Path:
+def _temporary_folder(owner: object) -> Path:
     """A folder that goes when its owner goes: a plain dlt source has nobody who closes it."""
     folder = Path(tempfile.mkdtemp(prefix="hogsync-"))
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)

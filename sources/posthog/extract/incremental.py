@@ -11,94 +11,116 @@ from datetime import UTC, datetime
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
-from sources.posthog.changes.stored_index import Stock
-from sources.posthog.changes.table_changes import Changes
-from sources.posthog.extract.options import Rules, Window
+from sources.posthog.changes.stored_index import StoredIndex
+from sources.posthog.changes.table_changes import TableChanges
+from sources.posthog.extract.options import ReadOptions, Window
 from sources.posthog.extract.positions import Position
-from sources.posthog.extract.walks import Listing, Walk
+from sources.posthog.extract.walks import ListPath, Walk
 from sources.posthog.shape.batch import Batch
 
-SHORT = 10
+SHORT_LIST_PAGES = 10
 """A list of at most so many pages is walked in full every run: truth is cheap there."""
 
 
-def floor(
-    listing: Listing, known: Position | None, rules: Rules, stock: Stock, *, back: bool
+def start_time(
+    list_path: ListPath,
+    position: Position | None,
+    options: ReadOptions,
+    stored_index: StoredIndex,
+    *,
+    key_is_back: bool,
 ) -> datetime | None:
-    """The time from which on a list is read; None for all of it, as when a key is `back` (`is_back`)."""
-    endpoint = listing.endpoint
+    """The time from which on a list is read; None for all of it, as when a key is back (`key_returned`)."""
+    endpoint = list_path.endpoint
     fanned_out = _fanned_out(endpoint)
-    if rules.window and endpoint.plan != "snapshot":
+    if options.window and endpoint.plan != "snapshot":
         # Rows that want to be written again are not left out for standing outside the window.
-        doubtful = stock.doubtful(listing.stamps, revived=fanned_out) and not stock.empty[endpoint.table]
-        return None if doubtful else rules.window.since
-    if endpoint.plan == "snapshot" or rules.full or known is None or known.watermark is None:
+        doubtful = (
+            stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)
+            and not stored_index.empty[endpoint.table]
+        )
+        return None if doubtful else options.window.since
+    if endpoint.plan == "snapshot" or options.full or position is None or position.watermark is None:
         return None
-    if back or _due(endpoint, known, rules) or stock.doubtful(listing.stamps, revived=fanned_out):
+    if (
+        key_is_back
+        or _full_walk_due(endpoint, position, options)
+        or stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)
+    ):
         return None
-    if endpoint.detects_deletes and not fanned_out and known.rows <= SHORT * endpoint.page_size:
+    if endpoint.detects_deletes and not fanned_out and position.rows <= SHORT_LIST_PAGES * endpoint.page_size:
         return None
-    return min(known.watermark - endpoint.lookback, _open_since(endpoint, known, rules) or known.watermark)
+    return min(
+        position.watermark - endpoint.lookback, _open_since(endpoint, position, options) or position.watermark
+    )
 
 
-def is_back(known: Position | None, sees: str | None, remembered: frozenset[str]) -> bool:
+def key_returned(position: Position | None, sees: str | None, remembered: frozenset[str]) -> bool:
     """Whether a key that saw rows follows one that did not meet them, and had them held.
 
     Only it can tell what they are, or that they are gone. What is `remembered` as held by its own walk has its second
     look in time, and what a gap of that walk hides no walk can tell.
     """
-    return bool(known and known.held and known.fingerprint == sees and not known.gap and not remembered)
-
-
-def spared(listing: Listing, known: Position, moved: str | None, rules: Rules, stock: Stock) -> bool:
-    """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
-    endpoint = listing.endpoint
-    if not endpoint.parent_cursor or rules.full or rules.window or known.last_walk_at is None:
-        return False
-    return (
-        moved is not None
-        and moved == known.moved
-        and rules.started - rules.sweep_every < known.last_walk_at <= rules.started
-        and not _due(endpoint, known, rules)
-        and _open_since(endpoint, known, rules) is None
-        and not stock.doubtful(listing.stamps, revived=True)
+    return bool(
+        position and position.held and position.fingerprint == sees and not position.gap and not remembered
     )
 
 
-def _due(endpoint: Endpoint, known: Position, rules: Rules) -> bool:
+def should_skip(
+    list_path: ListPath,
+    position: Position,
+    moved: str | None,
+    options: ReadOptions,
+    stored_index: StoredIndex,
+) -> bool:
+    """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
+    endpoint = list_path.endpoint
+    if not endpoint.parent_cursor or options.full or options.window or position.last_walk_at is None:
+        return False
+    return (
+        moved is not None
+        and moved == position.moved
+        and options.started - options.sweep_every < position.last_walk_at <= options.started
+        and not _full_walk_due(endpoint, position, options)
+        and _open_since(endpoint, position, options) is None
+        and not stored_index.has_uncommitted(list_path.parent_ids, revived=True)
+    )
+
+
+def _full_walk_due(endpoint: Endpoint, position: Position, options: ReadOptions) -> bool:
     """Whether a list must be walked in full, so that what was deleted or edited late is noticed."""
-    last = known.last_complete_at
+    last = position.last_complete_at
     if not endpoint.detects_deletes:
         return False
-    every = rules.full_every_of.get(endpoint.table) or endpoint.full_every or rules.full_every
+    every = options.full_every_of.get(endpoint.table) or endpoint.full_every or options.full_every
     return (
-        last is None or not rules.started - every < last <= rules.started
+        last is None or not options.started - every < last <= options.started
     )  # the future is a clock that was wrong
 
 
-def _open_since(endpoint: Endpoint, known: Position, rules: Rules) -> datetime | None:
+def _open_since(endpoint: Endpoint, position: Position, options: ReadOptions) -> datetime | None:
     """The oldest row that is still going to change; one that has been open for too long is stuck for good."""
-    limit = rules.started - endpoint.in_progress_limit
-    return known.open_floor if known.open_floor and known.open_floor > limit else None
+    limit = options.started - endpoint.in_progress_limit
+    return position.open_floor if position.open_floor and position.open_floor > limit else None
 
 
 def _fanned_out(endpoint: Endpoint) -> bool:
     return any((parent := parent_of(path)) and parent.detects_deletes for path in endpoint.paths)
 
 
-def asked_for(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
+def cursor_query(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
     """The query for rows from a floor on, of a window up to its end."""
     since, until = names
-    ends = {until: spelled(window.until)} if window and window.until else {}
-    return {since: spelled(floor), **ends}
+    ends = {until: as_query_time(window.until)} if window and window.until else {}
+    return {since: as_query_time(floor), **ends}
 
 
-def spelled(time: datetime) -> str:
+def as_query_time(time: datetime) -> str:
     """A time for a query, in UTC: the `+` of an offset would arrive as a blank."""
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
-def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> None:
+def track_cursor(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> None:
     """Keep a list's newest, its oldest and its oldest open row in mind.
 
     A row that is dated in the future is no news of what came before it: the watermark does not follow.
@@ -118,10 +140,10 @@ def note_times(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> N
     walk.oldest = min([*times, *filter(None, [walk.oldest])], default=None)
 
 
-class Movements:
+class ParentCursors:
     """An observer of pages: what rows say of whether something came below them."""
 
-    def __init__(self, changes: Mapping[str, Changes]) -> None:
+    def __init__(self, changes: Mapping[str, TableChanges]) -> None:
         self._fields: dict[str, str] = {}
         for one in changes.values():
             endpoint = one.shape.endpoint
@@ -141,9 +163,9 @@ class Movements:
                 for key, value in zip(keys, batch.values(field), strict=True)
             }
 
-    def of(self, listing: Listing) -> str | None:
+    def cursor_above(self, list_path: ListPath) -> str | None:
         """The telling field of the row above a list; None if that row was not met in this run."""
-        path = next((path for path in listing.endpoint.paths if listing.endpoint.parent_cursor), "")
+        path = next((path for path in list_path.endpoint.paths if list_path.endpoint.parent_cursor), "")
         parent = parent_of(path) if path else None
-        key = tuple(listing.stamps[name] for name in placeholders(path))
+        key = tuple(list_path.parent_ids[name] for name in placeholders(path))
         return self._seen.get((parent.table, key)) if parent else None

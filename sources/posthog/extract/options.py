@@ -16,7 +16,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class ReadOptions:
     """What the user asked of a run's reading."""
 
     started: datetime

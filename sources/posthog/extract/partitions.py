@@ -10,12 +10,12 @@ from typing import Any
 
 from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, placeholders, query
-from sources.posthog.extract.walks import Listing, Scope
+from sources.posthog.extract.walks import ListPath, Partition
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
 
 
-class Scopes:
+class Partitions:
     """The scopes of some tables, each once in a run; `projects` narrows them to these ids, unless there are none."""
 
     def __init__(self, tables: Sequence[str], projects: frozenset[int]) -> None:
@@ -23,48 +23,48 @@ class Scopes:
         self.projects = projects
         self._met: set[str] = set()
 
-    def roots(self, projects: Iterable[int]) -> Iterator[Scope]:
+    def roots(self, projects: Iterable[int]) -> Iterator[Partition]:
         """Scopes that hang on no row: root lists, and the projects that the key is scoped to.
 
         Such a key may not list projects, so each is asked for by its id.
         """
         for endpoint in self.endpoints:
             if endpoint is not ORGANIZATIONS:
-                yield from scopes_of(endpoint, None, {})
+                yield from partitions_of(endpoint, None, {})
         for project in projects if PROJECTS in self.endpoints else ():
             if not self.projects or project in self.projects:
-                listing = Listing(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
-                yield Scope(PROJECTS, {}, (listing,))
+                list_path = ListPath(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
+                yield Partition(PROJECTS, {}, (list_path,))
 
     def children(self, parent: Endpoint) -> list[Endpoint]:
         """The endpoints whose lists hang on rows of this one."""
         return [e for e in self.endpoints if parent in map(parent_of, e.paths)]
 
-    def below(self, scope: Scope, idents: Iterable[Any]) -> list[Scope]:
+    def below(self, partition: Partition, idents: Iterable[Any]) -> list[Partition]:
         """The scopes below these rows of a scope that no row has led to yet."""
-        parent = scope.endpoint
+        parent = partition.endpoint
         children = self.children(parent)
         found = [
             below
             for ident in idents
             if parent is not PROJECTS or not self.projects or ident in self.projects
             for child in children
-            for below in scopes_of(child, parent, {**scope.stamps, parent.own_placeholder: ident})
-            if below.listings[0].path not in self._met
+            for below in partitions_of(child, parent, {**partition.parent_ids, parent.own_placeholder: ident})
+            if below.lists[0].path not in self._met
         ]
-        self._met.update(below.listings[0].path for below in found)
+        self._met.update(below.lists[0].path for below in found)
         return found
 
 
-def scopes_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Scope]:
+def partitions_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Partition]:
     """An endpoint's scopes below one parent row: its lists, those of the same rows together."""
-    grouped: dict[tuple[tuple[str, Any], ...], list[Listing]] = {}
+    grouped: dict[tuple[tuple[str, Any], ...], list[ListPath]] = {}
     for path in endpoint.paths:
         if parent_of(path) is not parent:
             continue
         address = filled(path, ids)
         stamps = {name: ids[name] for name in placeholders(path)}
         stamps |= {n: v for n, v in query(address).items() if n in endpoint.key and n not in stamps}
-        listing = Listing(endpoint, address, stamps, endpoint.pagination)
-        grouped.setdefault(tuple(stamps.items()), []).append(listing)
-    return [Scope(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]
+        list_path = ListPath(endpoint, address, stamps, endpoint.pagination)
+        grouped.setdefault(tuple(stamps.items()), []).append(list_path)
+    return [Partition(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from sources.posthog.changes.table_changes import Changes
+from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import ARROW, Values, canonical
@@ -90,7 +90,7 @@ def shaped(people: Iterable[Values], shape: RowShape) -> Batch:
     return shape.to_batch([{name: person[name] for name in fields & person.keys()} for person in people], {})
 
 
-def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
+def gathered(people: People, changes: TableChanges) -> tuple[Batch, Batch, Batch]:
     """Rows for everybody met, then for those who are not stored and of whom only an earlier run or free JSON told.
 
     What a poorer source did not send stays as it is stored.
@@ -100,7 +100,7 @@ def gathered(people: People, changes: Changes) -> tuple[Batch, Batch, Batch]:
     fields = {declared.name for declared in shape.endpoint.fields}
     lacking = [i for i, person in met.items() if not person.keys() >= fields] + [*recalled, *mentioned]
     keys = pa.Table.from_pylist([{"id": i} for i in lacking])
-    stored = changes.known.rows(changes.table, keys).to_pylist() if lacking else []
+    stored = changes.stored.rows(changes.table, keys).to_pylist() if lacking else []
     before = {row["id"]: row for row in stored}
     batch = shaped(met.values(), shape)
     shape.fill_from_stored(batch, [before.get(identifier, {}) for identifier in met])

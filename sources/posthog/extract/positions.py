@@ -27,11 +27,11 @@ class Position:
     """What the row above it said when it was last walked (`Endpoint.parent_cursor`), and to which key."""
 
 
-UNSETTLED = "several keys"
+MIXED_KEYS = "several keys"
 """The fingerprint of a list whose stored rows were seen by several keys: no key's walk may end them."""
 
 
-class Memory(Protocol):
+class PositionStore(Protocol):
     """What is remembered of list paths."""
 
     def position(self, path: str) -> Position | None:

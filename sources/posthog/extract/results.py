@@ -10,7 +10,7 @@ from typing import Literal
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.changes.table_changes import Counts
 from sources.posthog.extract.run_warnings import RunWarning, held_deletes, warnings_of, where
-from sources.posthog.extract.walks import Listed
+from sources.posthog.extract.walks import ListResult
 from sources.posthog.redaction.text import redacted
 
 Status = Literal["loaded", "unchanged", "unavailable", "failed"]
@@ -23,36 +23,36 @@ class TableResult:
     """What came of one table."""
 
     table: str
-    listed: list[Listed] = field(default_factory=list)
+    lists: list[ListResult] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     requests: int = 0
     pages: int = 0
     pages_again: int = 0
     """Of these, pages of second looks."""
     rows_read: int = 0
-    spared: int = 0
+    skipped: int = 0
     """Lists that were not asked, because nothing new could be in them."""
     note: str = ""
-    blocked: Literal["", "unavailable", "failed"] = ""
+    parent_status: Literal["", "unavailable", "failed"] = ""
     """Set where no list could be asked for, because the parents were not to be had."""
     parents_complete: bool = True
     gathered: Counter[str] = field(default_factory=Counter)
     """As `misfits`, of rows that are gathered from other tables' and not listed."""
-    oddities: list[str] = field(default_factory=list)
+    data_warnings: list[str] = field(default_factory=list)
     """What else than plain rows came, a sentence for each kind."""
     lost: list[RunWarning] = field(default_factory=list)
     """What cannot be read any more besides lists that are refused."""
 
     def count(self, status: str) -> int:
         """How many lists ended so."""
-        return sum(one.status == status for one in self.listed)
+        return sum(one.status == status for one in self.lists)
 
     @property
     def status(self) -> Status:
         """The table's one word."""
-        if self.blocked == "failed" or self.count("failed"):
+        if self.parent_status == "failed" or self.count("failed"):
             return "failed"
-        if self.blocked or (self.listed and self.count("unavailable") == len(self.listed)):
+        if self.parent_status or (self.lists and self.count("unavailable") == len(self.lists)):
             return "unavailable"
         return "loaded" if self.counts.written else "unchanged"
 
@@ -62,49 +62,49 @@ class TableResult:
 
         Not if the warehouse refused its rows.
         """
-        walks = [walk for one in self.listed for walk in one.walks]
-        answered = any(walk.pages for walk in walks) if self.listed else not self.blocked
-        return answered and self.blocked != "failed"
+        walks = [walk for one in self.lists for walk in one.walks]
+        answered = any(walk.pages for walk in walks) if self.lists else not self.parent_status
+        return answered and self.parent_status != "failed"
 
     @property
     def complete(self) -> bool:
         """Whether every list of the table was read completely, proven."""
         return (
             self.parents_complete
-            and not (self.blocked or self.spared)
-            and all(one.complete for one in self.listed)
+            and not (self.parent_status or self.skipped)
+            and all(one.complete for one in self.lists)
         )
 
     @property
     def misfits(self) -> Counter[str]:
         """How many values did not fit, by column; of a list that was walked twice, in its last walk."""
-        return sum((one.last.misfits for one in self.listed if one.walks), self.gathered)
+        return sum((one.last.misfits for one in self.lists if one.walks), self.gathered)
 
     @property
     def deletes_held(self) -> int:
         """Deaths that are not believed yet."""
-        return sum(one.held for one in self.listed)
+        return sum(one.deletes_held for one in self.lists)
 
     @property
     def warnings(self) -> list[RunWarning]:
         """What an unattended caller must hear of although the table did not fail."""
-        return [*self.lost, *warnings_of(self.table, self.listed)]
+        return [*self.lost, *warnings_of(self.table, self.lists)]
 
     @property
     def detail(self) -> str:
         """What a person should know, each thing once, with the first list that it is said of."""
-        spared = f"{self.spared:,} lists not asked, nothing was due" if self.spared else ""
-        held = held_deletes(self.listed) if self.deletes_held else ""
-        said: dict[str, list[Listed]] = {note: [] for note in (self.note, held, spared) if note}
-        for one in self.listed:
+        spared = f"{self.skipped:,} lists not asked, nothing was due" if self.skipped else ""
+        held = held_deletes(self.lists) if self.deletes_held else ""
+        said: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, spared) if note}
+        for one in self.lists:
             if one.detail:
                 said.setdefault(one.detail, []).append(one)
         told = [text + where(lists) for text, lists in said.items()]
         more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-        return redacted("; ".join([*told[:3], *more, *self.oddities]))[:LETTERS]
+        return redacted("; ".join([*told[:3], *more, *self.data_warnings]))[:LETTERS]
 
 
-def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:
+def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:
     """Parents' trouble is their children's: what could not be asked for is not complete.
 
     Except below a parent that is refused as a whole where lists are found without it, as with a key that is scoped to
@@ -113,13 +113,13 @@ def note_parents(results: Mapping[str, TableResult], tables: Sequence[str]) -> N
     for table in tables:
         result = results[table]
         parents = [results[p.table] for path in ENDPOINTS[table].paths if (p := parent_of(path))]
-        refused = {p.table for p in parents if p.status == "unavailable" and result.listed}
+        refused = {p.table for p in parents if p.status == "unavailable" and result.lists}
         result.parents_complete = all(p.complete or p.table in refused for p in parents)
         troubled = sorted(
             (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
         )
-        if troubled and not (result.listed or result.spared):
-            result.blocked = "failed" if troubled[0].status == "failed" else "unavailable"
-            how = "could not be read" if result.blocked == "failed" else "is not available"
+        if troubled and not (result.lists or result.skipped):
+            result.parent_status = "failed" if troubled[0].status == "failed" else "unavailable"
+            how = "could not be read" if result.parent_status == "failed" else "is not available"
             result.note = f"needs {troubled[0].table}, which {how}"
     results[PEOPLE.table].parents_complete = all(results[table].complete for table in tables)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sources.posthog.extract.data_warnings import left_out
-from sources.posthog.extract.walks import Listed
+from sources.posthog.extract.walks import ListResult
 
 Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse"]
 KINDS: Mapping[Kind, str] = {
@@ -40,30 +40,30 @@ class RunWarning:
     """One sentence without a full stop: what, where, and what to do if there is something."""
 
 
-def warnings_of(table: str, listed: Sequence[Listed]) -> Iterator[RunWarning]:
+def warnings_of(table: str, listed: Sequence[ListResult]) -> Iterator[RunWarning]:
     """The warnings that follow from how a table's lists were read."""
-    lost: dict[str, list[Listed]] = {}
+    lost: dict[str, list[ListResult]] = {}
     for one in listed:
-        if one.lost:
+        if one.lost_access:
             lost.setdefault(one.detail, []).append(one)
     for reason, lists in lost.items():
-        yield RunWarning(table, lists[0].listing.path, "lost access", f"{reason}{where(lists)}")
-    if held := [one for one in listed if one.held]:
+        yield RunWarning(table, lists[0].list_path.path, "lost access", f"{reason}{where(lists)}")
+    if held := [one for one in listed if one.deletes_held]:
         text = f"{held_deletes(held)}; `hogsync sync --accept-deletes` believes them now"
-        yield RunWarning(table, held[0].listing.path, "deletes held", text)
+        yield RunWarning(table, held[0].list_path.path, "deletes held", text)
     if rejected := [one for one in listed if one.walks and one.last.rejected]:
         text = f"{left_out(sum((one.last.rejected for one in rejected), Counter()))}{where(rejected)}"
-        yield RunWarning(table, rejected[0].listing.path, "rejected rows", text)
+        yield RunWarning(table, rejected[0].list_path.path, "rejected rows", text)
 
 
-def held_deletes(listed: Sequence[Listed]) -> str:
+def held_deletes(listed: Sequence[ListResult]) -> str:
     """How many deletes of a table are held, why, and where."""
-    held = [one for one in listed if one.held]
-    reasons = ", ".join(dict.fromkeys(one.held_because for one in held))
-    return f"{sum(one.held for one in held):,} deletes held: {reasons}{where(held)}"
+    held = [one for one in listed if one.deletes_held]
+    reasons = ", ".join(dict.fromkeys(one.held_reason for one in held))
+    return f"{sum(one.deletes_held for one in held):,} deletes held: {reasons}{where(held)}"
 
 
-def where(listed: Sequence[Listed]) -> str:
+def where(listed: Sequence[ListResult]) -> str:
     """Which lists something is said of: the first one, and how many more."""
     more = f" and {len(listed) - 1:,} more" if len(listed) > 1 else ""
-    return f" ({listed[0].listing.address}{more})" if listed else ""
+    return f" ({listed[0].list_path.url_path}{more})" if listed else ""

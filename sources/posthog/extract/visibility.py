@@ -5,7 +5,7 @@ from __future__ import annotations
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.api_key import Key
-from sources.posthog.extract.walks import Listing
+from sources.posthog.extract.walks import ListPath
 from sources.posthog.shape.batch import Batch
 
 ORGANIZATIONS, USERS, MEMBERS = (
@@ -13,7 +13,7 @@ ORGANIZATIONS, USERS, MEMBERS = (
 )
 ADMIN = 8
 """The membership level from which an organization hides no member."""
-TELLING = {
+VISIBILITY_FIELDS = {
     ORGANIZATIONS.table: ("membership_level",),
     USERS.table: ("id", "is_staff"),
     MEMBERS.table: ("user",),
@@ -21,7 +21,7 @@ TELLING = {
 """The fields by which this is told; without them a key that sees less would end what it does not see."""
 
 
-class Sights:
+class KeyVisibility:
     """An observer of pages. `fingerprint` is None, and nothing is concluded, until the organizations are read."""
 
     def __init__(self) -> None:
@@ -30,9 +30,9 @@ class Sights:
         self._levels: dict[str, int] = {}
         self._by_path: dict[str, str] = {}
 
-    def of(self, listing: Listing) -> str | None:
+    def fingerprint_of(self, list_path: ListPath) -> str | None:
         """The fingerprint of what the key sees of a list."""
-        return self.fingerprint and self.fingerprint + self._by_path.get(listing.path, "")
+        return self.fingerprint and self.fingerprint + self._by_path.get(list_path.path, "")
 
     def organizations_read(self) -> None:
         """All levels of the owner are known."""

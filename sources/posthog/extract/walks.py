@@ -21,37 +21,37 @@ Observer = Callable[[Endpoint, Batch], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListPath:
     """One list: a path with its placeholders filled."""
 
     endpoint: Endpoint
     path: str
-    stamps: Stamps
-    pages: str
+    parent_ids: Stamps
+    pagination: str
 
     @property
-    def address(self) -> str:
+    def url_path(self) -> str:
         """The path without its query."""
         return self.path.split("?", 1)[0]
 
     @property
-    def addresses(self) -> tuple[str, ...]:
+    def url_paths(self) -> tuple[str, ...]:
         """All that is asked to read the list."""
-        return (self.address, self.counted_at.split("?", 1)[0])
+        return (self.url_path, self.count_path.split("?", 1)[0])
 
     @property
-    def counted_at(self) -> str:
+    def count_path(self) -> str:
         """The path that tells how many rows the list has; empty if there is none."""
-        return filled(self.endpoint.count_path, self.stamps)
+        return filled(self.endpoint.count_path, self.parent_ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Partition:
     """All lists that together hold one parent's rows: the unit of a conclusion."""
 
     endpoint: Endpoint
-    stamps: Stamps
-    listings: tuple[Listing, ...]
+    parent_ids: Stamps
+    lists: tuple[ListPath, ...]
 
 
 REJECTED_SHOWN = 3
@@ -64,7 +64,7 @@ class Walk:
 
     id: int
     pages: int = 0
-    kept: int = 0
+    resumed_pages: int = 0
     """Of these, pages that an earlier run had read of the same walk."""
     rows: int = 0
     distinct: int = 0
@@ -76,14 +76,14 @@ class Walk:
     """Where in the list the first of them stood, counted from 1."""
     misfits: Counter[str] = field(default_factory=Counter)
     """How many values did not fit, by column."""
-    ended: bool = False
+    reached_end: bool = False
     counts: list[int | None] = field(default_factory=list)
     filtered: bool = False
     """Whether PostHog was asked for the rows from some time on only."""
-    fresh: int = 0
+    new_rows: int = 0
     """Of a walk that is not whole: rows that were not stored yet."""
     newest: datetime | None = None
-    newest_kept: datetime | None = None
+    newest_at_resume: datetime | None = None
     """Of a walk that was gone on with: the newest row when it began; in the order of time, when it broke off."""
     oldest: datetime | None = None
     ascending: bool = True
@@ -100,24 +100,24 @@ class Walk:
         ]
 
     @property
-    def in_vain(self) -> bool:
+    def all_rejected(self) -> bool:
         """There were rows, and none could be stored."""
         return 0 < self.rows == self.rejected.total()
 
     @property
-    def whole(self) -> bool:
+    def is_full(self) -> bool:
         """Every page came and every row could be stored."""
-        return self.ended and not self.filtered and not self.rejected and not self.failure
+        return self.reached_end and not self.filtered and not self.rejected and not self.failure
 
     @property
-    def recalls(self) -> bool:
+    def is_resuming(self) -> bool:
         """Whether the last page was one of those that an earlier run had read."""
-        return self.pages == self.kept
+        return self.pages == self.resumed_pages
 
     @property
-    def mark(self) -> datetime | None:
+    def watermark(self) -> datetime | None:
         """The newest row behind which nothing came that the walk has not met: later ones may have come in between."""
-        return self.newest_kept if self.kept else self.newest
+        return self.newest_at_resume if self.resumed_pages else self.newest
 
     @property
     def gap(self) -> int:
@@ -126,28 +126,28 @@ class Walk:
         return 0 if last is None else last - self.distinct
 
     @property
-    def steady(self) -> bool:
+    def count_is_stable(self) -> bool:
         """The list told one length, first page and last."""
         return not self.counts or self.counts[0] == self.counts[-1]
 
 
 @dataclass(slots=True)
-class Listed:
+class ListResult:
     """What came of one list in this run."""
 
-    listing: Listing
+    list_path: ListPath
     status: Literal["read", "unavailable", "failed"] = "read"
     walks: list[Walk] = field(default_factory=list)
     complete: bool = False
-    reached: bool = False
+    is_incremental: bool = False
     """Whether it was to be read down to what is known of it, and not as a whole."""
-    held: int = 0
-    held_because: str = ""
-    lost: bool = False
+    deletes_held: int = 0
+    held_reason: str = ""
+    lost_access: bool = False
     """Whether it is refused now and an earlier run could read it."""
     detail: str = ""
     position: Position | None = None
-    claimed: Position | None = None
+    position_before_load: Position | None = None
     """What must stand before its rows are loaded, in case that nothing can be written after them."""
     held_keys: tuple[str, ...] | None = None
     """Row keys whose death is held; None leaves what is remembered."""
@@ -157,10 +157,10 @@ class Listed:
         self.status, self.complete, self.detail = "failed", False, detail
 
     @property
-    def went_with_its_row(self) -> bool:
+    def was_deleted_with_parent(self) -> bool:
         """Whether PostHog does not find it, and it is below a row that can be deleted."""
         refusal = self.last.failure if self.walks else None
-        parent = parent_of(self.listing.endpoint.paths[0])
+        parent = parent_of(self.list_path.endpoint.paths[0])
         return (
             isinstance(refusal, Unavailable)
             and refusal.status == 404
@@ -168,9 +168,9 @@ class Listed:
             and parent.detects_deletes
         )
 
-    def lose(self) -> None:
+    def record_lost_access(self) -> None:
         """It is refused, and an earlier run could read it."""
-        self.lost, self.detail = True, f"could be read before and is refused now: {self.detail}"
+        self.lost_access, self.detail = True, f"could be read before and is refused now: {self.detail}"
 
     @property
     def last(self) -> Walk:
@@ -178,14 +178,14 @@ class Listed:
         return self.walks[-1]
 
     @property
-    def kept(self) -> bool:
+    def is_resumed(self) -> bool:
         """Whether rows count as seen that only an earlier run has read: some of them may be gone."""
-        return any(walk.kept for walk in self.walks)
+        return any(walk.resumed_pages for walk in self.walks)
 
     @property
     def pages(self) -> int:
         """Pages read over all walks."""
-        return sum(walk.pages - walk.kept for walk in self.walks)
+        return sum(walk.pages - walk.resumed_pages for walk in self.walks)
 
     @property
     def pages_again(self) -> int:
@@ -199,10 +199,10 @@ class Listed:
 
 
 @dataclass(slots=True)
-class Read:
+class PartitionResult:
     """A scope and what came of its lists."""
 
-    scope: Scope
-    listed: list[Listed] = field(default_factory=list)
-    lacking: pa.Table | None = None
+    partition: Partition
+    lists: list[ListResult] = field(default_factory=list)
+    missing: pa.Table | None = None
     """Stored rows that a complete reading did not meet; None where there are none, or nobody has asked yet."""

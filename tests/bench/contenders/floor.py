@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, query
-from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import row_hash
 from sources.posthog.client.client import Client
 from sources.posthog.paging.pagers import PAGERS
@@ -48,7 +48,9 @@ def shape_of(endpoint: Endpoint) -> RowShape:
     return RowShape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
 
 
-def arrow(workspace: Workspace, shape: RowShape, pages: list[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+def arrow(
+    workspace: ScratchDatabase, shape: RowShape, pages: list[pa.Table]
+) -> Iterator[tuple[str, pa.Table]]:
     """Pages as the Arrow of their table and of its child tables, with what every table has besides."""
     table, key = shape.endpoint.table, ", ".join(shape.key)
     rows = pa.concat_tables(pages, promote_options="default")
@@ -66,7 +68,7 @@ def arrow(workspace: Workspace, shape: RowShape, pages: list[pa.Table]) -> Itera
 def read(client: Client, part: Part, shape: RowShape, *, limit: int, ahead: Prefetcher, into: Into) -> None:
     """One list from its first page to its last."""
     waiting: list[pa.Table] = []
-    path, workspace = part.path.split("?")[0], Workspace(Path())
+    path, workspace = part.path.split("?")[0], ScratchDatabase(Path())
     pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
     for number, page in enumerate(pages, 1):
         batch = shape.to_batch(page.rows, part.stamps)

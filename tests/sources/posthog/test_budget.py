@@ -198,11 +198,11 @@ def test_a_later_run_remembers_what_was_sent_and_asked(tmp_path: Path) -> None:
 PROCESS = """
 import sys
 from pathlib import Path
-from sources.posthog.client.rate_limit import Budget, Rate
-budget = Budget(Rate(per_minute=1000), "https://us.posthog.com", "k", Path(sys.argv[1]))
+from sources.posthog.client.rate_limit import Rate, RateLimiter
+budget = RateLimiter(Rate(per_minute=1000), "https://us.posthog.com", "k", Path(sys.argv[1]))
 print("ready", flush=True)
 input()
-print(sum(budget.admit() == 0 for _ in range(500)))
+print(sum(budget.acquire() == 0 for _ in range(500)))
 """
 
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from sources.posthog.catalogue import PEOPLE
-from sources.posthog.changes.scratch import Workspace
-from sources.posthog.changes.stored import Nothing
-from sources.posthog.changes.table_changes import Changes
+from sources.posthog.changes.scratch import ScratchDatabase
+from sources.posthog.changes.stored import EmptyWarehouse
+from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.people import People, gathered
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.privacy import Policy
@@ -63,9 +63,9 @@ def test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names() -> None
     def said(identifier: int, name: str) -> dict[str, Any]:
         return {"id": identifier, "first_name": name}
 
-    workspace = Workspace(Path())
+    workspace = ScratchDatabase(Path())
     shape = RowShape(PEOPLE, Policy(), {}, {})
-    changes = Changes(workspace, shape, Holding({2: said(2, "stored")}), datetime.now(UTC))
+    changes = TableChanges(workspace, shape, Holding({2: said(2, "stored")}), datetime.now(UTC))
     for names in permutations([7, 2, 3]):
         people = People()
         for identifier in names:
@@ -81,7 +81,7 @@ def named(batch: Batch) -> list[tuple[Any, Any]]:
     return list(zip(batch.values("id"), batch.values("first_name"), strict=True))
 
 
-class Holding(Nothing):
+class Holding(EmptyWarehouse):
     """A warehouse that holds these people."""
 
     def __init__(self, people: dict[int, dict[str, Any]]) -> None:

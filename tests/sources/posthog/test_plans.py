@@ -8,7 +8,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.extract.incremental import note_times, spelled
+from sources.posthog.extract.incremental import as_query_time, track_cursor
 from sources.posthog.extract.walks import Walk
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -22,7 +22,7 @@ def walked(*pages: list[str], endpoint: Endpoint = LOGS) -> Walk:
     shape, walk = RowShape(endpoint, Policy(), stamp_types(endpoint), {}), Walk(1)
     for page in pages:
         rows = [{"id": time, "created_at": time} for time in page]
-        note_times(walk, shape.to_batch(rows, {"organization_id": "one"}), endpoint, NOW)
+        track_cursor(walk, shape.to_batch(rows, {"organization_id": "one"}), endpoint, NOW)
     return walk
 
 
@@ -56,4 +56,4 @@ def test_a_row_from_the_future_is_no_news_of_what_came_before_it() -> None:
 
 def test_times_are_asked_for_in_utc_without_a_plus() -> None:
     east = datetime(2026, 1, 1, 12, 30, 0, 5, tzinfo=timezone(timedelta(hours=2)))
-    assert spelled(east) == "2026-01-01T10:30:00.000005Z"
+    assert as_query_time(east) == "2026-01-01T10:30:00.000005Z"

@@ -11,33 +11,33 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import KINDS, Kind, RunWarning
-from sources.posthog.extract.walks import Listed, Listing, Walk
+from sources.posthog.extract.walks import ListPath, ListResult, Walk
 from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY
 
 COHORTS = ENDPOINTS["cohorts"]
 
 
-def one(project: int) -> Listed:
+def one(project: int) -> ListResult:
     path = f"projects/{project}/cohorts/"
-    return Listed(Listing(COHORTS, path, {"project_id": project}, "offset"), walks=[Walk(project)])
+    return ListResult(ListPath(COHORTS, path, {"project_id": project}, "offset"), walks=[Walk(project)])
 
 
-def held(project: int, count: int, reason: str) -> Listed:
+def held(project: int, count: int, reason: str) -> ListResult:
     listed = one(project)
-    listed.held, listed.held_because = count, reason
+    listed.deletes_held, listed.held_reason = count, reason
     return listed
 
 
-def refused(project: int, reason: str, *, before: bool) -> Listed:
+def refused(project: int, reason: str, *, before: bool) -> ListResult:
     listed = one(project)
     listed.status, listed.detail = "unavailable", reason
     if before:
-        listed.lose()
+        listed.record_lost_access()
     return listed
 
 
-def warnings(*listed: Listed) -> list[RunWarning]:
-    return TableResult("cohorts", listed=list(listed)).warnings
+def warnings(*listed: ListResult) -> list[RunWarning]:
+    return TableResult("cohorts", lists=list(listed)).warnings
 
 
 def test_every_kind_is_explained() -> None:
@@ -69,7 +69,7 @@ def test_a_list_that_was_never_readable_is_no_warning() -> None:
 def test_held_deletes_are_one_short_line_per_table() -> None:
     result = TableResult(
         "cohorts",
-        listed=[held(1, 300, "so many at once"), one(2), held(3, 1000, "a list is empty all at once")],
+        lists=[held(1, 300, "so many at once"), one(2), held(3, 1000, "a list is empty all at once")],
     )
     said = "1,300 deletes held: so many at once, a list is empty all at once (projects/1/cohorts/ and 1 more)"
     assert result.detail == said
@@ -106,5 +106,5 @@ def test_a_list_that_is_not_found_below_a_row_went_with_that_row(
     table: str, status: int, *, went: bool
 ) -> None:
     walk = Walk(1, failure=Unavailable("refused", status=status, code="not_found"))
-    listed = Listed(Listing(ENDPOINTS[table], f"{table}/", {}, "offset"), walks=[walk])
-    assert listed.went_with_its_row == went
+    listed = ListResult(ListPath(ENDPOINTS[table], f"{table}/", {}, "offset"), walks=[walk])
+    assert listed.was_deleted_with_parent == went

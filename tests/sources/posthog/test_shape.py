@@ -16,7 +16,7 @@ import pytest
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
-from sources.posthog.changes.scratch import Workspace
+from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import row_hash
 from sources.posthog.client.response import decode
 from sources.posthog.redaction.json_depth import DEEPEST
@@ -54,7 +54,7 @@ def row_of(shape: RowShape, raw: Mapping[str, Any], stamps: Mapping[str, Any]) -
     filled = {name: value for name, value in row.items() if value is not None}
     lists = {name: [present(item) for item in filled.pop(name, ())] for name in shape.child_columns}
     hashes = f"select {row_hash(shape.columns, shape.child_columns)} from page"
-    workspace = Workspace(Path())
+    workspace = ScratchDatabase(Path())
     ((digest,),) = workspace.rows(hashes, page=table)
     workspace.close()
     return Row(filled, {name: items for name, items in lists.items() if items}, batch.people, digest)
