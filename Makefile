@@ -11,6 +11,7 @@ SETTINGS = .venv/bin/python -m pipelines.settings.example
 FAULTS   = .venv/bin/python -m tests.faults
 BENCH    = .venv/bin/python -m tests.bench
 MUTATION = .venv/bin/python -m tests.mutation
+SOAK     = .venv/bin/python -m tests.soak
 # A file's tests share a sandbox and a database, so a file is one process's work.
 PYTEST   = .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 QUESTION = select p.name as project, s.title as report, count(*) as sent, \
@@ -81,10 +82,16 @@ run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandb
 test: .venv/dev.stamp lint docs-check ## Everything CI checks: lint, types, imports, docs, tests (a real Postgres included)
 	$(PYTEST)
 
-# What hangs is ended after an hour here, not after the five minutes of pyproject.toml.
 .PHONY: soak
-soak: .venv/dev.stamp ## What takes long: a kill at every event of a sync, hundreds of syncs in one process, chance
-	.venv/bin/python -m pytest -m soak -o faulthandler_timeout=3600 $(SOAK_FLAGS)
+soak: .venv/dev.stamp ## What takes long, in parts of an hour at most: make soak-kills-duckdb and so on, see make soak-list
+	$(SOAK)
+
+.PHONY: soak-list
+soak-list: .venv/dev.stamp
+	@$(SOAK) --list
+
+soak-%: .venv/dev.stamp
+	$(SOAK) $*
 
 .PHONY: lint
 lint: .venv/dev.stamp ## ruff, mypy, import-linter
@@ -121,7 +128,21 @@ snapshots: .venv/dev.stamp ## Write anew what users rely on, after a decision to
 
 .PHONY: test-duckdb15
 test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 1.5, the oldest that is supported
-	.venv-duckdb15/bin/python -m pytest tests/destinations tests/pipelines/test_sync_truth.py tests/pipelines/test_sync_mending.py tests/pipelines/test_history.py
+	.venv-duckdb15/bin/python -m pytest -m "versions and not soak"
+
+.PHONY: test-postgres16
+test-postgres16: .venv/dev.stamp ## The same on Postgres 16, the oldest that is tested
+	HOGSYNC_TEST_PG_MAJOR=16 $(PYTEST) -m "versions and not soak"
+
+.PHONY: test-pythons
+test-pythons: ## The fast tests in a fresh clone with each supported Python that is found here
+	@set -e; for python in python3.11 python3.12 python3.13 python3.14; do \
+		$$python -c 'import ensurepip' >/dev/null 2>&1 || continue; \
+		clone=$$(mktemp -d); trap 'rm -rf "$$clone"' EXIT; \
+		echo "$$python: make test-fast in a fresh clone"; \
+		git clone --quiet . "$$clone" && PYTHON=$$python $(MAKE) --directory "$$clone" test-fast; \
+		rm -rf "$$clone"; \
+	done
 
 .PHONY: bench
 bench: .venv/dev.stamp ## What a sync costs, beside what it could cost and what dlt's rest_api costs; takes an hour

@@ -20,6 +20,8 @@ def test_the_text_of_every_rule_stands_once_in_the_source_and_its_tests_are_ther
         assert f"def {name.partition('[')[0]}(" in (ROOT / "tests" / file).read_text("utf-8")
 
 
-@pytest.mark.soak
-def test_no_rule_can_be_taken_away_unnoticed() -> None:
-    assert subprocess.run([sys.executable, "-m", "tests.mutation"], cwd=ROOT, check=False).returncode == 0
+@pytest.mark.soak("mutation")
+@pytest.mark.parametrize("share", ["1of3", "2of3", "3of3"])
+def test_no_rule_can_be_taken_away_unnoticed(share: str) -> None:
+    command = [sys.executable, "-m", "tests.mutation", "--share", share]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0

@@ -14,6 +14,8 @@ from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
 from destinations.warehouse import Warehouse
 
+pytestmark = pytest.mark.versions
+
 FIRST = datetime(2026, 11, 2, 8, tzinfo=UTC)
 LATER = FIRST + timedelta(hours=1)
 HISTORY = History(

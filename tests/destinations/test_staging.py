@@ -7,6 +7,8 @@ import pytest
 from destinations.staging import LONGEST, SUFFIX, staging_of
 from pipelines.settings import parse
 
+pytestmark = pytest.mark.versions
+
 LONG = "a_dataset_with_a_name_of_fifty_letters_and_no_more"
 
 

@@ -18,6 +18,8 @@ from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
 from destinations.warehouse import Relation, Warehouse, WarehouseUnavailable, first_line
 
+pytestmark = pytest.mark.versions
+
 COLUMNS = {
     "project_id": "bigint",
     "name": "text",

@@ -23,6 +23,8 @@ from tests.truth.scene import HASH_KEY, of, written
 from tests.truth.stored import tables
 from tests.truth.versions import history, wrong_versions
 
+pytestmark = pytest.mark.versions
+
 FOLDER = Path(__file__).parent
 VERSIONS = sorted({file.name.partition("_")[0] for file in FOLDER.glob("*.sql.gz")})
 AGES = {

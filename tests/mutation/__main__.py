@@ -1,7 +1,8 @@
 """Take each safety rule away on a copy of this tree and show that a test then fails: `python -m tests.mutation`.
 
-Words after it choose the rules that contain one of them. First all named tests must pass on the untouched copy.
-Exit code 1 if a rule can be taken away unnoticed, or its text is no longer found exactly once.
+Words after it choose the rules that contain one of them; `--share 1of3` chooses every third. First all named tests
+must pass on the untouched copy. Exit code 1 if a rule can be taken away unnoticed, or its text is no longer found
+exactly once.
 """
 
 from __future__ import annotations
@@ -88,7 +89,11 @@ def judged(mutation: Mutation) -> tuple[bool, str]:
 
 def main(words: Sequence[str]) -> int:
     """Print a line for each rule; the exit code."""
-    chosen = [one for one in MUTATIONS if not words or any(word in one.rule for word in words)]
+    if words[:1] == ["--share"]:
+        number, _, of = words[1].partition("of")
+        chosen = list(MUTATIONS[int(number) - 1 :: int(of)])
+    else:
+        chosen = [one for one in MUTATIONS if not words or any(word in one.rule for word in words)]
     with copy() as root:
         code, said = outcome(root, [test for one in chosen for test in one.tests])
     if code != PASSED:

@@ -17,6 +17,8 @@ from tests.truth.scene import Scene, written
 from tests.truth.stored import types
 from tests.truth.versions import VERSIONED, history, wrong_versions
 
+pytestmark = pytest.mark.versions
+
 
 @pytest.fixture
 def lone(file_scene: Scene) -> Iterator[One]:

@@ -69,7 +69,7 @@ def test_a_naive_reader_with_the_same_key_builds_the_same_tables(
         assert_same(posthog, warehouse_url, tmp_path / "home", kind, seed)
 
 
-@pytest.mark.soak
+@pytest.mark.soak("chance")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(40, 44))
 def test_a_naive_reader_builds_the_same_tables_of_larger_companies(

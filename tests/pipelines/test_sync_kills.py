@@ -77,7 +77,7 @@ def test_a_sync_that_was_killed_is_made_whole_by_the_next(
 
 
 @FAULTS
-@pytest.mark.soak
+@pytest.mark.soak("kills")
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])
 @pytest.mark.parametrize("dying", STORIES, indirect=True)
 def test_a_sync_that_was_killed_at_any_event_is_made_whole_by_the_next(dying: Doomed, kind: str) -> None:
@@ -151,7 +151,7 @@ def test_a_stop_that_comes_when_the_run_is_recorded_changes_nothing(dying: Doome
 
 
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")
-@pytest.mark.soak
+@pytest.mark.soak("stops")
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])
 @pytest.mark.parametrize("signals", [(INT,), (TERM, INT)], ids=["once", "twice"])
 @pytest.mark.parametrize("dying", ["first load", "definitions"], indirect=True)

@@ -72,7 +72,7 @@ def toggle(posthog: Sandbox, step: int) -> None:
     posthog.edit(COHORTS, where={"id": cohorts[0]["id"]}, set={"description": f"step {step}"})
 
 
-@pytest.mark.soak
+@pytest.mark.soak("memory")
 @pytest.mark.fault("process.long_run")
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process takes is told by Linux")
 def test_hundreds_of_syncs_in_one_process_take_no_more_than_the_first(

@@ -17,6 +17,8 @@ from tests.pipelines.little_posthog import little_posthog, page, synced
 from tests.truth.scene import Scene, of, written
 from tests.truth.stored import stored
 
+pytestmark = pytest.mark.versions
+
 DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}
 THERE: dict[str, Any] = {"projects": (101,)}

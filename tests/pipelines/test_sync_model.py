@@ -58,7 +58,7 @@ def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage
     life.ends()
 
 
-@pytest.mark.soak
+@pytest.mark.soak("model")
 @pytest.mark.parametrize("chance", MANY)
 def test_the_laws_hold_for_many_lives(stage: Stage, chance: int) -> None:
     play(stage, lives=25, steps=20, chance=chance, shrink=True)

@@ -85,7 +85,7 @@ def test_runs_that_die_one_after_the_other_get_on(
 
 @pytest.mark.parametrize(
     ("kind", "step"),
-    [("request", 1), ("file", 20), pytest.param("file", 1, marks=pytest.mark.soak)],
+    [("request", 1), ("file", 20), pytest.param("file", 1, marks=pytest.mark.soak("resumed"))],
 )
 def test_a_run_that_goes_on_may_be_killed_at_any_moment(
     file_dying: Doomed, posthog: Sandbox, kind: str, step: int

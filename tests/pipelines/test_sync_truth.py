@@ -17,6 +17,8 @@ from tests.truth.expected import Row, Tables
 from tests.truth.scene import Scene, of, written
 from tests.truth.stored import stamps, types
 
+pytestmark = pytest.mark.versions
+
 STREAM_PAGE, LOOKBACK, STUCK = 50, timedelta(days=3), timedelta(days=30)
 DAYS = (1, 2)
 """Days that pass before each further sync; what is deleted on the first returns on the third."""

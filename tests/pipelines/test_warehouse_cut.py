@@ -56,7 +56,7 @@ def test_a_connection_that_is_cut_anywhere_leaves_nothing_that_the_next_sync_doe
         right(served)
 
 
-@pytest.mark.soak
+@pytest.mark.soak("cut")
 @pytest.mark.fault("warehouse.connection_cut")
 @pytest.mark.parametrize("heard", [False, True], ids=["unheard", "heard"])
 def test_a_connection_that_is_cut_at_every_message_leaves_nothing_that_stays(
