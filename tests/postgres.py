@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,20 +62,18 @@ class Server:
     port: int
     user: str | None
     process: subprocess.Popen[bytes] | None = None
+    connection: Any = None
+    """To the database `postgres`, kept from test to test: to connect costs more than to make a database."""
 
     def url(self, database: str = "postgres", *, user: str = OWNER, password: str = PASSWORD) -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the cluster's owner, outside a transaction."""
-        connection = psycopg2.connect(self.url(database))
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(sql)
-                return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        if database == "postgres" and self._ready():
+            return _answer(self.connection, sql)
+        with closing(psycopg2.connect(self.url(database))) as connection:
+            return _answer(connection, sql)
 
     @contextmanager
     def database(self, name: str, template: str = "template1") -> Iterator[str]:
@@ -100,6 +98,7 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server: SIGINT in order, SIGQUIT as a crash would, SIGKILL without a word."""
+        self._disconnect()
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(PATIENCE)
@@ -116,14 +115,36 @@ class Server:
             return _spawn(command, self, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _ready(self) -> bool:
+        """Whether the server answers on the kept connection, or else on a new one, which is kept."""
         if self.process is None or self.process.poll() is not None:
             return False
-        question: Command = [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(question, env=ENVIRONMENT, check=False).returncode == 0
+        try:
+            if self.connection:
+                _answer(self.connection, "select 1")
+                return True
+        except psycopg2.Error:
+            self._disconnect()
+        try:
+            self.connection = psycopg2.connect(self.url())
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+    def _disconnect(self) -> None:
+        if self.connection:
+            self.connection.close()
+        self.connection = None
 
     def _last_words(self) -> str:
         log = self.folder / "log"
         return log.read_text(errors="replace")[-500:].strip() if log.exists() else "it wrote nothing"
+
+
+def _answer(connection: Any, sql: str) -> list[tuple[Any, ...]]:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 @contextmanager
