@@ -92,13 +92,13 @@ class Sandbox:
         """Behave as at the start."""
         self._control("DELETE", "options/")
 
-    def keep(self) -> None:
+    def keep(self, name: str = "") -> None:
         """Take note of the company, its keys, options and gates as they are now."""
-        self._control("POST", "keep/", {})
+        self._control("POST", "keep/", {"name": name})
 
-    def rewind(self) -> None:
-        """Be again as at the last `keep`, without faults, with an empty log."""
-        self._control("POST", "rewind/", {})
+    def rewind(self, name: str = "") -> None:
+        """Be again as at the last `keep` of this name, without faults, with an empty log."""
+        self._control("POST", "rewind/", {"name": name})
 
     def stop(self) -> int:
         """End the process and give its exit code."""

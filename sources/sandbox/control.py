@@ -144,17 +144,24 @@ def clear_options(asked: dict[str, Any]) -> Any:
 
 
 def keep_company(asked: dict[str, Any]) -> Any:
-    """`POST keep/`."""
-    del asked
-    keep(WORLD)
+    """`POST keep/ {"name"}`."""
+    keep(WORLD, named(asked))
     return {}
 
 
 def go_back(asked: dict[str, Any]) -> Any:
-    """`POST rewind/`."""
-    del asked
-    rewind(WORLD)
+    """`POST rewind/ {"name"}`."""
+    rewind(WORLD, named(asked))
     return {}
+
+
+def named(asked: dict[str, Any]) -> str:
+    """The name under which the company is kept, which becomes part of tables' names."""
+    name = str(asked.get("name", ""))
+    if name and not name.isidentifier():
+        message = f"a company cannot be kept as {name!r}"
+        raise ValueError(message)
+    return name
 
 
 VIEWS = {

@@ -67,16 +67,16 @@ class Front:
         if path.startswith("/_sandbox/"):
             return list(self.application(environ, start_response))
         address = f"{path}?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else path
-        rule = FAULTS.take(address)
+        rule, seen = FAULTS.take(address), WORLD.log
         time.sleep(WORLD.options.latency)
         if rule and rule.kind in ("reset", "hang"):
-            log(environ, path, 0)
+            log(seen, environ, path, 0)
             rule.wait(3600 if rule.kind == "hang" else 0)
             reset(environ["sandbox.connection"])
         if rule and rule.kind == "latency":
             rule.wait(1)
         status, headers, body = (rule and instead(rule, address)) or self.truthful(environ, path, rule)
-        log(environ, path, int(status[:3]))
+        log(seen, environ, path, int(status[:3]))
         headers, body = packed(environ, headers, body, broken=rule is not None and rule.kind == "gzip_broken")
         if rule and rule.kind == "truncated":
             environ["sandbox.connection"].close_connection = True
@@ -107,11 +107,11 @@ class Front:
         return head[0], list(head[1]), body
 
 
-def log(environ: Environ, path: str, status: int) -> None:
+def log(seen: list[dict[str, Any]], environ: Environ, path: str, status: int) -> None:
     """Keep what was asked, by whom (the key's label, never the key) and what was answered."""
     key = WORLD.keys.get(environ.get("HTTP_AUTHORIZATION", "").partition(" ")[2])
     with WORLD.lock:
-        WORLD.log.append(
+        seen.append(
             {
                 "method": environ["REQUEST_METHOD"],
                 "path": path,

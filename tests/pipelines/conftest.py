@@ -10,7 +10,15 @@ from pipelines.errors import UsageError
 from pipelines.settings import load
 from tests.pipelines.half_read import dying, file_dying, long_list  # noqa: F401  fixtures
 from tests.pipelines.one_cohort import one  # noqa: F401  a fixture
-from tests.truth.scene import company, file_scene, posthog, scene  # noqa: F401  fixtures
+from tests.truth.scene import (  # noqa: F401  fixtures
+    beginning,
+    canary_company,
+    company,
+    file_scene,
+    other_company,
+    posthog,
+    scene,
+)
 from tests.truth.served import original, served  # noqa: F401  fixtures
 
 

@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.extract.api_key import CURRENT
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
 
 HOGSYNC = str(Path(sys.executable).with_name("hogsync"))
@@ -36,10 +35,9 @@ main()
 """
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start(canaries=True) as sandbox:
-        yield sandbox
+@pytest.fixture
+def company(canary_company: Sandbox) -> Sandbox:
+    return canary_company
 
 
 def environment(posthog: Sandbox, **more: str) -> dict[str, str]:

@@ -36,9 +36,13 @@ WORDS = ("--project", str(PROJECT), "--quiet")
 BOTH = (EVENTS, COHORTS, DELIVERIES)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small(company: Sandbox) -> None:
+@pytest.fixture(scope="module")
+def beginning(company: Sandbox) -> str:
+    """A small company."""
+    company.rewind()
     shrink(company)
+    company.keep("small")
+    return "small"
 
 
 def settle(scene: Scene, *tables: str) -> None:

@@ -32,14 +32,17 @@ SPREAD: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def small(company: Sandbox) -> Sandbox:
+def beginning(company: Sandbox) -> str:
+    """A small company of one project."""
+    company.rewind()
     shrink(company)
     isolate(company)
-    return company
+    company.keep("isolated")
+    return "isolated"
 
 
 @pytest.fixture
-def dying(request: pytest.FixtureRequest, small: Sandbox, scene: Scene) -> Iterator[Doomed]:
+def dying(request: pytest.FixtureRequest, scene: Scene) -> Iterator[Doomed]:
     """A story's syncs, after a first one that lived."""
     with ExitStack() as stack:
         here = stack.enter_context(doomed(scene, STORIES[request.param]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import HogsyncError
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import PROJECT, many_comments
 from tests.truth.scene import Scene, of
 from tests.truth.stored import types
@@ -19,19 +19,23 @@ SECRET = "canarysecret"
 CLASSES = ("canaryperson", "canaryrecipient", "canarytext", "canarycustomer")
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start(canaries=True) as sandbox:
-        # Secrets where nobody expects them: in fields of no catalogue, by their name or by their look.
-        below = {"project_id": 101}
-        cohort = sandbox.rows("cohorts")[0]["id"]
-        hidden = {
-            "api_token": f"{SECRET}-named",
-            "inside": {"deeper": [{"client_secret": f"{SECRET}-nested"}], "note": f"phx_{SECRET}0123456789"},
-            "hook": f"https://hooks.slack.com/services/T0/B0/{SECRET}",
-        }
-        sandbox.edit("cohorts", where={"id": cohort}, parents=below, set=hidden)
-        yield sandbox
+@pytest.fixture
+def company(canary_company: Sandbox) -> Sandbox:
+    return canary_company
+
+
+@pytest.fixture
+def posthog(posthog: Sandbox) -> Sandbox:
+    """Secrets where nobody expects them: in fields of no catalogue, by their name or by their look."""
+    below = {"project_id": 101}
+    cohort = posthog.rows("cohorts")[0]["id"]
+    hidden = {
+        "api_token": f"{SECRET}-named",
+        "inside": {"deeper": [{"client_secret": f"{SECRET}-nested"}], "note": f"phx_{SECRET}0123456789"},
+        "hook": f"https://hooks.slack.com/services/T0/B0/{SECRET}",
+    }
+    posthog.edit("cohorts", where={"id": cohort}, parents=below, set=hidden)
+    return posthog
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.truth.scene import Scene, of
 from tests.truth.stored import types
 
@@ -17,10 +16,9 @@ PROJECTS: dict[str, Any] = {"projects": (101,)}
 MARKS = ("canaryrecipient", "canarytext", "canarycustomer")
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start(canaries=True) as sandbox:
-        yield sandbox
+@pytest.fixture
+def company(canary_company: Sandbox) -> Sandbox:
+    return canary_company
 
 
 def holds(scene: Scene, mark: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_stricter import PROJECTS, holds
 from tests.truth.differences import differences
 from tests.truth.kills import Doomed, Story, doomed
@@ -29,10 +29,9 @@ WIPING = (("by name from wiped", 2), ("checkpoint", 1), ('drop table "posthog"."
 """On DuckDB also while the bytes are written over."""
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start(canaries=True) as sandbox:
-        yield sandbox
+@pytest.fixture
+def company(canary_company: Sandbox) -> Sandbox:
+    return canary_company
 
 
 @pytest.fixture

@@ -21,9 +21,13 @@ HERE: dict[str, Any] = {"projects": (PROJECT,)}
 SYNC = ("sync", *TABLES, "--project", str(PROJECT))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small(company: Sandbox) -> None:
+@pytest.fixture(scope="module")
+def beginning(company: Sandbox) -> str:
+    """A small company."""
+    company.rewind()
     shrink(company)
+    company.keep("small")
+    return "small"
 
 
 def settle(scene: Scene, *tables: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from sources.posthog.redaction.json_depth import DEEPEST
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.truth.differences import differences
 from tests.truth.expected import Tables, expected, part
 from tests.truth.scene import HASH_KEY, Scene, of, written
@@ -203,17 +202,11 @@ APART = (
 )
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start() as sandbox:
-        rows = [{"id": FIRST + at, **odd.sent} for at, odd in enumerate(ROWS)]
-        sandbox.edit("cohorts", insert=rows, parents=BELOW)
-        yield sandbox
-
-
 @pytest.fixture
 def posthog(posthog: Sandbox) -> Sandbox:
     """The company whose answers hold what no encoder makes."""
+    rows = [{"id": FIRST + at, **odd.sent} for at, odd in enumerate(ROWS)]
+    posthog.edit("cohorts", insert=rows, parents=BELOW)
     posthog.fault(path="cohorts", kind="swap", body=SWAPS)
     return posthog
 

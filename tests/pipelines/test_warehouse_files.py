@@ -30,6 +30,7 @@ os._exit(9)
 @pytest.fixture(scope="module")
 def copy(company: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """A file that holds the company, made once."""
+    company.rewind()
     folder = tmp_path_factory.mktemp("filled")
     scene = Scene(company, f"duckdb:///{folder / 'hogsync.duckdb'}", folder / "home")
     right(scene)

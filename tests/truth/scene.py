@@ -125,21 +125,40 @@ def written(outcome: Told) -> int:
     return sum(result.counts.written for result in outcome.tables)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def company() -> Iterator[Sandbox]:
-    """A company for the tests of one file, which change it."""
+    """One company for all tests; what they change of it, `posthog` puts back."""
     with start() as sandbox:
+        sandbox.keep()
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def canary_company() -> Iterator[Sandbox]:
+    """The same with a canary in every value that has a class: a file's `company` where it looks for those."""
+    with start(canaries=True) as sandbox:
+        sandbox.keep()
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def other_company() -> Iterator[Sandbox]:
+    """A second PostHog, at another address and with other rows, which no test changes."""
+    with start(seed=2) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def posthog(company: Sandbox) -> Iterator[Sandbox]:
-    """The company's PostHog, answering well; what a test spoilt is put right after it, its rows stay changed."""
-    company.clear_requests()
-    yield company
-    company.clear_faults()
-    company.clear_gates()
-    company.clear_options()
+def beginning() -> str:
+    """The name under which the company was kept that each test begins with; a file may have its own."""
+    return ""
+
+
+@pytest.fixture
+def posthog(company: Sandbox, beginning: str) -> Sandbox:
+    """The company's PostHog: as it was at the beginning, answering well."""
+    company.rewind(beginning)
+    return company
 
 
 @pytest.fixture

@@ -24,11 +24,12 @@ _numbers = count(1)
 WAITS = "select count(*) from pg_locks where not granted and pid <> pg_backend_pid()"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def original(
     company: Sandbox, postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
-    """A database that holds the company's event definitions, made once for the tests of a file."""
+    """A database that holds the company's event definitions, made once."""
+    company.rewind()
     with postgres_server.database(f"original_{next(_numbers)}") as url:
         scene = Scene(company, url, tmp_path_factory.mktemp("original"))
         right(scene)
@@ -37,7 +38,7 @@ def original(
 
 @pytest.fixture
 def served(original: Scene, posthog: Sandbox, postgres_server: Server, tmp_path: Path) -> Iterator[Scene]:
-    """A copy of it; the company may have changed since."""
+    """A copy of it."""
     template = original.url.rpartition("/")[2]
     with postgres_server.database(f"served_{next(_numbers)}", template) as url:
         yield Scene(posthog, url, tmp_path / "home", original.known)

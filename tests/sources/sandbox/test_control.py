@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -242,25 +244,64 @@ def key_of(row: Row) -> tuple[int, str]:
     return row["_parents"]["project_id"], row["name"]
 
 
-def test_a_company_that_was_kept_can_be_gone_back_to(own: Sandbox, ask_own: Asker) -> None:
-    own.new_key("kept")
+def without_sessions(moment: dict[str, Any]) -> dict[str, Any]:
+    """A truth without the users, whose session fields differ from request to request."""
+    return {**moment, "rows": {table: rows for table, rows in moment["rows"].items() if table != "users"}}
+
+
+@pytest.mark.parametrize("name", ["", "changed"])
+def test_a_company_that_was_kept_can_be_gone_back_to(own: Sandbox, ask_own: Asker, name: str) -> None:
     own.keep()
+    if name:
+        own.edit("cohorts", where={"deleted": False}, set={"description": "changed"})
+        own.edit("comments", insert=[{"content": "new"}], parents={"project_id": 101})
+    own.new_key("kept")
+    own.keep(name)
     before = own.truth()
-    own.advance(2)
-    own.edit("users", where={"id": 2}, set={"first_name": "Renamed"})
+    for _ in range(2):
+        own.advance(2)
+        own.edit("users", where={"id": 2}, set={"first_name": "Renamed"})
+        own.clear("cohorts")
+        own.change_key("kept", revoked=True)
+        own.new_key("later")
+        own.gate("comments", 402)
+        own.fault(path="cohorts", kind="html")
+        own.options(count_cap=5)
+        own.rewind(name)
+        assert without_sessions(own.truth("kept")) == without_sessions(before)
+        assert own.requests() == []
+        assert ask_own("/api/projects/101/comments/").status == 200
+        assert len(ask_own("/api/projects/101/cohorts/").ids) > 10
+        with pytest.raises(ValueError, match="StopIteration"):
+            own.truth("later")
+
+
+def test_what_was_kept_under_one_name_is_not_changed_by_going_back_to_another(own: Sandbox) -> None:
+    own.keep()
+    first = own.truth()
     own.clear("cohorts")
-    own.change_key("kept", revoked=True)
-    own.new_key("later")
-    own.gate("comments", 402)
-    own.fault(path="cohorts", kind="html")
-    own.options(count_cap=5)
-    own.rewind()
-    after = own.truth("kept")
-    for moment in (before, after):
-        moment["rows"].pop("users")  # session fields differ from request to request
-    assert after == before
+    own.keep("without_cohorts")
+    later = own.truth()
+    for name, there in (("", first), ("without_cohorts", later), ("", first)):
+        own.edit("comments", where={}, set={"content": "lost"})
+        own.rewind(name)
+        assert without_sessions(own.truth()) == without_sessions(there)
+
+
+def test_only_what_was_kept_can_be_gone_back_to(own: Sandbox) -> None:
+    for name in ("", "never"):
+        with pytest.raises(ValueError, match="nothing was kept"):
+            own.rewind(name)
+    with pytest.raises(ValueError, match="cannot be kept"):
+        own.keep("a; drop table")
+
+
+def test_a_request_that_is_under_way_ends_in_the_log_of_before(own: Sandbox, ask_own: Asker) -> None:
+    own.options(latency=0.5)
+    own.keep()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask_own, "/api/projects/101/cohorts/")
+        while not asked.done():
+            own.rewind()
+        assert asked.result().status == 200
     assert own.requests() == []
-    assert ask_own("/api/projects/101/comments/").status == 200
-    assert len(ask_own("/api/projects/101/cohorts/").ids) > 10
-    with pytest.raises(ValueError, match="StopIteration"):
-        own.truth("later")
