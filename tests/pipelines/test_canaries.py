@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from tests.ended import Ended
+from tests.harness.cli import hogsync
 from tests.truth.planted import KEY, MARK, NEVER, UNKNOWN, Canary, Garden, planted
 from tests.truth.scene import HASH_KEY
 from tests.truth.stored import ask, types
 from tests.truth.versions import VERSIONED
 
-HOGSYNC = str(Path(sys.executable).with_name("hogsync"))
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
 STRICT = ("keep", "hash", "drop")
@@ -33,19 +34,13 @@ def garden() -> Iterator[Garden]:
         yield one
 
 
-def synced(garden: Garden, url: str, modes: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """A sync as people run it, with all that it can be made to say."""
+def synced(garden: Garden, url: str, modes: dict[str, str]) -> Ended:
+    """A sync with all that it can be made to say."""
     settings = {f"HOGSYNC_PRIVACY__{kind.upper()}": mode for kind, mode in modes.items()}
     settings |= {"POSTHOG_HOST": garden.origin, "POSTHOG_PERSONAL_API_KEY": KEY, "WAREHOUSE_URL": url}
-    environment = {
-        **os.environ,
-        **settings,
-        "HOGSYNC_HASH_KEY": HASH_KEY,
-        "TMPDIR": str(Path("tmp").absolute()),
-    }
+    settings |= {"HOGSYNC_HASH_KEY": HASH_KEY, "TMPDIR": str(Path("tmp").absolute())}
     Path("tmp").mkdir(exist_ok=True)
-    command = [HOGSYNC, "--debug", "sync", "--json", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    return hogsync("--debug", "sync", "--json", **settings)
 
 
 def tables(url: str) -> dict[str, str]:
@@ -102,7 +97,7 @@ def test_every_canary_ends_exactly_where_the_settings_allow(
 ) -> None:
     modes = SETTINGS[name]
     done = synced(garden, warehouse_url, modes)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert len(garden.canaries) > 500
     held = {table.removeprefix("posthog."): text for table, text in tables(warehouse_url).items()}
     places: dict[str, set[str]] = {mark: set() for mark in garden.canaries}
@@ -122,7 +117,7 @@ def test_every_canary_ends_exactly_where_the_settings_allow(
         if canary.hashed and mode(canary, modes) == "hash" and hashed(canary.hashed) not in held[canary.table]
     ]
     assert lost == []
-    everything = {"stdout": done.stdout, "stderr": done.stderr, **files()}
+    everything = {"stdout": done.out, "stderr": done.err, **files()}
     assert {where for where, text in everything.items() if set(MARK.findall(text)) - kept} == set()
     assert {where for where, text in everything.items() if KEY in text or HASH_KEY in text} == set()
     assert not {where for where in ("stdout", "stderr") if MARK.search(everything[where])}
@@ -189,7 +184,7 @@ def test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep(
 ) -> None:
     modes = SETTINGS[name]
     done = synced(breaking, "duckdb:///hogsync.duckdb", modes)
-    assert done.returncode == 1, done.stderr
+    assert done.code == 1, done.err
     walks = {where: text for where, text in files().items() if "/walks/" in where}
     assert len(walks) == 3, "event definitions, comments and deliveries"
     kept = {mark for mark, canary in breaking.canaries.items() if mode(canary, modes) == "keep"}
@@ -198,5 +193,5 @@ def test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep(
     assert found <= kept
     assert not [where for where, text in walks.items() if KEY in text or HASH_KEY in text]
     breaking.breaks_off_after = 0
-    assert synced(breaking, "duckdb:///hogsync.duckdb", modes).returncode == 0
+    assert synced(breaking, "duckdb:///hogsync.duckdb", modes).code == 0
     assert not [where for where in files() if "/walks/" in where], "what is loaded is kept no longer"

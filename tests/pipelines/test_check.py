@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +24,7 @@ from pipelines.sync.reach import NOWHERE
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from sources.posthog.catalogue import ENDPOINTS
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.postgres import PASSWORD, Server
 from tests.truth.versions import history, wrong_versions
 
@@ -34,18 +34,9 @@ COHORTS = Selection(tables=("cohorts",), projects=(101,))
 ROLE_PASSWORD = "a mouse@forgets+50%/more?"
 
 
-@pytest.fixture(scope="module")
-def company() -> Iterator[Sandbox]:
-    with start(canaries=True) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def posthog(company: Sandbox) -> Iterator[Sandbox]:
-    yield company
-    company.clear_faults()
-    company.clear_gates()
-    company.clear_requests()
+def company(canary_company: Sandbox) -> Sandbox:
+    return canary_company
 
 
 @pytest.fixture
@@ -443,14 +434,14 @@ def test_a_sync_at_work_is_no_problem_but_told(
 def test_a_dataset_of_another_posthog_or_another_hash_key_is_exit_2(
     check: Callable[..., CheckReport],
     settings: Callable[..., Settings],
-    sandbox: Callable[..., Sandbox],
+    other_company: Sandbox,
     warehouse_url: str,
     tmp_path: Path,
 ) -> None:
     sync(settings(WAREHOUSE_URL=warehouse_url), COHORTS)
     assert check(WAREHOUSE_URL=warehouse_url).exit_code == 0
-    other = sandbox()
-    elsewhere = check(WAREHOUSE_URL=warehouse_url, POSTHOG_HOST=other.url, POSTHOG_PERSONAL_API_KEY=other.key)
+    there = {"POSTHOG_HOST": other_company.url, "POSTHOG_PERSONAL_API_KEY": other_company.key}
+    elsewhere = check(WAREHOUSE_URL=warehouse_url, **there)
     hashed = check(WAREHOUSE_URL=warehouse_url, HOGSYNC_HASH_KEY="another secret, of enough length 1")
     lost = check(WAREHOUSE_URL=warehouse_url, HOGSYNC_HOME=str(tmp_path / "fresh"))
     assert [one.exit_code for one in (elsewhere, hashed, lost)] == [2, 2, 2]
@@ -498,9 +489,8 @@ def loader(postgres_server: Server, postgres_url: str) -> Loader:
 @pytest.mark.fault("warehouse.no_right")
 @pytest.mark.parametrize("statements", [READY_MADE, OWN_SCHEMAS], ids=["ready-made schemas", "own schemas"])
 def test_a_role_with_just_these_grants_can_check_and_sync(
-    statements: tuple[str, ...], sandbox: Callable[..., Sandbox], loader: Loader
+    statements: tuple[str, ...], posthog: Sandbox, loader: Loader
 ) -> None:
-    posthog = sandbox(seed=5)
     settings = load(
         {
             "POSTHOG_HOST": posthog.url,

@@ -1,4 +1,7 @@
-"""The command as people run it: a real process, a real PostHog to practise on, exit codes and sentences."""
+"""The command as people run it, with a real PostHog to practise on: exit codes and sentences.
+
+Only what is about the process itself starts one; every other command runs in a fork of one that has started already.
+"""
 
 from __future__ import annotations
 
@@ -20,29 +23,24 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.errors import HogsyncError
+from pipelines.settings import load
+from pipelines.sync import Selection, sync
+from sources.posthog.client import Patience
 from sources.sandbox import Sandbox
 from tests.ended import LOG_LINE, Ended
+from tests.harness.cli import hogsync
 from tests.holding import holding
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
+NOBODY = {"POSTHOG_HOST": "http://127.0.0.1:9", "POSTHOG_PERSONAL_API_KEY": "phx_nobodys"}
+"""Settings in order, of a PostHog that nobody may ask: nothing listens there."""
+HASTY = Patience(tries=2, backoff=0.01)
 HEAVY = {"dlt", "duckdb", "pyarrow", "django", "httpx", "apscheduler"}
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **settings}
-
-
-def hogsync(*words: str, **settings: str) -> Ended:
-    done = subprocess.run(
-        [HOGSYNC, *words], env=environment(settings), capture_output=True, text=True, timeout=120
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.fixture(scope="module")
-def posthog(sandbox: Callable[..., Sandbox]) -> Sandbox:
-    """One PostHog for all tests that leave it as it is."""
-    return sandbox()
 
 
 def at(posthog: Sandbox, key: str | None = None, **settings: str) -> dict[str, str]:
@@ -86,10 +84,8 @@ def and_then_all_is_right(posthog: Sandbox, **settings: str) -> None:
         ({"HOGSYNC_HOME": "o'brien"}, "HOGSYNC_HOME o'brien has an apostrophe in its path"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence_and_exit_2(
-    posthog: Sandbox, settings: dict[str, str], said: str
-) -> None:
-    assert said in hogsync("sync", "cohorts", **{**at(posthog), **settings}).refusal(2)
+def test_a_wrong_setting_is_one_sentence_and_exit_2(settings: dict[str, str], said: str) -> None:
+    assert said in hogsync("sync", "cohorts", **{**NOBODY, **settings}).refusal(2)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +105,8 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(
         (("query",), "SQL"),
     ],
 )
-def test_wrong_words_are_one_sentence_and_exit_2(posthog: Sandbox, words: tuple[str, ...], said: str) -> None:
-    assert said in hogsync(*words, **at(posthog)).refusal(2)
+def test_wrong_words_are_one_sentence_and_exit_2(words: tuple[str, ...], said: str) -> None:
+    assert said in hogsync(*words, **NOBODY).refusal(2)
 
 
 def test_after_wrong_settings_and_words_the_next_run_is_right(posthog: Sandbox) -> None:
@@ -158,11 +154,10 @@ def test_a_wrong_postgres_password_is_exit_4_and_is_not_repeated(posthog: Sandbo
 
 
 def test_a_dataset_of_another_origin_is_refused_with_the_remedy(
-    posthog: Sandbox, sandbox: Callable[..., Sandbox]
+    posthog: Sandbox, other_company: Sandbox
 ) -> None:
     and_then_all_is_right(posthog)
-    with sandbox(seed=2) as other:
-        said = hogsync("sync", "cohorts", **at(other)).refusal(2)
+    said = hogsync("sync", "cohorts", **at(other_company)).refusal(2)
     assert posthog.url in said
     assert "HOGSYNC_DATASET" in said
     and_then_all_is_right(posthog)
@@ -218,13 +213,21 @@ def another_service(status: int) -> Iterator[str]:
     server.server_close()
 
 
+def patiently_refused(posthog: Sandbox, url: str) -> HogsyncError:
+    """With what a sync ends that asks here, and again, but not for the half minute that the command takes."""
+    with pytest.raises(HogsyncError) as caught:
+        sync(load({**at(posthog), "POSTHOG_HOST": url}), Selection(tables=("cohorts",)), patience=HASTY)
+    return caught.value
+
+
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.fault("transport.no_posthog")
 def test_a_host_that_is_no_posthog_is_exit_2(posthog: Sandbox, status: int) -> None:
     with another_service(status) as url:
-        said = hogsync("sync", "cohorts", **{**at(posthog), "POSTHOG_HOST": url}).refusal(2)
-    assert "POSTHOG_HOST" in said
-    assert "someone@" not in said
+        refused = patiently_refused(posthog, url)
+    assert refused.exit_code == 2
+    assert "POSTHOG_HOST" in str(refused)
+    assert "someone@" not in str(refused)
     and_then_all_is_right(posthog)
 
 
@@ -232,17 +235,17 @@ def test_a_host_that_is_no_posthog_is_exit_2(posthog: Sandbox, status: int) -> N
 def test_a_host_where_nobody_listens_is_exit_1_and_names_it(posthog: Sandbox) -> None:
     with another_service(200) as url:
         pass
-    said = hogsync("sync", "cohorts", **{**at(posthog), "POSTHOG_HOST": url}).refusal(1)
-    assert url in said
-    assert "Check POSTHOG_HOST" in said
+    refused = patiently_refused(posthog, url)
+    assert refused.exit_code == 1
+    assert url in str(refused)
+    assert "Check POSTHOG_HOST" in str(refused)
     and_then_all_is_right(posthog)
 
 
 def test_a_key_of_another_region_is_exit_3_and_its_host_claims_nothing(
-    posthog: Sandbox, sandbox: Callable[..., Sandbox]
+    posthog: Sandbox, other_company: Sandbox
 ) -> None:
-    with sandbox(seed=2) as other:
-        said = hogsync("sync", "cohorts", **at(other, posthog.key + "0")).refusal(3)
+    said = hogsync("sync", "cohorts", **at(other_company, posthog.key + "0")).refusal(3)
     assert "region" in said
     assert stored("select status from posthog._hogsync_runs") == [("refused",)]
     and_then_all_is_right(posthog)
@@ -275,23 +278,21 @@ def test_a_key_of_one_project_brings_that_project(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
 
 
-def test_a_plan_that_lacks_a_list_is_told_and_the_others_come(sandbox: Callable[..., Sandbox]) -> None:
-    with sandbox(seed=3) as posthog:
-        posthog.gate("cohorts", 402)
-        done = hogsync("sync", "cohorts", "group_types", **at(posthog))
-        assert done.code == 0
-        assert "not available" in done.out
-        assert "402" in done.out
-        posthog.clear_gates()
-        and_then_all_is_right(posthog)
+def test_a_plan_that_lacks_a_list_is_told_and_the_others_come(posthog: Sandbox) -> None:
+    posthog.gate("cohorts", 402)
+    done = hogsync("sync", "cohorts", "group_types", **at(posthog))
+    assert done.code == 0
+    assert "not available" in done.out
+    assert "402" in done.out
+    posthog.clear_gates()
+    and_then_all_is_right(posthog)
 
 
-def test_an_empty_organization_is_a_good_run(sandbox: Callable[..., Sandbox]) -> None:
-    with sandbox(seed=4) as posthog:
-        posthog.clear("projects")
-        done = hogsync("sync", "cohorts", **at(posthog))
-        assert done.code == 0, done
-        assert stored("select count(*) from posthog.cohorts") == [(0,)]
+def test_an_empty_organization_is_a_good_run(posthog: Sandbox) -> None:
+    posthog.clear("projects")
+    done = hogsync("sync", "cohorts", **at(posthog))
+    assert done.code == 0, done
+    assert stored("select count(*) from posthog.cohorts") == [(0,)]
 
 
 # -- being stopped
@@ -313,32 +314,29 @@ def until(fact: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("kind", ["hang", "slow"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_a_sync_within_10_s_and_it_is_recorded(
-    sandbox: Callable[..., Sandbox], kind: str, number: signal.Signals
+    posthog: Sandbox, kind: str, number: signal.Signals
 ) -> None:
-    with sandbox(seed=5) as posthog:
-        posthog.fault(path="cohorts/", kind=kind, seconds=60)
-        process = started("sync", "cohorts", **at(posthog))
-        until(lambda: any("/projects/" in one["path"] for one in posthog.requests()))
-        time.sleep(0.5)
-        begun = time.monotonic()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=20)
-        assert time.monotonic() - begun < 10
-        said = Ended(process.returncode, out, err).refusal(130)
-        assert "the next sync goes on from there" in said
-        assert out == ""
-        assert stored("select status from posthog._hogsync_runs") == [("interrupted",)]
-        posthog.clear_faults()
-        and_then_all_is_right(posthog)
+    posthog.fault(path="cohorts/", kind=kind, seconds=60)
+    process = started("sync", "cohorts", **at(posthog))
+    until(lambda: any("/cohorts/" in one["path"] for one in posthog.requests()))
+    begun = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert time.monotonic() - begun < 10
+    said = Ended(process.returncode, out, err).refusal(130)
+    assert "the next sync goes on from there" in said
+    assert out == ""
+    assert stored("select status from posthog._hogsync_runs") == [("interrupted",)]
+    posthog.clear_faults()
+    and_then_all_is_right(posthog)
 
 
-def test_an_interrupted_sync_tells_its_recorded_id_in_json(sandbox: Callable[..., Sandbox]) -> None:
-    with sandbox(seed=5) as posthog:
-        posthog.fault(path="cohorts/", kind="hang", seconds=60)
-        process = started("sync", "cohorts", "--json", **at(posthog))
-        until(lambda: any("/projects/" in one["path"] for one in posthog.requests()))
-        process.send_signal(signal.SIGINT)
-        told = json.loads(process.communicate(timeout=20)[0])
+def test_an_interrupted_sync_tells_its_recorded_id_in_json(posthog: Sandbox) -> None:
+    posthog.fault(path="cohorts/", kind="hang", seconds=60)
+    process = started("sync", "cohorts", "--json", **at(posthog))
+    until(lambda: any("/projects/" in one["path"] for one in posthog.requests()))
+    process.send_signal(signal.SIGINT)
+    told = json.loads(process.communicate(timeout=20)[0])
     assert (told["status"], told["tables"]) == ("interrupted", [])
     assert stored("select run_id from posthog._hogsync_runs") == [(told["run_id"],)]
 
@@ -431,20 +429,19 @@ def test_the_end_of_a_sync_is_a_table_and_a_last_line_that_sums_up(posthog: Sand
     assert len(first.err.splitlines()) == 4
 
 
-def test_a_failed_list_is_exit_1_and_every_account_agrees(sandbox: Callable[..., Sandbox]) -> None:
-    with sandbox(seed=6) as posthog:
-        posthog.fault(path="projects/101/cohorts/", kind="status", status=400)
-        shown = hogsync("sync", "cohorts", "group_types", **at(posthog))
-        told = hogsync("sync", "cohorts", "group_types", "--json", **at(posthog))
-        quiet = hogsync("sync", "cohorts", "group_types", "--quiet", **at(posthog))
-        assert (shown.code, told.code, quiet.code) == (1, 1, 1)
-        assert shown.out.splitlines()[-1].startswith("Partly done: 1 of 4 tables failed (cohorts);")
-        assert json.loads(told.out)["status"] == "partial"
-        assert quiet.sentences == [quiet.err.splitlines()[-1]]
-        assert quiet.out == ""
-        assert stored("select distinct status from posthog._hogsync_runs") == [("partial",)]
-        posthog.clear_faults()
-        and_then_all_is_right(posthog)
+def test_a_failed_list_is_exit_1_and_every_account_agrees(posthog: Sandbox) -> None:
+    posthog.fault(path="projects/101/cohorts/", kind="status", status=400)
+    shown = hogsync("sync", "cohorts", "group_types", **at(posthog))
+    told = hogsync("sync", "cohorts", "group_types", "--json", **at(posthog))
+    quiet = hogsync("sync", "cohorts", "group_types", "--quiet", **at(posthog))
+    assert (shown.code, told.code, quiet.code) == (1, 1, 1)
+    assert shown.out.splitlines()[-1].startswith("Partly done: 1 of 4 tables failed (cohorts);")
+    assert json.loads(told.out)["status"] == "partial"
+    assert quiet.sentences == [quiet.err.splitlines()[-1]]
+    assert quiet.out == ""
+    assert stored("select distinct status from posthog._hogsync_runs") == [("partial",)]
+    posthog.clear_faults()
+    and_then_all_is_right(posthog)
 
 
 def test_a_dry_run_writes_nothing(posthog: Sandbox) -> None:
@@ -621,9 +618,14 @@ def test_a_bug_is_a_sentence_and_its_traceback_is_there_for_who_asks(tmp_path: P
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "duckdb.py").write_text("raise ZeroDivisionError('phx_abcdefgh of a@b.de')")
     (tmp_path / "hogsync.duckdb").touch()
-    done = hogsync("query", "select 1", PYTHONPATH=str(tmp_path / "broken"))
-    assert "ZeroDivisionError: this is a bug in hogsync" in done.refusal(1)
-    shown = hogsync("--debug", "query", "select 1", PYTHONPATH=str(tmp_path / "broken"))
+
+    def ended(*words: str) -> Ended:
+        with started(*words, "query", "select 1", PYTHONPATH=str(tmp_path / "broken")) as process:
+            out, err = process.communicate()
+        return Ended(process.returncode, out, err)
+
+    assert "ZeroDivisionError: this is a bug in hogsync" in ended().refusal(1)
+    shown = ended("--debug")
     assert "Traceback" in shown.err
     assert "phx_" not in shown.err
     assert "a@b.de" not in shown.err

@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_cli import HOGSYNC, at, environment, hogsync, started, stored
+from tests.harness.cli import hogsync
+from tests.pipelines.test_cli import HOGSYNC, at, environment, started, stored
 
 ROOT = Path(__file__).parents[2]
 SLOW_TO_LEAVE = """
@@ -36,12 +37,6 @@ if "--exit-with-stdin" not in sys.orig_argv:  # the sandbox is a process of its 
     sys.modules["torn"] = Torn()
 """
 BOTH = pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-
-
-@pytest.fixture(scope="module")
-def posthog(sandbox: Callable[..., Sandbox]) -> Iterator[Sandbox]:
-    with sandbox(seed=9) as one:
-        yield one
 
 
 @contextmanager

@@ -7,23 +7,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.test_cli import at, hogsync, started, until
+from tests.harness.cli import hogsync
+from tests.pipelines.test_cli import at, started, until
 
 AN_HOUR = re.compile(r"PostHog asks to wait 37 min, until \d\d:\d\d")
 STILL = re.compile(r"PostHog asked for a pause: waiting 37 min, until \d\d:\d\d")
-
-
-@pytest.fixture
-def posthog(sandbox: Callable[..., Sandbox]) -> Iterator[Sandbox]:
-    """One that will be asked too often."""
-    with sandbox(seed=8) as one:
-        yield one
 
 
 @contextmanager

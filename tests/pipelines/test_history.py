@@ -70,8 +70,9 @@ def test_a_life_in_versions(one: One) -> None:
 
 
 def test_a_row_that_posthog_calls_deleted_has_died_with_its_lists_and_may_return(
-    scene: Scene, posthog: Sandbox
+    file_scene: Scene, posthog: Sandbox
 ) -> None:
+    scene = file_scene
     made = [{"id": next(NUMBERS), "target_value": "a@x.example,b@y.example"} for _ in range(2)]
     gone, stillborn = (row["id"] for row in made)
     posthog.edit("subscriptions", insert=made, parents=BELOW)
@@ -104,7 +105,8 @@ def test_a_new_field_is_a_column_of_the_history_too_and_keeps_apart_from_its_own
     assert lone.versions[2]["op__own"] == "other"
 
 
-def test_a_clock_that_went_back_breaks_no_order(one: One) -> None:
+def test_a_clock_that_went_back_breaks_no_order(lone: One) -> None:
+    one = lone
     one.synced()
     one.becomes(set={"description": "before"})
     one.synced()
@@ -146,7 +148,10 @@ def test_few_rows_are_no_reason_to_look_through_a_table_and_many_are(
 # -- settings
 
 
-def test_history_can_be_off_for_all_or_single_tables_and_catches_up_when_it_is_on_again(scene: Scene) -> None:
+def test_history_can_be_off_for_all_or_single_tables_and_catches_up_when_it_is_on_again(
+    file_scene: Scene,
+) -> None:
+    scene = file_scene
     one = One(scene)
     for off in ({"enabled": False}, {"without": ["cohorts"]}):
         scene.sync("cohorts", "event_definitions", history=off, **HERE)
@@ -194,7 +199,8 @@ def test_what_a_setting_drops_is_gone_from_the_living_version_and_from_older_one
 
 
 @pytest.mark.fault("loads.history")
-def test_a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it(one: One) -> None:
+def test_a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it(lone: One) -> None:
+    one = lone
     one.synced()
     run(
         one.scene.url,
@@ -207,7 +213,8 @@ def test_a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_write
 
 
 @pytest.mark.fault("loads.history")
-def test_a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version(one: One) -> None:
+def test_a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version(lone: One) -> None:
+    one = lone
     one.synced()
     run(
         one.scene.url,

@@ -13,7 +13,7 @@ import pytest
 from pipelines.backfill import estimate
 from pipelines.reset import reset
 from pipelines.settings import load
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import many_comments
 from tests.pipelines.test_sync_mending import run
 from tests.truth.command import hogsync
@@ -23,11 +23,11 @@ HERE: dict[str, Any] = {"projects": (103,)}
 
 
 def test_a_machine_with_an_empty_home_goes_on_where_the_other_left_off(
-    scene: Scene, posthog: Sandbox, tmp_path: Path
+    file_scene: Scene, posthog: Sandbox, tmp_path: Path
 ) -> None:
     many_comments(posthog)
-    first = of(scene.sync("comments", **HERE), "comments")
-    other = replace(scene, home=tmp_path / "another machine")
+    first = of(file_scene.sync("comments", **HERE), "comments")
+    other = replace(file_scene, home=tmp_path / "another machine")
     again = other.sync("comments", **HERE)
     assert (written(again), of(again, "comments").requests < first.requests) == (0, True)
 
@@ -130,18 +130,19 @@ def test_a_posthog_that_moved_goes_on_by_a_persons_word_and_ends_nothing_unasked
 
 
 @pytest.mark.fault("access.posthog_moved")
-def test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row(file_scene: Scene) -> None:
+def test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row(
+    file_scene: Scene, posthog: Sandbox
+) -> None:
     file_scene.sync("cohorts")
     before = file_scene.rows("cohorts", dead=True)
-    with start() as other:
-        assert other.edit("cohorts", where={"is_static": True}, delete=True) > 0
-        moved = replace(file_scene, posthog=other)
-        reset(load(moved.settings()), (), origin=True)
-        for _ in range(2):
-            assert "deletes held" in {one.kind for one in moved.sync("cohorts").run.warnings}
-            assert moved.rows("cohorts", dead=True) == before
-        moved.sync("cohorts", accept_deletes=True)
-        assert moved.rows("cohorts", dead=True) != before
+    assert posthog.edit("cohorts", where={"is_static": True}, delete=True) > 0
+    moved = replace(file_scene, posthog=replace(posthog, url=posthog.url.replace("127.0.0.1", "localhost")))
+    reset(load(moved.settings()), (), origin=True)
+    for _ in range(2):
+        assert "deletes held" in {one.kind for one in moved.sync("cohorts").run.warnings}
+        assert moved.rows("cohorts", dead=True) == before
+    moved.sync("cohorts", accept_deletes=True)
+    assert moved.rows("cohorts", dead=True) != before
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -213,16 +212,15 @@ def on_a_terminal(*words: str, **settings: str) -> tuple[int, str]:
     return process.returncode, got.decode()
 
 
-def test_a_terminal_gets_progress_and_then_a_table_in_colour(sandbox: Callable[..., Sandbox]) -> None:
-    with sandbox(seed=8) as posthog:
-        posthog.fault(path="groups_types", kind="latency", seconds=1)
-        settings = {"POSTHOG_HOST": posthog.url, "POSTHOG_PERSONAL_API_KEY": posthog.key}
-        code, got = on_a_terminal("sync", "group_types", **settings)
-        assert code == 0
-        assert re.search(r"projects +4 rows", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", got))
-        assert "\x1b[32mloaded" in got
-        assert "INFO" not in got
-        code, got = on_a_terminal("sync", "group_types", "--quiet", **settings)
-        assert (code, got) == (0, "")
-        code, got = on_a_terminal("sync", "group_types", "--json", **settings)
-        assert json.loads(got.splitlines()[-1])["status"] == "ok"
+def test_a_terminal_gets_progress_and_then_a_table_in_colour(posthog: Sandbox) -> None:
+    posthog.fault(path="groups_types", kind="latency", seconds=1)
+    settings = {"POSTHOG_HOST": posthog.url, "POSTHOG_PERSONAL_API_KEY": posthog.key}
+    code, got = on_a_terminal("sync", "group_types", **settings)
+    assert code == 0
+    assert re.search(r"projects +4 rows", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", got))
+    assert "\x1b[32mloaded" in got
+    assert "INFO" not in got
+    code, got = on_a_terminal("sync", "group_types", "--quiet", **settings)
+    assert (code, got) == (0, "")
+    code, got = on_a_terminal("sync", "group_types", "--json", **settings)
+    assert json.loads(got.splitlines()[-1])["status"] == "ok"

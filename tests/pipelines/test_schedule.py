@@ -1,8 +1,9 @@
-"""The schedule as its users meet it: real services, real runs, a real PostHog to read, both databases."""
+"""The schedule: its times, its runs in processes of their own, and whole services as their users meet them."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -25,11 +26,15 @@ from pipelines.errors import UsageError
 from pipelines.locking.load_lock import lane
 from pipelines.schedule import crontab, late, look_at
 from pipelines.schedule.run import last_success
+from pipelines.schedule.runs import FRESH, Runs
+from pipelines.schedule.start import Place
 from pipelines.settings import load
 from pipelines.settings.sections import Group
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
+from tests.ended import Ended
+from tests.harness.cli import hogsync
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -180,12 +185,12 @@ Begin = Callable[..., Service]
 
 
 @pytest.fixture
-def posthog(sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with sandbox() as running:
-        monkeypatch.setenv("POSTHOG_HOST", running.url)
-        monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", running.key)
-        monkeypatch.setenv("HOGSYNC_SELECTION__TABLES", "cohorts")
-        yield running
+def posthog(posthog: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The company's PostHog, whose cohorts the settings select."""
+    monkeypatch.setenv("POSTHOG_HOST", posthog.url)
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", posthog.key)
+    monkeypatch.setenv("HOGSYNC_SELECTION__TABLES", "cohorts")
+    return posthog
 
 
 @pytest.fixture
@@ -220,6 +225,30 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
         yield start
 
 
+@pytest.fixture
+def runs(caplog: pytest.LogCaptureFixture) -> Iterator[Runs]:
+    """The runs of a service without the service: each is a process, in its turn."""
+    caplog.set_level(logging.INFO, "hogsync")
+    queue = Runs()
+    yield queue
+    queue.end()
+
+
+@pytest.fixture
+def until(caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
+    """Waits until the log of this process has a pattern so often."""
+
+    def wait(pattern: str, times: int = 1) -> None:
+        wait_until(lambda: len(re.findall(pattern, caplog.text)) >= times, PATIENCE)
+
+    return wait
+
+
+def run_of(group: str, *words: str) -> Ended:
+    """One run, as the service starts it, to its end."""
+    return hogsync("-m", "pipelines.schedule.run", group, *words, stdin=None)
+
+
 def by_hand() -> None:
     sync(load(), Selection())
 
@@ -248,44 +277,47 @@ def slowly(posthog: Sandbox, seconds: float) -> None:
     posthog.fault(path=".", kind="latency", seconds=seconds)
 
 
+def hanging(posthog: Sandbox) -> Callable[[], bool]:
+    """Let cohorts not come; gives whether somebody waits for them."""
+    posthog.fault(path="/cohorts/", kind="hang", seconds=PATIENCE)
+    return lambda: any("/cohorts/" in request["path"] for request in posthog.requests())
+
+
 def in_mid_run(posthog: Sandbox, begin: Begin) -> Service:
-    """A service, after a sync by hand, whose run waits for cohorts."""
-    by_hand()
-    posthog.clear_requests()
-    posthog.fault(path="/cohorts/", kind="latency", seconds=5)
-    service = begin(all=2)
-    wait_until(lambda: len(posthog.requests()) > 2, PATIENCE)  # key, organizations, projects
-    time.sleep(0.5)
+    """A service whose run waits for cohorts."""
+    somebody_waits = hanging(posthog)
+    service = begin(all=NEVER)
+    wait_until(somebody_waits, PATIENCE)
     return service
 
 
 # -- runs come when they are due
 
 
-def test_runs_come_in_time_and_are_recorded(each_place: str, begin: Begin) -> None:
-    service = begin(all=6)
+def test_runs_come_in_time_and_are_recorded(place: str, begin: Begin) -> None:
+    service = begin(all=3)
     service.until("Group all: exit 0", 3)
     assert service.stop() == 0
     (planned,) = re.findall(r"next at ([\d-]+ [\d:.]+\+00:00)", service.said)
-    runs = recorded("trigger, status, started_at")
-    assert [run[:2] for run in runs] == [("schedule", "ok")] * len(runs)
+    found = recorded("trigger, status, started_at")
+    assert [run[:2] for run in found] == [("schedule", "ok")] * len(found)
     first = datetime.fromisoformat(planned)
-    late_by = [(run[2] - first) % timedelta(seconds=6) for run in runs[1:3]]  # the very first is to catch up
-    assert max(late_by) < timedelta(seconds=5)
-    assert min(runs[1:3])[2] >= first
+    for number, (*_, began) in enumerate(found[1:3]):  # the very first is to catch up
+        assert began >= first + number * timedelta(seconds=3)
 
 
-def test_each_group_takes_its_own_tables(posthog: Sandbox, begin: Begin, tmp_path: Path) -> None:
+def test_each_group_takes_its_own_tables(posthog: Sandbox, place: str, tmp_path: Path) -> None:
     (tmp_path / "hogsync.toml").write_text(
         '[groups.people]\ntables = ["users"]\n[groups.things]\ntables = ["cohorts"]\n'
     )
-    service = begin(people=NEVER, things=NEVER)
-    service.until("Group (people|things): exit 0", 2)
-    assert service.stop() == 0
-    with open_warehouse(load()).opened() as warehouse:
-        met = {name for (name,) in warehouse.rows(f"select table_name from {warehouse.name(RUN_TABLES)}")}
-    assert {"users", "cohorts"} <= met
-    assert len(recorded()) == 2
+    met: list[set[str]] = []
+    for group in ("people", "things"):
+        assert run_of(group).code == 0
+        with open_warehouse(load()).opened() as warehouse:
+            rows = warehouse.rows(f"select run_id, table_name from {warehouse.name(RUN_TABLES)}")
+        met.append({name for _, name in rows} - set().union(*met))
+    assert ("users" in met[0], "cohorts" in met[0], "cohorts" in met[1]) == (True, False, True)
+    assert recorded() == [("schedule", "ok")] * 2
 
 
 # -- catching up
@@ -299,11 +331,10 @@ def test_what_was_never_synced_is_caught_up_at_the_start(place: str, begin: Begi
     assert recorded() == [("schedule", "ok")]
 
 
-def test_a_fresh_success_leaves_nothing_to_catch_up(posthog: Sandbox, begin: Begin) -> None:
+def test_a_fresh_success_leaves_nothing_to_catch_up(place: str) -> None:
     by_hand()
-    service = begin(all=NEVER)
-    service.until("nothing to catch up", 2)
-    assert service.stop() == 0
+    done = run_of("all", "--catch-up")
+    assert (done.code, "nothing to catch up" in done.err) == (FRESH, True)
     assert recorded() == [("manual", "ok")]
 
 
@@ -334,13 +365,11 @@ def change_books(sql: str) -> None:
         warehouse.execute(sql.format(runs=warehouse.name(RUNS), tables=warehouse.name(RUN_TABLES)))
 
 
-def test_a_success_of_long_ago_is_caught_up(place: str, begin: Begin) -> None:
+def test_a_success_of_long_ago_is_caught_up(place: str) -> None:
     by_hand()
     change_books("update {runs} set started_at = started_at - interval '61 minutes'")
-    service = begin(all=NEVER)
-    service.until("is longer ago than its period")
-    service.until("Group all: exit 0")
-    assert service.stop() == 0
+    done = run_of("all", "--catch-up")
+    assert (done.code, "is longer ago than its period" in done.err) == (0, True)
     assert recorded() == [("manual", "ok"), ("schedule", "ok")]
 
 
@@ -349,7 +378,7 @@ def test_looking_for_the_last_success_makes_no_warehouse(posthog: Sandbox, tmp_p
     assert not (tmp_path / "hogsync.duckdb").exists()
 
 
-def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(each_place: str, begin: Begin) -> None:
+def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: Begin) -> None:
     by_hand()
     with lane(load(), 0, "hogsync test"):
         service = begin(all=NEVER)
@@ -360,115 +389,108 @@ def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(each_place: str, be
     assert recorded() == [("manual", "ok"), ("schedule", "ok")]
 
 
-def test_a_warehouse_out_of_reach_does_not_end_the_service(
-    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WAREHOUSE_URL", "postgresql://u:hunter2@127.0.0.1:1/nowhere")
-    service = begin(all=3)
-    service.until("Group all: exit 4, the warehouse was not to be had", 2)
-    assert service.stop() == 0
-    assert "hunter2" not in service.said
-
-
 # -- nothing overlaps, nothing is dropped
 
 
 @pytest.mark.fault("process.service_and_hand")
 def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
-    posthog: Sandbox, place: str, begin: Begin
+    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
 ) -> None:
-    by_hand()
-    slowly(posthog, 0.7)
-    service = begin(all=1)
-    service.until("due while its last run goes on: it runs once more after it")
-    service.until("due again while it waits: it runs once for both")
-    service.until("Group all: exit 0", 3)
-    assert service.stop() == 0
-    times = recorded("started_at, finished_at, trigger")
-    assert len(times) >= 3
-    assert all(before[1] <= after[0] for before, after in pairwise(times))
-    assert "The clock says" not in service.said
+    somebody_waits = hanging(posthog)
+    runs.due("all")
+    wait_until(somebody_waits, PATIENCE)
+    for said in (
+        "due while its last run goes on: it runs once more after it",
+        "due again while it waits: it runs once for both",
+    ):
+        runs.due("all")
+        until(said)
+    posthog.clear_faults()
+    runs.kill()
+    until("Group all: exit 0")
+    runs.lane.submit(int).result(PATIENCE)  # comes after whatever waits
+    assert len(recorded()) == 1, "the one that was killed recorded nothing"
 
 
 @pytest.mark.fault("process.service_and_hand")
-def test_groups_take_turns(posthog: Sandbox, begin: Begin, tmp_path: Path) -> None:
-    (tmp_path / "hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
-    slowly(posthog, 0.5)
-    service = begin(one=2, two=2)
-    service.until("Group one: exit 0", 2)
-    service.until("Group two: exit 0", 2)
-    assert service.stop() == 0
-    order = re.findall(r"Group (\w+) runs as process", service.said)
-    assert order[:4] == ["one", "two", "one", "two"]
+def test_groups_take_turns(
+    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
+    slowly(posthog, 0.2)
+    runs.due("one")
+    until("Group one runs")
+    runs.due("two")
+    runs.due("one")
+    until("Group one: exit 0", 2)
+    order = re.findall(r"Group (\w+) (?:runs as process|: exit)", caplog.text.replace(":", " :"))
+    assert order == ["one", "one", "two", "two", "one", "one"]
     times = recorded("started_at, finished_at")
     assert all(before[1] <= after[0] for before, after in pairwise(times))
 
 
 @pytest.mark.fault("process.service_and_hand")
-def test_a_sync_by_hand_and_the_service_take_turns(posthog: Sandbox, place: str, begin: Begin) -> None:
-    slowly(posthog, 0.5)
-    service = begin(all=2)
-    service.until("Group all runs as process")
-    for _ in range(3):
+def test_a_sync_by_hand_and_the_service_take_turns(
+    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
+) -> None:
+    slowly(posthog, 0.3)
+    runs.due("all")
+    wait_until(lambda: bool(posthog.requests()), PATIENCE)
+    runs.due("all")
+    for _ in range(2):
         by_hand()
-    service.until("Group all: exit 0", 2)
-    assert service.stop() == 0
-    runs = recorded("started_at, finished_at, trigger, status")
-    assert [run[2] for run in runs].count("manual") == 3
-    assert all(before[1] <= after[0] for before, after in pairwise(runs))
-    assert {run[3] for run in runs} <= {"ok", "interrupted"}
+    until("Group all: exit 0", 2)
+    found = recorded("started_at, finished_at, trigger, status")
+    assert sorted(run[2] for run in found) == ["manual"] * 2 + ["schedule"] * 2
+    assert all(before[1] <= after[0] for before, after in pairwise(found))
+    assert {run[3] for run in found} == {"ok"}
 
 
 # -- trouble does not end it
 
 
-def test_a_failing_run_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
-    by_hand()
-    posthog.fault(path="/cohorts/", kind="status", status=400)
-    service = begin(all=3)
-    service.until("Group all: exit 1, not everything could be read", 2)
-    posthog.clear_faults()
-    service.until("Group all: exit 0")
-    assert service.stop() == 0
-    assert {status for _, status in recorded()} <= {"ok", "partial", "failed", "interrupted"}
-
-
-def test_a_refused_key_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
-    key = posthog.new_key("passing")
-    Path(".env").write_text(f"POSTHOG_PERSONAL_API_KEY={key}\n")
-    del os.environ["POSTHOG_PERSONAL_API_KEY"]
-    service = begin(all=3)
-    service.until("Group all: exit 0")
-    posthog.change_key("passing", revoked=True)
-    service.until("Group all: exit 3, PostHog refused the key", 2)
-    Path(".env").write_text(f"POSTHOG_PERSONAL_API_KEY={posthog.key}\n")  # each run reads the settings anew
-    before = service.said.count("Group all: exit 0")
-    service.until("Group all: exit 0", before + 1)
-    assert service.stop() == 0
-    assert key not in service.said
-
-
-def test_a_setting_that_was_spoilt_meanwhile_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
-    service = begin(all=3)
-    service.until("Group all: exit 0")
-    Path(".env").write_text("HOGSYNC_LISTS__PAGE_SIZE=many\n")
-    service.until("Group all: exit 2, a word, a setting", 2)
-    Path(".env").unlink()
-    before = service.said.count("Group all: exit 0")
-    service.until("Group all: exit 0", before + 1)
-    assert service.stop() == 0
+@pytest.mark.usefixtures("place")
+def test_however_a_run_ends_the_next_one_runs(
+    posthog: Sandbox,
+    runs: Runs,
+    until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dot_env = Path(".env")
+    key = posthog.new_key("passing", revoked=True)
+    nowhere = "postgresql://u:hunter2@127.0.0.1:1/nowhere"
+    monkeypatch.delenv("POSTHOG_PERSONAL_API_KEY")
+    monkeypatch.delenv("WAREHOUSE_URL")
+    right = f"POSTHOG_PERSONAL_API_KEY={posthog.key}\n"
+    posthog.fault(path="/cohorts/", kind="status", status=400, times=4)
+    for settings, ended in (  # each run reads the settings anew
+        (f"{right}HOGSYNC_LISTS__PAGE_SIZE=many\n", "exit 2, a word, a setting"),
+        (f"POSTHOG_PERSONAL_API_KEY={key}\n", "exit 3, PostHog refused the key"),
+        (f"{right}WAREHOUSE_URL={nowhere}\n", "exit 4, the warehouse was not to be had"),
+        (right, "exit 1, not everything could be read"),
+        (right, "exit 0"),
+    ):
+        dot_env.write_text(settings)
+        runs.due("all")
+        until(f"Group all: {ended}")
+    assert key not in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.fault("process.killed")
-def test_a_run_that_is_killed_does_not_end_the_service(posthog: Sandbox, begin: Begin) -> None:
-    slowly(posthog, 1)
-    service = begin(all=3)
-    service.until("Group all runs as process")
-    wait_until(lambda: bool(posthog.requests()), PATIENCE)
-    os.kill(service.runs()[0], signal.SIGKILL)
-    service.until("Group all: killed by SIGKILL")
-    service.until("Group all: exit 0")
-    assert service.stop() == 0
+def test_a_run_that_is_killed_is_followed_by_the_next(
+    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
+) -> None:
+    somebody_waits = hanging(posthog)
+    runs.due("all")
+    wait_until(somebody_waits, PATIENCE)
+    assert runs.process
+    os.kill(runs.process.pid, signal.SIGKILL)
+    until("Group all: killed by SIGKILL")
+    posthog.clear_faults()
+    runs.due("all")
+    until("Group all: exit 0")
 
 
 @pytest.mark.parametrize(
@@ -480,27 +502,19 @@ def test_a_run_that_is_killed_does_not_end_the_service(posthog: Sandbox, begin: 
         ("[groups]\n", "The schedule has no group"),
     ],
 )
-def test_a_schedule_that_cannot_be_kept_does_not_begin(
-    begin: Begin, tmp_path: Path, toml: str, words: str
-) -> None:
+def test_a_schedule_that_cannot_be_kept_does_not_begin(tmp_path: Path, toml: str, words: str) -> None:
     (tmp_path / "hogsync.toml").write_text(toml)
-    service = begin()
-    assert service.process.wait(PATIENCE) == 2
-    assert words in service.said
-    assert len(service.said.splitlines()) == 1
+    assert words in hogsync("schedule").refusal(2)
 
 
 # -- its start, and settings that change
 
 
-def test_a_refused_key_is_told_when_the_service_starts(
-    posthog: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", "phx_nobodys")
-    service = begin()
-    assert service.process.wait(PATIENCE) == 3
-    assert "phx_" not in service.said
-    assert "runs as process" not in service.said
+def test_a_refused_key_is_told_when_the_service_starts(posthog: Sandbox) -> None:
+    done = hogsync("schedule", POSTHOG_PERSONAL_API_KEY="phx_nobodys")
+    assert done.code == 3
+    assert "phx_" not in done.err
+    assert "runs as process" not in done.err
 
 
 def test_a_warehouse_that_is_not_to_be_had_is_told_and_does_not_end_the_service(
@@ -515,16 +529,16 @@ def test_a_warehouse_that_is_not_to_be_had_is_told_and_does_not_end_the_service(
 
 
 @pytest.mark.fault("process.two_services")
-def test_a_second_service_of_a_warehouse_says_which_one_is_there(each_place: str, begin: Begin) -> None:
-    first = begin(all=NEVER)
-    first.until("Group all: exit 0")
-    second = begin()
-    assert second.process.wait(PATIENCE) == 4
-    assert f"has a service already: hogsync schedule, process {first.process.pid} on" in second.said
-    assert first.stop() == 0
-    third = begin(all=NEVER)
-    third.until("nothing to catch up", 2)
-    assert third.stop() == 0
+def test_a_second_service_of_a_warehouse_says_which_one_is_there(each_place: str) -> None:
+    by_hand()
+    first, second = Place(), Place()
+    first.take(load())
+    done = hogsync("schedule")
+    assert done.code == 4
+    assert f"has a service already: hogsync schedule, process {os.getpid()} on" in done.err
+    first.leave()
+    second.take(load())
+    second.leave()
 
 
 def test_sighup_has_the_settings_read_anew_and_wrong_ones_change_nothing(
@@ -566,7 +580,7 @@ def test_a_run_is_ended_with_the_service_and_recorded(
     assert service.stop(how, within=9) == 0
     assert "Group all: exit 130, interrupted" in service.said
     assert all(gone(process) for process in service.runs())
-    assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]
+    assert recorded() == [("schedule", "interrupted")]
     assert "Traceback" not in service.said
 
 
@@ -661,20 +675,23 @@ def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, beg
     assert all(gone(process) for process in service.runs())
 
 
-def test_a_run_that_does_not_listen_is_killed(posthog: Sandbox, begin: Begin) -> None:
-    slowly(posthog, 1)
-    service = begin(all=NEVER)
-    wait_until(lambda: bool(posthog.requests()), PATIENCE)
-    os.kill(service.runs()[0], signal.SIGSTOP)
-    assert service.stop(within=14) == 0
-    assert "Group all: killed by SIGKILL" in service.said
-    assert gone(service.runs()[0])
+def test_a_run_that_does_not_listen_is_killed(
+    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.schedule.runs.GRACE", 1.0)
+    somebody_waits = hanging(posthog)
+    runs.due("all")
+    wait_until(somebody_waits, PATIENCE)
+    assert runs.process
+    stuck = runs.process.pid
+    os.kill(stuck, signal.SIGSTOP)
+    runs.end()
+    until("Group all: killed by SIGKILL")
+    assert gone(stuck)
 
 
 def test_a_second_signal_does_not_wait(posthog: Sandbox, begin: Begin) -> None:
-    slowly(posthog, 1)
-    service = begin(all=NEVER)
-    wait_until(lambda: bool(posthog.requests()), PATIENCE)
+    service = in_mid_run(posthog, begin)
     os.kill(service.runs()[0], signal.SIGSTOP)
     service.process.send_signal(signal.SIGINT)
     service.until("is asked to end")
@@ -682,15 +699,14 @@ def test_a_second_signal_does_not_wait(posthog: Sandbox, begin: Begin) -> None:
     assert gone(service.runs()[0])
 
 
-def test_a_killed_service_leaves_no_run(posthog: Sandbox, each_place: str, begin: Begin) -> None:
+def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Begin) -> None:
     service = in_mid_run(posthog, begin)
     service.stop(signal.SIGKILL)
     wait_until(lambda: all(gone(process) for process in service.runs()), 12)
-    assert recorded() == [("manual", "ok"), ("schedule", "interrupted")]
+    assert recorded() == [("schedule", "interrupted")]
     posthog.clear_faults()
-    again = begin(all=NEVER)
-    again.until("Group all: exit")
-    assert again.stop() == 0
+    by_hand()
+    assert recorded() == [("schedule", "interrupted"), ("manual", "ok")]
 
 
 def test_no_file_but_its_lock_is_kept_by_the_service_itself(

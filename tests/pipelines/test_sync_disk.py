@@ -18,7 +18,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.postgres import Server
 from tests.truth.changes import BELOW, COHORTS, EVENTS, shrink
-from tests.truth.command import hogsync
+from tests.truth.command import hogsync, run_process
 from tests.truth.scene import Scene
 
 TABLES = (EVENTS, COHORTS)
@@ -47,9 +47,13 @@ def right_again(scene: Scene) -> None:
     assert scene.wrong() == ""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def small(company: Sandbox) -> None:
+@pytest.fixture(scope="module")
+def beginning(company: Sandbox) -> str:
+    """A small company."""
+    company.rewind()
     shrink(company)
+    company.keep("small")
+    return "small"
 
 
 @contextmanager
@@ -234,7 +238,7 @@ def test_without_a_home_folder_everything_stays_in_the_current_one(
         "USER": None,
         "LOGNAME": None,
     }
-    done = hogsync(file_scene, *SYNC, **nowhere)
+    done = run_process(file_scene, *SYNC, **nowhere)
     assert (done.code, done.err) == (0, "")
     file_scene.learn(file_scene.truth(*TABLES, **HERE))
     assert file_scene.wrong() == ""

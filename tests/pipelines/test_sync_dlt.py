@@ -12,7 +12,7 @@ from dlt.common import known_env
 from pipelines.errors import WarehouseProblem
 from pipelines.sync.dlt_configuration import configured
 from tests.postgres import Server
-from tests.truth.command import hogsync
+from tests.truth.command import run_process
 from tests.truth.scene import Scene, written
 from tests.truth.served import EVENTS, HERE, change, right
 
@@ -133,7 +133,7 @@ def test_nothing_that_dlt_reads_beside_its_configuration_breaks_a_sync(file_scen
     names = [name for name in vars(known_env) if name.startswith("DLT_")]
     assert "DLT_DEFAULT_NAMING_NAMESPACE" in names
     nonsense: dict[str, Any] = dict.fromkeys(names, "nonsense")
-    ended = hogsync(file_scene, "sync", "cohorts", "--quiet", **nonsense)
+    ended = run_process(file_scene, "sync", "cohorts", "--quiet", **nonsense)
     assert (ended.code, ended.err) == (0, "")
     file_scene.learn(file_scene.truth("cohorts"))
     assert file_scene.wrong() == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ended import Ended
+from tests.harness.cli import hogsync as forked
 from tests.truth.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,16 @@ def command(*words: str, limits: dict[str, Any] | None = None) -> list[str]:
 def hogsync(
     scene: Scene, *words: str, limits: dict[str, Any] | None = None, **variables: str | None
 ) -> Ended:
-    """Run a command to its end."""
+    """Run a command to its end: in a fork (see `tests.harness`), or where there are limits as a process of its own."""
+    if limits:
+        return run_process(scene, *words, limits=limits, **variables)
+    return forked(*words, **{**scene.settings(), **variables})
+
+
+def run_process(
+    scene: Scene, *words: str, limits: dict[str, Any] | None = None, **variables: str | None
+) -> Ended:
+    """Run a command to its end as a process that starts like any other."""
     done = subprocess.run(
         command(*words, limits=limits),
         env=environment(scene, **variables),

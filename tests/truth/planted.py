@@ -91,7 +91,7 @@ class Garden:
         """A value for a declared field, whatever its role and class."""
         table, where = endpoint.table, f"{endpoint.table}.{one.name}"
         match one.role:
-            case "secret" | "ignored":
+            case "secret" | "omitted":
                 mark = self.canary(NEVER, table, where)
                 made: Any = {"deep": [mark]} if way == ODD else mark
             case "person":
@@ -124,7 +124,7 @@ class Garden:
         text = self.canary(one.privacy, table, where, alone=one.type == "text" and way != ODD)
         if (one.type == "text") != (way == ODD):
             return text
-        carried = {"changes": self.changes(one, table, where)} if one.values_about else {}
+        carried = {"changes": self.changes(one, table, where)} if one.carries else {}
         return {"deep": [text], self.canary(one.privacy, table, where): 1, **carried}
 
     def changes(self, one: Field, table: str, where: str) -> list[dict[str, Any]]:
@@ -133,13 +133,13 @@ class Garden:
         for endpoint in ENDPOINTS.values():
             model = endpoint.table.removesuffix("s").title().replace("_", "")
             for other in endpoint.fields:
-                if (kind := kind_of(other)) == "open" or other.values_about:
+                if (kind := kind_of(other)) == "open" or other.carries:
                     continue
                 shown = "{}@partner.example" if kind == "recipient" else "{}"
                 text = self.canary(kind, table, f"{where}, of {model}.{other.name}", shown)
                 mark = MARK.findall(text)[0]
                 self.canaries[mark] = replace(self.canaries[mark], inside=one.privacy)
-                after = {"deep": [{other.customer_keys[0]: text}]} if other.customer_keys else text
+                after = {"deep": [{other.literals[0]: text}]} if other.literals else text
                 found.append({"type": model, "field": other.name, "before": None, "after": after})
         return found
 
@@ -180,8 +180,8 @@ class Garden:
             "in": [inner],
         }
         if one:
-            inner |= {name: self.canary(NEVER, table, where) for name in one.ignored_keys}
-            inner |= {name: [{"k": self.canary("customer", table, where)}] for name in one.customer_keys}
+            inner |= {name: self.canary(NEVER, table, where) for name in one.noise}
+            inner |= {name: [{"k": self.canary("customer", table, where)}] for name in one.literals}
         return box
 
     def undeclared(self, table: str) -> dict[str, Any]:
@@ -198,15 +198,15 @@ class Garden:
             "zz_object": {"deep": {"to": address[3]}},
         }
 
-    def one_of_many(self, page: dict[str, Any], query: str) -> Any:
-        """A page of a list that breaks off, if lists do; then it is no page at all."""
+    def one_of_many(self, page: dict[str, Any], query: str) -> dict[str, Any] | None:
+        """A page of a list that breaks off, if lists do; then there is none."""
         if not self.breaks_off_after:
             return page
         rows, asked = len(page["results"]), parse_qs(query)
         before = int(asked.get("offset", asked.get("cursor", ["0"]))[0])
         further = f"?offset={before + rows}&cursor={before + rows}"
         whole = {**page, "count": (self.breaks_off_after + 1) * rows, "next": further}
-        return whole if before < self.breaks_off_after * rows else []
+        return whole if before < self.breaks_off_after * rows else None
 
     def answer(self, asked: Asked) -> bytes:
         """What is served at a path."""
@@ -219,9 +219,14 @@ class Garden:
                 if found := re.fullmatch(shape, path):
                     rows = self.rows[endpoint.table] if set(found.groups()) <= FIRST else []
                     page = {"count": len(rows), "next": None, "previous": None, "results": rows}
+                    found_page: dict[str, Any] | None = page
                     if rows and (endpoint.plan == "stream" or "ordering=name" in template):
-                        page = self.one_of_many(page, query)
-                    return http(200, rows if endpoint.pagination == "array" else page)
+                        found_page = self.one_of_many(page, query)
+                    if found_page is None:
+                        return http(
+                            400, {"type": "invalid_request", "code": "no", "detail": "No.", "attr": None}
+                        )
+                    return http(200, rows if endpoint.pages == "array" else found_page)
         return http(
             404, {"type": "invalid_request", "code": "not_found", "detail": "Not found.", "attr": None}
         )
@@ -231,7 +236,7 @@ def kind_of(field: Field) -> str:
     """The class of what a field holds."""
     if field.role in {"secret", "person", "identity"}:
         return NEVER if field.role == "secret" else "person"
-    return "customer" if field.customer_keys else field.privacy
+    return "customer" if field.literals else field.privacy
 
 
 @contextmanager
