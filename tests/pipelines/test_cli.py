@@ -25,8 +25,9 @@ import pytest
 
 from pipelines.errors import HogsyncError
 from pipelines.settings import load
-from pipelines.sync import Selection, sync
-from sources.posthog.client import Patience
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
+from sources.posthog.client.client import Patience
 from sources.sandbox import Sandbox
 from tests.ended import LOG_LINE, Ended
 from tests.harness.cli import hogsync

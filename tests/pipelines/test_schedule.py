@@ -25,8 +25,8 @@ from pipelines.connections import open_warehouse
 from pipelines.errors import UsageError
 from pipelines.locking.load_lock import lane
 from pipelines.schedule import crontab, late, look_at
+from pipelines.schedule.queue import FRESH, Runs
 from pipelines.schedule.run import last_success
-from pipelines.schedule.runs import FRESH, Runs
 from pipelines.schedule.start import Place
 from pipelines.settings import load
 from pipelines.settings.sections import Group
@@ -678,7 +678,7 @@ def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, beg
 def test_a_run_that_does_not_listen_is_killed(
     posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.schedule.runs.GRACE", 1.0)
+    monkeypatch.setattr("pipelines.schedule.queue.GRACE", 1.0)
     somebody_waits = hanging(posthog)
     runs.due("all")
     wait_until(somebody_waits, PATIENCE)
