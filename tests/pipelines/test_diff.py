@@ -82,7 +82,8 @@ def test_what_came_changed_and_went_is_told_net_and_no_more(scene: Scene, postho
 
 
 def test_a_row_that_came_back_as_it_was_has_not_changed(file_scene: Scene, posthog: Sandbox) -> None:
-    row = {"id": EDITED, "name": "there", "description": "same", "created_at": "2026-01-01T00:00:00Z"}
+    row = {"id": EDITED, "name": "there", "description": "same", "filters": {}}
+    row |= {"created_at": "2026-01-01T00:00:00Z"}
     posthog.edit("cohorts", insert=[row], parents=BELOW)
     first = file_scene.sync("cohorts", **HERE).run.started_at
     become(posthog, EDITED, delete=True)

@@ -88,7 +88,7 @@ def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_
 def wait_until_busy(url: str, statement: str = "") -> None:
     """Return as soon as Postgres is busy with a statement of a command, of these words."""
     busy = (
-        "select count(*) from pg_stat_activity where application_name like 'hogsync %' and state = 'active' "
+        "select count(*) from pg_stat_activity where application_name like 'hogsync%' and state = 'active' "
         f"and clock_timestamp() - query_start > interval '0.5 s' and query ~ '{statement}'"
     )
     deadline = time.monotonic() + 60
@@ -120,7 +120,8 @@ def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals, *, afte
     ids=["joins", "sorts"],
 )
 def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, how: signal.Signals) -> None:
-    duckdb.connect("hogsync.duckdb").close()
+    with duckdb.connect("hogsync.duckdb") as file:
+        file.execute("create schema posthog")
     assert stopped_at_once(started("query", sql, **at(posthog)), how, after=2.5) == "Stopped."
 
 

@@ -91,7 +91,7 @@ class Garden:
         """A value for a declared field, whatever its role and class."""
         table, where = endpoint.table, f"{endpoint.table}.{one.name}"
         match one.role:
-            case "secret" | "omitted":
+            case "secret" | "ignored":
                 mark = self.canary(NEVER, table, where)
                 made: Any = {"deep": [mark]} if way == ODD else mark
             case "person":
@@ -124,7 +124,7 @@ class Garden:
         text = self.canary(one.privacy, table, where, alone=one.type == "text" and way != ODD)
         if (one.type == "text") != (way == ODD):
             return text
-        carried = {"changes": self.changes(one, table, where)} if one.carries else {}
+        carried = {"changes": self.changes(one, table, where)} if one.values_about else {}
         return {"deep": [text], self.canary(one.privacy, table, where): 1, **carried}
 
     def changes(self, one: Field, table: str, where: str) -> list[dict[str, Any]]:
@@ -133,13 +133,13 @@ class Garden:
         for endpoint in ENDPOINTS.values():
             model = endpoint.table.removesuffix("s").title().replace("_", "")
             for other in endpoint.fields:
-                if (kind := kind_of(other)) == "open" or other.carries:
+                if (kind := kind_of(other)) == "open" or other.values_about:
                     continue
                 shown = "{}@partner.example" if kind == "recipient" else "{}"
                 text = self.canary(kind, table, f"{where}, of {model}.{other.name}", shown)
                 mark = MARK.findall(text)[0]
                 self.canaries[mark] = replace(self.canaries[mark], inside=one.privacy)
-                after = {"deep": [{other.literals[0]: text}]} if other.literals else text
+                after = {"deep": [{other.customer_keys[0]: text}]} if other.customer_keys else text
                 found.append({"type": model, "field": other.name, "before": None, "after": after})
         return found
 
@@ -180,8 +180,8 @@ class Garden:
             "in": [inner],
         }
         if one:
-            inner |= {name: self.canary(NEVER, table, where) for name in one.noise}
-            inner |= {name: [{"k": self.canary("customer", table, where)}] for name in one.literals}
+            inner |= {name: self.canary(NEVER, table, where) for name in one.ignored_keys}
+            inner |= {name: [{"k": self.canary("customer", table, where)}] for name in one.customer_keys}
         return box
 
     def undeclared(self, table: str) -> dict[str, Any]:
@@ -219,24 +219,24 @@ class Garden:
                 if found := re.fullmatch(shape, path):
                     rows = self.rows[endpoint.table] if set(found.groups()) <= FIRST else []
                     page = {"count": len(rows), "next": None, "previous": None, "results": rows}
-                    found_page: dict[str, Any] | None = page
+                    part: dict[str, Any] | None = page
                     if rows and (endpoint.plan == "stream" or "ordering=name" in template):
-                        found_page = self.one_of_many(page, query)
-                    if found_page is None:
-                        return http(
-                            400, {"type": "invalid_request", "code": "no", "detail": "No.", "attr": None}
-                        )
-                    return http(200, rows if endpoint.pages == "array" else found_page)
-        return http(
-            404, {"type": "invalid_request", "code": "not_found", "detail": "Not found.", "attr": None}
-        )
+                        part = self.one_of_many(page, query)
+                    if part is None:
+                        return refusal(400, "No more pages.")
+                    return http(200, rows if endpoint.pagination == "array" else part)
+        return refusal(404, "Not found.")
+
+
+def refusal(status: int, detail: str) -> bytes:
+    return http(status, {"type": "invalid_request", "code": "refused", "detail": detail, "attr": None})
 
 
 def kind_of(field: Field) -> str:
     """The class of what a field holds."""
     if field.role in {"secret", "person", "identity"}:
         return NEVER if field.role == "secret" else "person"
-    return "customer" if field.literals else field.privacy
+    return "customer" if field.customer_keys else field.privacy
 
 
 @contextmanager
