@@ -27,7 +27,7 @@ from pipelines.errors import HogsyncError
 from pipelines.settings import load
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
-from sources.posthog.client.client import Patience
+from sources.posthog.client.retry import RetryPolicy
 from sources.sandbox import Sandbox
 from tests.ended import LOG_LINE, Ended
 from tests.harness.cli import hogsync
@@ -36,7 +36,7 @@ from tests.holding import holding
 HOGSYNC = Path(sys.executable).with_name("hogsync")
 NOBODY = {"POSTHOG_HOST": "http://127.0.0.1:9", "POSTHOG_PERSONAL_API_KEY": "phx_nobodys"}
 """Settings in order, of a PostHog that nobody may ask: nothing listens there."""
-HASTY = Patience(tries=2, backoff=0.01)
+HASTY = RetryPolicy(tries=2, backoff=0.01)
 HEAVY = {"dlt", "duckdb", "pyarrow", "django", "httpx", "apscheduler"}
 
 
