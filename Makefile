@@ -94,11 +94,12 @@ soak-%: .venv/dev.stamp
 	$(SOAK) $*
 
 .PHONY: lint
-lint: .venv/dev.stamp ## ruff, mypy, import-linter
+lint: .venv/dev.stamp ## ruff, mypy, import-linter, zizmor
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github/workflows
 
 .PHONY: docs-check
 docs-check: .venv/dev.stamp
