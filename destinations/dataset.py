@@ -20,7 +20,7 @@ OWN = ("_dlt_load_id", "_row_hash", "_synced_at", "_deleted_at")
 """Columns without which the rows of a table cannot be compared."""
 
 
-class Stored:
+class Dataset:
     """The tables of one dataset, read once at the start of a run."""
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -36,7 +36,8 @@ class Stored:
         """
         if not {"schema", "schema_name"} <= self.tables.get("_dlt_version", {}).keys():
             return {}
-        sql = f"select schema from {self.warehouse.name('_dlt_version')} where schema_name = {self.warehouse.mark}"
+        name, placeholder = self.warehouse.name("_dlt_version"), self.warehouse.placeholder
+        sql = f"select schema from {name} where schema_name = {placeholder}"
         made: dict[str, dict[str, str]] = {}
         for (schema,) in self.warehouse.rows(sql, [SCHEMA_NAME]):
             for name, table in json.loads(schema)["tables"].items():

@@ -14,7 +14,7 @@ import pyarrow as pa
 from destinations.duckdb_file import open_file
 from destinations.staging import staging_of
 from destinations.warehouse import (
-    NoMemory,
+    DatabaseOutOfMemory,
     Relation,
     Types,
     Warehouse,
@@ -54,7 +54,7 @@ class DuckDB(Warehouse):
         "double": "DOUBLE",
         "json": "JSON",
     }
-    mark = "?"
+    placeholder = "?"
     json_object = "json_object"
 
     def __init__(
@@ -123,11 +123,11 @@ class DuckDB(Warehouse):
         if self._connection is not None:
             self._connection.interrupt()
 
-    def _short(self, error: duckdb.OutOfMemoryException) -> NoMemory:
-        return NoMemory(f"{self.label} has too little memory: {first_line(error)}")
+    def _short(self, error: duckdb.OutOfMemoryException) -> DatabaseOutOfMemory:
+        return DatabaseOutOfMemory(f"{self.label} has too little memory: {first_line(error)}")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         """What the database refuses, such as a write to a full disk, as everywhere else."""
         try:
             yield
@@ -139,19 +139,19 @@ class DuckDB(Warehouse):
             message = f"{self.label} refused: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
-    def expect_inserts_only(self) -> None:
+    def limit_memory_for_inserts(self) -> None:
         """Keep DuckDB, dlt's connection included, from taking what it is not in need of: else 80 % of the machine's."""
         ((threads,),) = self.rows("select current_setting('threads')")
         self.execute(f"set global memory_limit = '{threads * INSERTING}MB'")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        with self._told():
+        with self._translated():
             self._db.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one query and take its rows."""
-        with self._told():
+        with self._translated():
             return self._db.execute(sql, list(parameters)).fetchall()
 
     def relations(self, schema: str) -> dict[str, Relation]:
@@ -168,7 +168,7 @@ class DuckDB(Warehouse):
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run one query and take its rows as Arrow."""
-        with self._told():
+        with self._translated():
             yield from self._db.sql(sql).to_arrow_reader(100_000)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
@@ -177,7 +177,7 @@ class DuckDB(Warehouse):
         self._db.register("wanted_keys", keys)
         try:
             sql = f"select {select} from {self.name(table)} t semi join wanted_keys on {same}"
-            with self._told():
+            with self._translated():
                 return self._db.sql(sql).to_arrow_table()
         finally:
             self._db.unregister("wanted_keys")
@@ -187,7 +187,7 @@ class DuckDB(Warehouse):
         if not rows:
             return
         new_rows = pa.Table.from_pylist([dict(row) for row in rows])
-        with self._told():
+        with self._translated():
             self._db.register("new_rows", new_rows)
             try:
                 self._db.execute(f"insert or replace into {self.name(table)} by name select * from new_rows")

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from destinations.warehouse import WarehouseUnavailable, patiently
+from destinations.warehouse import WarehouseUnavailable, retry_while_locked
 
 # What fcntl calls `struct flock`: on Linux, and on macOS and the BSDs.
 LOCK, LAYOUT = (
@@ -39,7 +39,7 @@ def open_file(path: Path, label: str, wait: float, tell: Callable[[str], None], 
             message = f"{label} is held by {holder}; close it there, or set [warehouse] wait to wait longer for that"
             raise FileHeld(message) from error
 
-    return patiently(attempt, lambda error: isinstance(error, FileHeld), wait, tell)
+    return retry_while_locked(attempt, lambda error: isinstance(error, FileHeld), wait, tell)
 
 
 def holder_of(path: Path) -> str:

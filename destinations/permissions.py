@@ -28,7 +28,7 @@ select case when n.oid is null then has_database_privilege(current_database(), '
             else has_schema_privilege(n.oid, 'usage') and has_schema_privilege(n.oid, 'create') end
   from (select 1) one left join pg_namespace n on n.nspname = %s
 """
-STRANGERS = """
+FOREIGN_TABLES = """
 select c.relname, pg_get_userbyid(c.relowner)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = %s and c.relkind = 'r' and not pg_has_role(c.relowner, 'usage')
@@ -42,24 +42,24 @@ def grants(statements: Sequence[str], *, role: str, database: str, dataset: str)
     return [statement.format_map({n: quoted(name) for n, name in names.items()}) for statement in statements]
 
 
-class _TakenBack(Exception):
+class _RolledBack(Exception):
     """Ends a transaction that was never meant to last."""
 
 
-def write_and_take_back(warehouse: Warehouse, schema: str) -> None:
+def try_write(warehouse: Warehouse, schema: str) -> None:
     """Make the schema if need be, a table in it and a row in that; roll all of it back.
 
     Raises WarehouseUnavailable where this is refused; needs the warehouse open.
     """
     table = f"{quoted(schema)}.{quoted(f'_hogsync_check_{uuid4().hex}')}"
-    there = f"select 1 from information_schema.schemata where schema_name = {warehouse.mark}"
-    with suppress(_TakenBack), warehouse.transaction():
+    there = f"select 1 from information_schema.schemata where schema_name = {warehouse.placeholder}"
+    with suppress(_RolledBack), warehouse.transaction():
         if not warehouse.rows(there, [schema]):
             warehouse.execute(f"create schema {quoted(schema)}")
         warehouse.execute(f"create table {table} (id bigint)")
         warehouse.execute(f"insert into {table} values (1)")
         warehouse.execute(f"drop table {table}")
-        raise _TakenBack
+        raise _RolledBack
 
 
 def may_write(warehouse: Warehouse, schema: str) -> bool:
@@ -75,4 +75,4 @@ def missing_grants(warehouse: Warehouse) -> list[str]:
 
 def tables_of_others(warehouse: Warehouse, schema: str) -> list[tuple[str, str]]:
     """Postgres: tables that this role does not own, with their owners; only an owner can add a column."""
-    return [(str(table), str(owner)) for table, owner in warehouse.rows(STRANGERS, [schema])]
+    return [(str(table), str(owner)) for table, owner in warehouse.rows(FOREIGN_TABLES, [schema])]

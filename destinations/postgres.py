@@ -23,8 +23,8 @@ from destinations.warehouse import (
     Warehouse,
     WarehouseUnavailable,
     first_line,
-    patiently,
     quoted,
+    retry_while_locked,
 )
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Postgres(Warehouse):
         "double": "double precision",
         "json": "jsonb",
     }
-    mark = "%s"
+    placeholder = "%s"
     json_object = "jsonb_build_object"
     json_text = "::jsonb::varchar"  # of the former type, too, which keeps the spaces and the order of what was written
     former_json = "json"
@@ -179,20 +179,20 @@ class Postgres(Warehouse):
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
 
-    def redefine(self, table: str, *statements: str) -> None:
+    def alter_table(self, table: str, *statements: str) -> None:
         """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open.
 
         It waits for those who use the table, and whoever comes later queues behind it, readers too. So it waits for
         a moment only, lets them pass, and tries again.
         """
-        patiently(
-            lambda: self._redefine(table, statements),
+        retry_while_locked(
+            lambda: self._alter_table(table, statements),
             lambda error: isinstance(error, TableInUse),
             self.wait,
             self.on_wait,
         )
 
-    def _redefine(self, table: str, statements: Sequence[str]) -> None:
+    def _alter_table(self, table: str, statements: Sequence[str]) -> None:
         try:
             with self.transaction():
                 self.execute(f"set local lock_timeout = '{MOMENT}'")
@@ -289,7 +289,7 @@ class Postgres(Warehouse):
         """An aggregate that makes a JSON list of items in an order."""
         return f"jsonb_agg({item} order by {order})"
 
-    def learn(self, table: str, columns: Sequence[str]) -> None:
+    def analyze(self, table: str, columns: Sequence[str]) -> None:
         """Rows of this run are not in the statistics, and what Postgres takes for one row it joins by nested loops.
 
         16,000 rows of 100,000 took 50 s that way, and half a second after this.
@@ -316,7 +316,7 @@ class Postgres(Warehouse):
         for (table,) in self.rows(UNDECLARED, [self.dataset]):
             key = f"({DLT_KEYS[table]})" if table in DLT_KEYS else f"using index {quoted(_key_name(table))}"
             with suppress(WarehouseUnavailable):
-                self._redefine(table, [f"{self._adding_key(table)} {key}"])
+                self._alter_table(table, [f"{self._adding_key(table)} {key}"])
 
     def _adding_key(self, table: str) -> str:
         return f"alter table {self.name(table)} add constraint {quoted(_key_name(table))} primary key"
@@ -324,7 +324,7 @@ class Postgres(Warehouse):
     def modernise_json(self, table: str, columns: Sequence[str]) -> None:
         """Give JSON columns of the former type the one of today, all of them or none; no transaction may be open."""
         casts = (f"alter column {name} type jsonb using {name}::jsonb" for name in map(quoted, columns))
-        self._redefine(table, [f"alter table {self.name(table)} {', '.join(casts)}"])
+        self._alter_table(table, [f"alter table {self.name(table)} {', '.join(casts)}"])
 
     def appendable(self, table: str, rows: pa.Table) -> pa.Table:
         """Rows in the form in which dlt shall write them into this table directly, not by a merge.

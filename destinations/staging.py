@@ -28,7 +28,7 @@ def staging_of(dataset: str) -> str:
     return f"{dataset[: LONGEST - len(SUFFIX) - len(digest) - 1]}_{digest}{SUFFIX}"
 
 
-def stranger(warehouse: Warehouse) -> str:
+def foreign_schema(warehouse: Warehouse) -> str:
     """What the staging schema holds of somebody else's, one name; empty if it is ours. Needs the warehouse open."""
     held = warehouse.relations(staging_of(warehouse.dataset))
     return "" if MARK in held else min(held, default="")

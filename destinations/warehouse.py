@@ -30,7 +30,7 @@ class WarehouseUnavailable(Exception):
     """The database cannot be reached, opened or written, or somebody else holds it; the message says which."""
 
 
-class NoMemory(WarehouseUnavailable, MemoryError):
+class DatabaseOutOfMemory(WarehouseUnavailable, MemoryError):
     """The database, which works inside this process, has no memory for a statement."""
 
 
@@ -88,7 +88,7 @@ class Warehouse(ABC):
         found: dict[str, dict[str, str]] = {}
         sql = (
             "select table_name, column_name, data_type from information_schema.columns "
-            f"where table_schema = {self.mark} order by table_name, ordinal_position"
+            f"where table_schema = {self.placeholder} order by table_name, ordinal_position"
         )
         for table, column, type_ in self.rows(sql, [self.dataset]):
             found.setdefault(table, {})[column] = type_
@@ -109,18 +109,18 @@ class Warehouse(ABC):
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         elif not existing.keys() >= set(key):
             # Not by a delete: Postgres refuses that of a table without a key which a publication has.
-            self.redefine(table, f"truncate table {self.name(table)}")
+            self.alter_table(table, f"truncate table {self.name(table)}")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
-                self.redefine(table, self.addition(table, name, type_))
+                self.alter_table(table, self.add_column_sql(table, name, type_))
         if primary and existing:  # somebody may have dropped it, or a column of it
             self.index_key(table, key)
 
-    def addition(self, table: str, column: str, type_: str) -> str:
+    def add_column_sql(self, table: str, column: str, type_: str) -> str:
         """The statement that gives a table a column of a type of this database's."""
         return f"alter table {self.name(table)} add column if not exists {quoted(column)} {type_}"
 
-    def redefine(self, table: str, *statements: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
+    def alter_table(self, table: str, *statements: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
         """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open."""
         with self.transaction():
             for sql in statements:
@@ -137,7 +137,7 @@ class Warehouse(ABC):
     def create_schema(self, schema: str) -> None:
         """Make a schema if it is not there; a role without the right to make one can be given it ready-made."""
         there = self.rows(
-            f"select 1 from information_schema.schemata where schema_name = {self.mark}", [schema]
+            f"select 1 from information_schema.schemata where schema_name = {self.placeholder}", [schema]
         )
         if not there:
             self.execute(f"create schema if not exists {quoted(schema)}")
@@ -165,10 +165,10 @@ class Warehouse(ABC):
     @abstractmethod
     def _interrupt(self) -> None: ...
 
-    def expect_inserts_only(self) -> None:  # noqa: B027  not every database has something to do then
+    def limit_memory_for_inserts(self) -> None:  # noqa: B027  not every database has something to do then
         """Take note that the load of this opening changes no stored row."""
 
-    mark: ClassVar[str]
+    placeholder: ClassVar[str]
     """How a parameter is written."""
     json_object: ClassVar[str]
     """The function that makes a JSON object of names and values."""
@@ -211,7 +211,7 @@ class Warehouse(ABC):
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or replace rows of a bookkeeping table by its primary key."""
 
-    def learn(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
+    def analyze(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
         """Have the database look at a table's values before many of its rows are asked for by these columns."""
 
     def wipe(self, tables: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
@@ -251,7 +251,7 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def patiently(
+def retry_while_locked(
     attempt: Callable[[], Any], held: Callable[[Exception], bool], wait: float, tell: Callable[[str], None]
 ) -> Any:
     """Try until nobody else holds the thing or `wait` seconds have passed; raises the last error."""

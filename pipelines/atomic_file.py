@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """`text` in `path`, for its owner alone, whole or not at all, also after a power cut."""
-    with whole(path) as file:
+    with atomic_file(path) as file:
         file.write(text.encode("ascii") + b"\n")
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which replaces `path` when the block ends well and is gone when it does not."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made 0600
     try:

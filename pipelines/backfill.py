@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from pipelines.bookkeeping.state import Memory
+from pipelines.bookkeeping.state import DatasetState
 from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
-from pipelines.settings.since import parsed, past
+from pipelines.settings.since import parse_since, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.rate_limit import HALF
 from sources.posthog.extract.options import Window
@@ -59,7 +59,7 @@ def window(since: str, until: str | None) -> Window:
     """
     now = datetime.now(UTC)
     start = past("--from", since, now)
-    end = parsed("--to", until, now, whole_day=True) if until else None
+    end = parse_since("--to", until, now, whole_day=True) if until else None
     if end and end < start:
         raise UsageError(f"--to {until} is before --from {since}.")
     return Window(start, end)
@@ -101,7 +101,7 @@ def _positions(settings: Settings) -> Iterator[Position]:
     if not warehouse.exists():
         return
     with warehouse_problems(), warehouse.opened():
-        yield from Memory(warehouse).positions()
+        yield from DatasetState(warehouse).positions()
 
 
 def _is_below(path: str, projects: Collection[int]) -> bool:

@@ -54,13 +54,15 @@ def open_warehouse(settings: Settings) -> Warehouse:
                 f"HOGSYNC_HOME {settings.home} has an apostrophe in its path, and no DuckDB can be loaded from there; "
                 "set it to another folder."
             )
-        return DuckDB(place.path, settings.dataset, storage_version=settings.turns.storage_version, **common)
+        return DuckDB(
+            place.path, settings.dataset, storage_version=settings.warehouse_options.storage_version, **common
+        )
     from destinations.postgres import Postgres
 
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
 
 
-def policy(settings: Settings, *, hashing: bool = True) -> Policy:
+def privacy_policy(settings: Settings, *, hashing: bool = True) -> Policy:
     """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense.
 
     Without `hashing` no value is going to be hashed, so no key is made for that where there is none yet.

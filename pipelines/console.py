@@ -19,7 +19,7 @@ UNFOLDED = 10_000
 """Characters a line may have in a pipe or a file, where nothing is folded: a row stays a line for grep."""
 
 
-def say(text: str, stream: TextIO | None = None) -> bool:
+def write_line(text: str, stream: TextIO | None = None) -> bool:
     """Write a line (to stdout unless told otherwise) and flush it; False if nobody reads any more (`| head`).
 
     UsageError if stdout leads to where nothing can be written, such as a full disk.
@@ -39,9 +39,9 @@ def say(text: str, stream: TextIO | None = None) -> bool:
     return True
 
 
-def say_json(found: object) -> None:
+def write_json(found: object) -> None:
     """Write one JSON value to stdout."""
-    say(as_json(found))
+    write_line(as_json(found))
 
 
 def as_json(found: object) -> str:

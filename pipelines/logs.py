@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterable
 
-from pipelines.console import printable, say
+from pipelines.console import printable, write_line
 from sources.posthog.redaction.text import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
@@ -97,7 +97,7 @@ class _ToStderr(logging.Handler):
     """Writes to what is stderr at that moment: a progress display puts itself in between."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record), sys.stderr)
+        write_line(self.format(record), sys.stderr)
 
 
 def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:

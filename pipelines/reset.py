@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Sequence
 
 from pipelines.bookkeeping import records
-from pipelines.bookkeeping.state import Memory
+from pipelines.bookkeeping.state import DatasetState
 from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings
 from pipelines.sync import local_state
 from pipelines.sync.ownership import refuse_others
@@ -24,14 +24,14 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
         raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
-    with lane(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
-        refuse_others(Memory(warehouse), {})
+    with load_lock(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
+        refuse_others(DatasetState(warehouse), {})
         # A run that goes on with them does not read in full.
-        shutil.rmtree(local_state.walks(settings), ignore_errors=True)
-        lists = records.forget(warehouse, tables) if tables else 0
+        shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)
+        lists = records.clear_positions(warehouse, tables) if tables else 0
         if hash_key:
-            records.forget_hashes(warehouse)
-        former = records.move(warehouse, settings.origin_name, ENDPOINTS) if origin else ""
+            records.clear_hash_key(warehouse)
+        former = records.move_origin(warehouse, settings.origin_name, ENDPOINTS) if origin else ""
     said = [f"Forgotten how far {lists:,} list{'s were' if lists != 1 else ' was'} read."] if tables else []
     said += ["The next sync hashes with the key of now."] if hash_key else []
     said += (

@@ -18,12 +18,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """What asks a process to stop."""
 GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is busy with."""
-asked = threading.Event()
+stop_requested = threading.Event()
 """Whether this process was asked to stop."""
 too_late = threading.Event()
 """Whether all is done but the commit of the record that says so: whatever is asked then, the run is done."""
-_cuts: list[Callable[[], object]] = []
-_cut = threading.Event()
+_interruptions: list[Callable[[], object]] = []
+_interrupted_once = threading.Event()
 """Whether the statements that ran when this process was asked to stop have been cut short."""
 CURSOR = b"\x1b[?25h"
 """Shows the cursor again, which a progress display had hidden."""
@@ -60,46 +60,48 @@ def note(then: Callable[[socket.socket], None]) -> None:
 
     def wait() -> None:
         _next(inside)
-        asked.set()
-        _cut_short()
+        stop_requested.set()
+        _interrupt_all()
         then(inside)
 
     threading.Thread(target=wait, name="hogsync-stopping", daemon=True).start()
 
 
 @contextmanager
-def cutting_short(*statements: Callable[[], object]) -> Iterator[None]:
+def interruptible(*statements: Callable[[], object]) -> Iterator[None]:
     """Inside, whoever asks this process to stop also has these called, by another thread; never after the block.
 
     Such a call ends what a database is busy with for this process: there no Python handler may run for minutes.
     """
-    _cuts.extend(statements)
+    _interruptions.extend(statements)
     try:
         yield
     finally:
-        _let_cut()  # other threads' statements too, which what comes next would wait for
+        _unregister()  # other threads' statements too, which what comes next would wait for
         for cut in statements:
-            _cuts.remove(cut)
-        _let_cut()  # what comes next, such as the record of the stop, must not be hit
+            _interruptions.remove(cut)
+        _unregister()  # what comes next, such as the record of the stop, must not be hit
 
 
-def _let_cut() -> None:
-    if asked.is_set():
-        _cut.wait(GRACE)  # a server that is far may take its time, and is not cancelled in what comes next
+def _unregister() -> None:
+    if stop_requested.is_set():
+        _interrupted_once.wait(
+            GRACE
+        )  # a server that is far may take its time, and is not cancelled in what comes next
 
 
-def _cut_short() -> None:
+def _interrupt_all() -> None:
     if not too_late.is_set():  # the commit that it is too late for would be hit
-        for cut in tuple(_cuts):
+        for cut in tuple(_interruptions):
             with suppress(Exception):  # nothing may cost the thread that makes sure of the end
                 cut()
-    _cut.set()
+    _interrupted_once.set()
 
 
 def heed() -> None:
     """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that; then it is too late."""
     too_late.set()  # before the look: who is asked in between cuts nothing short any more
-    if asked.is_set():
+    if stop_requested.is_set():
         too_late.clear()
         raise KeyboardInterrupt
 
@@ -109,7 +111,7 @@ def interrupt(*_: object) -> None:
 
     DuckDB turns an interrupt inside a query into a RuntimeError of its own.
     """
-    asked.set()
+    stop_requested.set()
     if not too_late.is_set():
         raise KeyboardInterrupt
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.bookkeeping.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
-from pipelines.bookkeeping.schema import BOOKS, RUN_TABLES, RUNS
+from pipelines.bookkeeping.meanings import COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TABLES_MEAN, TRIGGERS
+from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
 from sources.posthog import table_docs
 from sources.posthog.extract.run_warnings import KINDS
@@ -32,9 +32,9 @@ def document() -> str:
 def _bookkeeping() -> Iterator[str]:
     yield "## Bookkeeping\n"
     yield "hogsync's own tables in the same dataset. To be read, not written; later versions only add columns.\n"
-    for table, (key, columns) in BOOKS.items():
+    for table, (key, columns) in TABLES.items():
         yield f"### {table}\n"
-        yield f"{BOOKS_MEAN[table]} Key: {', '.join(f'`{name}`' for name in key)}.\n"
+        yield f"{TABLES_MEAN[table]} Key: {', '.join(f'`{name}`' for name in key)}.\n"
         means = COLUMNS_MEAN[table]
         yield from _table(
             ("column", "type", "meaning"), [(f"`{n}`", t, means[n]) for n, t in columns.items()]

@@ -14,7 +14,7 @@ from pipelines.errors import UsageError
 
 
 @contextmanager
-def workroom(home: Path) -> Iterator[Path]:
+def work_dir(home: Path) -> Iterator[Path]:
     """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
     rooms = folder_below(home, "runs")
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import hogsync
-from pipelines.schedule.queue import Runs
+from pipelines.schedule.queue import RunQueue
 from sources.sandbox import Sandbox
 
 ROOT = Path(hogsync.__file__).parent
@@ -80,7 +80,7 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
 ) -> None:
     on_the_path(strangers, monkeypatch)
     caplog.set_level(logging.INFO, "hogsync")
-    runs = Runs()
+    runs = RunQueue()
     runs.due("nowhere")
     runs.lane.shutdown()
     assert "Group nowhere: exit 2, a word, a setting" in caplog.text

@@ -69,7 +69,7 @@ class Derived(Protocol):
 
 def written_at(warehouse: Warehouse, started: datetime, number: int) -> Rows:
     """The rows that the run which began then has written, so many of them."""
-    return Rows(f"t._synced_at = {warehouse.mark}", (started,), few=number < MANY)
+    return Rows(f"t._synced_at = {warehouse.placeholder}", (started,), few=number < MANY)
 
 
 def finished(warehouse: Warehouse, derived: Derived) -> Rows:
@@ -81,7 +81,7 @@ def finished(warehouse: Warehouse, derived: Derived) -> Rows:
         return Rows("false")
     loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
     torn = (
-        f" and not exists (select 1 from {warehouse.name(child)} c where {same('c', 't', derived.source_key)} "
+        f" and not exists (select 1 from {warehouse.name(child)} c where {equal('c', 't', derived.source_key)} "
         f"and (c._dlt_load_id in {loads}) is not true)"
         for child in derived.children
     )
@@ -96,7 +96,7 @@ def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime 
     """
     empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
     if not (empty or rows.few):
-        warehouse.learn(derived.source, ("_synced_at", "_dlt_load_id"))
+        warehouse.analyze(derived.source, ("_synced_at", "_dlt_load_id"))
     begins = begins if empty else None
     if not (derived.primary or empty):
         warehouse.index_key(derived.target, derived.key)
@@ -107,11 +107,11 @@ def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime 
     return begins is not None
 
 
-def same(one: str, other: str, columns: Sequence[str]) -> str:
+def equal(one: str, other: str, columns: Sequence[str]) -> str:
     """That two rows agree in these columns."""
     return " and ".join(f"{one}.{quoted(name)} = {other}.{quoted(name)}" for name in columns)
 
 
-def listed(alias: str, columns: Sequence[str]) -> str:
+def columns_of(alias: str, columns: Sequence[str]) -> str:
     """These columns of a row."""
     return ", ".join(f"{alias}.{quoted(name)}" for name in columns)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from destinations.derived.derived import Rows, listed, same
+from destinations.derived.derived import Rows, columns_of, equal
 from destinations.warehouse import Types, Warehouse, quoted
 
 VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
@@ -31,7 +31,7 @@ class History:
     """The row's own columns, its key among them."""
     lists: Mapping[str, Sequence[str]]
     """Split lists and what their items hold: `value` alone, or the columns of an object."""
-    quiet: frozenset[str] = frozenset()
+    volatile: frozenset[str] = frozenset()
     """Columns that may differ from those of the living version, because they move by themselves."""
 
     primary: bool = False
@@ -67,14 +67,17 @@ class History:
         """
         yield self._additions(warehouse, rows, empty=empty, begins=begins)
         if not empty:
-            yield self._endings(warehouse, rows)
+            yield self._close_versions(warehouse, rows)
 
     def fill(self, warehouse: Warehouse, lost: Types) -> None:
         """Give it columns anew that somebody has dropped, and the living versions what their rows say, all at once.
 
         The columns alone would make a version of every row, which differs from the former in nothing.
         """
-        add = [warehouse.addition(self.target, name, warehouse.types[type_]) for name, type_ in lost.items()]
+        add = [
+            warehouse.add_column_sql(self.target, name, warehouse.types[type_])
+            for name, type_ in lost.items()
+        ]
         source = warehouse.name(self.source)
         values = f"""
             update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in lost)}
@@ -82,9 +85,9 @@ class History:
                 select {self._values()} from {source} t
                 {"".join(self._list(warehouse, name, source) for name in self.lists)}
                 where t._deleted_at is null) v
-            where {same("o", "v", self.source_key)} and o.valid_to is null
+            where {equal("o", "v", self.source_key)} and o.valid_to is null
             """
-        warehouse.redefine(self.target, *add, values)
+        warehouse.alter_table(self.target, *add, values)
 
     def end_missing(
         self, warehouse: Warehouse, scopes: Sequence[Mapping[str, Any]], moment: datetime
@@ -94,18 +97,18 @@ class History:
         `scopes` are the values, by column of the source's key, of those rows of which the source holds all.
         """
         own = ", ".join(f"o.{quoted(name)}" for name in scopes[0])
-        values = ", ".join(f"({', '.join([warehouse.mark] * len(scope))})" for scope in scopes)
+        values = ", ".join(f"({', '.join([warehouse.placeholder] * len(scope))})" for scope in scopes)
         history, columns = warehouse.name(self.target), [n for n in self.columns if n not in VERSION]
         gone = f"""
             where o.valid_to is null and not exists (
-                select 1 from {warehouse.name(self.source)} t where {same("t", "o", self.source_key)})
+                select 1 from {warehouse.name(self.source)} t where {equal("t", "o", self.source_key)})
             {f"and ({own}) in ({values})" if own else ""}
             """
         end = f"greatest(timestamptz '{moment.isoformat()}', o.valid_from + interval '1 microsecond')"
         parameters = [value for scope in scopes for value in scope.values()]
         warehouse.execute(
             f"insert into {history} ({', '.join(map(quoted, (*columns, *VERSION)))}) "
-            f"select {listed('o', columns)}, {end}, {end}, 'delete' from {history} o {gone}",
+            f"select {columns_of('o', columns)}, {end}, {end}, 'delete' from {history} o {gone}",
             parameters,
         )
         warehouse.execute(f"update {history} o set valid_to = {end} {gone}", parameters)
@@ -149,10 +152,10 @@ class History:
         return f"""
                 from {source} t
                 left join (
-                    select {listed("t", key)}, max(h.valid_from) as latest
-                    from {past} h join {some} t on {same("h", "t", key)}
-                    group by {listed("t", key)}) p on {same("p", "t", key)}
-                left join {past} o on {same("o", "p", key)} and o.valid_from = p.latest and o.valid_to is null
+                    select {columns_of("t", key)}, max(h.valid_from) as latest
+                    from {past} h join {some} t on {equal("h", "t", key)}
+                    group by {columns_of("t", key)}) p on {equal("p", "t", key)}
+                left join {past} o on {equal("o", "p", key)} and o.valid_from = p.latest and o.valid_to is null
                 {"".join(self._list(warehouse, name, some) for name in self.lists)}"""
 
     def _list(self, warehouse: Warehouse, name: str, some: str) -> str:
@@ -162,14 +165,14 @@ class History:
         item = "c.value" if tuple(names) == ("value",) else f"{warehouse.json_object}({pairs})"
         return f"""
                 left join (
-                    select {listed("t", key)}, {warehouse.json_list(item, "c.position")} as items
+                    select {columns_of("t", key)}, {warehouse.json_list(item, "c.position")} as items
                     from {some} t join {warehouse.name(f"{self.source}__{name}")} c
-                        on {same("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
-                    group by {listed("t", key)}) {quoted(name)} on {same(quoted(name), "t", key)}"""
+                        on {equal("c", "t", key)} and c._deleted_at is not distinct from t._deleted_at
+                    group by {columns_of("t", key)}) {quoted(name)} on {equal(quoted(name), "t", key)}"""
 
     def _differs(self, warehouse: Warehouse) -> str:
         """That a living row is not as its living version says."""
-        compared = [name for name in self.values if name not in {*self.quiet, *self.source_key}]
+        compared = [name for name in self.values if name not in {*self.volatile, *self.source_key}]
         pairs = [(f"t.{quoted(n)}", f"o.{quoted(self.named[n])}", self.values[n]) for n in compared]
         pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]
         as_text = {"json": warehouse.json_text}
@@ -179,11 +182,11 @@ class History:
         )
         return " or ".join(differing) or "false"
 
-    def _endings(self, warehouse: Warehouse, rows: Rows) -> str:
+    def _close_versions(self, warehouse: Warehouse, rows: Rows) -> str:
         history, key = warehouse.name(self.target), self.source_key
         return f"""
             update {history} o set valid_to = n.valid_from from {warehouse.name(self.source)} t, {history} n
-            where {rows.condition} and {same("o", "t", key)} and {same("n", "t", key)}
+            where {rows.condition} and {equal("o", "t", key)} and {equal("n", "t", key)}
                 and o.valid_to is null and n.valid_from > o.valid_from
             """
 

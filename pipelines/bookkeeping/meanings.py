@@ -8,7 +8,7 @@ from pipelines.bookkeeping.schema import HELD, META, PATHS, RUN_TABLES, RUNS
 from pipelines.run import RunStatus, Trigger
 from sources.posthog.extract.results import Status
 
-BOOKS_MEAN: Mapping[str, str] = {
+TABLES_MEAN: Mapping[str, str] = {
     META: "Whose dataset this is and how it was written, one fact a row.",
     RUNS: "Every run that could be recorded: loads, idle runs, failures.",
     RUN_TABLES: "What came of each table in each run, `people` included; child and history tables count with theirs.",

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from destinations.warehouse import Types, Warehouse
 from pipelines import signals
 from pipelines.bookkeeping.schema import (
-    BOOKS,
     HELD,
     MADE,
     META,
@@ -25,31 +24,32 @@ from pipelines.bookkeeping.schema import (
     RUNS,
     SCHEMA,
     SCHEMA_VERSION,
+    TABLES,
 )
-from pipelines.bookkeeping.state import LOOKED_BACK, Memory, row_counts
+from pipelines.bookkeeping.state import RUNS_LOOKED_AT, DatasetState, row_counts
 from pipelines.run import Run
-from pipelines.sync.derive import Following, Underivable
+from pipelines.sync.derive import Derivation, Underivable
 from pipelines.sync.derived_tables import Tables
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.positions import MIXED_KEYS, Position
 from sources.posthog.extract.results import TableResult
 
 T = TypeVar("T")
-PLACES = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
+POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
 """Of a list's position, what says how far it was read."""
 
 
-def forget(warehouse: Warehouse, tables: Collection[str]) -> int:
+def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
     """Forget where the lists of some tables stand, so that the next run reads them in full; needs the warehouse open.
 
     What is known of the key that saw them stays: it keeps rows alive that another key does not see. Gives the number
     of lists.
     """
     existing = warehouse.columns().get(PATHS, {})
-    places = [name for name in PLACES if name in existing]
+    places = [name for name in POSITION_COLUMNS if name in existing]
     if not places:
         return 0
-    marks = ", ".join(warehouse.mark for _ in tables)
+    marks = ", ".join(warehouse.placeholder for _ in tables)
     chosen = f"table_name in ({marks})"
     ((lists,),) = warehouse.rows(f"select count(*) from {warehouse.name(PATHS)} where {chosen}", [*tables])
     changes = ", ".join(f"{name} = null" for name in places)
@@ -57,7 +57,7 @@ def forget(warehouse: Warehouse, tables: Collection[str]) -> int:
     return int(lists)
 
 
-def forget_hashes(warehouse: Warehouse) -> None:
+def clear_hash_key(warehouse: Warehouse) -> None:
     """Let the dataset be hashed anew with the next run's key; needs the warehouse open."""
     if META not in warehouse.columns():
         return
@@ -67,7 +67,7 @@ def forget_hashes(warehouse: Warehouse) -> None:
         warehouse.execute(f"update {warehouse.name(META)} set value = '' where {stored_under}")
 
 
-def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
+def move_origin(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
     """Let the dataset belong to the PostHog at `origin`; give the former one, empty if it has none yet.
 
     Whether it is the same PostHog only a person knows. If it is not, its lists lack every row: so no walk ends any
@@ -75,16 +75,17 @@ def move(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
     """
     if META not in warehouse.columns():
         return ""
-    former = Memory(warehouse).meta.get("origin", "")
+    former = DatasetState(warehouse).meta.get("origin", "")
     with warehouse.transaction():
-        note(warehouse, {"origin": origin})
-        if forget(warehouse, tables):
-            seen = f"update {warehouse.name(PATHS)} set fingerprint = {warehouse.mark} where fingerprint is not null"
+        write_meta(warehouse, {"origin": origin})
+        if clear_positions(warehouse, tables):
+            fingerprint = f"set fingerprint = {warehouse.placeholder} where fingerprint is not null"
+            seen = f"update {warehouse.name(PATHS)} {fingerprint}"
             warehouse.execute(seen, [MIXED_KEYS])
     return former
 
 
-def catch_up(warehouse: Warehouse, following: Following) -> None:
+def derive_backlog(warehouse: Warehouse, following: Derivation) -> None:
     """Derive what earlier runs have loaded and did not live to derive; needs the warehouse open.
 
     Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
@@ -94,9 +95,9 @@ def catch_up(warehouse: Warehouse, following: Following) -> None:
         return
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    note(warehouse, following.making(behind))
+    write_meta(warehouse, following.making(behind))
     following.make(behind, existing)
-    _together(warehouse, lambda: note(warehouse, following.catch_up(behind, existing)))
+    _together(warehouse, lambda: write_meta(warehouse, following.catch_up(behind, existing)))
 
 
 def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
@@ -123,7 +124,7 @@ BOOKABLE: Mapping[str, Callable[[Any], Any]] = {"text": _text, "bigint": _number
 
 def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert or replace rows of a bookkeeping table."""
-    key, types = BOOKS[table]
+    key, types = TABLES[table]
     warehouse.upsert(table, key, [bookable(row, types) for row in rows])
 
 
@@ -137,16 +138,16 @@ def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
             continue
 
 
-def note_made(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
+def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
     """Say which tables, with which columns, are hogsync's, and of which version; needs the warehouse open."""
     existing = warehouse.columns()
     told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
     with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
         _ensure(warehouse, META, existing)
-        note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
+        write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
 
 
-def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) -> None:
+def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) -> None:
     """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
@@ -156,7 +157,7 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) ->
     """
     existing = warehouse.columns()
     _ensure(warehouse, META, existing)
-    note(warehouse, meta)
+    write_meta(warehouse, meta)
     listed = (one for result in reading.results.values() for one in result.lists)
     claims = {
         one.position_before_load.path: one.position_before_load for one in listed if one.position_before_load
@@ -170,15 +171,15 @@ def claim(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) ->
         if meta.get(f"{PRIVACY}{table}") == "" or not changes.stored_index.whole
     ]
     if anew:  # claims say where their lists stood
-        forget(warehouse, anew)
+        clear_positions(warehouse, anew)
 
 
-def write(
+def record_run(
     warehouse: Warehouse,
     told: Callable[[], Run],
     reading: Extraction | None,
     facts: Mapping[str, str] | None = None,
-    following: Following | None = None,
+    following: Derivation | None = None,
 ) -> Run:
     """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
 
@@ -186,7 +187,7 @@ def write(
     its commit the run can be stopped.
     """
     existing = warehouse.columns()
-    for table in BOOKS:
+    for table in TABLES:
         _ensure(warehouse, table, existing)
     if following:
         following.make(following.readable(existing), existing)
@@ -196,7 +197,7 @@ def write(
         run = told()
         own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
         rows = _rows_of(reading, following, existing) if reading and following else {}
-        note(warehouse, {**own, **derived, **rows, **(facts or {})})
+        write_meta(warehouse, {**own, **derived, **rows, **(facts or {})})
         _write_run(warehouse, run, list(reading.results.values()) if reading else [])
         if reading:
             signals.heed()
@@ -205,7 +206,7 @@ def write(
     return _together(warehouse, work)
 
 
-def _rows_of(reading: Extraction, following: Following, there: Tables) -> dict[str, str]:
+def _rows_of(reading: Extraction, following: Derivation, there: Tables) -> dict[str, str]:
     """What `_hogsync_meta` shall say of the rows of this run's tables; nothing if all is as before."""
     memory = following.before
     derived = {
@@ -224,9 +225,9 @@ def _rows_of(reading: Extraction, following: Following, there: Tables) -> dict[s
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
     told = [{name: _text(value) for name, value in asdict(warning).items()} for warning in run.warnings]
-    row = {name: getattr(run, name) for name in BOOKS[RUNS][1]}
+    row = {name: getattr(run, name) for name in TABLES[RUNS][1]}
     _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
-    _put(warehouse, RUN_TABLES, [run_table(run.run_id, r) for r in results])
+    _put(warehouse, RUN_TABLES, [run_table_row(run.run_id, r) for r in results])
     listed = [one for result in results for one in result.lists if one.position]
     # One each: a project that moved between two organizations is listed, and its lists are read, below both.
     positions = {one.position.path: one.position for one in listed if one.position}
@@ -235,11 +236,11 @@ def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -
 
 
 def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
-    key, columns = BOOKS[table]
+    key, columns = TABLES[table]
     warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
 
 
-def note(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
+def write_meta(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
     """Write facts into `_hogsync_meta`, which must be there."""
     _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
@@ -252,26 +253,24 @@ def _named(reading: Extraction | None) -> dict[str, str]:
 
 
 def _path_row(position: Position) -> dict[str, Any]:
-    return {name: getattr(position, "table" if name == "table_name" else name) for name in BOOKS[PATHS][1]}
+    return {name: getattr(position, "table" if name == "table_name" else name) for name in TABLES[PATHS][1]}
 
 
 def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None:
     stored = {path for (path,) in warehouse.rows(f"select distinct path from {warehouse.name(HELD)}")}
     for path in stored & held.keys():
-        warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.mark}", [path])
+        warehouse.execute(f"delete from {warehouse.name(HELD)} where path = {warehouse.placeholder}", [path])
     rows = [{"path": path, "row_key": key} for path, keys in held.items() for key in keys]
     _put(warehouse, HELD, rows)
 
 
-def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
+def standing_warnings(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
     """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
     refused = {one.table: one.detail for one in results if one.parent_status or one.count("unavailable")}
     there = warehouse.columns()
-    if not refused or any(BOOKS[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
+    if not refused or any(TABLES[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
         return frozenset()
-    latest = (
-        f"select run_id, started_at from {warehouse.name(RUNS)} order by started_at desc limit {LOOKED_BACK}"
-    )
+    latest = f"select run_id, started_at from {warehouse.name(RUNS)} order by started_at desc limit {RUNS_LOOKED_AT}"
     sql = (
         f"select t.table_name, t.detail from {warehouse.name(RUN_TABLES)} t join ({latest}) r "
         "on r.run_id = t.run_id order by r.started_at"
@@ -280,7 +279,7 @@ def standing(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[
     return frozenset(table for table, detail in refused.items() if last.get(table) == detail)
 
 
-def run_table(run_id: str, result: TableResult) -> dict[str, Any]:
+def run_table_row(run_id: str, result: TableResult) -> dict[str, Any]:
     """One row of `_hogsync_run_tables`."""
     marks = [one.position.watermark for one in result.lists if one.position and one.position.watermark]
     return {

@@ -32,7 +32,7 @@ def _columns(spelled: str) -> Types:
     return dict(column.split() for column in spelled.split(","))
 
 
-BOOKS: Mapping[str, tuple[tuple[str, ...], Types]] = {
+TABLES: Mapping[str, tuple[tuple[str, ...], Types]] = {
     META: (("key",), _columns("key text, value text")),
     RUNS: (
         ("run_id",),

@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from destinations.dataset import Stored
+from destinations.dataset import Dataset
 from destinations.warehouse import Warehouse
 from pipelines.bookkeeping.schema import (
-    BOOKS,
     HELD,
     MADE,
     META,
@@ -20,22 +19,23 @@ from pipelines.bookkeeping.schema import (
     RUNS,
     SCHEMA,
     SCHEMA_VERSION,
+    TABLES,
 )
 from pipelines.errors import UsageError
 from sources.posthog.extract.positions import Position
 
-LOOKED_BACK = 50
+RUNS_LOOKED_AT = 50
 """Runs in which the last one of a table is looked for."""
 
 
-class Memory(Stored):
+class DatasetState(Dataset):
     """What the dataset holds and what it remembers, read once at the start of a run."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         """Needs the warehouse open."""
         super().__init__(warehouse)
         self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
-        self.emptied: Mapping[str, int] = {}
+        self.rewritten: Mapping[str, int] = {}
         """How many stored rows of a table this run has emptied of what the privacy settings refuse."""
         made = self.meta.get(MADE)
         self.made: dict[str, frozenset[str]] | None = (
@@ -52,7 +52,7 @@ class Memory(Stored):
 
     def _book(self, table: str) -> list[tuple[Any, ...]]:
         there = self.tables.get(table, {})  # what a newer hogsync has come to remember is not there yet
-        names = ", ".join(name if name in there else f"null as {name}" for name in BOOKS[table][1])
+        names = ", ".join(name if name in there else f"null as {name}" for name in TABLES[table][1])
         return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
 
     def column_names_of_fields(self, table: str) -> Mapping[str, str]:
@@ -63,7 +63,7 @@ class Memory(Stored):
         """Whether somebody has taken all rows of a table away, or any of a split list's."""
         return table in self._lost_rows
 
-    def ours(self, table: str) -> frozenset[str]:
+    def own_columns(self, table: str) -> frozenset[str]:
         """The columns that hogsync made of a table; a history has its table's, too."""
         made = self.made or {}
         return frozenset(
@@ -76,7 +76,7 @@ class Memory(Stored):
         """The columns that somebody else made on a table, in lower case; none where hogsync's are not known."""
         known = self.columns(table) if self.made is None else self.made
         there = {column.lower() for column in self.tables.get(table, ())}
-        return frozenset(there - self.ours(table)) if known else frozenset()
+        return frozenset(there - self.own_columns(table)) if known else frozenset()
 
     def position(self, path: str) -> Position | None:
         """The path's position, if it was ever read."""
@@ -90,18 +90,18 @@ class Memory(Stored):
         """What is remembered of every list."""
         return self._positions.values()
 
-    def lacks(self, run_id: str | None) -> bool:
+    def misses_run(self, run_id: str | None) -> bool:
         """Whether a run that was recorded here is recorded no longer: then this is an older state of the dataset."""
         if run_id is None or "run_id" not in self.tables.get(RUNS, {}):
             return False
-        sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.mark}"
+        sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.placeholder}"
         return not self.warehouse.rows(sql, [run_id])
 
     def held(self, path: str) -> frozenset[str]:
         """Row keys whose death the last complete walk held."""
         return frozenset(self._held.get(path, ()))
 
-    def check(self, expected: Mapping[str, str]) -> None:
+    def check_owner(self, expected: Mapping[str, str]) -> None:
         """Refuse a dataset that belongs to another PostHog, another hash key or a newer hogsync."""
         where = f"The dataset {self.warehouse.dataset} in {self.warehouse.label}"
         schema = self.meta.get(SCHEMA, "0")
@@ -123,7 +123,7 @@ class Memory(Stored):
 
 
 def _position(row: tuple[Any, ...]) -> Position:
-    found = dict(zip(BOOKS[PATHS][1], row, strict=True))
+    found = dict(zip(TABLES[PATHS][1], row, strict=True))
     return Position(table=found.pop("table_name"), **found)
 
 

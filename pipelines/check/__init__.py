@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from pipelines.check.access import Reach
+from pipelines.check.access import Access
 from pipelines.check.findings import Finding, wrong
 from pipelines.check.posthog import (
     about_key,
     about_scopes,
     about_tables,
+    access_of,
     missing_scopes,
     needed_scopes,
-    reach_of,
     spare_scopes,
 )
 from pipelines.check.warehouse import examine_warehouse
@@ -49,7 +49,7 @@ class CheckReport:
     findings: tuple[Finding, ...]
     tables: tuple[str, ...]
     """The selection."""
-    reach: Reach | None
+    access: Access | None
     """None where PostHog could not be asked."""
 
     @property
@@ -65,14 +65,14 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         """The findings for a program: without any secret, ready for `json.dumps`."""
-        key = self.reach.key if self.reach else None
+        key = self.access.key if self.access else None
         return {
             "exit_code": self.exit_code,
             "findings": [asdict(finding) for finding in self.findings],
             "key": asdict(key) if key else None,
-            "organizations": _named(self.reach, "organizations"),
-            "projects": _named(self.reach, "projects"),
-            "tables": [_table(self.reach, table) for table in with_parents(self.tables)],
+            "organizations": _named(self.access, "organizations"),
+            "projects": _named(self.access, "projects"),
+            "tables": [_table(self.access, table) for table in with_parents(self.tables)],
             "scopes": {
                 "needed": needed_scopes(self.tables),
                 "missing": missing_scopes(self.tables, key),
@@ -84,14 +84,14 @@ class CheckReport:
 def check(settings: Settings) -> CheckReport:
     """Look at everything that a sync with these settings needs; raises nothing that a user can cause."""
     tables, found = _selection(settings)
-    reach, trouble = reach_of(settings, tables)
+    reach, trouble = access_of(settings, tables)
     found += trouble
     if reach:
         found += [*about_key(reach, settings.origin), *about_tables(tables, reach)]
     found += about_scopes(tables, reach, settings.origin)
     found += examine_warehouse(settings, tables)
     return CheckReport(
-        findings=tuple(_without(settings.secrets, one) for one in found), tables=tables, reach=reach
+        findings=tuple(_without(settings.secrets, one) for one in found), tables=tables, access=reach
     )
 
 
@@ -117,11 +117,11 @@ def _without(secrets: Sequence[str], finding: Finding) -> Finding:
     return replace(finding, text=without(secrets, finding.text))
 
 
-def _named(reach: Reach | None, table: str) -> list[dict[str, Any]]:
+def _named(reach: Access | None, table: str) -> list[dict[str, Any]]:
     return [{"id": ident, "name": name} for ident, name in reach.names[table].items()] if reach else []
 
 
-def _table(reach: Reach | None, table: str) -> dict[str, Any]:
+def _table(reach: Access | None, table: str) -> dict[str, Any]:
     """One table: readable, partly, unavailable, failed, empty (nothing to ask below), or not asked."""
     asked = reach.asked.get(table) if reach else None
     return {

@@ -23,7 +23,7 @@ NAMED = ("organizations", "projects")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Probe:
     """What came back for a table below one parent row."""
 
     where: Stamps
@@ -32,17 +32,17 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Asked:
+class TableAccess:
     """What came back for a table; `parents` is how many parent rows there were to ask below."""
 
     endpoint: Endpoint
     parents: int
-    answers: list[Answer]
+    answers: list[Probe]
     blocked_by: str = ""
     """The parent that is not readable itself, so that nothing could be asked."""
 
     @property
-    def troubled(self) -> list[Answer]:
+    def troubled(self) -> list[Probe]:
         """The answers that were refusals or failures."""
         return [answer for answer in self.answers if answer.trouble]
 
@@ -64,7 +64,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Reach:
+class Access:
     """What a key reaches, table by table, parents before their children."""
 
     client: Client
@@ -73,7 +73,7 @@ class Reach:
     """Ids of the projects to look at; empty: all."""
     in_flight: int = 8
     key: Key | None = None
-    asked: dict[str, Asked] = field(default_factory=dict)
+    asked: dict[str, TableAccess] = field(default_factory=dict)
     names: dict[str, dict[Any, str]] = field(default_factory=lambda: {table: {} for table in NAMED})
 
     def explore(self) -> None:
@@ -91,7 +91,7 @@ class Reach:
     def _ask(self, endpoint: Endpoint, pool: ThreadPoolExecutor) -> None:
         below = list(self._below(endpoint))
         parent = parent_of(endpoint.paths[0])
-        asked = Asked(endpoint, len(below), [])
+        asked = TableAccess(endpoint, len(below), [])
         if parent and not below and self.asked[parent.table].status in {"unavailable", "failed"}:
             asked.blocked_by = parent.table
         asked.answers = list(pool.map(lambda one: self._answer(endpoint, *one), below[:PARENTS_ASKED]))
@@ -124,7 +124,7 @@ class Reach:
                 if parent.table != "projects" or not self.only or row["id"] in self.only:
                     yield {**answer.where, parent.own_placeholder: row[parent.key[-1]]}
 
-    def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Answer:
+    def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Probe:
         """The first row of a list, or all rows of one whose names are wanted."""
         named, column = endpoint.table in NAMED, endpoint.key[-1]
         rows: list[Mapping[str, Any]] = []
@@ -137,7 +137,7 @@ class Reach:
                     break
         except (Unavailable, PageFailed) as refused:
             trouble = refused
-        return Answer(ids, rows if named else rows[:1], trouble)
+        return Probe(ids, rows if named else rows[:1], trouble)
 
 
 def _is_id(value: Any) -> bool:

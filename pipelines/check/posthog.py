@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from pipelines.check.access import Answer, Asked, Reach
+from pipelines.check.access import Access, Probe, TableAccess
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
 from pipelines.remedies import advice
 from pipelines.settings import Settings
-from pipelines.sync.reach import NOWHERE, hang_on_company, unknown_projects
+from pipelines.sync.reach import NOWHERE, depends_on_organizations, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
@@ -40,7 +40,7 @@ def spare_scopes(tables: Collection[str], key: Key | None) -> list[str]:
     return sorted(set((key and key.scopes) or ()) - set(needed_scopes(tables)))
 
 
-def reach_of(settings: Settings, tables: Sequence[str]) -> tuple[Reach | None, list[Finding]]:
+def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None, list[Finding]]:
     """What the key reaches, as far as it could be asked, and everything that stood against it."""
     found: list[Finding] = []
     try:
@@ -53,12 +53,12 @@ def reach_of(settings: Settings, tables: Sequence[str]) -> tuple[Reach | None, l
     except UsageError as problem:
         return None, [*found, wrong("settings", str(problem), UsageError.exit_code)]
     with client:
-        reach = Reach(client, tables, settings.projects.only, settings.lists.in_flight)
+        reach = Access(client, tables, settings.projects.only, settings.lists.in_flight)
         found += _asked(reach, settings.origin, has_key=token != NO_KEY)
         return (reach if reach.key else None), found
 
 
-def _asked(reach: Reach, origin: str, *, has_key: bool) -> Iterator[Finding]:
+def _asked(reach: Access, origin: str, *, has_key: bool) -> Iterator[Finding]:
     try:
         if has_key:
             reach.explore()
@@ -81,7 +81,7 @@ def _problem(about: str, problem: HogsyncError) -> Finding:
 # -- the key -------------------------------------------------------------------------------------
 
 
-def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
+def about_key(reach: Access, origin: str) -> Iterator[Finding]:
     """Who the key is of, what it is restricted to, where it leads."""
     key = reach.key
     if key is None:
@@ -110,7 +110,7 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
     if listed == "failed" or reach.asked["organizations"].status == "failed":
         return
     if not (reach.names["organizations"] or reach.projects):
-        if hang_on_company(reach.tables):
+        if depends_on_organizations(reach.tables):
             yield wrong("posthog", f"{NOWHERE}.", KeyProblem.exit_code)
     elif not reach.projects:
         yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
@@ -120,7 +120,7 @@ def about_key(reach: Reach, origin: str) -> Iterator[Finding]:
         yield wrong("settings", told, UsageError.exit_code)
 
 
-def about_scopes(tables: Sequence[str], reach: Reach | None, origin: str) -> Iterator[Finding]:
+def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> Iterator[Finding]:
     """The least scopes, ready to copy, and what the key has beside or beyond them."""
     key = reach.key if reach else None
     yield note("scopes", f"Scopes that the selection needs: {', '.join(needed_scopes(tables))}")
@@ -142,7 +142,7 @@ def about_scopes(tables: Sequence[str], reach: Reach | None, origin: str) -> Ite
 # -- the tables ----------------------------------------------------------------------------------
 
 
-def about_tables(tables: Sequence[str], reach: Reach) -> Iterator[Finding]:
+def about_tables(tables: Sequence[str], reach: Access) -> Iterator[Finding]:
     """What becomes of each table, those that others hang on included."""
     asked = [reach.asked[table] for table in with_parents(tuple(tables)) if table in reach.asked]
     for one in asked:
@@ -155,7 +155,7 @@ def about_tables(tables: Sequence[str], reach: Reach) -> Iterator[Finding]:
         yield wrong("posthog", told, KeyProblem.exit_code)
 
 
-def _table(asked: Asked, reach: Reach) -> Finding:
+def _table(asked: TableAccess, reach: Access) -> Finding:
     table, status = asked.endpoint.table, asked.status
     if asked.blocked_by:
         lacking = "" if _may(reach, asked) else f"; the key lacks {asked.endpoint.scope} too"
@@ -171,15 +171,15 @@ def _table(asked: Asked, reach: Reach) -> Finding:
     return wrong(table, f"{table}: {_trouble(asked, reach)}", 0 if status == "partly" else NOT_READABLE)
 
 
-def _may(reach: Reach, asked: Asked) -> bool:
+def _may(reach: Access, asked: TableAccess) -> bool:
     return reach.key is None or reach.key.may(asked.endpoint.scope)
 
 
-def _everywhere(asked: Asked) -> str:
+def _everywhere(asked: TableAccess) -> str:
     return f" wherever it was asked for ({len(asked.answers)} of {asked.parents})"
 
 
-def _trouble(asked: Asked, reach: Reach) -> str:
+def _trouble(asked: TableAccess, reach: Access) -> str:
     """Why it is refused, and where if that differs from place to place."""
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
@@ -188,14 +188,14 @@ def _trouble(asked: Asked, reach: Reach) -> str:
     return f"readable, but not in {places}: {reasons[0]}"
 
 
-def _reason(asked: Asked, answer: Answer, reach: Reach) -> str:
+def _reason(asked: TableAccess, answer: Probe, reach: Access) -> str:
     trouble = answer.trouble
     if not isinstance(trouble, Unavailable):
         return str(trouble)
     return f"{trouble} {advice(trouble, asked.endpoint, answer.where, reach.key)}"
 
 
-def _where(answer: Answer, reach: Reach) -> str:
+def _where(answer: Probe, reach: Access) -> str:
     """A parent, by its name where that is known."""
     for table, column in (("projects", "project_id"), ("organizations", "organization_id")):
         if column in answer.where:

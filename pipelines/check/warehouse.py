@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from destinations.permissions import may_write, missing_grants, tables_of_others, write_and_take_back
+from destinations.permissions import may_write, missing_grants, tables_of_others, try_write
 from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines.bookkeeping.state import Memory
+from pipelines.bookkeeping.state import DatasetState
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
-from pipelines.locking.backends import FileTurn, ServerTurn, Turn
+from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
 from pipelines.settings import Settings
-from pipelines.sync.ownership import chosen, refuse_others
-from pipelines.work_dir import workroom
+from pipelines.sync.ownership import expected_tables, refuse_others
+from pipelines.work_dir import work_dir
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.shape.types import digest
 
@@ -56,7 +56,7 @@ def _refused(what: str, advice: str) -> Finding:
 
 def _home(settings: Settings) -> Iterator[Finding]:
     try:
-        with workroom(settings.home):
+        with work_dir(settings.home):
             yield fine("settings", f"HOGSYNC_HOME {settings.home} can be written.")
     except UsageError as problem:
         yield wrong("settings", str(problem), problem.exit_code)
@@ -70,13 +70,15 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
     if place.kind == "duckdb" and not may_exist(Path(f"{os.path.realpath(place.path)}.lock")):
         return  # nobody has ever loaded, and taking a turn would leave the lock's file behind
     who = "hogsync check"
-    turn: Turn = FileTurn(place, who) if place.kind == "duckdb" else ServerTurn(place, settings.dataset, who)
+    turn: LoadLock = (
+        FileLoadLock(place, who) if place.kind == "duckdb" else AdvisoryLoadLock(place, settings.dataset, who)
+    )
     try:
-        if not turn.take():
+        if not turn.acquire():
             told = f"{place.label} is held by {turn.holder()}; a sync waits {settings.wait:g} s for its turn."
             yield note("warehouse", told)
     finally:
-        turn.leave()
+        turn.release()
 
 
 @contextmanager
@@ -111,9 +113,9 @@ def _patient(settings: Settings) -> Warehouse:
 def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
     """Which PostHog and which hash key the dataset belongs to, held against the settings, and what is not hogsync's."""
     try:
-        memory = Memory(warehouse)
-        refuse_others(memory, chosen(tables, settings))
-        memory.check(_belonging(settings))
+        memory = DatasetState(warehouse)
+        refuse_others(memory, expected_tables(tables, settings))
+        memory.check_owner(_belonging(settings))
         whose = memory.meta.get("origin")
         said = f"holds the PostHog at {whose}" if whose else "is new"
         yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {said}.")
@@ -136,7 +138,7 @@ def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
     problems = 0
     for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
         try:
-            write_and_take_back(warehouse, schema)
+            try_write(warehouse, schema)
         except WarehouseUnavailable as refusal:
             yield _refused(str(refusal), _remedy(warehouse, schema, on_server=on_server))
             problems += 1
@@ -154,7 +156,7 @@ def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
 
 def _readers(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
     """Which DuckDB opens the file, and that a setting for new files does not change one that is there."""
-    since, wanted = warehouse.readable_since(), settings.turns.storage_version
+    since, wanted = warehouse.readable_since(), settings.warehouse_options.storage_version
     if since:
         kept = "" if since == wanted else f"; [warehouse] storage_version = {wanted} holds for new files only"
         yield note("warehouse", f"{warehouse.label} can be read by DuckDB {since} or newer{kept}.")

@@ -23,10 +23,10 @@ def main() -> NoReturn:
     os.umask(0o077)  # whatever is written, a database's log and dlt's files included, is its owner's alone
     try:  # around the imports too, so that Ctrl-C is no traceback even before it begins
         from pipelines.cli.commands import read
-        from pipelines.cli.exit import ended
+        from pipelines.cli.exit import run_command
         from pipelines.signals import leave
 
-        leave(ended(read, sys.argv[1:]))
+        leave(run_command(read, sys.argv[1:]))
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         os._exit(Interrupted.exit_code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.console import say
+from pipelines.console import write_line
 from pipelines.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _hogsync(
     if version:
         from importlib.metadata import version as version_of
 
-        say(f"hogsync {version_of('hogsync')}")
+        write_line(f"hogsync {version_of('hogsync')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise UsageError("Name a command, such as `hogsync sync`; `hogsync --help` lists them.")

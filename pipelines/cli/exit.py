@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipelines.console import say, say_json, sentence, visible
+from pipelines.console import sentence, visible, write_json, write_line
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError
-from pipelines.signals import asked
+from pipelines.signals import stop_requested
 
 if TYPE_CHECKING:
     from pipelines.run import Run, RunStatus, Trigger
 
 BUG = 1
 # Click's complaints about words; by its version, typer brings click along or stands on it.
-Misread: type[Exception] = next(
+ClickError: type[Exception] = next(
     kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
 )
 RECORDED: dict[type[Exception], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
@@ -28,29 +28,31 @@ TRIGGERS: dict[str, Trigger] = {"sync": "manual", "backfill": "backfill"}
 """The commands whose end is told like a run."""
 
 
-def ended(read: Callable[[list[str]], Any], words: list[str]) -> int:
+def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
     """Read the words into a job (or an exit code), run it, say what went wrong, and give the exit code."""
     started = datetime.now(UTC)
     try:
-        job = _read(read, words)
+        job = _run_words(read, words)
         return job() if callable(job) else int(job or 0)
-    except Misread as error:
+    except ClickError as error:
         what = sentence(error.format_message())  # type: ignore[attr-defined]
         command = getattr(getattr(error, "ctx", None), "command_path", "hogsync")
-        return _told(words, started, UsageError(f"{what} See `{command} --help`."))
+        return _report_error(words, started, UsageError(f"{what} See `{command} --help`."))
     except SystemExit:  # Typer's way out when nobody reads its help any more
         return 0
     except (KeyboardInterrupt, typer.Abort):
-        return _told(words, started, Interrupted("Stopped."))
+        return _report_error(words, started, Interrupted("Stopped."))
     except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
-        if asked.is_set() and not isinstance(error, HogsyncError):  # DuckDB's word for Ctrl-C in a query
+        if stop_requested.is_set() and not isinstance(
+            error, HogsyncError
+        ):  # DuckDB's word for Ctrl-C in a query
             error = Interrupted("Stopped.")
         if isinstance(error, MemoryError):
             error = OutOfMemory(error)
-        return _told(words, started, error)
+        return _report_error(words, started, error)
 
 
-def _read(read: Callable[[list[str]], Any], words: list[str]) -> Any:
+def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
     """Read the words; help is written on the way, to what may be a full disk."""
     try:
         return read(words)
@@ -59,7 +61,7 @@ def _read(read: Callable[[list[str]], Any], words: list[str]) -> Any:
         raise UsageError(message) from error
 
 
-def _told(words: list[str], started: datetime, error: Exception) -> int:
+def _report_error(words: list[str], started: datetime, error: Exception) -> int:
     """Say an error on stderr, and on stdout if JSON was asked for."""
     from pipelines.logs import redacted, told
 
@@ -67,14 +69,14 @@ def _told(words: list[str], started: datetime, error: Exception) -> int:
     if isinstance(error, HogsyncError):
         code, said = error.exit_code, redacted(sentence(str(error)))
     if "--debug" in words:
-        say(told(error), sys.stderr)
-    say(said, sys.stderr)
+        write_line(told(error), sys.stderr)
+    write_line(said, sys.stderr)
     below = redacted(getattr(error, "below", ""))
     if below:
-        say("\n".join(map(visible, below.splitlines())), sys.stderr)
+        write_line("\n".join(map(visible, below.splitlines())), sys.stderr)
     if "--json" in words:
         with suppress(UsageError):  # stdout takes nothing any more; the sentence is out
-            say_json(_error_object(words, started, f"{said} {below}".strip(), error))
+            write_json(_error_object(words, started, f"{said} {below}".strip(), error))
     return code
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
-from pipelines.console import say, say_json
+from pipelines.console import write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         filling.refuse_snapshots(chosen)
         estimate = filling.estimate(settings, chosen, project or ())
         if dry_run:
-            say_json(estimate.as_json()) if as_json else say(estimate.told)
+            write_json(estimate.as_json()) if as_json else write_line(estimate.told)
             return 0
         if display:
-            say(estimate.told, sys.stderr)
+            write_line(estimate.told, sys.stderr)
         else:
             logging.getLogger("hogsync").info("%s", estimate.told)
         selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
@@ -137,9 +137,9 @@ def reset(
             [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
         )
         if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
-            say("Nothing was forgotten.")
+            write_line("Nothing was forgotten.")
             return 0
-        say(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
+        write_line(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
         return 0
 
     return job
@@ -222,8 +222,8 @@ def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, d
     from pipelines.sync import summary
 
     if as_json:
-        say_json(summary.as_json(outcome, dry_run=dry_run))
+        write_json(summary.as_json(outcome, dry_run=dry_run))
     elif not quiet:
-        say(summary.shown(outcome, settings, dry_run=dry_run))
+        write_line(summary.summary_table(outcome, settings, dry_run=dry_run))
     elif outcome.exit_code:
-        say(summary.summary(outcome, dry_run=dry_run), sys.stderr)
+        write_line(summary.summary(outcome, dry_run=dry_run), sys.stderr)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
-from pipelines.console import printable, rendered, say, say_json
+from pipelines.console import printable, rendered, write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def check(as_json: AsJson = False) -> Job:
         marks = {True: "✓", False: "✗", None: "·"}
         report = checked(settings)
         if as_json:
-            say_json(report.as_json())
+            write_json(report.as_json())
         else:
-            say("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
+            write_line("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
         return report.exit_code
 
     return job
@@ -50,7 +50,7 @@ def tables(as_json: AsJson = False) -> Job:
 
         rows = overview()
         if as_json:
-            say_json({"tables": rows})
+            write_json({"tables": rows})
             return 0
         from rich.table import Table
 
@@ -65,9 +65,11 @@ def tables(as_json: AsJson = False) -> Job:
             shown.add_column(heading, no_wrap=unfolded)
         for row in rows:
             shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
-        say(rendered(shown))
+        write_line(rendered(shown))
         beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
-        say(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
+        write_line(
+            f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}."
+        )
         return 0
 
     return job
@@ -149,13 +151,13 @@ def diff(
             )
         settings = ready(logging.WARNING, bare=True)
         from pipelines.diff import diff as compared
-        from pipelines.diff.render import shown
+        from pipelines.diff.render import render
 
         found = compared(
             settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
         )
         for begins, of in found.beginnings():
-            say(
+            write_line(
                 f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
                 sys.stderr,
             )
@@ -163,16 +165,16 @@ def diff(
             said = (
                 "were first read to their end later than that; what they held by then is not told as added."
             )
-            say(f"Some lists of {', '.join(found.late)} {said}", sys.stderr)
+            write_line(f"Some lists of {', '.join(found.late)} {said}", sys.stderr)
         if found.behind:
             said = (
                 "is not kept up, so that newer changes lack; the next sync with [history] on makes up for it."
             )
-            say(f"History of {', '.join(found.behind)} {said}", sys.stderr)
+            write_line(f"History of {', '.join(found.behind)} {said}", sys.stderr)
         if as_json:
-            say_json(found.as_json())
+            write_json(found.as_json())
         else:
-            say(shown(found))
+            write_line(render(found))
         return 0
 
     return job
@@ -195,7 +197,7 @@ def sandbox(
     """Run a PostHog to practise on, until Ctrl-C; its company lives on from run to run."""
 
     def job() -> int:
-        from pipelines.settings.since import parsed
+        from pipelines.settings.since import parse_since
         from pipelines.work_dir import folder_below
         from sources.sandbox import start
 
@@ -203,7 +205,7 @@ def sandbox(
         require_sandbox()
         if day and now:
             raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
-        moment = parsed("--now", now, datetime.now(UTC)) if now else None
+        moment = parse_since("--now", now, datetime.now(UTC)) if now else None
         kept = None if now else folder_below(settings.home, "sandbox")
         begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
         try:
@@ -220,13 +222,13 @@ def _let_a_day_pass(port: int, begin: Callable[[], Sandbox]) -> int:
 
     if not let_a_day_pass(port):
         begin().stop()
-    say("A day's changes have happened; the next sync brings them.")
+    write_line("A day's changes have happened; the next sync brings them.")
     return 0
 
 
 def _serve(running: Sandbox) -> int:
     with running:
-        say(_invitation(running.url, running.key))
+        write_line(_invitation(running.url, running.key))
         try:
             return running.process.wait()
         except KeyboardInterrupt:

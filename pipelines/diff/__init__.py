@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from destinations.derived.derived import listed, same
+from destinations.derived.derived import columns_of, equal
 from destinations.warehouse import quoted
 from pipelines.bookkeeping.schema import META
 from pipelines.diff.found import Changed, Diff, TableDiff
-from pipelines.diff.history_start import Beginning, beginning
+from pipelines.diff.history_start import HistoryStart, history_start
 from pipelines.errors import UsageError
 from pipelines.query.cells import plain
 from pipelines.query.query import Answer, session
 from pipelines.settings.since import past
-from pipelines.sync.derive import mark
+from pipelines.sync.derive import derived_until_key
 from pipelines.sync.table_names import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
@@ -42,7 +42,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
         if missing or not there:
             raise UsageError(_no_history(settings, missing[0].table if missing else ""))
         behind = _behind(ask) if META in columns else set()
-        begun = [beginning(ask, one, columns) for one in wanted or there]
+        begun = [history_start(ask, one, columns) for one in wanted or there]
         found = [_compared(ask, one, columns[one.endpoint.history], moment) for one in begun]
         for one in found:
             one.behind = one.endpoint.history in behind
@@ -52,7 +52,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
 def _behind(ask: Callable[[str], Answer]) -> set[str]:
     """The histories that lack versions of rows that were loaded."""
     marks = ask(f"select key from {META} where key like '% until' and value = ''").rows
-    return {key.removesuffix(mark("")) for (key,) in marks}
+    return {key.removesuffix(derived_until_key("")) for (key,) in marks}
 
 
 def _endpoint(name: str) -> Endpoint:
@@ -81,7 +81,7 @@ def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list
 
 
 def _compared(
-    ask: Callable[[str], Answer], begun: Beginning, columns: Sequence[str], since: datetime
+    ask: Callable[[str], Answer], begun: HistoryStart, columns: Sequence[str], since: datetime
 ) -> TableDiff:
     """The rows of a table that differ; what is older than its history counts as being there when that began."""
     moment = max(since, begun.at or since)
@@ -122,13 +122,13 @@ def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late:
     order = ", ".join(f"coalesce(a.{name}, b.{name})" for name in map(quoted, endpoint.key))
     first = f"""
             union all select * from {history} h where valid_from > {moment} and op = 'insert' and not exists (
-                select 1 from {history} e where {same("e", "h", endpoint.key)} and e.valid_from < h.valid_from)"""
+                select 1 from {history} e where {equal("e", "h", endpoint.key)} and e.valid_from < h.valid_from)"""
     return f"""
-        select a.valid_from, b.valid_from, {listed("a", told)}, {listed("b", told)}
+        select a.valid_from, b.valid_from, {columns_of("a", told)}, {columns_of("b", told)}
         from (
             select * from {history} where valid_from <= {moment} and (valid_to > {moment} or valid_to is null)
             {first if late else ""}) a
-        full join (select * from {history} where valid_to is null) b on {same("a", "b", endpoint.key)}
+        full join (select * from {history} where valid_to is null) b on {equal("a", "b", endpoint.key)}
         where a.valid_from is distinct from b.valid_from or a.valid_from > {moment} order by {order}
         """
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from pipelines.bookkeeping.schema import META, PATHS
 from pipelines.query.query import Answer
-from pipelines.sync.derive import since
+from pipelines.sync.derive import history_since_key
 from sources.posthog.catalogue.endpoint import Endpoint, filled, placeholders, query
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class HistoryStart:
     """When a table's history began, and by when each of its lists was known as a whole."""
 
     endpoint: Endpoint
@@ -44,15 +44,15 @@ class Beginning:
                     yield one
 
 
-def beginning(
+def history_start(
     ask: Callable[[str], Answer], endpoint: Endpoint, books: Mapping[str, Sequence[str]]
-) -> Beginning:
+) -> HistoryStart:
     """What a dataset with these columns in its books says of a table."""
     ((first,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
-    noted = f"select value from {META} where key = '{since(endpoint.history)}' and value <> ''"
+    noted = f"select value from {META} where key = '{history_since_key(endpoint.history)}' and value <> ''"
     at = [datetime.fromisoformat(value) for (value,) in ask(noted).rows] if META in books else []
     if "first_complete_at" not in books.get(PATHS, ()):  # an older hogsync has written it
-        return Beginning(endpoint, at[0] if at else first)
+        return HistoryStart(endpoint, at[0] if at else first)
     known = f"select path, coalesce(first_complete_at, last_complete_at) from {PATHS}"
     lists = ask(f"{known} where table_name = '{endpoint.table}'").rows
-    return Beginning(endpoint, at[0] if at else first, {path: when or NEVER for path, when in lists})
+    return HistoryStart(endpoint, at[0] if at else first, {path: when or NEVER for path, when in lists})

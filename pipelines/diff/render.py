@@ -19,7 +19,7 @@ SHOWN = 80
 """Characters of a value that a table shows; `--json` has all."""
 
 
-def shown(diff: Diff) -> str:
+def render(diff: Diff) -> str:
     """All that has changed, and a last line that sums up."""
     lines = [line for one in diff.tables for line in _lines(one)]
     counts = {
@@ -34,15 +34,15 @@ def shown(diff: Diff) -> str:
 def _lines(one: TableDiff) -> Iterator[tuple[str, ...]]:
     table = one.endpoint.table
     for row in one.added:
-        yield ("added", table, _called(one, row), "", "")
+        yield ("added", table, _row_name(one, row), "", "")
     for changed in one.changed:
         for name, (old, new) in changed.columns.items():
-            yield ("changed", table, _called(one, changed.row), name, f"{_short(old)} → {_short(new)}")
+            yield ("changed", table, _row_name(one, changed.row), name, f"{_short(old)} → {_short(new)}")
     for row in one.removed:
-        yield ("removed", table, _called(one, row), "", "")
+        yield ("removed", table, _row_name(one, row), "", "")
 
 
-def _called(one: TableDiff, row: Row) -> str:
+def _row_name(one: TableDiff, row: Row) -> str:
     """A row by its key, and by its name if it has one besides."""
     names = [str(row[n]) for n in NAMES if row.get(n) and n not in one.endpoint.key]
     key = ", ".join(str(value) for value in one.key(row).values())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.settings.hosts import Warehouse
+from pipelines.settings.hosts import WarehouseUrl
 
 if TYPE_CHECKING:
     import psycopg2
@@ -27,23 +27,23 @@ ANYONE = "another process"
 APPLICATION_NAME = 63  # bytes that Postgres keeps of one
 
 
-class Turn(Protocol):
+class LoadLock(Protocol):
     """One process's place at one warehouse."""
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Whether the turn is ours now; never waits."""
 
     def holder(self) -> str:
         """Who has it instead: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
 
-    def keep(self) -> None:
+    def verify(self) -> None:
         """Raise WarehouseProblem if the turn is no longer ours: then others may have written."""
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let the next one in; harmless without a turn."""
 
 
-def introduction(who: str, room: int = 200) -> str:
+def holder_text(who: str, room: int = 200) -> str:
     """Who holds the lane, in `room` bytes: a long host name is cut, not the time."""
     since = f", since {datetime.now(UTC):%H:%M} UTC"
     start = f"{who}, process {os.getpid()} on "
@@ -51,19 +51,19 @@ def introduction(who: str, room: int = 200) -> str:
     return f"{start}{host[: max(0, room - len(start) - len(since))]}{since}"[:room]
 
 
-class FileTurn:
+class FileLoadLock:
     """A turn at a DuckDB file: the system's lock on `<file>.lock` beside it, one for all symlinks.
 
     `purpose` is empty for loading; another one has a lock of its own.
     """
 
-    def __init__(self, warehouse: Warehouse, who: str, purpose: str = "") -> None:
+    def __init__(self, warehouse: WarehouseUrl, who: str, purpose: str = "") -> None:
         self._label, self._who = warehouse.label, who
         self._path = Path(f"{os.path.realpath(warehouse.path)}{purpose and f'.{purpose}'}.lock")
         # No soft fallback: a lock that is only a file would outlive its holder.
         self._lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Lock the file, and say in it who did."""
         try:
             self._path.parent.stat()  # acquire would make the folder, and hide that its name is misspelt
@@ -76,7 +76,7 @@ class FileTurn:
                 "its folder must exist, and hogsync must be allowed to write there."
             ) from error
         with suppress(OSError):  # a courtesy to those who wait; a full disk is told where it hurts
-            self._path.write_text(introduction(self._who), "utf-8")
+            self._path.write_text(holder_text(self._who), "utf-8")
         return True
 
     def holder(self) -> str:
@@ -87,10 +87,10 @@ class FileTurn:
             return ANYONE
         return "".join(letter for letter in said if letter.isprintable()) or ANYONE
 
-    def keep(self) -> None:
+    def verify(self) -> None:
         """Nobody can take away what the system gave."""
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Unlock the file; it stays."""
         if self._lock.is_locked:
             with suppress(OSError):
@@ -122,23 +122,23 @@ SELECT application_name
 """
 
 
-def lane_key(dataset: str, purpose: str = "") -> int:
+def lock_number(dataset: str, purpose: str = "") -> int:
     """The advisory lock of `dataset`: the same 64 bits on every machine; the database scopes it."""
     name = f"hogsync {dataset}{purpose and f' {purpose}'}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
-class ServerTurn:
+class AdvisoryLoadLock:
     """A turn at a dataset in Postgres: an advisory lock of a transaction on a connection of its own."""
 
-    def __init__(self, warehouse: Warehouse, dataset: str, who: str, purpose: str = "") -> None:
-        self._warehouse, self._who, self._key = warehouse, who, lane_key(dataset, purpose)
-        with _told(warehouse):
+    def __init__(self, warehouse: WarehouseUrl, dataset: str, who: str, purpose: str = "") -> None:
+        self._warehouse, self._who, self._key = warehouse, who, lock_number(dataset, purpose)
+        with _as_problem(warehouse):
             self._connection = _connect(warehouse)
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Lock the dataset for this transaction, and leave the transaction open."""
-        with _told(self._warehouse):
+        with _as_problem(self._warehouse):
             taken = bool(self._ask(TAKE))
             if taken:
                 self._ask(OURS)
@@ -148,29 +148,29 @@ class ServerTurn:
 
     def holder(self) -> str:
         """The name of the session that has the lock."""
-        with _told(self._warehouse):
+        with _as_problem(self._warehouse):
             name = self._ask(HOLDER)
             self._connection.rollback()
         return str(name or ANYONE)
 
-    def keep(self) -> None:
+    def verify(self) -> None:
         """Ask over the connection whose transaction has the lock: gone with it is the lock."""
-        with _told(self._warehouse):
+        with _as_problem(self._warehouse):
             self._ask("SELECT 1")
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Hang up, which ends the transaction and the lock."""
         self._connection.close()
 
     def _ask(self, question: str) -> Any:
         """The first value of the answer, None without one."""
         with self._connection.cursor() as cursor:
-            cursor.execute(question, {"key": self._key, "name": introduction(self._who, APPLICATION_NAME)})
+            cursor.execute(question, {"key": self._key, "name": holder_text(self._who, APPLICATION_NAME)})
             row = cursor.fetchone()
         return row and row[0]
 
 
-def _connect(warehouse: Warehouse) -> psycopg2.extensions.connection:
+def _connect(warehouse: WarehouseUrl) -> psycopg2.extensions.connection:
     """A connection that notices a dead server; the URL's own options win."""
     from destinations.postgres_connection import connect
 
@@ -186,7 +186,7 @@ def _connect(warehouse: Warehouse) -> psycopg2.extensions.connection:
 
 
 @contextmanager
-def _told(warehouse: Warehouse) -> Iterator[None]:
+def _as_problem(warehouse: WarehouseUrl) -> Iterator[None]:
     """What Postgres says, as one sentence of ours, in its own words but without the password."""
     import psycopg2
 

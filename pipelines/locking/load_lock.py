@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.errors import WarehouseProblem
-from pipelines.locking.backends import FileTurn, ServerTurn, Turn
+from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
 from pipelines.settings import Settings
 
 POLL = 0.2
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def lane(settings: Settings, wait: float, who: str) -> Iterator[Turn]:
+def load_lock(settings: Settings, wait: float, who: str) -> Iterator[LoadLock]:
     """The warehouse's only load lane, for as long as the block runs or the server of a Postgres does not end it.
 
     `who` is what others read while they wait ("hogsync sync"). WarehouseProblem if the warehouse is out of
@@ -30,21 +30,21 @@ def lane(settings: Settings, wait: float, who: str) -> Iterator[Turn]:
     """
     warehouse = settings.warehouse
     turn = (
-        FileTurn(warehouse, who)
+        FileLoadLock(warehouse, who)
         if warehouse.kind == "duckdb"
-        else ServerTurn(warehouse, settings.dataset, who)
+        else AdvisoryLoadLock(warehouse, settings.dataset, who)
     )
     try:
-        _queue(turn, warehouse.label, wait)
+        _wait_for_lock(turn, warehouse.label, wait)
         yield turn
     finally:
-        turn.leave()
+        turn.release()
 
 
-def _queue(turn: Turn, label: str, wait: float) -> None:
+def _wait_for_lock(turn: LoadLock, label: str, wait: float) -> None:
     """Return with the turn taken; each holder on the way is named once."""
     deadline, named = time.monotonic() + wait, ""
-    while not turn.take():
+    while not turn.acquire():
         holder = turn.holder()
         if time.monotonic() >= deadline:
             raise WarehouseProblem(

@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pipelines.atomic_file import whole
-from pipelines.console import as_json, is_wider, rendered, say
+from pipelines.atomic_file import atomic_file
+from pipelines.console import as_json, is_wider, rendered, write_line
 from pipelines.errors import UsageError
 from pipelines.query.cells import NULL, apart, csv_line, markdown_line, plain, written
 from pipelines.query.query import Rows, Session
@@ -44,7 +44,7 @@ def write_answer(session: Session, sql: str, form: str | None, out: Path | None)
     found = session.rows(sql)
     if not out:
         for text in TEXTS[form](found, sys.stdout.isatty()):
-            if not say(text):
+            if not write_line(text):
                 return
         return
     with _replaced(out) as file:
@@ -58,7 +58,7 @@ def _replaced(out: Path) -> Iterator[BinaryIO]:
     if out.exists() and not out.is_file():
         raise UsageError(f"--out {out} is no file that could be replaced.")
     try:
-        with whole(out.resolve()) as file:
+        with atomic_file(out.resolve()) as file:
             yield file
     except OSError as error:
         raise UsageError(f"--out {out} could not be written: {error.strerror or error}.") from None

@@ -23,9 +23,9 @@ from pipelines.query.query import (
     Rows,
     SqlProblem,
     first_line,
-    misunderstood,
     no_dataset,
-    shown_values,
+    sql_problem,
+    values_in,
 )
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class PostgresSession:
 
     def _batches(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
         """The rows, the first batch also where there are none; the cursor is closed after the last."""
-        with _answering(self.cursor, sql), shown_values():
+        with _answering(self.cursor, sql), values_in():
             self._refuse_acting(sql)
             self.cursor.execute(ASK, [sql])
             self.cursor.execute(OPEN)
@@ -184,7 +184,9 @@ def _answering(cursor: Any, sql: str) -> Iterator[None]:
     try:
         yield
     except psycopg2.Error as error:
-        if signals.asked.is_set():  # psycopg2 turns a KeyboardInterrupt into the server's word for it
+        if (
+            signals.stop_requested.is_set()
+        ):  # psycopg2 turns a KeyboardInterrupt into the server's word for it
             raise KeyboardInterrupt from None
         if cursor.connection.closed:
             raise WarehouseProblem(f"The warehouse was lost in mid-query: {first_line(error)}.") from None
@@ -193,7 +195,7 @@ def _answering(cursor: Any, sql: str) -> Iterator[None]:
         told = error.diag
         said = [told.message_primary or first_line(error), told.message_detail, told.message_hint]
         position = told.internal_position if told.internal_query in {None, sql} else None
-        raise misunderstood(". ".join(filter(None, said)), _excerpt(sql, position)) from None
+        raise sql_problem(". ".join(filter(None, said)), _excerpt(sql, position)) from None
 
 
 def _excerpt(sql: str, position: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.console import printable, sentence
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.signals import cutting_short
+from pipelines.signals import interruptible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,7 +88,7 @@ def no_dataset(settings: Settings) -> UsageError:
     )
 
 
-def misunderstood(said: str, below: str = "") -> SqlProblem:
+def sql_problem(said: str, below: str = "") -> SqlProblem:
     """What a database says of a question, in its own words."""
     problem = SqlProblem(sentence(f"The database does not take this SQL: {said}"))
     problem.below = below
@@ -96,12 +96,12 @@ def misunderstood(said: str, below: str = "") -> SqlProblem:
 
 
 @contextmanager
-def shown_values() -> Iterator[None]:
+def values_in() -> Iterator[None]:
     """Refuse values that Python cannot hold, such as a time before the year 1."""
     try:
         yield
     except (ValueError, OverflowError) as error:
-        raise misunderstood(f"a value cannot be shown ({error}); cast its column to text") from None
+        raise sql_problem(f"a value cannot be shown ({error}); cast its column to text") from None
 
 
 # -- DuckDB
@@ -109,7 +109,7 @@ def shown_values() -> Iterator[None]:
 
 @contextmanager
 def _duckdb(settings: Settings) -> Iterator[Session]:
-    with closing(_open_duckdb(settings)) as database, cutting_short(database.interrupt):
+    with closing(_open_duckdb(settings)) as database, interruptible(database.interrupt):
         _use(database, settings)
         # A file opened read-only could still copy rows into another file, or attach one and write there.
         database.execute(
@@ -147,7 +147,7 @@ class DuckDBSession:
             raise SqlProblem(f"{ONE_STATEMENT}{number or 'none'}.")
 
     def _batches(self, in_json: list[bool]) -> Iterator[list[tuple[Any, ...]]]:
-        with _answering(), shown_values():
+        with _answering(), values_in():
             while rows := self.database.fetchmany(BATCH):
                 yield [_parsed(row, in_json) for row in rows]
 
@@ -167,7 +167,7 @@ def _answering() -> Iterator[None]:
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
         said, _, below = str(error).strip().partition("\n")
-        raise misunderstood(said or type(error).__name__, below.strip("\n")) from None
+        raise sql_problem(said or type(error).__name__, below.strip("\n")) from None
 
 
 def _open_duckdb(settings: Settings) -> Any:

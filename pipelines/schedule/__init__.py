@@ -17,13 +17,13 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipelines.errors import HogsyncError, UsageError
-from pipelines.schedule.queue import Runs
+from pipelines.schedule.queue import RunQueue
 from pipelines.settings import Settings
-from pipelines.settings.sections import Group
+from pipelines.settings.sections import GroupSettings
 from pipelines.signals import handle
 
 if TYPE_CHECKING:
-    from pipelines.schedule.start import Place
+    from pipelines.schedule.start import ServiceLock
 
 log = logging.getLogger("hogsync")
 
@@ -44,17 +44,19 @@ def run(settings: Settings) -> int:
     return serve(settings, crontab, first_look=True)
 
 
-def serve(settings: Settings, trigger: Callable[[str, Group], Trigger], *, first_look: bool = False) -> int:
+def serve(
+    settings: Settings, trigger: Callable[[str, GroupSettings], Trigger], *, first_look: bool = False
+) -> int:
     """`run`, with a group's times made by `trigger`, and without `first_look` at once."""
-    from pipelines.schedule.start import Place, look
+    from pipelines.schedule.start import ServiceLock, look
 
-    clock, runs, place = _clock(), Runs(), Place()
+    clock, runs, place = _clock(), RunQueue(), ServiceLock()
     _plan(clock, runs, settings, trigger)
     anew = _on_signals(runs)
     try:
         if first_look:
             look(settings)
-        place.take(settings)
+        place.acquire(settings)
         clock.start()
         for name, group in settings.groups.items():
             _announce(name, group, clock.get_job(name).next_run_time)
@@ -65,14 +67,14 @@ def serve(settings: Settings, trigger: Callable[[str, Group], Trigger], *, first
                 anew.clear()
                 settings = _read_anew(clock, runs, place, settings, trigger)
             look_at(clock)
-            place.keep(settings)
+            place.verify(settings)
     except KeyboardInterrupt:
         log.info("The schedule ends.")
     finally:
         if clock.running:
             clock.shutdown(wait=False)
         runs.end()
-        place.leave()
+        place.release()
     return 0
 
 
@@ -83,7 +85,9 @@ def _wait(anew: list[int]) -> None:
         time.sleep(1)
 
 
-def _plan(clock: Any, runs: Runs, settings: Settings, trigger: Callable[[str, Group], Trigger]) -> None:
+def _plan(
+    clock: Any, runs: RunQueue, settings: Settings, trigger: Callable[[str, GroupSettings], Trigger]
+) -> None:
     """Have the clock run the groups of these settings and no others; UsageError before anything is changed."""
     _check_tables(settings)
     triggers = {name: trigger(name, group) for name, group in settings.groups.items()}
@@ -95,7 +99,11 @@ def _plan(clock: Any, runs: Runs, settings: Settings, trigger: Callable[[str, Gr
 
 
 def _read_anew(
-    clock: Any, runs: Runs, place: Place, former: Settings, trigger: Callable[[str, Group], Trigger]
+    clock: Any,
+    runs: RunQueue,
+    place: ServiceLock,
+    former: Settings,
+    trigger: Callable[[str, GroupSettings], Trigger],
 ) -> Settings:
     """The settings as they are now, planned by; the former ones where something is wrong with them."""
     from pipelines import logs, settings
@@ -106,7 +114,7 @@ def _read_anew(
         logs.hide(found.secrets)
         _check_tables(found)
         look(found)
-        place.take(found)
+        place.acquire(found)
         _plan(clock, runs, found, trigger)
     except HogsyncError as problem:
         log.error("The settings were not taken over, those of before hold on: %s", problem)
@@ -130,14 +138,14 @@ def _check_tables(settings: Settings) -> None:
         chosen_tables(settings, Selection(tables=group.tables))
 
 
-def _announce(name: str, group: Group, first: datetime) -> None:
+def _announce(name: str, group: GroupSettings, first: datetime) -> None:
     tables = ", ".join(group.tables) or "the whole selection"
     log.info(
         "Group %s (%s): crontab %s in %s, next at %s.", name, tables, group.crontab, group.timezone, first
     )
 
 
-def _on_signals(runs: Runs) -> list[int]:
+def _on_signals(runs: RunQueue) -> list[int]:
     """SIGTERM and SIGINT alike: the first raises KeyboardInterrupt here, a second one kills the run that goes on.
 
     SIGHUP is noted in the list; on a terminal it keeps its meaning, that the terminal is gone.
@@ -161,7 +169,7 @@ def _on_signals(runs: Runs) -> list[int]:
 # -- times
 
 
-def crontab(name: str, group: Group) -> Trigger:
+def crontab(name: str, group: GroupSettings) -> Trigger:
     """The group's times, by the wall clock of its time zone; UsageError if they never come."""
     from apscheduler.triggers.cron import CronTrigger
 

@@ -23,13 +23,13 @@ log = logging.getLogger("hogsync")
 HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
 """Seconds in which a run that is asked to end can record that it was interrupted."""
-FRESH = NOTHING_DUE
+AS_NEW = NOTHING_DUE
 """The exit code of a run that found nothing to catch up."""
-HARMLESS = {0, FRESH}
+HARMLESS = {0, AS_NEW}
 
 
 @dataclass(slots=True)
-class Runs:
+class RunQueue:
     """The groups that are due, in their order, and the one run that goes on."""
 
     waiting: dict[str, bool] = field(default_factory=dict)

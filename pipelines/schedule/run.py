@@ -20,11 +20,11 @@ from pipelines import logs, signals
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, Interrupted, OutOfMemory, UsageError
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import crontab, late
-from pipelines.schedule.queue import FRESH, GRACE
+from pipelines.schedule.queue import AS_NEW, GRACE
 from pipelines.settings import Settings, load
-from pipelines.settings.sections import Group, Turns
+from pipelines.settings.sections import GroupSettings, WarehouseSettings
 from pipelines.sync import progress, summary
 from pipelines.sync.selection import Selection, chosen_tables
 from pipelines.sync.sync import sync
@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
-        if not signals.asked.is_set():
+        if not signals.stop_requested.is_set():
             raise
     log.info("Stopped.")
     return Interrupted.exit_code
@@ -73,7 +73,7 @@ def _run(name: str, *, catch_up: bool) -> int:
     if group is None:
         raise UsageError(f"The settings have no group {name} any more; start hogsync schedule anew.")
     if catch_up and not is_due(settings, name, group, datetime.now(UTC)):
-        return FRESH
+        return AS_NEW
     with progress.progress(display=False) as observer:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
     summary.log_tables(outcome)
@@ -81,7 +81,7 @@ def _run(name: str, *, catch_up: bool) -> int:
     return outcome.exit_code
 
 
-def is_due(settings: Settings, name: str, group: Group, now: datetime) -> bool:
+def is_due(settings: Settings, name: str, group: GroupSettings, now: datetime) -> bool:
     """Whether the group's last success is longer ago than its period, and why, in the log; in doubt it is due."""
     try:
         last = last_success(settings, group)
@@ -97,17 +97,17 @@ def is_due(settings: Settings, name: str, group: Group, now: datetime) -> bool:
     return due
 
 
-def last_success(settings: Settings, group: Group) -> datetime | None:
+def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
     """When the oldest of the latest successful syncs of its tables began, None if one was never synced.
 
     A table that is not available counts as synced, as it does for the exit code. Nobody is waited for, and a
     warehouse that is not there yet is not made.
     """
     tables = chosen_tables(settings, Selection(tables=group.tables))
-    warehouse = open_warehouse(settings.model_copy(update={"turns": Turns(wait=0)}))
+    warehouse = open_warehouse(settings.model_copy(update={"turns": WarehouseSettings(wait=0)}))
     if not warehouse.exists():
         return None
-    with lane(settings, 0, "hogsync schedule"), warehouse.opened():
+    with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
         found = _successes(warehouse)
     return min(found[table] for table in tables) if found.keys() >= set(tables) else None
 

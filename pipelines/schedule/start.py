@@ -12,7 +12,7 @@ from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
-from pipelines.locking.backends import FileTurn, ServerTurn, Turn
+from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
 from pipelines.settings import Settings
 from pipelines.sync.table_names import known_tables
 from sources.posthog.catalogue import ENDPOINTS
@@ -50,59 +50,59 @@ def _look_at_posthog(settings: Settings) -> None:
         log.error("%s The service goes on and tries when a group is due.", failed)
 
 
-class Place:
+class ServiceLock:
     """The place of the only service of a warehouse, for as long as this process lives."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
-        self._turn: Turn | None = None
+        self._lock: LoadLock | None = None
 
-    def take(self, settings: Settings) -> None:
+    def acquire(self, settings: Settings) -> None:
         """Take it, or what is left of the former one if the warehouse is the same.
 
         WarehouseProblem if another service has it; where the warehouse is not to be had nobody can tell.
         """
-        if self._turn and self._settings and _where(self._settings) == _where(settings):
+        if self._lock and self._settings and _where(self._settings) == _where(settings):
             return
         try:
             turn = _turn(settings)
-            taken = turn.take()
+            taken = turn.acquire()
         except HogsyncError:  # `look` has told it
             return
         if not taken:
             holder = turn.holder()
-            turn.leave()
+            turn.release()
             raise WarehouseProblem(
                 f"The warehouse {settings.warehouse.label} has a service already: {holder}. End that one first, or "
                 "give this one another warehouse or dataset."
             )
-        self.leave()
-        self._settings, self._turn = settings, turn
+        self.release()
+        self._settings, self._lock = settings, turn
 
-    def keep(self, settings: Settings) -> None:
+    def verify(self, settings: Settings) -> None:
         """Take it again if the server has ended the connection that held it, or could not be reached before."""
         try:
-            if self._turn:
-                self._turn.keep()
+            if self._lock:
+                self._lock.verify()
         except HogsyncError:
-            self.leave()
+            self.release()
         try:
-            self.take(settings)
+            self.acquire(settings)
         except WarehouseProblem as problem:
             log.error("%s", problem)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Let another service have it."""
-        if self._turn:
-            self._turn.leave()
-        self._turn = None
+        if self._lock:
+            self._lock.release()
+        self._lock = None
 
 
-def _turn(settings: Settings) -> Turn:
+def _turn(settings: Settings) -> LoadLock:
     place, who = settings.warehouse, "hogsync schedule"
     if place.kind == "duckdb":
-        return FileTurn(place, who, SERVICE)
-    return ServerTurn(place, settings.dataset, who, SERVICE)
+        return FileLoadLock(place, who, SERVICE)
+    return AdvisoryLoadLock(place, settings.dataset, who, SERVICE)
 
 
 def _where(settings: Settings) -> tuple[str, str]:

@@ -36,19 +36,19 @@ from destinations.staging import staging_of
 from pipelines.errors import UsageError
 from pipelines.settings import dot_env, hosts, parse
 from pipelines.settings.hash_key import kept_hash_key
-from pipelines.settings.hosts import Warehouse
+from pipelines.settings.hosts import WarehouseUrl
 from pipelines.settings.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
-from pipelines.settings.reference import entries
+from pipelines.settings.reference import settings_reference
 from pipelines.settings.sections import (
-    Group,
-    History,
-    Lists,
-    Privacy,
-    Projects,
-    Rate,
-    Selection,
-    Sync,
-    Turns,
+    GroupSettings,
+    HistorySettings,
+    ListsSettings,
+    PrivacySettings,
+    ProjectsSettings,
+    RateSettings,
+    SelectionSettings,
+    SyncSettings,
+    WarehouseSettings,
     plain_names,
 )
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     """The personal API key (phx_…) to read with; `hogsync check` says which scopes it lacks."""
     key_file: Location | None = setting(KEY_FILE)
     """A file that holds the key instead, such as a Docker or Kubernetes secret."""
-    warehouse: Annotated[Warehouse, BeforeValidator(Warehouse.parse)] = setting(
+    warehouse: Annotated[WarehouseUrl, BeforeValidator(WarehouseUrl.parse)] = setting(
         "WAREHOUSE_URL", "duckdb:///hogsync.duckdb"
     )
     """Where the rows go: duckdb:///file, duckdb:////absolute/file or postgresql://user:password@host/database."""
@@ -104,17 +104,17 @@ class Settings(BaseSettings):
     """The file with the sections below; it must exist only if this is set."""
     home: Location = setting("HOGSYNC_HOME", ".hogsync")
     """The folder for working files."""
-    selection: Selection = setting("HOGSYNC_SELECTION", Selection())
-    groups: Annotated[dict[str, Group], AfterValidator(plain_names)] = setting(
-        "HOGSYNC_GROUPS", {"all": Group()}
+    selection: SelectionSettings = setting("HOGSYNC_SELECTION", SelectionSettings())
+    groups: Annotated[dict[str, GroupSettings], AfterValidator(plain_names)] = setting(
+        "HOGSYNC_GROUPS", {"all": GroupSettings()}
     )
-    projects: Projects = setting("HOGSYNC_PROJECTS", Projects())
-    privacy: Privacy = setting("HOGSYNC_PRIVACY", Privacy())
-    rate: Rate = setting("HOGSYNC_RATE", Rate())
-    lists: Lists = setting("HOGSYNC_LISTS", Lists())
-    history: History = setting("HOGSYNC_HISTORY", History())
-    sync: Sync = setting("HOGSYNC_SYNC", Sync())
-    turns: Turns = setting("HOGSYNC_WAREHOUSE", Turns())
+    projects: ProjectsSettings = setting("HOGSYNC_PROJECTS", ProjectsSettings())
+    privacy: PrivacySettings = setting("HOGSYNC_PRIVACY", PrivacySettings())
+    rate: RateSettings = setting("HOGSYNC_RATE", RateSettings())
+    lists: ListsSettings = setting("HOGSYNC_LISTS", ListsSettings())
+    history: HistorySettings = setting("HOGSYNC_HISTORY", HistorySettings())
+    sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
+    warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
     _origin_name: str = PrivateAttr(default="")
 
     @classmethod
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     @property
     def wait(self) -> float:
         """Seconds to wait for a held warehouse; may be infinite."""
-        return self.turns.wait
+        return self.warehouse_options.wait
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
 
     def for_sandbox(self, url: str, key: str) -> Self:
         """These settings for a sandbox at `url`: its own file, all its projects, recorded as one origin."""
-        warehouse = Warehouse.parse("duckdb:///sandbox.duckdb")
+        warehouse = WarehouseUrl.parse("duckdb:///sandbox.duckdb")
         try:
             _refuse_one_name(warehouse, self.dataset)
         except ValueError as error:
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
             "origin": url.rstrip("/"),
             "key": SecretStr(key),
             "warehouse": warehouse,
-            "projects": Projects(),
+            "projects": ProjectsSettings(),
         }
         copy = self.model_copy(update=own)
         copy._origin_name = "sandbox"  # noqa: SLF001
@@ -249,7 +249,7 @@ def _refuse_misspelt(where: str, names: Iterable[str]) -> None:
             raise UsageError(f"{name} {where} is not a setting of hogsync{near}")
 
 
-def _refuse_one_name(warehouse: Warehouse, dataset: str) -> None:
+def _refuse_one_name(warehouse: WarehouseUrl, dataset: str) -> None:
     """DuckDB takes `posthog.users` for ambiguous if its file has that name too, or that of dlt's staging."""
     if warehouse.kind == "duckdb" and warehouse.catalog in {dataset, staging_of(dataset)}:
         raise ValueError(
@@ -258,6 +258,6 @@ def _refuse_one_name(warehouse: Warehouse, dataset: str) -> None:
         )
 
 
-SETTINGS = tuple(entries(Settings))
+SETTINGS = tuple(settings_reference(Settings))
 PLAIN = frozenset(entry.name for entry in SETTINGS if not entry.toml)
 SECTIONS = tuple(dict.fromkeys(entry.steps[0] for entry in SETTINGS if entry.toml))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pipelines.atomic_file import write_whole
+from pipelines.atomic_file import write_atomically
 from pipelines.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def kept_hash_key(home: Path) -> bytes:
         if not path.exists():
             with FileLock(home / "hash.key.lock", mode=0o600):  # two first runs at once must agree on one key
                 if not path.exists():
-                    write_whole(path, secrets.token_hex(32))
+                    write_atomically(path, secrets.token_hex(32))
         text = path.read_text("ascii", errors="replace").strip()
     except OSError as error:
         raise UsageError(

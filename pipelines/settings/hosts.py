@@ -133,7 +133,7 @@ def _plain_host(parts: SplitResult) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Warehouse:
+class WarehouseUrl:
     """Where the rows go; `label` is safe to print, `dsn` is not and therefore hides itself."""
 
     kind: Literal["duckdb", "postgresql"]

@@ -31,7 +31,7 @@ class Entry(NamedTuple):
         return in_toml(self.steps) if len(self.steps) > 1 else ""
 
 
-def entries(model: type[BaseModel]) -> Iterator[Entry]:
+def settings_reference(model: type[BaseModel]) -> Iterator[Entry]:
     """The settings of `model`: its plain fields, and key by key its sections."""
     for field in model.model_fields.values():
         section = field.default

@@ -22,14 +22,14 @@ class Section(BaseModel):
     )
 
 
-class Selection(Section):
+class SelectionSettings(Section):
     """What a sync without names takes."""
 
     tables: Annotated[tuple[str, ...], Listed] = ()
     """Tables to sync; empty: every table but those with data about your customers."""
 
 
-class Group(Section):
+class GroupSettings(Section):
     """Tables that the schedule syncs together."""
 
     crontab: Annotated[str, AfterValidator(parse.crontab)] = "0 * * * *"
@@ -40,7 +40,7 @@ class Group(Section):
     """The clock that the crontab goes by, such as Europe/Berlin."""
 
 
-def plain_names(groups: dict[str, Group]) -> dict[str, Group]:
+def plain_names(groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
     """`groups`, each name such as an environment variable can have too."""
     for name in groups:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
@@ -50,14 +50,14 @@ def plain_names(groups: dict[str, Group]) -> dict[str, Group]:
     return groups
 
 
-class Projects(Section):
+class ProjectsSettings(Section):
     """Which projects are read."""
 
     only: Annotated[tuple[int, ...], Listed] = ()
     """Ids of the projects to read; empty: every project that the key reaches."""
 
 
-class Privacy(Section):
+class PrivacySettings(Section):
     """What is done with each class of data before it is stored."""
 
     person: Handling = "keep"
@@ -80,7 +80,7 @@ class Privacy(Section):
         return columns
 
 
-class Rate(Section):
+class RateSettings(Section):
     """The most requests that a run sends."""
 
     per_minute: int | None = Field(default=None, gt=0)
@@ -89,7 +89,7 @@ class Rate(Section):
     """Requests an hour; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
 
 
-class Lists(Section):
+class ListsSettings(Section):
     """How PostHog's lists are walked."""
 
     page_size: int = Field(default=1000, ge=1, le=10_000)
@@ -115,7 +115,7 @@ class Lists(Section):
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""
 
 
-class History(Section):
+class HistorySettings(Section):
     """Which tables have a history."""
 
     enabled: bool = True
@@ -124,14 +124,14 @@ class History(Section):
     """Tables that have no history all the same."""
 
 
-class Sync(Section):
+class SyncSettings(Section):
     """What the end of a sync means."""
 
     strict: bool = False
     """Whether a run with warnings ends with exit code 1, as by `hogsync sync --strict`."""
 
 
-class Turns(Section):
+class WarehouseSettings(Section):
     """Taking turns at the warehouse, and who else may read it."""
 
     wait: float = Field(default=60, ge=0)

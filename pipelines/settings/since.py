@@ -9,7 +9,7 @@ from pipelines.errors import UsageError
 from pipelines.settings import parse
 
 
-def parsed(option: str, text: str, now: datetime, *, whole_day: bool = False) -> datetime:
+def parse_since(option: str, text: str, now: datetime, *, whole_day: bool = False) -> datetime:
     """A time as ISO 8601 has it, of UTC unless it says otherwise, or a span until now: 30m, 12h, 2d, 1w.
 
     With `whole_day` a date without a time is the end of that day. UsageError for what is none of these.
@@ -26,7 +26,7 @@ def parsed(option: str, text: str, now: datetime, *, whole_day: bool = False) ->
 
 def past(option: str, text: str, now: datetime) -> datetime:
     """`parsed`, of what has begun already; UsageError for the future."""
-    found = parsed(option, text, now)
+    found = parse_since(option, text, now)
     if found > now:
         raise UsageError(f"{option} is {text!r}, which is still to come.")
     return found

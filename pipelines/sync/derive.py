@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 
 from destinations.derived.derived import Derived, Rows, derive, finished, written_at
 from destinations.derived.history import VERSION, History
-from destinations.warehouse import NoMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
-from pipelines.sync.derived_tables import Before, Followers, Tables
+from destinations.warehouse import DatabaseOutOfMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
+from pipelines.sync.derived_tables import DatasetBefore, DerivedTables, Tables
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.extraction import Extraction
 
 
-def mark(target: str) -> str:
+def derived_until_key(target: str) -> str:
     """The key of `_hogsync_meta` under which stands until when a table has been derived."""
     return f"{target} until"
 
 
-def since(target: str) -> str:
+def history_since_key(target: str) -> str:
     """The key of `_hogsync_meta` under which stands when a history began."""
     return f"{target} since"
 
@@ -34,13 +34,13 @@ class Underivable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class Derivation:
     """The tables that follow those of one run."""
 
     warehouse: Warehouse
     reading: Extraction
-    before: Before
-    followers: Followers
+    before: DatasetBefore
+    followers: DerivedTables
     after_loading: bool = False
     """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
     stored rows still hold what may be kept no longer."""
@@ -55,7 +55,7 @@ class Following:
         """
         try:
             yield
-        except NoMemory:
+        except DatabaseOutOfMemory:
             raise  # this process's trouble: nothing is to be done about the table
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
@@ -92,7 +92,7 @@ class Following:
         ]
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
-        told = self.before.meta.get(mark(one.target)) and not self.before.lost_rows(one.target)
+        told = self.before.meta.get(derived_until_key(one.target)) and not self.before.lost_rows(one.target)
         return bool(told) and _is_there(one, there)
 
     def _lost(self, one: Derived, there: Tables) -> Types:
@@ -112,20 +112,22 @@ class Following:
 
     def _begins(self, one: Derived, there: Tables) -> bool:
         """Whether a history has not begun, or somebody has taken away what it held."""
-        kept = self.before.meta.get(since(one.target)) and not self.before.lost_rows(one.target)
+        kept = self.before.meta.get(history_since_key(one.target)) and not self.before.lost_rows(one.target)
         kept = kept and _is_there(one, there)
         return isinstance(one, History) and not kept
 
     def making(self, behind: Iterable[Derived]) -> dict[str, str]:
         """What `_hogsync_meta` must say before these are made: a table that is made anew is empty until derived."""
         there = self.before.tables
-        beginning = {since(one.target): "" for one in behind if self._begins(one, there)}
-        return {mark(one.target): "" for one in behind} | beginning
+        beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}
+        return {derived_until_key(one.target): "" for one in behind} | beginning
 
     def blanked(self) -> dict[str, str]:
         """What `_hogsync_meta` must say before rows are loaded, of histories that are switched off too."""
         return {
-            mark(name): "" for changes in self._written() for name in changes.shape.endpoint.derived_tables
+            derived_until_key(name): ""
+            for changes in self._written()
+            for name in changes.shape.endpoint.derived_tables
         }
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
@@ -141,7 +143,7 @@ class Following:
     def _mend(self, one: History, there: Tables) -> Types:
         """Empty a history whose versions cannot be told, else fill the columns that it has lost; gives these."""
         if not _is_there(one, there):
-            self.warehouse.redefine(one.target, f"truncate table {self.warehouse.name(one.target)}")
+            self.warehouse.alter_table(one.target, f"truncate table {self.warehouse.name(one.target)}")
             return {}
         if lost := self._lost(one, there):
             one.fill(self.warehouse, lost)
@@ -204,9 +206,9 @@ class Following:
         for one, rows in work:
             with self._troubled_by(one):
                 began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
-            facts[mark(one.target)] = now.isoformat()
+            facts[derived_until_key(one.target)] = now.isoformat()
             if began:
-                facts[since(one.target)] = now.isoformat()
+                facts[history_since_key(one.target)] = now.isoformat()
         return facts
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
@@ -220,7 +222,7 @@ class Following:
             and not results[table].counts.written
         ]
         found = self._untroubled(self.followers.of(empty, there))
-        return {since(one.target): now for one in found if self._begins(one, there)}
+        return {history_since_key(one.target): now for one in found if self._begins(one, there)}
 
     def _written(self) -> list[TableChanges]:
         results = self.reading.results

@@ -33,7 +33,7 @@ def with_history(settings: Settings) -> frozenset[str]:
     return frozenset(table for table in chosen if ENDPOINTS[table].history)
 
 
-class Before(Protocol):
+class DatasetBefore(Protocol):
     """What the dataset held and remembered when the run began."""
 
     meta: dict[str, str]
@@ -57,10 +57,10 @@ class Before(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Followers:
+class DerivedTables:
     """The tables that follow others, as the settings have it."""
 
-    before: Before
+    before: DatasetBefore
     versioned: frozenset[str]
     """The tables that have a history."""
 
@@ -96,7 +96,7 @@ class Followers:
             source_key=shape.key,
             values=types,
             lists=complete,
-            quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),
+            volatile=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),
         )
 
     def _trends(self, changes: TableChanges, there: Tables) -> Iterator[Trend]:

@@ -25,7 +25,7 @@ def mark_incomplete(warehouse: Warehouse, reading: Extraction, existing: Mapping
     for outline in tables.values():
         if outline.child and not outline.empty and _makes_place(tables[outline.parent], reading, existing):
             # Lists are written with their rows: items whose row does not come again would stay for ever.
-            warehouse.redefine(outline.table, f"truncate table {warehouse.name(outline.table)}")
+            warehouse.alter_table(outline.table, f"truncate table {warehouse.name(outline.table)}")
 
 
 def _lost(outline: TargetTable, reading: Extraction, existing: Mapping[str, Types]) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from destinations.staging import claim_staging
-from destinations.warehouse import NoMemory, Types, Warehouse, WarehouseUnavailable, first_line
+from destinations.warehouse import DatabaseOutOfMemory, Types, Warehouse, WarehouseUnavailable, first_line
 from pipelines import signals
 from pipelines.settings.surroundings import set_aside
 from sources.posthog.catalogue import PEOPLE
@@ -57,7 +57,7 @@ def load(reading: Extraction, warehouse: Warehouse, folder: Path, existing: Mapp
     outlines = [outline for outline in reading.target_tables() if reading.results[outline.parent].readable]
     _make_what_can_be(reading, warehouse, outlines, existing)
     if all(outline.empty for outline in outlines):
-        warehouse.expect_inserts_only()
+        warehouse.limit_memory_for_inserts()
     if reading.rows_to_write:
         claim_staging(warehouse)
         _load_what_can_be(reading, warehouse, folder)
@@ -77,7 +77,7 @@ def _make_what_can_be(
         try:
             warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
             warehouse.index_key(outline.table, outline.key)
-        except NoMemory:
+        except DatabaseOutOfMemory:
             raise  # this process's trouble
         except WarehouseUnavailable as refused:
             _fail(reading, outline.parent, refused)
@@ -152,7 +152,7 @@ def _run_dlt(reading: Extraction, warehouse: Warehouse, folder: Path, *, again: 
     except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
         # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.
-        if isinstance(cause, KeyboardInterrupt) or signals.asked.is_set():
+        if isinstance(cause, KeyboardInterrupt) or signals.stop_requested.is_set():
             raise KeyboardInterrupt from failed
         if isinstance(cause, MemoryError | OutOfMemoryException):
             raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
@@ -172,7 +172,7 @@ def _run_dlt(reading: Extraction, warehouse: Warehouse, folder: Path, *, again: 
 
 def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
     """Raise LoadFailed unless this dataset has the loads on record: else nobody knows where their rows are."""
-    mark = warehouse.mark
+    mark = warehouse.placeholder
     sql = f"select count(*) from {warehouse.name(LOADS)} where load_id = {mark} and status = 0"
     if not load_ids or any(warehouse.rows(sql, [load_id]) != [(1,)] for load_id in load_ids):
         raise LoadFailed(

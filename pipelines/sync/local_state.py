@@ -11,7 +11,7 @@ import logging
 import os
 from pathlib import Path
 
-from pipelines.atomic_file import write_whole
+from pipelines.atomic_file import write_atomically
 from pipelines.settings import Settings
 from sources.posthog.shape.types import digest
 
@@ -25,11 +25,11 @@ def last_run(settings: Settings) -> str | None:
     return _noted(settings.home / FILE).get(name(settings))
 
 
-def note(settings: Settings, run_id: str) -> None:
+def remember_run(settings: Settings, run_id: str) -> None:
     """Remember a run that was recorded; a home that cannot be written is the next run's trouble."""
     file = settings.home / FILE
     try:
-        write_whole(file, json.dumps({**_noted(file), name(settings): run_id}))
+        write_atomically(file, json.dumps({**_noted(file), name(settings): run_id}))
     except OSError as error:
         log.debug("%s was not written: %s", file, error.strerror)
 
@@ -45,7 +45,7 @@ def _noted(file: Path) -> dict[str, str]:
     return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
 
 
-def walks(settings: Settings) -> Path:
+def checkpoint_folder(settings: Settings) -> Path:
     """Where the half-read lists of the warehouse of the settings are kept."""
     return settings.home / "walks" / name(settings)
 

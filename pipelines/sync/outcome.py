@@ -29,7 +29,9 @@ class Outcome:
     """Tables with refusals of which their last run has told the same."""
 
 
-def judged(results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool) -> tuple[RunStatus, int]:
+def run_status(
+    results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool
+) -> tuple[RunStatus, int]:
     """A run's status and exit code, from what came of its tables and of those that were asked for."""
     listed = [result for result in results if result.table != PEOPLE.table]
     unreadable = all(result.status == "unavailable" for result in listed if result.table in chosen)

@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from destinations.derived.history import VERSION, named
-from destinations.staging import staging_of, stranger
+from destinations.staging import foreign_schema, staging_of
 from destinations.warehouse import Relation, Warehouse
-from pipelines.bookkeeping.records import note_made
-from pipelines.bookkeeping.schema import BOOKS, META
-from pipelines.bookkeeping.state import Memory
-from pipelines.connections import policy
+from pipelines.bookkeeping.records import record_made_tables
+from pipelines.bookkeeping.schema import META, TABLES
+from pipelines.bookkeeping.state import DatasetState
+from pipelines.connections import privacy_policy
 from pipelines.errors import WarehouseProblem
 from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
@@ -44,10 +44,10 @@ class Table:
     columns: frozenset[str]
 
 
-def chosen(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
+def expected_tables(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
     """The tables that a sync of some of PostHog's may write."""
     rules, endpoints = (
-        policy(settings, hashing=False),
+        privacy_policy(settings, hashing=False),
         [ENDPOINTS[table] for table in with_parents(tuple(tables))],
     )
     shapes = [RowShape(one, rules, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
@@ -78,7 +78,7 @@ def _tables(shape: RowShape, versioned: bool) -> Iterator[tuple[str, Table]]:  #
         yield trend.table, Table(numbers, numbers)
 
 
-def others(
+def foreign_tables(
     held: Mapping[str, Relation],
     tables: Mapping[str, Table],
     made: Collection[str] | None,
@@ -98,7 +98,7 @@ def others(
         + [name for name, columns in DLT.items() if name in held and not _has(held[name], columns, 1)]
         + [
             name
-            for name, (_, columns) in BOOKS.items()
+            for name, (_, columns) in TABLES.items()
             if name in held and not _has(held[name], columns, 0.5)
         ]
         + [META] * (META in held and not _is_meta(held[META], meta))
@@ -118,26 +118,26 @@ def _has(found: Relation, columns: Collection[str], share: float) -> bool:
 
 def _is_meta(found: Relation, keys: Collection[str]) -> bool:
     """Whether a table is hogsync's `_hogsync_meta`; one without rows may be one that somebody has emptied."""
-    return _has(found, BOOKS[META][1], 1) and (not keys or not {"origin", "schema_version"}.isdisjoint(keys))
+    return _has(found, TABLES[META][1], 1) and (not keys or not {"origin", "schema_version"}.isdisjoint(keys))
 
 
-def refuse_others(memory: Memory, tables: Mapping[str, Table]) -> None:
+def refuse_others(memory: DatasetState, tables: Mapping[str, Table]) -> None:
     """Raise WarehouseProblem where a sync would write to what is somebody else's; needs the warehouse open."""
     warehouse = memory.warehouse
     _refuse_spellings(warehouse)
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
-    if names := others(held, tables, memory.made, memory.meta):
+    if names := foreign_tables(held, tables, memory.made, memory.meta):
         raise WarehouseProblem(
             f"The dataset {warehouse.dataset} {where} holds {first_few(names, 5)}, which hogsync did not make and "
             "would write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
         )
-    if name := stranger(warehouse):
+    if name := foreign_schema(warehouse):
         raise WarehouseProblem(
             f"The schema {staging_of(warehouse.dataset)} {where} holds {name}, which hogsync did not make, and each "
             "load empties the tables of that schema; rename it, or choose another dataset by HOGSYNC_DATASET."
         )
     for name in (tables.keys() & held.keys()) if memory.made is not None else ():
-        if taken := tables[name].columns & held[name].columns - memory.ours(name):
+        if taken := tables[name].columns & held[name].columns - memory.own_columns(name):
             raise WarehouseProblem(
                 f"The table {name} of the dataset {warehouse.dataset} {where} has a column {min(taken)} that hogsync "
                 "did not make, and one of PostHog's has that name; rename yours."
@@ -154,7 +154,7 @@ def _refuse_spellings(warehouse: Warehouse) -> None:
             )
 
 
-def claim_tables(memory: Memory, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
+def claim_tables(memory: DatasetState, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
     """Note which tables and columns are about to be made, before they are; needs the warehouse open.
 
     Raises WarehouseProblem where something of somebody else's has come to stand there since the run began.
@@ -162,15 +162,15 @@ def claim_tables(memory: Memory, shapes: Iterable[RowShape], versioned: Collecti
     tables = tables_of(shapes, versioned)
     refuse_others(memory, tables)
     made = _adopted(memory) if memory.made is None else memory.made
-    made = made | {name: memory.ours(name) | table.columns for name, table in tables.items()}
+    made = made | {name: memory.own_columns(name) | table.columns for name, table in tables.items()}
     if made != memory.made:
-        note_made(memory.warehouse, made)
+        record_made_tables(memory.warehouse, made)
 
 
-def of_others(memory: Memory) -> list[str]:
+def foreign_objects(memory: DatasetState) -> list[str]:
     """The names of all that hogsync may ever write at which something of somebody else's stands."""
     held = memory.warehouse.relations(memory.warehouse.dataset)
-    return others(held, _every_table(), memory.made, memory.meta)
+    return foreign_tables(held, _every_table(), memory.made, memory.meta)
 
 
 def _every_table() -> dict[str, Table]:
@@ -179,8 +179,8 @@ def _every_table() -> dict[str, Table]:
     return tables_of(shapes, ENDPOINTS)
 
 
-def _adopted(memory: Memory) -> dict[str, frozenset[str]]:
+def _adopted(memory: DatasetState) -> dict[str, frozenset[str]]:
     """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
     tables, held = _every_table(), memory.warehouse.relations(memory.warehouse.dataset)
     ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
-    return {name: tables[name].columns | memory.ours(name) for name in ours}
+    return {name: tables[name].columns | memory.own_columns(name) for name in ours}

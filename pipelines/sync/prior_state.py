@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
-from pipelines.bookkeeping.records import forget
+from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
-from pipelines.bookkeeping.state import Memory
+from pipelines.bookkeeping.state import DatasetState
 from pipelines.settings import Settings
 from pipelines.sync.ownership import Table, refuse_others
-from pipelines.sync.privacy_rewrite import empty_refused, not_yet_within
+from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning
@@ -33,7 +33,7 @@ def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
     return warehouse.exists() or not dry_run
 
 
-def remembered(
+def prior_state(
     warehouse: Warehouse,
     meta: Mapping[str, str],
     tables: Mapping[str, Table],
@@ -41,43 +41,45 @@ def remembered(
     *,
     started: datetime,
     dry_run: bool,
-) -> Memory | EmptyWarehouse:
+) -> DatasetState | EmptyWarehouse:
     """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
 
     Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
     """
     if not to_open(warehouse, dry_run=dry_run):
         return EmptyWarehouse()
-    memory = Memory(warehouse)
+    memory = DatasetState(warehouse)
     refuse_others(memory, tables)
-    memory.check(meta)
+    memory.check_owner(meta)
     if not dry_run and (behind := not_yet_within(memory, settings)):
         warehouse.declare_keys()  # what a publication has can be changed only with a key
-        emptied = empty_refused(memory, settings, behind, started)
-        memory = Memory(warehouse)
-        memory.emptied = emptied
+        emptied = rewrite_refused(memory, settings, behind, started)
+        memory = DatasetState(warehouse)
+        memory.rewritten = emptied
     return memory
 
 
-def restored(known: Memory | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:
+def is_restored(known: DatasetState | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:
     """Whether the warehouse is an older state of what this machine left; then every list is read in full.
 
     Lists that this run leaves out are forgotten, for the next run will notice nothing.
     """
-    if not isinstance(known, Memory) or not known.lacks(last_run):
+    if not isinstance(known, DatasetState) or not known.misses_run(last_run):
         return False
     log.info("%s.", OLDER_WAREHOUSE.text)
     _forget_every_list(known, dry_run=dry_run)
     return True
 
 
-def read_anew(known: Memory | EmptyWarehouse, tables: Mapping[str, Table], *, dry_run: bool) -> bool:
+def read_all_again(
+    known: DatasetState | EmptyWarehouse, tables: Mapping[str, Table], *, dry_run: bool
+) -> bool:
     """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
 
     A history that was emptied, or has lost what tells its versions, begins anew. No list has the people for its own:
     all name them. Lists that this run leaves out are forgotten, for the next run will notice nothing.
     """
-    if not isinstance(known, Memory):
+    if not isinstance(known, DatasetState):
         return False
     for name, table in tables.items():
         is_history, there = name.endswith("_history"), known.tables.get(name, {})
@@ -95,14 +97,14 @@ def read_anew(known: Memory | EmptyWarehouse, tables: Mapping[str, Table], *, dr
     return people
 
 
-def _forget_every_list(known: Memory, *, dry_run: bool) -> None:
+def _forget_every_list(known: DatasetState, *, dry_run: bool) -> None:
     if not dry_run:
-        forget(known.warehouse, ENDPOINTS)
+        clear_positions(known.warehouse, ENDPOINTS)
 
 
-def stored_under(known: Memory | EmptyWarehouse, privacy: str, tables: Sequence[str]) -> dict[str, str]:
+def stored_under(known: DatasetState | EmptyWarehouse, privacy: str, tables: Sequence[str]) -> dict[str, str]:
     """The privacy settings under which each table's rows were stored; those of now if none were yet."""
-    meta = known.meta if isinstance(known, Memory) else {}
+    meta = known.meta if isinstance(known, DatasetState) else {}
     return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
 
 

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from destinations.derived.derived import same
+from destinations.derived.derived import equal
 from destinations.derived.history import named
-from destinations.warehouse import NoMemory, Warehouse, WarehouseUnavailable, quoted
-from pipelines.bookkeeping.records import note
+from destinations.warehouse import DatabaseOutOfMemory, Warehouse, WarehouseUnavailable, quoted
+from pipelines.bookkeeping.records import write_meta
 from pipelines.bookkeeping.schema import META, PRIVACY
-from pipelines.bookkeeping.state import Memory
-from pipelines.connections import policy
+from pipelines.bookkeeping.state import DatasetState
+from pipelines.connections import privacy_policy
 from pipelines.settings import Settings
-from pipelines.sync.ownership import of_others
+from pipelines.sync.ownership import foreign_objects
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.sql import child_table
@@ -39,7 +39,7 @@ HASH = '0123456789abcdef"'
 
 
 @dataclass(frozen=True, slots=True)
-class Emptying:
+class Rewrite:
     """Columns of a stored table whose values may not stay, each with the condition under which a value goes."""
 
     table: str
@@ -54,32 +54,32 @@ def within(settings: Settings) -> dict[str, str]:
     return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
 
 
-def not_yet_within(memory: Memory, settings: Settings) -> dict[str, str]:
+def not_yet_within(memory: DatasetState, settings: Settings) -> dict[str, str]:
     """Return what `_hogsync_meta` does not say yet of stored tables; empty while the settings stay the same."""
     stored = META in memory.tables
     return {key: said for key, said in within(settings).items() if stored and memory.meta.get(key) != said}
 
 
-def empty_refused(
-    memory: Memory, settings: Settings, behind: Mapping[str, str], started: datetime
+def rewrite_refused(
+    memory: DatasetState, settings: Settings, behind: Mapping[str, str], started: datetime
 ) -> dict[str, int]:
     """Empty what the settings refuse, and give how many rows that were by table; needs the warehouse open.
 
     `behind` is what `not_yet_within` returns. Living rows lose their hashes, too: a full walk of their list stores them
     as the settings want them now.
     """
-    now, counts, wiped = policy(settings), dict[str, int](), list[str]()
-    foreign = frozenset(of_others(memory))
+    now, counts, wiped = privacy_policy(settings), dict[str, int](), list[str]()
+    foreign = frozenset(foreign_objects(memory))
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         if f"{WITHIN}{endpoint.table}" not in behind:
             continue
         work = [one for one in _refused_of(memory, endpoint, now) if one.table not in foreign]
         wiped += [one.table for one in work if one.table not in {trend.table for trend in endpoint.trends}]
-        if number := _empty(memory.warehouse, endpoint, work, started):
+        if number := _rewrite(memory.warehouse, endpoint, work, started):
             counts[endpoint.table] = number
     if wiped:
         _wipe(memory.warehouse, wiped)
-    note(memory.warehouse, behind)
+    write_meta(memory.warehouse, behind)
     return counts
 
 
@@ -87,7 +87,7 @@ def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
     """Take emptied values off the disk; where the database refuses that they are gone from the tables all the same."""
     try:
         warehouse.wipe(tables)
-    except NoMemory:
+    except DatabaseOutOfMemory:
         raise
     except WarehouseUnavailable as refused_it:
         log.warning(
@@ -97,7 +97,7 @@ def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
         )
 
 
-def _before(memory: Memory, endpoint: Endpoint) -> tuple[Policy, bool]:
+def _before(memory: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
     """The policy within which a table is stored, and whether today's rules judged it."""
     said = memory.meta.get(f"{WITHIN}{endpoint.table}", "")
     rules, _, modes = said.partition(" ")
@@ -109,7 +109,7 @@ def _before(memory: Memory, endpoint: Endpoint) -> tuple[Policy, bool]:
     return Policy(modes={"open": "keep", **told}, columns=columns), rules == str(RULES)
 
 
-def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emptying]:
+def _refused_of(memory: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:
     """What may not stay of a table, its lists and what is derived from it."""
     before, judged = _before(memory, endpoint)
     table = endpoint.table
@@ -123,8 +123,8 @@ def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emp
             c for c in memory.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}
         ]
         gone = [c for c in held if what == "all" or c in {"address", "detail"}]
-        yield from _emptying(memory, child, dict.fromkeys(gone, "all"), ends=what == "all")
-    yield from _emptying(memory, table, verdicts)
+        yield from _rewrites(memory, child, dict.fromkeys(gone, "all"), ends=what == "all")
+    yield from _rewrites(memory, table, verdicts)
     if endpoint.history:
         here = named(
             own,
@@ -135,15 +135,15 @@ def _refused_of(memory: Memory, endpoint: Endpoint, now: Policy) -> Iterator[Emp
             ],
         )
         versions = {here[name]: what for name, what in verdicts.items() if name in here}
-        yield from _emptying(memory, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
+        yield from _rewrites(memory, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
     for trend in endpoint.trends:
         numbers = {name: verdicts[name] for name in trend.measures if name in verdicts}
-        yield from _emptying(memory, trend.table, numbers)
+        yield from _rewrites(memory, trend.table, numbers)
 
 
-def _emptying(
-    memory: Memory, table: str, verdicts: Mapping[str, str], *, ends: bool = False
-) -> Iterator[Emptying]:
+def _rewrites(
+    memory: DatasetState, table: str, verdicts: Mapping[str, str], *, ends: bool = False
+) -> Iterator[Rewrite]:
     """The emptying of those columns that are there, if there are any."""
     conditions = {
         name: _condition(name, what)
@@ -151,7 +151,7 @@ def _emptying(
         if name in memory.tables.get(table, {})
     }
     if conditions:
-        yield Emptying(table, conditions, ends=ends)
+        yield Rewrite(table, conditions, ends=ends)
 
 
 def _condition(column: str, what: str) -> str:
@@ -162,16 +162,16 @@ def _condition(column: str, what: str) -> str:
     return f"(length({text}) not in (64, 66) or translate({text}, '{HASH}', '') <> '')"
 
 
-def _empty(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Emptying], started: datetime) -> int:
+def _rewrite(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Rewrite], started: datetime) -> int:
     """Do it, all at once for a table and what hangs on it; gives the number of rows that were emptied."""
     with warehouse.transaction():
-        count = sum(_empty_one(warehouse, endpoint, one, started) for one in work)
+        count = sum(_rewrite_table(warehouse, endpoint, one, started) for one in work)
         if work and endpoint is not PEOPLE:  # wherever its lists are read next, they are read in full
-            note(warehouse, {f"{PRIVACY}{endpoint.table}": ""})
+            write_meta(warehouse, {f"{PRIVACY}{endpoint.table}": ""})
     return count
 
 
-def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started: datetime) -> int:
+def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, started: datetime) -> int:
     name = warehouse.name
     met = " or ".join([*one.columns.values(), *["_deleted_at is null"] * one.ends])
     ((rows,),) = warehouse.rows(f"select count(*) from {name(one.table)} where {met}")
@@ -182,21 +182,21 @@ def _empty_one(warehouse: Warehouse, endpoint: Endpoint, one: Emptying, started:
         those = f"(select * from {name(one.table)} where {met})"
         warehouse.execute(
             f"update {name(endpoint.table)} t set _row_hash = '' "
-            f"where exists (select 1 from {those} c where {same('c', 't', endpoint.key)})"
+            f"where exists (select 1 from {those} c where {equal('c', 't', endpoint.key)})"
         )
     changes = [
         f"{quoted(column)} = case when {gone} then null else {quoted(column)} end"
         for column, gone in one.columns.items()
     ]
     changes += ["_row_hash = ''"] * (is_list or one.table == endpoint.table)
-    changes += [f"_deleted_at = coalesce(_deleted_at, {warehouse.mark})"] * one.ends
+    changes += [f"_deleted_at = coalesce(_deleted_at, {warehouse.placeholder})"] * one.ends
     warehouse.execute(f"update {name(one.table)} set {', '.join(changes)} where {met}", [started] * one.ends)
     return int(rows)
 
 
-def note_emptied(reading: Extraction, known: Memory | EmptyWarehouse) -> None:
+def record_rewrites(reading: Extraction, known: DatasetState | EmptyWarehouse) -> None:
     """Have the run's record say how many stored rows were emptied of each table that it reads."""
-    for table, rows in known.emptied.items() if isinstance(known, Memory) else ():
+    for table, rows in known.rewritten.items() if isinstance(known, DatasetState) else ():
         said = f"{rows:,} stored rows emptied of what the privacy settings refuse"
         log.info("%s: %s", table, said)
         if table in reading.results:

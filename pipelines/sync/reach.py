@@ -18,7 +18,7 @@ NOWHERE = (
 )
 
 
-def hang_on_company(tables: Iterable[str]) -> frozenset[str]:
+def depends_on_organizations(tables: Iterable[str]) -> frozenset[str]:
     """Those of the tables that hold nothing without an organization or a project."""
     return frozenset(table for table in tables if _hangs(ENDPOINTS[table]))
 
@@ -30,7 +30,7 @@ def _hangs(endpoint: Endpoint) -> bool:
 
 def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bool:
     """Whether no organization and no project was met, though chosen tables hang on one and no list failed."""
-    hanging = hang_on_company(result.table for result in results if result.table in ENDPOINTS)
+    hanging = depends_on_organizations(result.table for result in results if result.table in ENDPOINTS)
     if not hanging & set(chosen):
         return False
     lists = [one for result in results if result.table in hanging for one in result.lists]

@@ -64,10 +64,10 @@ def _tail(detail: str) -> str:
 
 def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
     """The run as its records say it, in the shape that scripts rely on; `error` only where there is one."""
-    from pipelines.bookkeeping.records import run_table
+    from pipelines.bookkeeping.records import run_table_row
 
     run = outcome.run
-    rows = [run_table(run.run_id, result) for result in outcome.tables]
+    rows = [run_table_row(run.run_id, result) for result in outcome.tables]
     return _run_as_json(run, run.run_id, outcome.requests, list(map(_table_as_json, rows)), dry_run=dry_run)
 
 
@@ -106,7 +106,7 @@ def _iso(at: datetime) -> str:
 # -- at its end, for people
 
 
-def shown(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
+def summary_table(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
     """What came, what changed, what was not available and why, what to do about it; the last line sums up."""
     from rich.table import Table
     from rich.text import Text

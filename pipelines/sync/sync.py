@@ -16,8 +16,14 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import signals
 from pipelines.bookkeeping import records
 from pipelines.bookkeeping.schema import PRIVACY
-from pipelines.bookkeeping.state import Memory
-from pipelines.connections import full_every_of, open_client, open_warehouse, policy, warehouse_problems
+from pipelines.bookkeeping.state import DatasetState
+from pipelines.connections import (
+    full_every_of,
+    open_client,
+    open_warehouse,
+    privacy_policy,
+    warehouse_problems,
+)
 from pipelines.errors import (
     HogsyncError,
     Interrupted,
@@ -26,32 +32,32 @@ from pipelines.errors import (
     UsageError,
     WarehouseProblem,
 )
-from pipelines.locking.backends import Turn
-from pipelines.locking.load_lock import lane
+from pipelines.locking.backends import LoadLock
+from pipelines.locking.load_lock import load_lock
 from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings
 from pipelines.sync import local_state
-from pipelines.sync.derive import Following
-from pipelines.sync.derived_tables import Followers, with_history
+from pipelines.sync.derive import Derivation
+from pipelines.sync.derived_tables import DerivedTables, with_history
 from pipelines.sync.incomplete_rows import mark_incomplete
 from pipelines.sync.load import LoadFailed, load, prepare
-from pipelines.sync.outcome import Outcome, judged
-from pipelines.sync.ownership import chosen, claim_tables
+from pipelines.sync.outcome import Outcome, run_status
+from pipelines.sync.ownership import claim_tables, expected_tables
 from pipelines.sync.prior_state import (
     OLDER_WAREHOUSE,
+    is_restored,
+    prior_state,
     privacy_changed,
     privacy_marks,
-    read_anew,
-    remembered,
-    restored,
+    read_all_again,
     stored_under,
     to_open,
 )
-from pipelines.sync.privacy_rewrite import note_emptied, within
+from pipelines.sync.privacy_rewrite import record_rewrites, within
 from pipelines.sync.reach import NOWHERE, leads_nowhere, no_such_project, unknown_projects
 from pipelines.sync.selection import Selection, chosen_tables
 from pipelines.sync.upgrade import upgrade
-from pipelines.work_dir import workroom
+from pipelines.work_dir import work_dir
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.client.retry import RetryPolicy
@@ -81,25 +87,27 @@ def sync(
     tables, versioned = chosen_tables(settings, selection), with_history(settings)
     key = settings.require_key().get_secret_value()
     with (
-        lane(settings, settings.wait, "hogsync backfill" if selection.window else "hogsync sync") as turn,
-        workroom(settings.home) as folder,
-        seldom_collecting(),
+        load_lock(
+            settings, settings.wait, "hogsync backfill" if selection.window else "hogsync sync"
+        ) as turn,
+        work_dir(settings.home) as folder,
+        relaxed_gc(),
     ):
         started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
         warehouse = open_warehouse(settings)
         meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
         privacy = settings.privacy.model_dump_json()
         client = open_client(settings, key, patience=patience)
-        walks = None if selection.dry_run else local_state.walks(settings)
+        walks = None if selection.dry_run else local_state.checkpoint_folder(settings)
         journal = CheckpointStore(walks, started, settings.lists.resume_within)
         journal.sweep()
         with (
             warehouse_problems(),
             warehouse.opened() if to_open(warehouse, dry_run=selection.dry_run) else nullcontext(),
-            signals.cutting_short(warehouse.interrupt),
+            signals.interruptible(warehouse.interrupt),
         ):
-            ours = chosen(tables, settings)
-            known = remembered(
+            ours = expected_tables(tables, settings)
+            known = prior_state(
                 warehouse,
                 meta,
                 ours,
@@ -109,14 +117,14 @@ def sync(
             )
             modes = stored_under(known, privacy, with_parents(tables))
             changed = privacy_changed(modes, privacy)
-            old = restored(known, local_state.last_run(settings), dry_run=selection.dry_run)
-            people_lost = read_anew(known, ours, dry_run=selection.dry_run)
+            old = is_restored(known, local_state.last_run(settings), dry_run=selection.dry_run)
+            people_lost = read_all_again(known, ours, dry_run=selection.dry_run)
             full = selection.full or changed or old or people_lost
             reading = Extraction(
                 client,
                 tables,
                 stored=known,
-                policy=policy(settings),
+                policy=privacy_policy(settings),
                 options=_rules(settings, selection, started, full=full),
                 folder=folder,
                 projects=selection.projects or settings.projects.only,
@@ -126,10 +134,10 @@ def sync(
             )
         reading.reader.observers.extend(observers)
         meta |= privacy_marks(modes, privacy) | within(settings)
-        note_emptied(reading, known)
+        record_rewrites(reading, known)
         following = (
-            Following(warehouse, reading, known, Followers(known, versioned), changed)
-            if isinstance(known, Memory)
+            Derivation(warehouse, reading, known, DerivedTables(known, versioned), changed)
+            if isinstance(known, DatasetState)
             else None
         )
         work = _Work(
@@ -140,7 +148,7 @@ def sync(
         try:
             outcome = work.run()
             if not selection.dry_run:
-                local_state.note(settings, outcome.run.run_id)
+                local_state.remember_run(settings, outcome.run.run_id)
                 journal.settle()
             return outcome
         finally:
@@ -163,7 +171,7 @@ def _rules(settings: Settings, selection: Selection, started: datetime, *, full:
 
 
 @contextmanager
-def seldom_collecting() -> Iterator[None]:
+def relaxed_gc() -> Iterator[None]:
     """Python's collector of cycles at work less often: pages are many small objects without any.
 
     By its default it goes through them time and again, 10 to 15 % of a large first sync's CPU.
@@ -182,15 +190,15 @@ class _Work:
 
     reading: Extraction
     warehouse: Warehouse
-    turn: Turn
+    lock: LoadLock
     meta: dict[str, str]
     privacy: str
     selection: Selection
     tables: tuple[str, ...]
     started: datetime
     folder: Path
-    known: Memory | EmptyWarehouse
-    following: Following | None
+    known: DatasetState | EmptyWarehouse
+    following: Derivation | None
     """Only where there is no warehouse yet, and a dry run makes none, nothing follows."""
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
@@ -208,7 +216,7 @@ class _Work:
 
     def _tried(self) -> Outcome:
         try:
-            with signals.cutting_short(self.warehouse.interrupt, self.reading.scratch.interrupt):
+            with signals.interruptible(self.warehouse.interrupt, self.reading.scratch.interrupt):
                 if not self.selection.dry_run:
                     prepare(self.reading)
                 self.reading.run()
@@ -229,7 +237,7 @@ class _Work:
                 self._record_or_not("failed", str(OutOfMemory(short)))
             raise OutOfMemory(short) from short
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or signals.asked.is_set():
+            if isinstance(error, KeyboardInterrupt) or signals.stop_requested.is_set():
                 self._record_or_not("interrupted", "stopped by the user")
                 message = "Stopped. What was loaded before is whole; the next sync goes on from there."
                 raise Interrupted(message) from None
@@ -241,20 +249,22 @@ class _Work:
         if self.selection.dry_run or not self.following:
             return self._outcome()
         try:
-            self.turn.keep()  # reading takes long: after another's turn, older rows would go over newer ones
+            self.lock.verify()  # reading takes long: after another's turn, older rows would go over newer ones
             with warehouse_problems(), self.warehouse.opened():
                 self.warehouse.create_dataset()
                 self._claim_tables()
                 existing = self.warehouse.columns()
                 upgraded = upgrade(self.following, existing)
                 mark_incomplete(self.warehouse, self.reading, existing)
-                records.catch_up(self.warehouse, self.following)
-                records.claim(self.warehouse, self.meta | self.following.blanked() | upgraded, self.reading)
+                records.derive_backlog(self.warehouse, self.following)
+                records.mark_before_load(
+                    self.warehouse, self.meta | self.following.blanked() | upgraded, self.reading
+                )
                 load(self.reading, self.warehouse, self.folder, existing)
                 read = self.reading.results.values()
                 now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
-                standing = records.standing(self.warehouse, read)
-                run = records.write(self.warehouse, self._ended, self.reading, now, self.following)
+                standing = records.standing_warnings(self.warehouse, read)
+                run = records.record_run(self.warehouse, self._ended, self.reading, now, self.following)
                 return replace(self._outcome(), run=run, standing=standing)
         except (LoadFailed, WarehouseProblem) as failed:
             self._record_or_not("failed", str(failed))
@@ -263,7 +273,7 @@ class _Work:
     def _claim_tables(self) -> None:
         reading = self.reading
         readable = [one.shape for table, one in reading.changes.items() if reading.results[table].readable]
-        if isinstance(self.known, Memory) and self.following:
+        if isinstance(self.known, DatasetState) and self.following:
             shapes = [*readable, reading.people.shape]
             claim_tables(self.known, shapes, self.following.followers.versioned)
 
@@ -289,7 +299,7 @@ class _Work:
         with suppress(WarehouseUnavailable), self.warehouse.opened():
             self.warehouse.create_dataset()
             run = self._run(status, error)
-            self.recorded = records.write(self.warehouse, lambda: run, None)
+            self.recorded = records.record_run(self.warehouse, lambda: run, None)
 
     def _run(self, status: RunStatus, error: str | None) -> Run:
         return Run(
@@ -311,7 +321,7 @@ class _Work:
 
     def _outcome(self) -> Outcome:
         results = tuple(self.reading.results.values())
-        status, exit_code = judged(results, self.tables, refused=self.reading.refusal is not None)
+        status, exit_code = run_status(results, self.tables, refused=self.reading.refusal is not None)
         troubles = self.following.troubles.values() if self.following else ()
         if troubles and status == "ok":
             status, exit_code = "partial", 1

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from destinations.warehouse import TableInUse, Types, Warehouse, WarehouseUnavailable
-from pipelines.bookkeeping.schema import BOOKS
-from pipelines.sync.derive import Following
+from pipelines.bookkeeping.schema import TABLES
+from pipelines.sync.derive import Derivation
 
 log = logging.getLogger("hogsync")
 LEFT = "json of "
 """Begins the keys of `_hogsync_meta` under which stand the JSON columns of a table that keep their former type."""
 
 
-def upgrade(following: Following, existing: Mapping[str, Types]) -> dict[str, str]:
+def upgrade(following: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
     """Declare keys and give JSON columns their type of today; gives what `_hogsync_meta` shall say of it.
 
     A table that is in use is left for the next run; what the database refuses is said once and left for good.
@@ -31,12 +31,12 @@ def upgrade(following: Following, existing: Mapping[str, Types]) -> dict[str, st
     return facts
 
 
-def _columns(following: Following, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
+def _columns(following: Derivation, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
     """The tables that this run may write, and their columns."""
     yield from ((outline.table, outline.columns) for outline in following.reading.target_tables())
     derived = following.followers.of([*following.reading.changes.values()], existing)
     yield from ((one.target, one.columns) for one in derived)
-    yield from ((table, columns) for table, (_, columns) in BOOKS.items())
+    yield from ((table, columns) for table, (_, columns) in TABLES.items())
 
 
 def _left(warehouse: Warehouse, table: str, columns: Sequence[str]) -> Sequence[str]:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.settings.sections import Lists
-from pipelines.sync.outcome import judged
+from pipelines.settings.sections import ListsSettings
+from pipelines.sync.outcome import run_status
 from sources.posthog.arguments import policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
@@ -75,7 +75,7 @@ class Extractions(Holding):
     ) -> Outcome:
         """One extraction with its rows loaded, as a sync does it; options are spelled as for a whole sync."""
         tables, started = tables or tuple(ENDPOINTS), datetime.now(UTC)
-        own = Lists(**{"sweep_every": "0m", **(lists or {})})
+        own = ListsSettings(**{"sweep_every": "0m", **(lists or {})})
         rules = ReadOptions(
             started=started,
             page_size=own.page_size,
@@ -110,7 +110,7 @@ class Extractions(Holding):
             self.warehouse.load(reading)
             journal.settle()
         results, refusal = tuple(reading.results.values()), reading.refusal
-        status, exit_code = judged(results, tables, refused=refusal is not None)
+        status, exit_code = run_status(results, tables, refused=refusal is not None)
         return Outcome(results, reading.client.total, status, exit_code, str(refusal or ""))
 
     def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> None:

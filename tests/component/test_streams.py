@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.bookkeeping.records import run_table
+from pipelines.bookkeeping.records import run_table_row
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
 from tests.pipelines.long_lists import LONG, many_comments
@@ -132,7 +132,7 @@ def test_only_subscriptions_with_something_due_are_asked_for_deliveries(
     assert (second.skipped, second.requests) == (lists - 1, 1), "one delivery is still under way"
     assert f"{lists - 1} lists not asked, nothing was due" in second.detail
     assert not second.complete
-    recorded = run_table("a run", second)
+    recorded = run_table_row("a run", second)
     assert (recorded["paths"], recorded["paths_spared"]) == (1, lists - 1)
 
     posthog.edit(DELIVERIES, where={"id": stuck["id"]}, set={"status": "failed"})

@@ -264,8 +264,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "an older hogsync leaves a dataset of this one alone",
-        "note(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})",
-        "note(warehouse, {MADE: told})",
+        "write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})",
+        "write_meta(warehouse, {MADE: told})",
         (f"{OTHERS}a_run_that_died_after_its_first_note_left_one_that_is_known_as_hogsyncs",),
     ),
     Mutation(
@@ -285,7 +285,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a lost turn is noticed",
-        "self.turn.keep()",
+        "self.lock.verify()",
         "pass",
         (f"{SERVER}a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others_wrote",),
     ),
@@ -438,7 +438,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "rows that lost their key make place",
-        'self.redefine(table, f"truncate table {self.name(table)}")',
+        'self.alter_table(table, f"truncate table {self.name(table)}")',
         "pass",
         (
             "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
@@ -446,7 +446,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "another privacy setting reaches lists that its first run left out",
-        "        forget(warehouse, anew)",
+        "        clear_positions(warehouse, anew)",
         "        pass",
         (f"{LEFT_OUT}[duckdb-projects]",),
     ),

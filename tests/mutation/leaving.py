@@ -17,7 +17,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a stop ends the statement that runs",
-        "        _cut_short()\n",
+        "        _interrupt_all()\n",
         "",
         (f"{STOPS}a_query_that_takes_long_is_stopped_at_once",),
     ),
@@ -75,7 +75,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "the record of a stop is not cut short",
-        "_cut.wait(GRACE)",
+        ("_interrupted_once.wait(\n            GRACE\n        )"),
         "pass",
         (f"{STOPS}{AFTER}",),
     ),

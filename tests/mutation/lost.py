@@ -33,7 +33,7 @@ LOST_RULES = (
     ),
     Mutation(
         "items of a list do not outlive the table of their rows",
-        'warehouse.redefine(outline.table, f"truncate table {warehouse.name(outline.table)}")',
+        'warehouse.alter_table(outline.table, f"truncate table {warehouse.name(outline.table)}")',
         "pass",
         (ANEW,),
     ),
@@ -63,7 +63,7 @@ LOST_RULES = (
     ),
     Mutation(
         "a history whose versions cannot be told begins anew",
-        'self.warehouse.redefine(one.target, f"truncate table {self.warehouse.name(one.target)}")',
+        'self.warehouse.alter_table(one.target, f"truncate table {self.warehouse.name(one.target)}")',
         "pass",
         (f"{LOST}a_history_that_lost_its_table_or_what_tells_its_versions_begins_anew_with_one_warning",),
     ),
@@ -75,8 +75,8 @@ LOST_RULES = (
     ),
     Mutation(
         "a history's column comes back with its values at once",
-        "warehouse.redefine(self.target, *add, values)",
-        "warehouse.redefine(self.target, *add); warehouse.redefine(self.target, values)",
+        "warehouse.alter_table(self.target, *add, values)",
+        "warehouse.alter_table(self.target, *add); warehouse.alter_table(self.target, values)",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(
@@ -132,10 +132,10 @@ LOST_RULES = (
     ),
     Mutation(
         "memory that a history lacks is not blamed on its table",
-        ("        except NoMemory:\n            raise"),
+        ("        except DatabaseOutOfMemory:\n            raise"),
         ("        except ZeroDivisionError:\n            raise"),
         ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
-        within="Following._troubled_by",
+        within="Derivation._troubled_by",
     ),
     Mutation(
         "a list's count without what is held for another key is no news",

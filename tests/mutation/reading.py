@@ -147,7 +147,7 @@ READING_RULES = (
         "where status = 0)",
         "where true union select 'never finished')",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
-        within="Stored._committed",
+        within="Dataset._committed",
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",
@@ -385,7 +385,7 @@ READING_RULES = (
     ),
     Mutation(
         "what the first run on a restored backup leaves out is read in full later",
-        "forget(known.warehouse, ENDPOINTS)",
+        "clear_positions(known.warehouse, ENDPOINTS)",
         "pass",
         (f"{RECOVERY}lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_full_later",),
     ),

@@ -240,7 +240,7 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a list that was forgotten is not gone on with",
-        "shutil.rmtree(local_state.walks(settings), ignore_errors=True)",
+        "shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)",
         "pass",
         ("pipelines/test_sync_resumed_trust.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
     ),

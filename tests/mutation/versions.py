@@ -22,7 +22,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "histories catch up before rows are loaded over what they lack",
-        "records.catch_up(self.warehouse, self.following)",
+        "records.derive_backlog(self.warehouse, self.following)",
         "pass",
         (KILLED,),
     ),
@@ -52,8 +52,8 @@ VERSION_RULES = (
     ),
     Mutation(
         "what moves by itself makes no version",
-        "quiet=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
-        "quiet=frozenset(),",
+        "volatile=frozenset(name for name in types if name.removesuffix(VARIANT) in endpoint.volatile),",
+        "volatile=frozenset(),",
         (LIFE,),
     ),
     Mutation(
@@ -70,7 +70,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "a version ends when the next begins",
-        "yield self._endings(warehouse, rows)",
+        "yield self._close_versions(warehouse, rows)",
         "pass",
         (LIFE,),
     ),
@@ -118,7 +118,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "a history that was dropped has another beginning",
-        'beginning = {since(one.target): "" for one in behind if self._begins(one, there)}',
+        'beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}',
         "beginning: dict[str, str] = {}",
         (f"{BEGINNINGS}a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_beginning[duckdb]",),
     ),

@@ -418,8 +418,8 @@ def test_a_sync_at_work_is_no_problem_but_told(
 ) -> None:
     monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
     code = (
-        "import sys; from pipelines.locking.load_lock import lane; from pipelines.settings import load\n"
-        "with lane(load(), 0, 'hogsync sync'): print(flush=True); sys.stdin.read()"
+        "import sys; from pipelines.locking.load_lock import load_lock; from pipelines.settings import load\n"
+        "with load_lock(load(), 0, 'hogsync sync'): print(flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as holder:
         assert holder.stdout

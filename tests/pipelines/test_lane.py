@@ -16,17 +16,17 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.locking.backends import APPLICATION_NAME, introduction
-from pipelines.locking.load_lock import lane
+from pipelines.locking.backends import APPLICATION_NAME, holder_text
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings, load
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
-with lane(load(), 30, "hogsync " + sys.argv[1]):
+with load_lock(load(), 30, "hogsync " + sys.argv[1]):
     print("in", flush=True)
     sys.stdin.read()
 """
@@ -83,7 +83,7 @@ def refused() -> Iterator[Callable[[], str]]:
 def test_a_free_lane_is_taken_at_once_and_again_after_it_is_left(settings: Settings) -> None:
     start = time.monotonic()
     for _ in range(3):
-        with lane(settings, 0, "hogsync sync"):
+        with load_lock(settings, 0, "hogsync sync"):
             pass
     assert time.monotonic() - start < 1
 
@@ -92,7 +92,7 @@ def test_who_waited_long_enough_is_told_who_holds_the_lane(settings: Settings, h
     holder = hold("backfill")
     assert is_in(holder)
     start = time.monotonic()
-    with refused() as sentence, lane(settings, 1, "hogsync sync"):
+    with refused() as sentence, load_lock(settings, 1, "hogsync sync"):
         pytest.fail("two in one lane")
     assert 1 <= time.monotonic() - start < 3
     place = re.escape(f"is held by hogsync backfill, process {holder.pid} on {socket.gethostname()[:13]}")
@@ -111,7 +111,7 @@ def test_who_waits_says_for_whom_and_gets_the_lane_when_it_is_left(
     assert "waiting, 30 s at most" in words
     leave(holder)
     assert is_in(waiter)
-    with refused() as sentence, lane(settings, 0, "hogsync sync"):
+    with refused() as sentence, load_lock(settings, 0, "hogsync sync"):
         pytest.fail("two in one lane")
     assert f"hogsync schedule, process {waiter.pid} on " in sentence()
 
@@ -122,20 +122,20 @@ def test_kill_9_of_the_holder_frees_the_lane(settings: Settings, hold: Hold) -> 
     assert is_in(holder)
     holder.send_signal(signal.SIGKILL)
     start = time.monotonic()
-    with lane(settings, 10, "hogsync sync"):
+    with load_lock(settings, 10, "hogsync sync"):
         assert time.monotonic() - start < 2
 
 
 def test_an_error_inside_the_lane_leaves_it_and_passes_through(settings: Settings) -> None:
-    with pytest.raises(ZeroDivisionError), lane(settings, 0, "hogsync sync"):
+    with pytest.raises(ZeroDivisionError), load_lock(settings, 0, "hogsync sync"):
         _ = 1 / 0
-    with lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync sync"):
         pass
 
 
 def test_one_process_cannot_be_in_the_lane_twice(settings: Settings) -> None:
-    with lane(settings, 0, "hogsync schedule"):
-        with refused() as sentence, lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync schedule"):
+        with refused() as sentence, load_lock(settings, 0, "hogsync sync"):
             pytest.fail("two in one lane")
         assert f"hogsync schedule, process {os.getpid()}" in sentence()
 
@@ -145,9 +145,9 @@ def test_many_at_once_go_one_after_the_other(settings: Settings, tmp_path: Path)
     program = """
 import sys, time
 from pathlib import Path
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
-with lane(load(), 60, "hogsync sync"):
+with load_lock(load(), 60, "hogsync sync"):
     flag = Path("inside")
     flag.touch(exist_ok=False)
     time.sleep(0.05)
@@ -161,12 +161,12 @@ with lane(load(), 60, "hogsync sync"):
 @pytest.mark.fault("process.two_syncs")
 def test_another_home_makes_no_other_lane(settings: Settings, hold: Hold) -> None:
     assert is_in(hold(HOGSYNC_HOME="elsewhere"))
-    with refused(), lane(settings, 0, "hogsync sync"):
+    with refused(), load_lock(settings, 0, "hogsync sync"):
         pytest.fail("two in one lane")
 
 
 def test_a_long_host_name_is_cut_and_not_the_time() -> None:
-    words = introduction("hogsync " + "backfill", APPLICATION_NAME)
+    words = holder_text("hogsync " + "backfill", APPLICATION_NAME)
     assert len(words) <= APPLICATION_NAME
     assert re.search(r", since \d\d:\d\d UTC$", words)
 
@@ -183,21 +183,21 @@ def duckdb(monkeypatch: pytest.MonkeyPatch, path: str) -> Settings:
 def test_a_symlink_to_the_file_leads_to_the_same_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
     Path("link.duckdb").symlink_to("data/a.duckdb")
-    with lane(duckdb(monkeypatch, "link.duckdb"), 0, "hogsync sync"):
+    with load_lock(duckdb(monkeypatch, "link.duckdb"), 0, "hogsync sync"):
         assert Path("data/a.duckdb.lock").exists()
-        with refused(), lane(duckdb(monkeypatch, "data/a.duckdb"), 0, "hogsync sync"):
+        with refused(), load_lock(duckdb(monkeypatch, "data/a.duckdb"), 0, "hogsync sync"):
             pytest.fail("two in one lane")
 
 
 def test_a_path_with_blanks_and_umlauts_has_a_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    with lane(duckdb(monkeypatch, "große daten.duckdb"), 0, "hogsync sync"):
+    with load_lock(duckdb(monkeypatch, "große daten.duckdb"), 0, "hogsync sync"):
         assert Path("große daten.duckdb.lock").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.fault("process.holder_dies")
 def test_a_lock_file_left_behind_needs_no_removal(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.duckdb.lock").write_bytes(b"hogsync sync, process 1 on elsewhere\x1b[2J\xff")
-    with lane(duckdb(monkeypatch, "a.duckdb"), 0, "hogsync sync"):
+    with load_lock(duckdb(monkeypatch, "a.duckdb"), 0, "hogsync sync"):
         pass
     assert Path("a.duckdb.lock").read_bytes() == b""
 
@@ -209,7 +209,7 @@ def test_what_a_stranger_wrote_into_the_lock_file_cannot_steer_the_terminal(
     settings = duckdb(monkeypatch, "a.duckdb")
     assert is_in(hold())
     Path("a.duckdb.lock").write_bytes(b"me\x1b[2J\n" + b"x" * 1000)
-    with refused() as sentence, lane(settings, 0, "hogsync sync"):
+    with refused() as sentence, load_lock(settings, 0, "hogsync sync"):
         pytest.fail("two in one lane")
     assert sentence().isprintable()
     assert len(sentence()) < 500
@@ -219,7 +219,7 @@ def test_what_a_stranger_wrote_into_the_lock_file_cannot_steer_the_terminal(
 def test_where_no_lock_file_can_be_is_told(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     Path("file").touch()
     Path("taken.duckdb.lock").mkdir()
-    with refused() as sentence, lane(duckdb(monkeypatch, path), 0, "hogsync sync"):
+    with refused() as sentence, load_lock(duckdb(monkeypatch, path), 0, "hogsync sync"):
         pytest.fail("a lane without a lock")
     assert sentence().startswith(f"The warehouse {path} cannot be locked by ")
     assert "its folder must exist" in sentence()
@@ -229,7 +229,7 @@ def test_where_no_lock_file_can_be_is_told(monkeypatch: pytest.MonkeyPatch, path
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
 def test_a_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir(mode=0o500)
-    with refused() as sentence, lane(duckdb(monkeypatch, "data/a.duckdb"), 0, "hogsync sync"):
+    with refused() as sentence, load_lock(duckdb(monkeypatch, "data/a.duckdb"), 0, "hogsync sync"):
         pytest.fail("a lane in an unwritable folder")
     assert "must be allowed to write there" in sentence()
 
@@ -238,7 +238,7 @@ def test_a_folder_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch
 def test_a_lock_file_that_leads_elsewhere_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("precious").write_text("kept", "utf-8")
     Path("a.duckdb.lock").symlink_to("precious")
-    with refused(), lane(duckdb(monkeypatch, "a.duckdb"), 0, "hogsync sync"):
+    with refused(), load_lock(duckdb(monkeypatch, "a.duckdb"), 0, "hogsync sync"):
         pytest.fail("a lane through a symlink")
     assert Path("precious").read_text("utf-8") == "kept"
 
@@ -256,7 +256,7 @@ def test_two_datasets_of_one_database_are_two_lanes(
 ) -> None:
     first = postgres(monkeypatch, postgres_url)
     monkeypatch.setenv("HOGSYNC_DATASET", "other")
-    with lane(first, 0, "hogsync sync"), lane(load(), 0, "hogsync sync"):
+    with load_lock(first, 0, "hogsync sync"), load_lock(load(), 0, "hogsync sync"):
         pass
 
 
@@ -265,8 +265,8 @@ def test_two_databases_of_one_server_are_two_lanes(
 ) -> None:
     with (
         postgres_server.database("another") as other,
-        lane(postgres(monkeypatch, postgres_url), 0, "hogsync sync"),
-        lane(postgres(monkeypatch, other), 0, "hogsync sync"),
+        load_lock(postgres(monkeypatch, postgres_url), 0, "hogsync sync"),
+        load_lock(postgres(monkeypatch, other), 0, "hogsync sync"),
     ):
         pass
 
@@ -278,8 +278,8 @@ def test_a_role_that_sees_nothing_of_others_still_learns_who_holds_the_lane(
     postgres_server.execute("CREATE ROLE nobody_special LOGIN PASSWORD 'x'")
     try:
         low = postgres(monkeypatch, postgres_server.url(name, user="nobody_special", password="x"))
-        with lane(postgres(monkeypatch, postgres_url), 0, "hogsync backfill"):
-            with refused() as sentence, lane(low, 0, "hogsync sync"):
+        with load_lock(postgres(monkeypatch, postgres_url), 0, "hogsync backfill"):
+            with refused() as sentence, load_lock(low, 0, "hogsync sync"):
                 pytest.fail("two in one lane")
             assert f"hogsync backfill, process {os.getpid()} on " in sentence()
     finally:
@@ -292,13 +292,13 @@ def test_the_lane_neither_times_out_nor_keeps_vacuum_from_its_work(
     name = postgres_url.rpartition("/")[2]
     postgres_server.execute(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = 300")
     settings = postgres(monkeypatch, postgres_url)
-    with lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync sync"):
         time.sleep(0.8)
         (holder,) = postgres_server.execute(
             "SELECT backend_xid, backend_xmin FROM pg_stat_activity WHERE application_name ~ '^hogsync sync'"
         )
         assert holder == (None, None)
-        with refused(), lane(settings, 0, "hogsync sync"):
+        with refused(), load_lock(settings, 0, "hogsync sync"):
             pytest.fail("two in one lane")
 
 
@@ -307,9 +307,9 @@ def test_a_server_that_died_frees_the_lane(
     monkeypatch: pytest.MonkeyPatch, postgres_url: str, postgres_server: Server
 ) -> None:
     settings = postgres(monkeypatch, postgres_url)
-    with lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync sync"):
         postgres_server.restart(signal.SIGQUIT)
-    with lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync sync"):
         pass
 
 
@@ -328,7 +328,7 @@ def test_a_server_that_lets_nobody_in_is_told_without_the_password(
     monkeypatch: pytest.MonkeyPatch, postgres_url: str, change: tuple[str, str], words: str
 ) -> None:
     settings = postgres(monkeypatch, re.sub(*change, postgres_url))
-    with refused() as sentence, lane(settings, 0, "hogsync sync"):
+    with refused() as sentence, load_lock(settings, 0, "hogsync sync"):
         pytest.fail("a lane without a server")
     assert words in sentence()
     assert sentence().startswith(f"The warehouse {settings.warehouse.label} cannot be used: ")
@@ -340,7 +340,7 @@ def test_a_server_that_lets_nobody_in_is_told_without_the_password(
     "url", ["postgresql://u:hunter2@h/d?sslmod=require", "postgresql://u:hunter2%zz@h/d"]
 )
 def test_what_postgres_cannot_read_is_a_matter_of_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    with pytest.raises(UsageError) as caught, lane(postgres(monkeypatch, url), 0, "hogsync sync"):
+    with pytest.raises(UsageError) as caught, load_lock(postgres(monkeypatch, url), 0, "hogsync sync"):
         pytest.fail("a lane without a server")
     assert "WAREHOUSE_URL is not what Postgres understands" in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -350,11 +350,11 @@ def test_the_options_of_the_url_are_honoured(
     monkeypatch: pytest.MonkeyPatch, postgres_url: str, postgres_server: Server
 ) -> None:
     settings = postgres(monkeypatch, f"{postgres_url}?options=-c%20work_mem%3D77kB&connect_timeout=3")
-    with lane(settings, 0, "hogsync sync"):
+    with load_lock(settings, 0, "hogsync sync"):
         pass
     with (
         refused() as sentence,
-        lane(postgres(monkeypatch, f"{postgres_url}?sslmode=require"), 0, "hogsync sync"),
+        load_lock(postgres(monkeypatch, f"{postgres_url}?sslmode=require"), 0, "hogsync sync"),
     ):
         pytest.fail("a lane without the encryption that was asked for")
     assert "SSL" in sentence()
@@ -363,9 +363,9 @@ def test_the_options_of_the_url_are_honoured(
 def test_the_lane_of_a_file_imports_no_database() -> None:
     program = """
 import sys
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
-with lane(load(), 0, "hogsync sync"):
+with load_lock(load(), 0, "hogsync sync"):
     print(*sys.modules)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -9,9 +9,9 @@ import pytest
 
 from destinations.duckdb import DuckDB
 from destinations.warehouse import Relation
-from pipelines.bookkeeping.records import note_made
-from pipelines.bookkeeping.state import Memory
-from pipelines.sync.ownership import Table, of_others, others
+from pipelines.bookkeeping.records import record_made_tables
+from pipelines.bookkeeping.state import DatasetState
+from pipelines.sync.ownership import Table, foreign_objects, foreign_tables
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 
 ROW = frozenset({"project_id", "id", "name"})
@@ -57,7 +57,7 @@ def table(*columns: str) -> Relation:
 def test_what_hogsync_made_is_known(
     name: str, columns: Collection[str], noted: Collection[str] | None
 ) -> None:
-    assert others({name: table(*columns)}, TABLES, noted, ()) == []
+    assert foreign_tables({name: table(*columns)}, TABLES, noted, ()) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_hogsync_made_is_known(
 def test_what_somebody_else_made_is_told_by_name(
     name: str, found: Relation, noted: Collection[str] | None
 ) -> None:
-    assert others({name: found}, TABLES, noted, ()) == [name]
+    assert foreign_tables({name: found}, TABLES, noted, ()) == [name]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_somebody_else_made_is_told_by_name(
 def test_the_mark_itself_is_told_by_its_rows(
     found: Collection[str], keys: Collection[str], told: list[str]
 ) -> None:
-    assert others({"_hogsync_meta": table(*found)}, TABLES, None, keys) == told
+    assert foreign_tables({"_hogsync_meta": table(*found)}, TABLES, None, keys) == told
 
 
 @pytest.mark.fault("warehouse.others_table", "loads.first")
@@ -113,5 +113,5 @@ def test_a_run_that_died_after_its_first_note_left_one_that_is_known_as_hogsyncs
     warehouse = DuckDB(tmp_path / "hogsync.duckdb", "posthog")
     with warehouse.opened():
         warehouse.create_dataset()
-        note_made(warehouse, {"cohorts": ["id"]})
-        assert of_others(Memory(warehouse)) == []
+        record_made_tables(warehouse, {"cohorts": ["id"]})
+        assert foreign_objects(DatasetState(warehouse)) == []

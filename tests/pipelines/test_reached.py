@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.sync.outcome import judged
-from pipelines.sync.reach import hang_on_company, leads_nowhere, unknown_projects
+from pipelines.sync.outcome import run_status
+from pipelines.sync.reach import depends_on_organizations, leads_nowhere, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.walks import ListPath, ListResult, Walk
@@ -82,11 +82,11 @@ def test_a_key_without_any_organization_and_project_leads_nowhere(
 ) -> None:
     assert leads_nowhere(results, chosen) == nowhere
     if nowhere:
-        assert judged(results, chosen, refused=False) == ("refused", 3)
+        assert run_status(results, chosen, refused=False) == ("refused", 3)
 
 
 def test_only_users_and_people_stand_without_an_organization() -> None:
-    assert set(ENDPOINTS) - hang_on_company(ENDPOINTS) == {"users"}
+    assert set(ENDPOINTS) - depends_on_organizations(ENDPOINTS) == {"users"}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipelines.bookkeeping.records import bookable
-from pipelines.bookkeeping.schema import BOOKS, PATHS, RUN_TABLES
+from pipelines.bookkeeping.schema import PATHS, RUN_TABLES, TABLES
 
-TYPES = {**BOOKS[PATHS][1], **BOOKS[RUN_TABLES][1]}
+TYPES = {**TABLES[PATHS][1], **TABLES[RUN_TABLES][1]}
 
 
 @pytest.mark.fault("values.record")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipelines import logs
-from pipelines.bookkeeping.schema import BOOKS, RUN_TABLES
+from pipelines.bookkeeping.schema import RUN_TABLES, TABLES
 from pipelines.remedies import PLAN
 from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings, load
@@ -107,7 +107,7 @@ def test_json_has_the_promised_names_in_utc_with_z() -> None:
             }
         ],
     }
-    assert set(told["tables"][0]) - {"table"} == set(BOOKS[RUN_TABLES][1]) - {"run_id", "table_name"}
+    assert set(told["tables"][0]) - {"table"} == set(TABLES[RUN_TABLES][1]) - {"run_id", "table_name"}
     assert json.loads(json.dumps(told)) == told
 
 
@@ -150,14 +150,14 @@ def test_a_refusal_in_mid_run_is_told_in_the_last_line() -> None:
 def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings: Settings) -> None:
     refused = listed("group_types", "unavailable", "402: no")
     refused.lists[0].walks = [Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))]
-    shown = summary.shown(outcome(refused), settings)
+    shown = summary.summary_table(outcome(refused), settings)
     assert "group_types (not available): 402: no" in shown
     assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].requires}." in shown
     assert "scope" not in shown
 
 
 def test_held_deletes_are_told_with_the_remedy(settings: Settings) -> None:
-    shown = summary.shown(outcome(listed("cohorts", "read", "", 40, "so many at once")), settings)
+    shown = summary.summary_table(outcome(listed("cohorts", "read", "", 40, "so many at once")), settings)
     assert "Warning: cohorts (unchanged): 40 deletes held: so many at once (" in shown
     assert "--accept-deletes" in shown
 
@@ -187,7 +187,7 @@ def test_a_standing_refusal_is_explained_in_the_log_once(capsys: pytest.CaptureF
 
 @pytest.mark.fault("security.terminal")
 def test_what_posthog_says_cannot_command_a_terminal(settings: Settings) -> None:
-    shown = summary.shown(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
+    shown = summary.summary_table(outcome(listed("cohorts", "failed", "a\x1b[2Jb\r\nc [red]d[/]")), settings)
     assert "\x1b" not in shown
     assert "[red]d[/]" in shown
     assert "\r" not in shown

@@ -23,13 +23,13 @@ import pytest
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.connections import open_warehouse
 from pipelines.errors import UsageError
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import crontab, late, look_at
-from pipelines.schedule.queue import FRESH, Runs
+from pipelines.schedule.queue import AS_NEW, RunQueue
 from pipelines.schedule.run import last_success
-from pipelines.schedule.start import Place
+from pipelines.schedule.start import ServiceLock
 from pipelines.settings import load
-from pipelines.settings.sections import Group
+from pipelines.settings.sections import GroupSettings
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
@@ -97,7 +97,7 @@ def test_a_day_of_the_month_together_with_a_weekday_is_refused(refusal: Callable
 @pytest.mark.parametrize(("written", "words"), [("0 0 30 2 *", "never comes"), ("*/60 * * * *", "wider")])
 def test_a_crontab_that_cannot_be_kept_is_refused(written: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        crontab("nightly", Group(crontab=written))
+        crontab("nightly", GroupSettings(crontab=written))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_success_longer_ago_than_the_period_is_late(
     now: str,
     expected: bool,  # noqa: FBT001
 ) -> None:
-    trigger = crontab("all", Group(crontab=written))
+    trigger = crontab("all", GroupSettings(crontab=written))
     assert late(trigger, datetime.fromisoformat(last), datetime.fromisoformat(now)) is expected
 
 
@@ -128,7 +128,7 @@ def test_a_clock_that_is_set_back_plans_anew() -> None:
     from apscheduler.schedulers.background import BackgroundScheduler
 
     clock = BackgroundScheduler(timezone=UTC)
-    clock.add_job(print, crontab("all", Group()), id="all")
+    clock.add_job(print, crontab("all", GroupSettings()), id="all")
     clock.start(paused=True)
     try:
         planned = clock.get_job("all").next_run_time
@@ -142,7 +142,7 @@ def test_a_clock_that_is_set_back_plans_anew() -> None:
 
 def fires(written: str, zone: str, after: str, number: int) -> list[str]:
     """The first times of a crontab, in UTC, as the clock asks for them: each by the one before."""
-    trigger = crontab("all", Group(crontab=written, timezone=zone))
+    trigger = crontab("all", GroupSettings(crontab=written, timezone=zone))
     now, before, found = datetime.fromisoformat(after), None, []
     for _ in range(number):
         before = now = trigger.get_next_fire_time(before, now)
@@ -226,10 +226,10 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
 
 
 @pytest.fixture
-def runs(caplog: pytest.LogCaptureFixture) -> Iterator[Runs]:
+def runs(caplog: pytest.LogCaptureFixture) -> Iterator[RunQueue]:
     """The runs of a service without the service: each is a process, in its turn."""
     caplog.set_level(logging.INFO, "hogsync")
-    queue = Runs()
+    queue = RunQueue()
     yield queue
     queue.end()
 
@@ -255,7 +255,7 @@ def by_hand() -> None:
 
 def recorded(columns: str = "trigger, status") -> list[tuple[Any, ...]]:
     """What the warehouse remembers of its runs, in their order."""
-    with lane(load(), PATIENCE, "hogsync test"), open_warehouse(load()).opened() as warehouse:
+    with load_lock(load(), PATIENCE, "hogsync test"), open_warehouse(load()).opened() as warehouse:
         return warehouse.rows(f"select {columns} from {warehouse.name(RUNS)} order by started_at")
 
 
@@ -334,12 +334,12 @@ def test_what_was_never_synced_is_caught_up_at_the_start(place: str, begin: Begi
 def test_a_fresh_success_leaves_nothing_to_catch_up(place: str) -> None:
     by_hand()
     done = run_of("all", "--catch-up")
-    assert (done.code, "nothing to catch up" in done.err) == (FRESH, True)
+    assert (done.code, "nothing to catch up" in done.err) == (AS_NEW, True)
     assert recorded() == [("manual", "ok")]
 
 
 def test_the_oldest_latest_success_of_the_tables_decides(each_place: str) -> None:
-    group = Group(tables=("cohorts", "projects"))
+    group = GroupSettings(tables=("cohorts", "projects"))
     assert last_success(load(), group) is None
     by_hand()
     began = recorded("started_at")[0][0]
@@ -357,7 +357,7 @@ def test_the_oldest_latest_success_of_the_tables_decides(each_place: str) -> Non
     assert last_success(load(), group) == later
     change_books("update {tables} set status = 'failed' where table_name = 'projects'")
     assert last_success(load(), group) is None
-    assert last_success(load(), Group(tables=("cohorts",))) == later
+    assert last_success(load(), GroupSettings(tables=("cohorts",))) == later
 
 
 def change_books(sql: str) -> None:
@@ -374,13 +374,13 @@ def test_a_success_of_long_ago_is_caught_up(place: str) -> None:
 
 
 def test_looking_for_the_last_success_makes_no_warehouse(posthog: Sandbox, tmp_path: Path) -> None:
-    assert last_success(load(), Group()) is None
+    assert last_success(load(), GroupSettings()) is None
     assert not (tmp_path / "hogsync.duckdb").exists()
 
 
 def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: Begin) -> None:
     by_hand()
-    with lane(load(), 0, "hogsync test"):
+    with load_lock(load(), 0, "hogsync test"):
         service = begin(all=NEVER)
         service.until("its last success cannot be looked up: .* is held by hogsync test")
         service.until("is held by hogsync test.*: waiting")
@@ -394,7 +394,7 @@ def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: 
 
 @pytest.mark.fault("process.service_and_hand")
 def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
-    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     somebody_waits = hanging(posthog)
     runs.due("all")
@@ -414,7 +414,7 @@ def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
 
 @pytest.mark.fault("process.service_and_hand")
 def test_groups_take_turns(
-    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None], caplog: pytest.LogCaptureFixture
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
     slowly(posthog, 0.2)
@@ -431,7 +431,7 @@ def test_groups_take_turns(
 
 @pytest.mark.fault("process.service_and_hand")
 def test_a_sync_by_hand_and_the_service_take_turns(
-    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     slowly(posthog, 0.3)
     runs.due("all")
@@ -452,7 +452,7 @@ def test_a_sync_by_hand_and_the_service_take_turns(
 @pytest.mark.usefixtures("place")
 def test_however_a_run_ends_the_next_one_runs(
     posthog: Sandbox,
-    runs: Runs,
+    runs: RunQueue,
     until: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -480,7 +480,7 @@ def test_however_a_run_ends_the_next_one_runs(
 
 @pytest.mark.fault("process.killed")
 def test_a_run_that_is_killed_is_followed_by_the_next(
-    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None]
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     somebody_waits = hanging(posthog)
     runs.due("all")
@@ -531,14 +531,14 @@ def test_a_warehouse_that_is_not_to_be_had_is_told_and_does_not_end_the_service(
 @pytest.mark.fault("process.two_services")
 def test_a_second_service_of_a_warehouse_says_which_one_is_there(each_place: str) -> None:
     by_hand()
-    first, second = Place(), Place()
-    first.take(load())
+    first, second = ServiceLock(), ServiceLock()
+    first.acquire(load())
     done = hogsync("schedule")
     assert done.code == 4
     assert f"has a service already: hogsync schedule, process {os.getpid()} on" in done.err
-    first.leave()
-    second.take(load())
-    second.leave()
+    first.release()
+    second.acquire(load())
+    second.release()
 
 
 def test_sighup_has_the_settings_read_anew_and_wrong_ones_change_nothing(
@@ -594,7 +594,7 @@ if "pipelines.schedule.run" in sys.orig_argv:
         def meet(self, kind, what):
             if "_dlt_loads" in what and "INSERT" in what:
                 os.kill(os.getppid(), signal.SIGTERM)
-                signals.asked.wait(20)
+                signals.stop_requested.wait(20)
 
     Late({"kind": "", "number": 0, "settings": {"HOGSYNC_HOME": ""}}).watch()
 """
@@ -668,7 +668,7 @@ def test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore(posthog:
 
 
 def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, begin: Begin) -> None:
-    with lane(load(), 0, "hogsync test"):
+    with load_lock(load(), 0, "hogsync test"):
         service = begin(all=NEVER)
         service.until("is held by hogsync test.*: waiting")
         assert service.stop(within=5) == 0
@@ -676,7 +676,7 @@ def test_a_run_that_waits_for_its_turn_is_ended_with_the_service(place: str, beg
 
 
 def test_a_run_that_does_not_listen_is_killed(
-    posthog: Sandbox, place: str, runs: Runs, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.schedule.queue.GRACE", 1.0)
     somebody_waits = hanging(posthog)

@@ -67,7 +67,7 @@ def cut():
 
 signals.listen()
 try:
-    with signals.cutting_short(cut):
+    with signals.interruptible(cut):
         {0}
         os.kill(os.getpid(), signal.SIGTERM)
 except KeyboardInterrupt:

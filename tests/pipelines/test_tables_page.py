@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from pipelines.bookkeeping.meanings import BOOKS_MEAN, COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TRIGGERS
-from pipelines.bookkeeping.schema import BOOKS
+from pipelines.bookkeeping.meanings import COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TABLES_MEAN, TRIGGERS
+from pipelines.bookkeeping.schema import TABLES
 from pipelines.errors import EXIT_CODES, NOTHING_DUE, HogsyncError
 from pipelines.run import RunStatus, Trigger
 from pipelines.tables_page import FILE, document, main
@@ -20,11 +20,11 @@ def test_the_file_is_what_the_code_says() -> None:
 
 def test_every_column_of_the_bookkeeping_is_explained() -> None:
     assert {table: set(columns) for table, columns in COLUMNS_MEAN.items()} == {
-        table: set(columns) for table, (_, columns) in BOOKS.items()
+        table: set(columns) for table, (_, columns) in TABLES.items()
     }
-    assert set(BOOKS_MEAN) == set(BOOKS)
+    assert set(TABLES_MEAN) == set(TABLES)
     assert all(
-        f"| `{name}` | {type_} | " in document() for _, c in BOOKS.values() for name, type_ in c.items()
+        f"| `{name}` | {type_} | " in document() for _, c in TABLES.values() for name, type_ in c.items()
     )
 
 

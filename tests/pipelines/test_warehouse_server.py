@@ -11,7 +11,7 @@ import pytest
 
 from destinations.permissions import READY_MADE, grants
 from pipelines.errors import WarehouseProblem
-from pipelines.locking.load_lock import lane
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
 from tests.pooler import pool
 from tests.postgres import Server
@@ -171,7 +171,10 @@ def test_behind_a_pooler_in_transaction_mode_whole_syncs_are_right_and_the_lane_
             right(changed)
         assert pooler.transactions > 50
         place = load(changed.settings())
-        with lane(place, 0, "hogsync schedule"), pytest.raises(WarehouseProblem, match="hogsync schedule"):
+        with (
+            load_lock(place, 0, "hogsync schedule"),
+            pytest.raises(WarehouseProblem, match="hogsync schedule"),
+        ):
             changed.sync(EVENTS, wait=0, **HERE)
     changed.url = direct
     right(changed)
