@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sources.sandbox import Sandbox, start
+from tests.component.half_read import long_list  # noqa: F401  a fixture
 from tests.component.scene import Scene, beside
 
 ONE_CERTIFICATE = Path(__file__).parents[1] / "sources/posthog/loopback.pem"

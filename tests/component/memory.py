@@ -112,15 +112,15 @@ class Warehouse:
             for one in listed
             if one.position_before_load
         }
-        self._forget([name for name, changes in reading.changes.items() if not changes.stored_index.whole])
+        self.forget([name for name, changes in reading.changes.items() if not changes.stored_index.whole])
         self._loads += 1
-        for target in reading.target_tables():
-            if reading.results[target.parent].readable:
-                self.tables.setdefault(target.table, Table()).columns |= target.columns
-                self._lost.discard(target.table)
-        for target in reading.target_tables():
-            self._upsert(reading, target)
-            if target.table == until:
+        for outline in reading.target_tables():
+            if reading.results[outline.parent].readable:
+                self.tables.setdefault(outline.table, Table()).columns |= outline.columns
+                self._lost.discard(outline.table)
+        for outline in reading.target_tables():
+            self._upsert(reading, outline)
+            if outline.table == until:
                 return
         self.finished.add(self._loads)
         self.positions |= {one.position.path: one.position for one in listed if one.position}
@@ -129,26 +129,19 @@ class Warehouse:
                 self._held[one.list_path.path] = frozenset(one.held_keys)
         self._named |= {name: dict(one.shape.undeclared.named) for name, one in reading.changes.items()}
 
-    def _upsert(self, reading: Extraction, target: TargetTable) -> None:
+    def _upsert(self, reading: Extraction, outline: TargetTable) -> None:
         """Replace whole rows by their keys: what a row lacks becomes null."""
-        delta = reading.delta(target.table)
+        delta = reading.delta(outline.table)
         if delta is None:
             return
-        table, keys = self.tables[target.table], set[Key]()
-        table.loaded |= target.columns
+        table, keys = self.tables[outline.table], set[Key]()
+        table.loaded |= outline.columns
         for row in (row for batch in delta.batches for row in batch.to_pylist()):
-            key = tuple(row[name] for name in target.key)
-            assert None not in key, f"{target.table}: a row without its key"
-            assert key not in keys, f"{target.table}: {key} comes twice, which dlt would append twice"
+            key = tuple(row[name] for name in outline.key)
+            assert None not in key, f"{outline.table}: a row without its key"
+            assert key not in keys, f"{outline.table}: {key} comes twice, which dlt would append twice"
             keys.add(key)
             table.rows[key] = {**dict.fromkeys(table.columns), **row, LOAD: self._loads}
-
-    def _forget(self, tables: Collection[str]) -> None:
-        """Of lists whose tables have lost something, forget how far they were read."""
-        nowhere = dict.fromkeys(("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved"))
-        for path, one in self.positions.items():
-            if one.table in tables:
-                self.positions[path] = replace(one, **nowhere)  # type: ignore[arg-type]
 
     # -- what others do to it
 
@@ -169,6 +162,13 @@ class Warehouse:
         """Leave rows as a load does that never finishes."""
         for key, row in self.tables[table].rows.items():
             row[LOAD] = 0 if chosen(key) else row[LOAD]
+
+    def forget(self, tables: Collection[str]) -> None:
+        """Of lists whose tables have lost something, forget how far they were read."""
+        nowhere = dict.fromkeys(("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved"))
+        for path, one in self.positions.items():
+            if one.table in tables:
+                self.positions[path] = replace(one, **nowhere)  # type: ignore[arg-type]
 
     def age(self, table: str, **moments: timedelta) -> None:
         """Make positions older than they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,6 @@ from pipelines.settings.sections import ListsSettings
 from pipelines.sync.outcome import run_status
 from sources.posthog.arguments import policy_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.client.client import Client
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.extract.checkpoints import CheckpointStore
@@ -47,6 +46,20 @@ class Outcome:
         return [warning for result in self.tables for warning in result.warnings]
 
 
+def nothing(path: str) -> None:
+    """What happens before most requests."""
+
+
+class Told(Client):
+    """A client that tells of each request before it leaves."""
+
+    ask: Callable[[str], None]
+
+    def get(self, path: str, *words: Any, **named: Any) -> Any:
+        self.ask(path)
+        return super().get(path, *words, **named)
+
+
 class Died(BaseException):
     """The process is killed at this moment."""
 
@@ -59,7 +72,11 @@ class Extractions(Holding):
     key: str
     home: Path
     warehouse: Warehouse = field(default_factory=Warehouse)
+    name: str = "here"
+    """Under which the half-read lists of this warehouse lie."""
     patience: RetryPolicy = QUICK
+    ask: Callable[[str], None] = nothing
+    """Is told of each list before it is asked for a page."""
 
     def sync(
         self,
@@ -87,13 +104,15 @@ class Extractions(Holding):
             new_columns=own.new_columns,
             window=window,
         )
-        journal = CheckpointStore(self.home / "walks" / "here", started, own.resume_within)
+        journal = CheckpointStore(self.home / "walks" / self.name, started, own.resume_within)
         journal.sweep()
+        client = Told(self.url, key or self.key, patience=self.patience)
+        client.ask = self.ask
         modes = dict(privacy or {})
         columns = modes.pop("columns", {})
         with closing(
             Extraction(
-                Client(self.url, key or self.key, patience=self.patience),
+                client,
                 tables,
                 stored=self.warehouse,
                 policy=policy_of(modes | columns, HASH_KEY.encode()),
@@ -113,21 +132,24 @@ class Extractions(Holding):
         status, exit_code = run_status(results, tables, refused=refusal is not None)
         return Outcome(results, reading.client.total, status, exit_code, str(refusal or ""))
 
-    def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> None:
-        """A sync whose process is killed when so many pages of a table have been read, and kept: nothing is loaded."""
-        read = 0
+    def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> bool:
+        """A sync that is killed just before it asks for one more page of some path; False if it has no more."""
+        requests = 0
 
-        def count(endpoint: Endpoint, _rows: object) -> None:
-            nonlocal read
-            read += endpoint.table == of
-            if read == pages:
+        def die(path: str) -> None:
+            nonlocal requests
+            requests += of in path
+            if requests > pages:
                 raise Died
 
+        self.ask = die
         try:
-            self.sync(*tables, observers=(count,), **asked)
+            self.sync(*tables, **asked)
         except Died:
-            return
-        raise AssertionError(f"{of} has not so many pages")
+            return True
+        finally:
+            self.ask = nothing
+        return False
 
     def stored(self, *tables: str) -> Tables:
         """What the warehouse holds, of all tables or of some."""

@@ -3,11 +3,11 @@
 from tests.mutation.mutation import Mutation
 
 STREAMS = "component/test_streams.py::test_"
-NAMES = "pipelines/test_sync_resumed.py::test_"
-RESUMED = "pipelines/test_sync_resumed_streams.py::test_"
-TRUST = "pipelines/test_sync_resumed_trust.py::test_"
-FILES = "pipelines/test_sync_resumed_files.py::test_"
-LOGS = "pipelines/test_sync_resumed_logs.py::test_"
+NAMES = "component/test_resumed_names.py::test_"
+RESUMED = "component/test_resumed_streams.py::test_"
+TRUST = "component/test_resumed_trust.py::test_"
+FILES = "component/test_resumed_files.py::test_"
+LOGS = "component/test_resumed_logs.py::test_"
 
 RESUMING_RULES = (
     Mutation(
@@ -50,7 +50,7 @@ RESUMING_RULES = (
         "what is kept is one piece wherever a run breaks off",
         "for top in reversed(tops)",
         "for top in tops",
-        (f"{RESUMED}a_run_may_be_killed_while_it_keeps_what_is_new",),
+        ("pipelines/test_sync_resumed.py::test_a_run_may_be_killed_while_it_keeps_what_is_new",),
     ),
     Mutation(
         "a cursor that is known no more is not insisted on",
@@ -97,7 +97,7 @@ RESUMING_RULES = (
         "what others have stored since is not overwritten",
         "return self._stock.unchanged_since(self._list_path.parent_ids, last.read)",
         "return True",
-        (f"{TRUST}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since[duckdb]",),
+        (f"{TRUST}older_rows_that_were_kept_do_not_go_over_what_another_machine_has_stored_since",),
     ),
     Mutation(
         "full walks use nothing that was kept",
@@ -242,6 +242,6 @@ RESUMING_RULES = (
         "a list that was forgotten is not gone on with",
         "shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)",
         "pass",
-        ("pipelines/test_sync_resumed_trust.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
+        ("pipelines/test_sync_resumed.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
     ),
 )

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.settings import load
-from tests.pipelines.half_read import dying, file_dying, long_list  # noqa: F401  fixtures
+from tests.pipelines.half_read import file_dying, long_list  # noqa: F401  fixtures
 from tests.pipelines.one_cohort import one  # noqa: F401  a fixture
 from tests.truth.scene import (  # noqa: F401  fixtures
     beginning,

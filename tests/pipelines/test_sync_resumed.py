@@ -1,194 +1,106 @@
-"""Long lists of which a run that broke off had read most are not read from the start again."""
+"""Syncs that are killed while they read a long list, or go on with one, and those that go on after them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count
+import json
+import shutil
+import signal
 from typing import Any
 
 import pytest
 
+from pipelines.reset import reset
 from pipelines.settings import load
-from pipelines.sync import local_state
+from sources.posthog.extract.checkpoints import BUFFERED
 from sources.sandbox import Sandbox
+from tests.component.half_read import COMMENTS, PAGES, READ, edit, is_right, kept, write
+from tests.pipelines.half_read import dies, read
 from tests.pipelines.long_lists import kill_in_mid_walk
+from tests.truth.changes import PROJECT
+from tests.truth.expected import Row
+from tests.truth.kills import Doomed, empty
 from tests.truth.scene import Scene, of
-from tests.truth.stored import session
 
-EVENTS = "event_definitions"
-HERE: dict[str, Any] = {"projects": (103,)}
-MANY = 2_000
+EVENTS, MANY = "event_definitions", 2_000
 SMALL_PAGES: dict[str, Any] = {"lists": {"page_size": 50, "ahead": 1}}
+THERE: dict[str, Any] = {"projects": (103,)}
 
 
-def many_events(posthog: Sandbox) -> None:
+def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(file_scene: Scene, posthog: Sandbox) -> None:
     posthog.clear(EVENTS, 103)
     rows = [{"name": f"event {n:05}", "tags": ["kept"]} for n in range(MANY)]
     posthog.edit(EVENTS, insert=rows, parents={"project_id": 103})
-
-
-@dataclass(frozen=True, slots=True)
-class Long:
-    """A long list: how many pages it has, and of how many a run dies."""
-
-    table: str
-    make: Callable[[Sandbox], None]
-    killed_after: int
-    pages: int
-
-
-@pytest.mark.parametrize(
-    "long",
-    [Long(EVENTS, many_events, 32, 40)],
-    ids=lambda one: one.table,
-)
-def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(
-    file_scene: Scene, posthog: Sandbox, long: Long
-) -> None:
-    table, pages, whole = long.table, long.killed_after, long.pages
-    long.make(posthog)
-    kill_in_mid_walk(file_scene, posthog, table, pages)
-    outcome = file_scene.sync(table, **HERE, **SMALL_PAGES)
-    result = of(outcome, table)
-    assert result.requests <= whole - pages + 2, "what was left, and the last page again"
-    assert (result.counts.inserted, result.complete, result.status) == (MANY, False, "loaded")
-    assert "had been read by a run that broke off" in result.detail
-    file_scene.learn(file_scene.truth(table, **HERE))
-    assert file_scene.wrong() == ""
-    again = of(file_scene.sync(table, full=True, **HERE, **SMALL_PAGES), table)
-    assert (again.requests, again.counts.written) == (whole, 0), "what is loaded is kept no longer"
-
-
-def test_a_list_that_moved_since_is_read_from_its_start(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
-    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert (result.counts.inserted, result.requests) == (MANY - 1, 41), "one page to see it, then all of them"
-    file_scene.learn(file_scene.truth(EVENTS, **HERE))
-    assert file_scene.wrong() == ""
-
-
-def test_an_old_half_walk_is_not_trusted(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    off: dict[str, Any] = {"lists": {**SMALL_PAGES["lists"], "resume_within": "0m"}}
-    assert of(file_scene.sync(EVENTS, **HERE, **off), EVENTS).requests == 40
-
-
-def test_another_key_begins_anew(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    other = posthog.new_key("another", user="staff")
-    assert of(file_scene.sync(EVENTS, key=other, **HERE, **SMALL_PAGES), EVENTS).requests == 40
-
-
-def test_a_list_that_failed_goes_on_from_the_page_that_failed(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
-    posthog.fault(kind="array", path=f"{EVENTS}/.*offset=1500")
-    failed = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert (failed.status, failed.counts.inserted) == ("failed", 1500)
-    posthog.clear_faults()
-    rest = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert (rest.requests, rest.counts.inserted, rest.complete) == (11, MANY - 1500, False)
-
-
-def test_a_second_look_uses_nothing_that_was_kept(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
-    left = file_scene.home / "walks" / local_state.name(load(file_scene.settings())) / "another list"
-    left.parent.mkdir(parents=True)
-    left.touch()  # else nothing is asked of the warehouse that would let a look go on with what is kept
-    pages = count(1)
-
-    def change(endpoint: Any, _rows: Any) -> None:
-        if endpoint.table == EVENTS and next(pages) == 20:
-            posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
-
-    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES, observers=(change,)), EVENTS)
-    assert (result.complete, result.pages, result.pages_again) == (True, 80, 40)
-
-
-@pytest.mark.parametrize("cut", [1, 5_000, 10**9])
-def test_what_was_kept_and_got_damaged_costs_no_row(file_scene: Scene, posthog: Sandbox, cut: int) -> None:
-    many_events(posthog)
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    (file,) = [path for path in (file_scene.home / "walks").rglob("*") if path.is_file()]
-    os.truncate(file, max(0, file.stat().st_size - cut))
-    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert result.counts.inserted == MANY
-    file_scene.learn(file_scene.truth(EVENTS, **HERE))
-    assert file_scene.wrong() == ""
-
-
-def test_nobody_else_may_read_what_is_kept(file_scene: Scene, posthog: Sandbox) -> None:
-    many_events(posthog)
     kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
     for path in (file_scene.home / "walks", *(file_scene.home / "walks").rglob("*")):
-        assert path.stat().st_mode & 0o077 == 0, path
-    found = subprocess.run(["grep", "-r", "canarysecret", file_scene.home], capture_output=True, check=False)
-    assert not found.stdout
+        assert path.stat().st_mode & 0o077 == 0, f"somebody else may read {path}"
+        assert path.is_dir() or b"canarysecret" not in path.read_bytes()
+    result = of(file_scene.sync(EVENTS, **THERE, **SMALL_PAGES), EVENTS)
+    assert result.requests <= 40 - 32 + 2, "what was left, and the last page again"
+    assert (result.counts.inserted, result.complete, result.status) == (MANY, False, "loaded")
+    assert "had been read by a run that broke off" in result.detail
+    file_scene.learn(file_scene.truth(EVENTS, **THERE))
+    assert file_scene.wrong() == ""
 
 
-@pytest.mark.parametrize(("handling", "there"), [("keep", True), ("hash", False), ("drop", False)])
-def test_of_people_only_what_is_stored_as_it_is_is_kept(
-    file_scene: Scene,
-    posthog: Sandbox,
-    handling: str,
-    there: bool,  # noqa: FBT001 - drawn
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_run_that_goes_on_may_be_killed_at_any_moment(
+    file_dying: Doomed, posthog: Sandbox, step: int
 ) -> None:
-    many_events(posthog)
-    for row in posthog.rows(EVENTS)[-MANY::100]:
-        posthog.edit(EVENTS, where={"name": row["name"]}, set={"owner": 2})
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32, HOGSYNC_PRIVACY__PERSON=handling)
-    found = subprocess.run(["grep", "-rq", "hedgebox.example", file_scene.home / "walks"], check=False)
-    assert (found.returncode == 0) == there
+    scene = file_dying.scene
+    dies(file_dying)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    number = 1
+    while file_dying.die("file", number) == -signal.SIGKILL:
+        number += step
+    assert number > 6
+    assert is_right(scene)
+    assert read(scene, full=True).complete, (
+        "one that was killed once it was recorded was followed by a full walk"
+    )
+    assert is_right(scene)
 
 
-def odd_events(posthog: Sandbox, **fields: dict[str, Any]) -> None:
-    """Many events, some of which have fields that nobody declared."""
-    many_events(posthog)
-    for event, values in fields.items():
-        posthog.edit(EVENTS, where={"name": event.replace("_", " ")}, set=values)
+def test_a_run_that_goes_on_may_be_killed_while_it_loads(file_dying: Doomed, posthog: Sandbox) -> None:
+    scene, dying = file_dying.scene, file_dying
+    dies(dying)
+    assert dying.die("none", 0) == 0
+    statements = sum(kind == "statement" for kind, _ in json.loads(dying.told.read_text()))
+    for share in (0.6, 0.9):
+        empty(scene)
+        dies(dying)
+        write(posthog, f"came later {share}")
+        assert dying.die("statement", round(share * statements)) == -signal.SIGKILL
+        assert read(scene).requests <= 1 + PAGES, "of a whole list that was kept only the top is read again"
+        assert is_right(scene)
+        assert read(scene).complete
+        assert is_right(scene)
 
 
-def odd(scene: Scene, event: str) -> dict[str, Any]:
-    """What is stored of such fields."""
-    return {n: v for n, v in scene.rows(EVENTS)[(103, event)].items() if n.startswith(("odd", "_other"))}
+def test_a_run_may_be_killed_while_it_keeps_what_is_new(file_dying: Doomed, posthog: Sandbox) -> None:
+    scene, copy = file_dying.scene, file_dying.scene.home.with_name("copy")
+    dies(file_dying)
+    shutil.copytree(scene.home, copy)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    assert file_dying.die("none", 0) == 0
+    told = [what for kind, what in json.loads(file_dying.told.read_text()) if kind == "file"]
+    writes = [number for number, what in enumerate(told, 1) if what.startswith("open home/walks/")]
+    assert len(writes) > 3 + PAGES - READ, "three pages from the top, and those below"
+    for number in writes[1:5]:
+        empty(scene)
+        shutil.copytree(copy, scene.home)
+        assert file_dying.die("file", number) == -signal.SIGKILL
+        assert "had been read" in read(scene).detail
+        assert is_right(scene)
 
 
-def test_columns_that_an_earlier_run_gave_to_new_fields_are_gone_on_with(
-    file_scene: Scene, posthog: Sandbox
+def test_a_list_that_is_to_be_forgotten_is_read_from_its_start(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
 ) -> None:
-    odd_events(posthog, event_00001={"odd": 1}, event_01599={"odd": "one"}, event_01900={"odd": 2})
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert (result.requests, result.counts.inserted) == (9, MANY)
-    stored = [odd(file_scene, f"event {n:05}") for n in (1, 1599, 1900)]
-    assert stored == [{"odd": 1}, {"odd__v_text": "one"}, {"odd": 2}]
-
-
-def test_a_half_read_list_that_holds_no_more_leaves_no_column(file_scene: Scene, posthog: Sandbox) -> None:
-    odd_events(posthog, event_00003={"odd": 1})
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    posthog.edit(EVENTS, where={"name": "event 00003"}, delete=True)
-    result = of(file_scene.sync(EVENTS, **HERE, **SMALL_PAGES), EVENTS)
-    assert (result.counts.inserted, result.requests) == (MANY - 1, 41)
-    with session(file_scene.url) as answer:
-        assert "odd" not in answer.types()[EVENTS]
-
-
-def test_a_half_read_list_brings_no_more_new_columns_than_there_may_be(
-    file_scene: Scene, posthog: Sandbox
-) -> None:
-    fields = {"odd_a": 1, "odd_b": 2, "odd_c": 3}
-    odd_events(posthog, event_00003=fields)
-    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
-    few: dict[str, Any] = {"lists": {**SMALL_PAGES["lists"], "new_columns": 1}}
-    result = of(file_scene.sync(EVENTS, **HERE, **few), EVENTS)
-    assert (result.counts.inserted, result.requests) == (MANY, 41)
-    stored = odd(file_scene, "event 00003")
-    assert stored.keys() - {"_other_fields"} <= fields.keys()
-    assert (len(stored), len(stored["_other_fields"])) == (2, 2)
+    scene = file_dying.scene
+    assert read(scene).requests == PAGES
+    dies(file_dying, BUFFERED + 2)
+    assert kept(scene.home) != []
+    edit(posthog, long_list[-120], content="edited since")
+    reset(load(scene.settings()), (COMMENTS,))
+    assert read(scene).requests == PAGES
+    assert scene.rows(COMMENTS)[(PROJECT, long_list[-120]["id"])]["content"] == "edited since"

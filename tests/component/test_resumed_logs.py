@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.pipelines.half_read import LOGS, MANY, ON_A_PAGE, PAGES, READ, kept
+from tests.component.half_read import LOGS, MANY, ON_A_PAGE, PAGES, READ, kept
+from tests.component.scene import Scene
 from tests.pipelines.long_lists import BEGAN
-from tests.truth.kills import Story, doomed
-from tests.truth.scene import Scene, of
+from tests.truth.scene import of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,7 @@ class AuditLog:
 
     def dies(self, scene: Scene) -> None:
         """A sync of it is killed after so many pages."""
-        with doomed(scene, Story((LOGS,), lambda _: [])) as dying:
-            assert dying.die("request", READ + 1, of=self.path) == -signal.SIGKILL
+        assert scene.dies(LOGS, pages=READ, of=self.path)
         self.posthog.clear_requests()
 
     def requests(self) -> int:
@@ -52,28 +50,26 @@ def log(posthog: Sandbox) -> AuditLog:
     return here
 
 
-def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(
-    file_scene: Scene, log: AuditLog
-) -> None:
-    log.dies(file_scene)
+def test_an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with(scene: Scene, log: AuditLog) -> None:
+    log.dies(scene)
     log.happened(BEGAN + timedelta(minutes=READ * ON_A_PAGE - 55.5))  # written late, among what was kept
     log.happened(BEGAN + timedelta(minutes=MANY))
-    result = of(file_scene.sync(LOGS), LOGS)
+    result = of(scene.sync(LOGS), LOGS)
     assert log.requests() == PAGES - READ + 2, "the last one again"
     assert (result.status, result.complete, result.counts.inserted) == ("loaded", False, MANY + 1)
-    assert of(file_scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
-    file_scene.learn(file_scene.truth(LOGS))
-    assert file_scene.wrong() == ""
-    assert kept(file_scene) == []
+    assert of(scene.sync(LOGS), LOGS).counts.inserted == 1, "the late one"
+    scene.learn(scene.truth(LOGS))
+    assert scene.wrong() == ""
+    assert kept(scene.home) == []
 
 
 def test_an_outage_where_an_ordered_list_is_to_go_on_costs_nothing_that_was_kept(
-    file_scene: Scene, log: AuditLog, posthog: Sandbox
+    scene: Scene, log: AuditLog, posthog: Sandbox
 ) -> None:
-    log.dies(file_scene)
+    log.dies(scene)
     posthog.fault(kind="status", status=500, path="advanced_activity_logs/")
-    assert of(file_scene.sync(LOGS), LOGS).status == "failed"
+    assert of(scene.sync(LOGS), LOGS).status == "failed"
     posthog.clear_faults()
     posthog.clear_requests()
-    result = of(file_scene.sync(LOGS), LOGS)
+    result = of(scene.sync(LOGS), LOGS)
     assert (log.requests(), result.counts.inserted) == (PAGES - READ + 1, MANY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,28 @@ import pytest
 
 from sources.posthog.extract.checkpoint_file import CheckpointFile
 from sources.sandbox import Sandbox
-from tests.pipelines.half_read import COMMENTS, MANY, PAGES, READ, dies, is_right, kept, read
-from tests.truth.kills import Doomed
+from tests.component.half_read import COMMENTS, MANY, PAGES, READ, dies, is_right, kept, read
+from tests.component.memory import Warehouse
+from tests.component.scene import Scene
+
+pytestmark = pytest.mark.usefixtures("long_list")
 
 
 @pytest.mark.parametrize("cut", [1, 5_000, 10**9])
-def test_what_was_kept_and_got_damaged_costs_no_row(file_dying: Doomed, cut: int) -> None:
-    scene = file_dying.scene
-    dies(file_dying)
-    (file,) = kept(scene)
+def test_what_was_kept_and_got_damaged_costs_no_row(scene: Scene, cut: int) -> None:
+    dies(scene)
+    (file,) = kept(scene.home)
     os.truncate(file, max(0, file.stat().st_size - cut))
     assert read(scene).counts.inserted == MANY
     assert is_right(scene)
 
 
-def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
-    file_dying: Doomed, posthog: Sandbox
-) -> None:
-    scene = file_dying.scene
-    dies(file_dying, 12)
+def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(scene: Scene, posthog: Sandbox) -> None:
+    dies(scene, 12)
 
     def gone(endpoint: Any, rows: Any) -> None:
         if endpoint.table == COMMENTS:
-            for file in kept(scene):
+            for file in kept(scene.home):
                 file.unlink()
 
     posthog.fault(kind="array", path="comments/.*cursor=", skip=8)
@@ -46,52 +44,50 @@ def test_a_file_that_goes_while_a_run_goes_on_with_it_costs_no_row(
 
 
 @pytest.mark.parametrize("left", [0, 14, 18])
-def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(file_dying: Doomed, left: int) -> None:
-    scene = file_dying.scene
-    dies(file_dying)
+def test_a_file_that_is_cut_while_its_pages_are_taken_in_costs_no_row(scene: Scene, left: int) -> None:
+    dies(scene)
     seen: list[Path] = []
 
     def cut(endpoint: Any, _rows: Any) -> None:
         if endpoint.table == COMMENTS and not seen:
-            seen.extend(kept(scene))
+            seen.extend(kept(scene.home))
             os.truncate(seen[0], seen[0].stat().st_size * left // READ)
 
     result = read(scene, observers=(cut,))
     assert (result.status, result.complete) == ("failed", False)
-    stands = f"select count(watermark) from posthog._hogsync_paths where table_name = '{COMMENTS}'"
-    assert scene.ask(stands) == [(0,)]
+    assert not any(one.watermark for one in scene.warehouse.positions.values() if one.table == COMMENTS)
     assert read(scene).status == "loaded"
     assert is_right(scene)
 
 
 def test_a_file_that_is_cut_between_two_pages_while_a_run_adds_to_it_costs_no_row(
-    file_dying: Doomed, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    scene = file_dying.scene
-    dies(file_dying, 14)
+    dies(scene, 14)
     pages = count(1)
 
     def cut(endpoint: Any, _rows: Any) -> None:
         if endpoint.table == COMMENTS and next(pages) == 17:  # those that were kept, the top, two below
-            CheckpointFile(kept(scene)[0]).cut(12)
+            CheckpointFile(kept(scene.home)[0]).cut(12)
 
     posthog.fault(kind="array", path="comments/.*cursor=", skip=7)
     assert read(scene, observers=(cut,)).status == "failed"
-    Path(scene.url.removeprefix("duckdb:///")).unlink()  # as if it had died before it loaded
+    scene.warehouse = Warehouse()  # as if it had died before it loaded
     posthog.clear_faults()
     assert read(scene).status == "loaded"
     assert is_right(scene)
 
 
 def test_a_file_that_goes_while_a_run_looks_whether_it_holds_costs_no_row(
-    file_dying: Doomed, posthog: Sandbox
+    scene: Scene, posthog: Sandbox
 ) -> None:
-    scene = file_dying.scene
-    dies(file_dying)
-    posthog.fault(kind="latency", path="/comments/", seconds=4, times=1)
-    going = threading.Timer(2, shutil.rmtree, (scene.home / "walks",))
-    going.start()
+    dies(scene)
+
+    def going(path: str) -> None:
+        if path.endswith("/comments/"):  # what was kept has been looked at, and a page is asked for
+            shutil.rmtree(scene.home / "walks", ignore_errors=True)
+
+    scene.ask = going
     result = read(scene)
-    going.join()
     assert (result.status, result.requests, result.complete) == ("loaded", PAGES + 1, True)
     assert is_right(scene)
