@@ -188,7 +188,7 @@ KEEPING_RULES = (
         "walk.misfits.update(batch.misfits)",
         "pass",
         (
-            "pipelines/test_sync_values.py::test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told",
+            "component/test_values.py::test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told",
         ),
     ),
     Mutation(
@@ -242,7 +242,7 @@ KEEPING_RULES = (
         "what a poorer source does not send of a person stays",
         "shape.fill_from_stored(batch, [before.get(identifier, {}) for identifier in met])",
         "pass",
-        ("pipelines/test_sync_mending.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
+        ("component/test_unproven.py::test_what_a_poorer_source_does_not_send_of_a_person_stays",),
     ),
     Mutation(
         "a dataset belongs to one PostHog",

@@ -5,6 +5,7 @@ from tests.mutation.mutation import Mutation
 DEATHS = "component/test_deaths.py::test_"
 FAULTS = "pipelines/test_sync_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
+UNPROVEN = "component/test_unproven.py::test_"
 STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
 RECOVERY = "pipelines/test_recovery.py::test_"
@@ -85,7 +86,7 @@ READING_RULES = (
             "        )"
         ),
         "position is not None",
-        (f"{MENDING}a_gap_that_this_key_knows_is_new_to_another",),
+        (f"{UNPROVEN}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
         "the count does not move",
@@ -112,9 +113,7 @@ READING_RULES = (
         "a list of nothing but rows that cannot be stored has failed",
         "if walk.all_rejected:",
         "if False:",
-        (
-            "pipelines/test_sync_rejected.py::test_a_list_of_nothing_but_rows_that_cannot_be_stored_has_failed",
-        ),
+        ("component/test_rejected.py::test_a_list_of_nothing_but_rows_that_cannot_be_stored_has_failed",),
     ),
     Mutation(
         "nothing of what is nested too deep is kept, for nobody could tell a credential in it",
@@ -140,7 +139,7 @@ READING_RULES = (
             "_full_walk_due(endpoint, position, options) or "
             "stored_index.has_uncommitted(list_path.parent_ids, revived=False)"
         ),
-        (f"{MENDING}deliveries_come_back_whole_with_their_subscription",),
+        (f"{UNPROVEN}deliveries_come_back_whole_with_their_subscription",),
     ),
     Mutation(
         "rows of unfinished loads are unknown",
@@ -309,7 +308,7 @@ READING_RULES = (
         "users know more of people than other lists",
         "self.people.meet(batch.people, endpoint.people_rank)",
         "self.people.meet(batch.people, 0)",
-        (f"{MENDING}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
+        (f"{UNPROVEN}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
     ),
     Mutation(
         "a list with an open row is asked",

@@ -18,18 +18,16 @@ from sources.sandbox import Sandbox
 from tests.postgres import Server
 from tests.truth.books import books
 from tests.truth.changes import (
-    BELOW,
     COHORTS,
     DELIVERIES,
     EVENTS,
     PROJECT,
     definitions,
     deliveries,
-    own,
     shrink,
 )
 from tests.truth.command import hogsync
-from tests.truth.scene import Scene, of, written
+from tests.truth.scene import Scene, written
 
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 WORDS = ("--project", str(PROJECT), "--quiet")
@@ -71,76 +69,6 @@ def run(url: str, *statements: str) -> None:
 
 
 # -- the clock
-
-
-def a_year_on(scene: Scene) -> None:
-    """Every time that a clock of this side wrote moves into the future, as if that clock had been wrong."""
-    columns = [
-        ("_hogsync_runs", "started_at"),
-        ("_hogsync_runs", "finished_at"),
-        ("_hogsync_paths", "last_walk_at"),
-        ("_hogsync_paths", "last_complete_at"),
-        ("_dlt_loads", "inserted_at"),
-        ("_dlt_version", "inserted_at"),
-        *((table, "_synced_at") for table in (*BOTH, "people")),
-    ]
-    run(
-        scene.url,
-        *(f"update posthog.{table} set {name} = {name} + interval '1 year'" for table, name in columns),
-    )
-
-
-@pytest.mark.fault("process.clock_ahead")
-def test_records_of_the_future_hold_nothing_up(file_scene: Scene, posthog: Sandbox) -> None:
-    settle(file_scene, *BOTH)
-    a_year_on(file_scene)
-    definitions(posthog)
-    old = min(own(posthog, DELIVERIES), key=lambda row: str(row["created_at"]))
-    posthog.edit(
-        DELIVERIES, where={"id": old["id"]}, set={"change_summary": f"late words for {file_scene.url}"}
-    )
-    outcome = file_scene.sync(*BOTH, **HERE)
-    assert of(outcome, DELIVERIES).complete, "a full walk is due, for who knows when the last one was"
-    right(file_scene, *BOTH)
-    field = {f"drift_{len(file_scene.url)}": "once"}
-    (ident,) = (row["id"] for row in own(posthog, COHORTS)[:1])
-    posthog.edit(COHORTS, where={"id": ident}, set=field)
-    settle(file_scene, *BOTH)
-    posthog.edit(COHORTS, where={"id": ident}, unset=list(field), set={"description": "drift is over"})
-    settle(file_scene, *BOTH)
-
-
-@pytest.mark.fault("process.future_rows")
-def test_a_row_of_the_future_hides_no_new_one_for_good(file_scene: Scene, posthog: Sandbox) -> None:
-    settle(file_scene, DELIVERIES)
-    last = own(posthog, DELIVERIES)[0]
-    parents = {**BELOW, "subscription_id": last["subscription"]}
-    future = {"status": "skipped", "created_at": "2199-01-01T00:00:00Z", "recipient_results": []}
-    posthog.edit(DELIVERIES, insert=[future], parents=parents)
-    settle(file_scene, DELIVERIES)
-    fresh = {"status": "skipped", "recipient_results": []}
-    posthog.edit(DELIVERIES, insert=[fresh], parents=parents)
-    settle(file_scene, DELIVERIES)
-    posthog.edit(DELIVERIES, insert=[fresh] * 60, parents=parents)
-    assert file_scene.sync(DELIVERIES, full=True, **HERE).exit_code == 0
-    right(file_scene, DELIVERIES)
-    posthog.edit(DELIVERIES, where={"created_at": future["created_at"]}, delete=True)
-
-
-@pytest.mark.fault("process.leap_second")
-def test_a_leap_second_is_kept_as_text_and_costs_no_other_row(file_scene: Scene, posthog: Sandbox) -> None:
-    settle(file_scene, COHORTS)
-    cohort = own(posthog, COHORTS)[0]
-    leap = "2016-12-31T23:59:60Z"
-    posthog.edit(COHORTS, where={"id": cohort["id"]}, set={"last_calculation": leap})
-    assert file_scene.sync(COHORTS, **HERE).exit_code == 0
-    sql = f"select last_calculation__v_text from posthog.cohorts where id = {cohort['id']}"
-    assert file_scene.ask(sql) == [(leap,)]
-    posthog.edit(
-        COHORTS, where={"id": cohort["id"]}, set={"last_calculation": cohort.get("last_calculation")}
-    )
-    assert file_scene.sync(COHORTS, **HERE).exit_code == 0
-    right(file_scene, COHORTS)
 
 
 @pytest.mark.fault("process.time_zone")

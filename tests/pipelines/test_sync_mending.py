@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,9 +12,7 @@ import pytest
 
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
-from tests.pipelines.little_posthog import little_posthog, page, synced
-from tests.truth.scene import Scene, of, written
-from tests.truth.stored import stored
+from tests.truth.scene import Scene, written
 
 pytestmark = pytest.mark.versions
 
@@ -115,148 +112,6 @@ def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> 
     posthog.edit("cohorts", where={"id": ident}, set={"description": f"edited beside {scene.home}"})
     assert written(scene.sync("cohorts")) == 1
     assert scene.ask("select distinct mine from posthog.my_view") == [("keep",)]
-
-
-# -- what proves nothing
-
-
-@pytest.mark.fault("lists.emptied")
-def test_one_list_of_two_that_is_empty_all_at_once_is_held(file_scene: Scene, posthog: Sandbox) -> None:
-    settled(file_scene, "subscriptions", **HERE)
-    live = r"projects/201/subscriptions/\?(?!.*deleted=true)"
-    posthog.fault(path=live, kind="status", status=200, body=NOTHING, times=None)
-    held = of(file_scene.sync("subscriptions", **HERE), "subscriptions")
-    assert held.deletes_held > 0
-    assert file_scene.wrong() == ""
-    posthog.clear_faults()
-    assert of(file_scene.sync("subscriptions", **HERE), "subscriptions").deletes_held == 0
-    assert file_scene.wrong() == ""
-
-
-@pytest.mark.fault("access.other_owner")
-def test_what_another_key_held_is_no_evidence_for_this_one(file_scene: Scene, posthog: Sandbox) -> None:
-    settled(file_scene, "cohorts", **THERE)
-    other = posthog.new_key(label="another", user="member")
-    empty = {"path": "projects/101/cohorts", "kind": "status", "status": 200, "body": NOTHING}
-    posthog.fault(**empty, times=None)
-    assert of(file_scene.sync("cohorts", key=other, **THERE), "cohorts").deletes_held > 0
-    posthog.clear_faults()
-    posthog.fault(**empty, times=1)
-    assert of(file_scene.sync("cohorts", **THERE), "cohorts").deletes_held > 0
-    assert file_scene.wrong() == ""
-
-
-@pytest.mark.fault("lists.gap")
-def test_a_gap_that_another_key_met_explains_nothing_to_this_one(file_scene: Scene, posthog: Sandbox) -> None:
-    settled(file_scene, "cohorts", **THERE)
-    other = posthog.new_key(label="a third", user="member")
-    posthog.fault(path="projects/101/cohorts", kind="drop_row", row=3, times=None)
-    file_scene.sync("cohorts", key=other, **THERE)
-    posthog.clear_faults()
-    posthog.fault(path="projects/101/cohorts", kind="drop_row", row=5, times=None)
-    outcome = of(file_scene.sync("cohorts", **THERE), "cohorts")
-    assert not outcome.complete
-    assert file_scene.wrong() == ""
-
-
-def test_a_gap_that_this_key_knows_is_new_to_another(file_scene: Scene, posthog: Sandbox) -> None:
-    posthog.fault(path="projects/101/cohorts", kind="drop_row", row=3, times=None)
-    complete = [of(file_scene.sync("cohorts", **THERE), "cohorts").complete for _ in range(2)]
-    other = posthog.new_key(label="a fourth", user="member")
-    complete.append(of(file_scene.sync("cohorts", key=other, **THERE), "cohorts").complete)
-    assert complete == [False, True, False]
-
-
-def test_deliveries_come_back_whole_with_their_subscription(file_scene: Scene, posthog: Sandbox) -> None:
-    settled(file_scene, DELIVERIES, **HERE)
-    of_sub = "select subscription_id, count(*) from posthog.subscription_deliveries group by 1 order by 2 desc limit 1"
-    ((ident, count),) = file_scene.ask(of_sub)
-    assert count > 100
-    subscription = next(r for r in posthog.rows("subscriptions") if r["id"] == ident)
-    own = {name: value for name, value in subscription.items() if name[0] != "_"}
-    posthog.edit("subscriptions", where={"id": ident}, parents={"project_id": 201}, delete=True)
-    file_scene.sync(DELIVERIES, **HERE)
-    dead = f"select count(_deleted_at) from posthog.subscription_deliveries where subscription_id = {ident}"
-    assert file_scene.ask(dead) == [(count,)]
-    deliveries = [row for row in posthog.rows(DELIVERIES) if row["subscription"] == ident]
-    posthog.edit("subscriptions", insert=[own], parents={"project_id": 201})
-    assert len(deliveries) == count
-    file_scene.sync(DELIVERIES, **HERE)
-    assert file_scene.ask(dead) == [(0,)]
-
-
-# -- odd values end nothing
-
-
-@pytest.mark.fault("values.other_type", "values.huge_integer")
-@pytest.mark.parametrize(
-    ("change", "column"),
-    [
-        ({"created_by": {**USER, "id": "seven"}}, "created_by_id__v_text"),
-        ({"created_by": {**USER, "id": 2**70}}, "created_by_id__v_text"),
-        ({"reviewed_by": {**USER, "id": 2**70}}, "reviewed_by_id__v_text"),
-        ({"experiment_set": [1, "two"]}, "experiment_set__v_text"),
-    ],
-    ids=["text id", "huge id", "huge id of an unknown field", "text among numbers"],
-)
-def test_an_odd_id_is_kept_as_text_and_costs_no_other_row(
-    file_scene: Scene, posthog: Sandbox, change: dict[str, Any], column: str
-) -> None:
-    ident = posthog.rows("cohorts")[0]["id"]
-    posthog.edit("cohorts", where={"id": ident}, set=change)
-    try:
-        outcome = file_scene.sync("cohorts")
-        assert outcome.exit_code == 0
-        ((kept,),) = file_scene.ask(f"select {column} from posthog.cohorts where id = {ident}")
-        assert kept
-        assert written(file_scene.sync("cohorts")) == 0
-    finally:
-        posthog.edit("cohorts", where={"id": ident}, set={"created_by": 4, "experiment_set": []})
-        posthog.edit("cohorts", where={"id": ident}, unset=["reviewed_by"])
-
-
-def test_a_person_met_in_a_poorer_shape_keeps_what_is_known(file_scene: Scene, posthog: Sandbox) -> None:
-    """One list at a time, so that the users come first and the poorer shape after them."""
-    asked: dict[str, Any] = {"lists": {"in_flight": 1}, **THERE}
-    file_scene.sync("users", "cohorts", **asked)
-    before = file_scene.rows("people")
-    where = {"id": min(key[-1] for key in file_scene.rows("cohorts", dead=False))}
-    glance = {"glanced_at_by": {**USER, "id": 1}}  # the owner of the key, whom `users` shows
-    posthog.edit("cohorts", where=where, parents={"project_id": 101}, set=glance)
-    assert written(file_scene.sync("users", "cohorts", **asked)) == 1
-    assert file_scene.rows("people") == before
-    posthog.edit("cohorts", where=where, parents={"project_id": 101}, unset=list(glance))
-
-
-def test_what_a_poorer_source_does_not_send_of_a_person_stays(tmp_path: Path) -> None:
-    somebody = {**USER, "last_name": "Dubois", "role_at_organization": "sales"}
-
-    def lists(_project: int, _table: str, _query: dict[str, str], n: int) -> Any:
-        return page([{"id": 1, "created_by": USER if n else somebody}])
-
-    with little_posthog(1, lists) as server:
-        synced(server, tmp_path, "cohorts")
-        assert written(synced(server, tmp_path, "cohorts")) == 0
-    (person,) = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")["people"].values()
-    assert (person["last_name"], person["role_at_organization"]) == ("Dubois", "sales")
-
-
-@pytest.mark.fault("values.names_fall_together")
-def test_fields_that_fall_together_keep_their_columns_whatever_comes_first(
-    file_scene: Scene, posthog: Sandbox
-) -> None:
-    one, two = (row["id"] for row in posthog.rows("cohorts")[:2])
-    posthog.edit("cohorts", where={"id": one}, set={"brandNew": 5})
-    file_scene.sync("cohorts")
-    posthog.edit("cohorts", where={"id": two}, set={"brandNew": 6, "brand_new": "plain"})
-    file_scene.sync("cohorts")
-    posthog.edit("cohorts", where={"id": one}, set={"brandNew": 7})
-    file_scene.sync("cohorts")
-    sql = "select brand_new, brand_new__2 from posthog.cohorts where id in ({}, {}) order by id = {}"
-    assert file_scene.ask(sql.format(one, two, two)) == [(7, None), (6, "plain")]
-    assert written(file_scene.sync("cohorts")) == 0
-    for ident in (one, two):
-        posthog.edit("cohorts", where={"id": ident}, unset=["brandNew", "brand_new"])
 
 
 # -- settings that change

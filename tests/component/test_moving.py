@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.little_posthog import little_posthog, page, synced
+from tests.component.scene import Extractions
+from tests.pipelines.little_posthog import KEY, little_posthog, page
 from tests.truth.scene import of
-from tests.truth.stored import stored
 
 EVENTS, SIZE, ROWS = "event_definitions", 5, 23
 BEHIND, BORDER, AHEAD = 2, 10, -2
@@ -220,12 +220,13 @@ def test_whatever_happens_between_two_pages_no_living_row_dies_and_the_next_run_
         return body | {"count": 10, "count_is_capped": True} if capped(MOVES[name], at, moves=moves) else body
 
     with little_posthog(len(names), lists) as server:
+        scene = Extractions(server.origin, KEY, tmp_path)
         for moves in (True, False, True, False):
             for it in company.values():
                 it.asked.clear()
-            outcome = synced(server, tmp_path, EVENTS, HOGSYNC_LISTS={"page_size": SIZE, "in_flight": 4})
+            outcome = scene.sync(EVENTS, lists={"page_size": SIZE, "in_flight": 4})
             assert outcome.exit_code == 0
-            rows = stored(f"duckdb:///{tmp_path / 'hogsync.duckdb'}")[EVENTS]
+            rows = scene.rows(EVENTS)
             for number, it in company.items():
                 move, lives = names[number - 1], {row["name"]: row["description"] for row in it.rows}
                 found = {key[1]: row for key, row in rows.items() if key[0] == number}

@@ -1,4 +1,4 @@
-"""Whole syncs over a bad network and from an odd server: pages come again, loops end, broken pages leave nothing."""
+"""Extractions over a bad network and from an odd server: pages come again, loops end, broken pages leave nothing."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.little_posthog import little_posthog, page, synced
+from tests.component.scene import Extractions
+from tests.pipelines.little_posthog import KEY, little_posthog, page
 from tests.sources.posthog.broken_answers import BROKEN
 from tests.sources.posthog.wire_server import http, in_turn, serving
 from tests.truth.scene import of
-from tests.truth.stored import stored
 
 EVENTS, COMMENTS = "event_definitions", "comments"
 SIZE, ROWS = 20, 70
-PAGES = {"HOGSYNC_LISTS": {"page_size": SIZE}}
+PAGES: dict[str, Any] = {"lists": {"page_size": SIZE}}
 
 
 def event(project: int, number: int) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def comment(project: int, number: int) -> dict[str, Any]:
     return {"id": f"{project}-{number}", "content": "hello", "created_at": f"{day}T00:00:00Z"}
 
 
-def tables(folder: Path) -> dict[str, dict[int, list[Any]]]:
+def tables(scene: Extractions) -> dict[str, dict[int, list[Any]]]:
     """The last part of every key, by table and project; all rows live."""
     found: dict[str, dict[int, list[Any]]] = {}
-    for table, rows in stored(f"duckdb:///{folder / 'hogsync.duckdb'}").items():
+    for table, rows in scene.stored().items():
         for key in sorted(key for key in rows if len(key) > 1):
             assert not rows[key]["dead"]
             found.setdefault(table, {}).setdefault(key[0], []).append(key[-1])
@@ -74,7 +74,8 @@ def test_a_page_that_comes_broken_once_costs_one_more_request_and_nothing_else(t
         )
 
     with little_posthog(len(broken), answers) as server:
-        outcome = synced(server, tmp_path, EVENTS, "group_types")
+        scene = Extractions(server.origin, KEY, tmp_path)
+        outcome = scene.sync(EVENTS, "group_types")
         assert outcome.exit_code == 0, [one.detail for one in of(outcome, EVENTS).lists if one.detail]
         assert all(result.complete for result in outcome.tables)
         # What the server was asked: the client may try a pooled connection that the server is just closing.
@@ -85,7 +86,7 @@ def test_a_page_that_comes_broken_once_costs_one_more_request_and_nothing_else(t
             f"/api/projects/{n + 1}/{name}/" for n in range(len(broken)) for name in (EVENTS, "groups_types")
         ]
         assert asked == dict.fromkeys(lists, 2)
-    rows, projects = tables(tmp_path), range(1, len(broken) + 1)
+    rows, projects = tables(scene), range(1, len(broken) + 1)
     assert rows[EVENTS] == {project: ["event 001"] for project in projects}
     assert rows["group_types"] == {project: [0] for project in projects}
 
@@ -140,13 +141,14 @@ def test_of_a_strange_next_link_only_the_place_in_the_list_is_used(tmp_path: Pat
             return (offset_list if table == EVENTS else cursor_list)(project, query, links[project - 1])
 
         with little_posthog(len(links), lists) as server:
-            outcome = synced(server, tmp_path, EVENTS, COMMENTS, **PAGES)
+            scene = Extractions(server.origin, KEY, tmp_path)
+            outcome = scene.sync(EVENTS, COMMENTS, **PAGES)
         assert outcome.exit_code == 0, of(outcome, EVENTS).detail + of(outcome, COMMENTS).detail
         assert all(result.complete for result in outcome.tables)
         assert internal.connections == 0
     assert len(server.asked) == outcome.requests
     assert not [asked for asked in server.asked if "token" in asked.target or "999" in asked.target]
-    rows, projects = tables(tmp_path), range(1, len(links) + 1)
+    rows, projects = tables(scene), range(1, len(links) + 1)
     assert rows[EVENTS] == {p: [event(p, n)["name"] for n in range(ROWS)] for p in projects}
     assert rows[COMMENTS] == {p: sorted(comment(p, n)["id"] for n in range(ROWS)) for p in projects}
 
@@ -164,10 +166,11 @@ def test_pages_of_any_length_are_read_until_there_is_no_next(tmp_path: Path) -> 
         return page(rows, f"?offset={(n + 1) * SIZE}" if ends[n] < ROWS else None, ROWS)
 
     with little_posthog(3, lists) as server:
-        outcome = synced(server, tmp_path, EVENTS, **PAGES)
+        scene = Extractions(server.origin, KEY, tmp_path)
+        outcome = scene.sync(EVENTS, **PAGES)
     assert (outcome.exit_code, of(outcome, EVENTS).complete) == (0, True)
     assert of(outcome, EVENTS).requests == len(SHORT) + len(LONG) + len(EMPTY)
-    assert tables(tmp_path)[EVENTS] == {p: [event(p, n)["name"] for n in range(ROWS)] for p in (1, 2, 3)}
+    assert tables(scene)[EVENTS] == {p: [event(p, n)["name"] for n in range(ROWS)] for p in (1, 2, 3)}
 
 
 @pytest.mark.fault("transport.huge")
@@ -176,13 +179,14 @@ def test_a_page_beyond_the_limit_fails_its_list_and_names_the_setting(tmp_path: 
         return page([event(project, 1) | {"description": "x" * ((1 << 20) if project == 1 else 1)}])
 
     with little_posthog(2, lists) as server:
-        outcome = synced(server, tmp_path, EVENTS, HOGSYNC_LISTS={"page_megabytes": 1})
+        scene = Extractions(server.origin, KEY, tmp_path)
+        outcome = scene.sync(EVENTS, lists={"page_megabytes": 1})
         assert (outcome.exit_code, of(outcome, EVENTS).count("failed")) == (1, 1)
         assert "[lists] page_megabytes" in of(outcome, EVENTS).detail
         assert of(outcome, EVENTS).requests == 2, "it would be as large again"
-        assert tables(tmp_path)[EVENTS] == {2: ["event 001"]}
-        assert synced(server, tmp_path, EVENTS, HOGSYNC_LISTS={"page_megabytes": 2}).exit_code == 0
-        assert tables(tmp_path)[EVENTS] == {1: ["event 001"], 2: ["event 001"]}
+        assert tables(scene)[EVENTS] == {2: ["event 001"]}
+        assert scene.sync(EVENTS, lists={"page_megabytes": 2}).exit_code == 0
+        assert tables(scene)[EVENTS] == {1: ["event 001"], 2: ["event 001"]}
 
 
 NOTHING = 10**6
@@ -224,9 +228,10 @@ def bad_list(project: int, table: str, query: dict[str, str], n: int) -> Any:
 )
 def test_a_next_link_that_leads_nowhere_fails_its_list_and_no_other(tmp_path: Path) -> None:
     with little_posthog(GOOD, bad_list) as server:
-        outcome = synced(server, tmp_path, EVENTS, COMMENTS, **PAGES)
-    assert (outcome.exit_code, outcome.run.status) == (1, "partial")
-    rows = tables(tmp_path)
+        scene = Extractions(server.origin, KEY, tmp_path)
+        outcome = scene.sync(EVENTS, COMMENTS, **PAGES)
+    assert (outcome.exit_code, outcome.status) == (1, "partial")
+    rows = tables(scene)
     for table, ways in ((EVENTS, OFFSETS), (COMMENTS, CURSORS)):
         listed = {int(one.list_path.parent_ids["project_id"]): one for one in of(outcome, table).lists}
         assert {project for project, one in listed.items() if one.status == "failed"} == {
