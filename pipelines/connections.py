@@ -24,7 +24,7 @@ from sources.posthog.shape.privacy import Policy
 log = logging.getLogger("hogsync")
 
 
-def open_client(settings: Settings, key: str, *, patience: RetryPolicy | None = None) -> Client:
+def open_client(settings: Settings, key: str, *, retry: RetryPolicy | None = None) -> Client:
     """A client for PostHog; UsageError where its address, the proxy or the certificates of here cannot be used."""
     asked = settings.rate
     try:
@@ -35,7 +35,7 @@ def open_client(settings: Settings, key: str, *, patience: RetryPolicy | None = 
             in_flight=max(settings.lists.in_flight, settings.lists.ahead),
             max_bytes=settings.lists.page_megabytes << 20,
             budget_file=settings.home / "budget.db",
-            patience=patience,
+            retry=retry,
             allow_http=settings.insecure_http,
         )
     except ValueError as error:

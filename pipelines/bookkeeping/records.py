@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from destinations.warehouse import Types, Warehouse
 from pipelines import signals
@@ -28,13 +28,10 @@ from pipelines.bookkeeping.schema import (
 )
 from pipelines.bookkeeping.state import RUNS_LOOKED_AT, DatasetState, row_counts
 from pipelines.run import Run
-from pipelines.sync.derive import Derivation, Underivable
-from pipelines.sync.derived_tables import Tables
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.positions import MIXED_KEYS, Position
 from sources.posthog.extract.results import TableResult
 
-T = TypeVar("T")
 POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
 """Of a list's position, what says how far it was read."""
 
@@ -85,21 +82,6 @@ def move_origin(warehouse: Warehouse, origin: str, tables: Collection[str]) -> s
     return former
 
 
-def derive_backlog(warehouse: Warehouse, following: Derivation) -> None:
-    """Derive what earlier runs have loaded and did not live to derive; needs the warehouse open.
-
-    Before this run's rows are loaded: they would overwrite the only witness of a version that lacks.
-    """
-    behind = [] if following.after_loading else following.behind()
-    if not behind:
-        return
-    existing = warehouse.columns()
-    _ensure(warehouse, META, existing)
-    write_meta(warehouse, following.making(behind))
-    following.make(behind, existing)
-    _together(warehouse, lambda: write_meta(warehouse, following.catch_up(behind, existing)))
-
-
 def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
     """A row of a bookkeeping table, whatever came into it: a record must not fail over what it tells of."""
     return {name: BOOKABLE.get(types[name], _as_it_is)(value) for name, value in row.items()}
@@ -128,16 +110,6 @@ def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) ->
     warehouse.upsert(table, key, [bookable(row, types) for row in rows])
 
 
-def _together(warehouse: Warehouse, work: Callable[[], T]) -> T:
-    """Do something in one transaction, and all of it again where a table that follows others could not be written."""
-    while True:
-        try:
-            with warehouse.transaction():
-                return work()
-        except Underivable:
-            continue
-
-
 def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
     """Say which tables, with which columns, are hogsync's, and of which version; needs the warehouse open."""
     existing = warehouse.columns()
@@ -147,27 +119,25 @@ def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) 
         write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
 
 
-def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], reading: Extraction) -> None:
-    """Say whose rows the dataset holds and which key saw them, before the first of them; needs the warehouse open.
+def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: Extraction) -> None:
+    """Say whose rows the dataset holds and which key saw them, before the first of them; needs `_hogsync_meta`.
 
     A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
 
     Of tables that are to be stored anew, by other privacy settings or with columns that lack, every list is forgotten:
     those that this run leaves out, below other projects, are to be read in full by whichever run reads them.
     """
-    existing = warehouse.columns()
-    _ensure(warehouse, META, existing)
     write_meta(warehouse, meta)
-    listed = (one for result in reading.results.values() for one in result.lists)
+    listed = (one for result in extraction.results.values() for one in result.lists)
     claims = {
         one.position_before_load.path: one.position_before_load for one in listed if one.position_before_load
     }
     if claims:
-        _ensure(warehouse, PATHS, existing)
+        _ensure(warehouse, PATHS, warehouse.columns())
         _put(warehouse, PATHS, map(_path_row, claims.values()))
     anew = [
         table
-        for table, changes in reading.changes.items()
+        for table, changes in extraction.changes.items()
         if meta.get(f"{PRIVACY}{table}") == "" or not changes.stored_index.whole
     ]
     if anew:  # claims say where their lists stood
@@ -176,51 +146,38 @@ def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], reading: Ext
 
 def record_run(
     warehouse: Warehouse,
-    told: Callable[[], Run],
-    reading: Extraction | None,
+    run: Run,
+    extraction: Extraction | None = None,
     facts: Mapping[str, str] | None = None,
-    following: Derivation | None = None,
-) -> Run:
-    """Record a run, where its lists stand and what else holds from now on; needs the warehouse open, rows loaded.
+) -> None:
+    """Record a run, where its lists stand and what else holds from now on, in one transaction; needs rows loaded.
 
-    What follows the loaded tables is derived in the same transaction; the run is told after that and given back. Until
-    its commit the run can be stopped.
+    Until its commit the run can be stopped.
     """
     existing = warehouse.columns()
     for table in TABLES:
         _ensure(warehouse, table, existing)
-    if following:
-        following.make(following.readable(existing), existing)
-
-    def work() -> Run:
-        derived = following.derive(existing) if following else {}
-        run = told()
-        own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(reading)}
-        rows = _rows_of(reading, following, existing) if reading and following else {}
-        write_meta(warehouse, {**own, **derived, **rows, **(facts or {})})
-        _write_run(warehouse, run, list(reading.results.values()) if reading else [])
-        if reading:
+    own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(extraction)}
+    with warehouse.transaction():
+        write_meta(warehouse, {**own, **(facts or {})})
+        _write_run(warehouse, run, list(extraction.results.values()) if extraction else [])
+        if extraction:
             signals.heed()
-        return run
-
-    return _together(warehouse, work)
 
 
-def _rows_of(reading: Extraction, following: Derivation, there: Tables) -> dict[str, str]:
-    """What `_hogsync_meta` shall say of the rows of this run's tables; nothing if all is as before."""
-    memory = following.before
-    derived = {
-        one.target: one.source for one in following.readable(there) if one.target not in following.troubles
-    }
-    sources = {outline.table: outline.parent for outline in reading.target_tables()} | derived
+def rows_noted(state: DatasetState, extraction: Extraction, sources: Mapping[str, str]) -> dict[str, str]:
+    """What `_hogsync_meta` shall say of how many rows tables have; nothing if all is as before.
+
+    `sources` are the tables that this run may have written and the tables that they were read or derived from.
+    """
     changed = [
         table
         for table, source in sources.items()
-        if (result := reading.results[source]).readable
-        and (result.counts.written or table not in memory.rows_noted or memory.lost_rows(table))
+        if (result := extraction.results[source]).readable
+        and (result.counts.written or table not in state.rows_noted or state.lost_rows(table))
     ]
-    noted = memory.rows_noted | row_counts(following.warehouse, changed)
-    return {ROWS: json.dumps(noted)} if noted != memory.rows_noted else {}
+    noted = state.rows_noted | row_counts(state.warehouse, changed)
+    return {ROWS: json.dumps(noted)} if noted != state.rows_noted else {}
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
@@ -240,14 +197,19 @@ def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> 
     warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
 
 
+def ensure_meta(warehouse: Warehouse, existing: Mapping[str, Types]) -> None:
+    """Make `_hogsync_meta`, or what is missing of it; `existing` are the dataset's tables with their columns."""
+    _ensure(warehouse, META, existing)
+
+
 def write_meta(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
     """Write facts into `_hogsync_meta`, which must be there."""
     _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
 
-def _named(reading: Extraction | None) -> dict[str, str]:
+def _named(extraction: Extraction | None) -> dict[str, str]:
     """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
-    changes = reading.changes.items() if reading else ()
+    changes = extraction.changes.items() if extraction else ()
     named = {table: own.shape.undeclared.named for table, own in changes}
     return {f"{NAMED}{table}": json.dumps(columns) for table, columns in named.items() if columns}
 

@@ -49,7 +49,7 @@ def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None,
         found.append(_problem("posthog", problem))
         token = NO_KEY
     try:
-        client = open_client(settings, token, patience=PATIENCE)
+        client = open_client(settings, token, retry=PATIENCE)
     except UsageError as problem:
         return None, [*found, wrong("settings", str(problem), UsageError.exit_code)]
     with client:

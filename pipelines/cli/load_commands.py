@@ -84,8 +84,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
     def job() -> int:
         settings, display = _begun(quiet=quiet, as_json=as_json)
         from pipelines import backfill as filling
-        from pipelines.sync.selection import Selection
-        from pipelines.sync.table_names import known_tables
+        from pipelines.sync.selection import Selection, known_tables
 
         window, chosen = filling.window(since, until), known_tables(tables)
         filling.refuse_snapshots(chosen)
@@ -124,7 +123,7 @@ def reset(
     def job() -> int:
         settings = ready(logging.WARNING, bare=True)
         from pipelines import reset as forgetting
-        from pipelines.sync.table_names import known_tables
+        from pipelines.sync.selection import known_tables
 
         chosen = known_tables(tables or [])
         if not (chosen or hash_key or origin):

@@ -17,7 +17,7 @@ from pipelines.query.cells import plain
 from pipelines.query.query import Answer, session
 from pipelines.settings.since import past
 from pipelines.sync.derive import derived_until_key
-from pipelines.sync.table_names import known_tables
+from pipelines.sync.selection import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.shape.undeclared import VARIANT

@@ -14,7 +14,7 @@ from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
 from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
 from pipelines.settings import Settings
-from pipelines.sync.table_names import known_tables
+from pipelines.sync.selection import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
 from sources.posthog.extract.api_key import current_key
@@ -40,7 +40,7 @@ def look(settings: Settings) -> None:
 def _look_at_posthog(settings: Settings) -> None:
     key = settings.require_key().get_secret_value()
     try:
-        with open_client(settings, key, patience=PATIENCE) as client:
+        with open_client(settings, key, retry=PATIENCE) as client:
             current_key(client.get)
     except KeyRefused as refused:
         raise KeyProblem(str(refused)) from None

@@ -8,13 +8,15 @@ Of a history another key tells since when it is kept: that is where what came ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from destinations.derived.derived import Derived, Rows, derive, finished, written_at
 from destinations.derived.history import VERSION, History
 from destinations.warehouse import DatabaseOutOfMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
-from pipelines.sync.derived_tables import DatasetBefore, DerivedTables, Tables
+from pipelines.bookkeeping.records import write_meta
+from pipelines.bookkeeping.state import DatasetState
+from pipelines.sync.derived_tables import DerivedTables, Tables
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.extraction import Extraction
 
@@ -29,18 +31,14 @@ def history_since_key(target: str) -> str:
     return f"{target} since"
 
 
-class Underivable(Exception):
-    """A table that follows others could not be written; from now on it is among the troubles and left alone."""
-
-
 @dataclass(frozen=True, slots=True)
 class Derivation:
     """The tables that follow those of one run."""
 
     warehouse: Warehouse
-    reading: Extraction
-    before: DatasetBefore
-    followers: DerivedTables
+    extraction: Extraction
+    state: DatasetState
+    tables: DerivedTables
     after_loading: bool = False
     """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
     stored rows still hold what may be kept no longer."""
@@ -49,7 +47,7 @@ class Derivation:
 
     @contextmanager
     def _troubled_by(self, one: Derived) -> Iterator[None]:
-        """Take a database's refusal for this table's trouble; with a lost connection the next statement fails as well.
+        """Record a database's refusal as this table's trouble; with a lost connection the next statement fails, too.
 
         The database's words may quote a row, its class does not.
         """
@@ -62,16 +60,15 @@ class Derivation:
             self.troubles[one.target] = said = (
                 f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
             )
-            self.reading.results[one.source].data_warnings.append(said)
-            raise Underivable from error
+            self.extraction.results[one.source].data_warnings.append(said)
 
     def _untroubled(self, derived: Iterable[Derived]) -> list[Derived]:
         return [one for one in derived if one.target not in self.troubles]
 
     def behind(self) -> list[Derived]:
         """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
-        there = self.before.tables
-        found = self.followers.of(self._stocked(), there)
+        there = self.state.tables
+        found = self.tables.of(self._stocked(), there)
         return [one for one in found if not self._is_up_to_date(one, there) and not self._waits(one)]
 
     def _waits(self, one: Derived) -> bool:
@@ -79,20 +76,20 @@ class Derivation:
 
         Its table may just have got the column back, too, and gets the values with this run's rows.
         """
-        there = self.before.tables
+        there = self.state.tables
         return _is_there(one, there) and not self._is_up_to_date(one, there) and bool(self._lost(one, there))
 
     def _stocked(self) -> list[TableChanges]:
         """The tables that hold rows which earlier runs have loaded."""
         return [
             changes
-            for table, changes in self.reading.changes.items()
+            for table, changes in self.extraction.changes.items()
             if not changes.stored_index.empty[table]
-            and self.before.has(table, (*changes.shape.key, "_synced_at"))
+            and self.state.has(table, (*changes.shape.key, "_synced_at"))
         ]
 
     def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
-        told = self.before.meta.get(derived_until_key(one.target)) and not self.before.lost_rows(one.target)
+        told = self.state.meta.get(derived_until_key(one.target)) and not self.state.lost_rows(one.target)
         return bool(told) and _is_there(one, there)
 
     def _lost(self, one: Derived, there: Tables) -> Types:
@@ -103,7 +100,7 @@ class Derivation:
         """
         if not isinstance(one, History):
             return {}
-        before, fields = self.before, self.reading.changes[one.source].shape.undeclared.named.values()
+        before, fields = self.state, self.extraction.changes[one.source].shape.undeclared.named.values()
         news = {*fields} - {*before.column_names_of_fields(one.source).values()}
         had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}
         noted = (before.made or {}).get(one.target, frozenset())
@@ -112,13 +109,13 @@ class Derivation:
 
     def _begins(self, one: Derived, there: Tables) -> bool:
         """Whether a history has not begun, or somebody has taken away what it held."""
-        kept = self.before.meta.get(history_since_key(one.target)) and not self.before.lost_rows(one.target)
+        kept = self.state.meta.get(history_since_key(one.target)) and not self.state.lost_rows(one.target)
         kept = kept and _is_there(one, there)
         return isinstance(one, History) and not kept
 
     def making(self, behind: Iterable[Derived]) -> dict[str, str]:
         """What `_hogsync_meta` must say before these are made: a table that is made anew is empty until derived."""
-        there = self.before.tables
+        there = self.state.tables
         beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}
         return {derived_until_key(one.target): "" for one in behind} | beginning
 
@@ -135,7 +132,7 @@ class Derivation:
         work = self._untroubled(derived)
         for one in work:
             existing = there.get(one.target, {})
-            with suppress(Underivable), self._troubled_by(one):
+            with self._troubled_by(one):
                 if existing and isinstance(one, History):
                     existing = {**existing, **self._mend(one, there)}
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
@@ -151,82 +148,91 @@ class Derivation:
 
     def readable(self, there: Tables) -> Iterator[Derived]:
         """What follows the tables that could be read, empty ones too."""
-        results = self.reading.results
-        found = [changes for table, changes in self.reading.changes.items() if results[table].readable]
-        return self.followers.of(found, there)
+        results = self.extraction.results
+        found = [changes for table, changes in self.extraction.changes.items() if results[table].readable]
+        return self.tables.of(found, there)
 
-    def catch_up(self, behind: Iterable[Derived], there: Tables) -> dict[str, str]:
-        """Derive what earlier runs have loaded; gives what `_hogsync_meta` shall say in the same transaction.
+    def derive_backlog(self) -> None:
+        """Derive what earlier runs have loaded and not derived; needs the warehouse open.
 
-        `there` is what there was before anything was made.
+        Before this run's rows are loaded: they would overwrite the only source of a version that is missing.
         """
-        work = self._untroubled(behind)
-        return self._derived(((one, finished(self.warehouse, one)) for one in work), there)
+        behind = [] if self.after_loading else self.behind()
+        if not behind:
+            return
+        there = self.warehouse.columns()
+        write_meta(self.warehouse, self.making(behind))
+        self.make(behind, there)
+        for one in self._untroubled(behind):
+            self._derive(one, finished(self.warehouse, one), there)
 
-    def derive(self, there: Tables) -> dict[str, str]:
-        """Derive what this run has loaded; gives what `_hogsync_meta` shall say in the same transaction.
+    def derive(self, there: Tables) -> None:
+        """Derive what this run has loaded, each table in a transaction of its own; `there` is what was there before.
 
-        `there` is what there was before anything was made.
+        A run that is killed in between leaves its `until` blank, and the next run derives what is missing.
         """
+        self.make(self.readable(there), there)
         behind = {one.target for one in self.behind()} if self.after_loading else set()
-        followers = self._untroubled(self.followers.of(self._written(), there))
-        work = (
-            (one, finished(self.warehouse, one) if one.target in behind else self._own_rows(one))
-            for one in followers
-            if not self._waits(one)
-        )
-        facts = self._begun_empty(there) | self._derived(work, there)
+        write_meta(self.warehouse, self._begun_empty(there))
+        for one in self._untroubled(self.tables.of(self._written(), there)):
+            if not self._waits(one):
+                rows = finished(self.warehouse, one) if one.target in behind else self._own_rows(one)
+                self._derive(one, rows, there)
         self._end_missing(there)
-        return facts
+
+    def _derive(self, one: Derived, rows: Rows, there: Tables) -> None:
+        """Bring one table up to date, and note until when, in one transaction."""
+        now = self.extraction.options.started
+        with self._troubled_by(one), self.warehouse.transaction():
+            began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
+            facts = [derived_until_key(one.target), *[history_since_key(one.target)] * began]
+            write_meta(self.warehouse, dict.fromkeys(facts, now.isoformat()))
 
     def _end_missing(self, there: Tables) -> None:
-        """Tell the deaths of rows that went with a dropped table, for nothing else can miss them.
+        """Close the versions of rows that went with a dropped table, for nothing else can miss them.
 
         Once, by the first complete reading of their lists; where a history lags behind, that may have been in a run
         that did not derive it.
         """
-        now = self.reading.options.started
+        now = self.extraction.options.started
         for one in self._untroubled(self.readable(there)):
             if not isinstance(one, History) or self._begins(one, there):
                 continue
-            scopes = self.reading.complete_partitions(
-                one.source, first=self._is_up_to_date(one, self.before.tables)
+            partitions = self.extraction.complete_partitions(
+                one.source, first=self._is_up_to_date(one, self.state.tables)
             )
-            if scopes:
-                with self._troubled_by(one):
-                    one.end_missing(self.warehouse, scopes, now)
+            if partitions:
+                with self._troubled_by(one), self.warehouse.transaction():
+                    one.end_missing(self.warehouse, partitions, now)
+
+    def sources(self) -> dict[str, str]:
+        """The tables that this run may have written, and of each the table that it was read or derived from."""
+        there = self.warehouse.columns()
+        derived = [one for one in self._untroubled(self.readable(there)) if one.target in there]
+        targets = {target.table: target.parent for target in self.extraction.target_tables()}
+        return targets | {one.target: one.source for one in derived}
 
     def _own_rows(self, one: Derived) -> Rows:
         """The rows of its source that this run has written."""
-        number = self.reading.results[one.source].counts.written
-        return written_at(self.warehouse, self.reading.options.started, number)
-
-    def _derived(self, work: Iterable[tuple[Derived, Rows]], there: Tables) -> dict[str, str]:
-        facts, now = {}, self.reading.options.started
-        for one, rows in work:
-            with self._troubled_by(one):
-                began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
-            facts[derived_until_key(one.target)] = now.isoformat()
-            if began:
-                facts[history_since_key(one.target)] = now.isoformat()
-        return facts
+        number = self.extraction.results[one.source].counts.written
+        return written_at(self.warehouse, self.extraction.options.started, number)
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
         """Since when there are histories of tables that hold nothing yet: what comes to these later is new."""
-        results, now = self.reading.results, self.reading.options.started.isoformat()
+        results, now = self.extraction.results, self.extraction.options.started.isoformat()
         empty = [
             changes
-            for table, changes in self.reading.changes.items()
+            for table, changes in self.extraction.changes.items()
             if changes.stored_index.empty[table]
             and results[table].readable
             and not results[table].counts.written
         ]
-        found = self._untroubled(self.followers.of(empty, there))
+        found = self._untroubled(self.tables.of(empty, there))
         return {history_since_key(one.target): now for one in found if self._begins(one, there)}
 
     def _written(self) -> list[TableChanges]:
-        results = self.reading.results
-        return [one for table, one in self.reading.changes.items() if results[table].counts.written]
+        results = self.extraction.results
+        return [one for table, one in self.extraction.changes.items() if results[table].counts.written]
 
 
 def _why(error: WarehouseUnavailable) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from destinations.derived.derived import Derived
 from destinations.derived.history import History
 from destinations.derived.trends import Trend
 from destinations.warehouse import Types
+from pipelines.bookkeeping.state import DatasetState
 from pipelines.errors import UsageError
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
@@ -33,34 +33,11 @@ def with_history(settings: Settings) -> frozenset[str]:
     return frozenset(table for table in chosen if ENDPOINTS[table].history)
 
 
-class DatasetBefore(Protocol):
-    """What the dataset held and remembered when the run began."""
-
-    meta: dict[str, str]
-    tables: dict[str, dict[str, str]]
-    made: dict[str, frozenset[str]] | None
-    """The tables that hogsync had noted, with their columns; None where it had noted nothing."""
-    rows_noted: dict[str, int]
-    """How many rows tables had after the last run, as far as that was noted."""
-
-    def lost_rows(self, table: str) -> bool:
-        """Whether somebody has taken all rows of a table away."""
-
-    def columns(self, table: str) -> Mapping[str, Any]:
-        """The columns that earlier loads made."""
-
-    def column_names_of_fields(self, table: str) -> Mapping[str, str]:
-        """The columns that undeclared fields got in earlier runs."""
-
-    def has(self, table: str, columns: Iterable[str]) -> bool:
-        """Whether the table is there with all of these columns and our own."""
-
-
 @dataclass(frozen=True, slots=True)
 class DerivedTables:
     """The tables that follow others, as the settings have it."""
 
-    before: DatasetBefore
+    state: DatasetState
     versioned: frozenset[str]
     """The tables that have a history."""
 
@@ -73,7 +50,7 @@ class DerivedTables:
 
     def _types(self, changes: TableChanges, there: Tables) -> Types:
         """The columns that loads have made, also those whose field is no longer stored, and their types."""
-        known = {**self.before.columns(changes.table), **changes.shape.columns}
+        known = {**self.state.columns(changes.table), **changes.shape.columns}
         return {
             name: known[name]
             for name in there.get(changes.table, {})

@@ -9,7 +9,7 @@ from sources.posthog.changes.delta import TargetTable
 from sources.posthog.extract.extraction import Extraction
 
 
-def mark_incomplete(warehouse: Warehouse, reading: Extraction, existing: Mapping[str, Types]) -> None:
+def mark_incomplete(warehouse: Warehouse, extraction: Extraction, existing: Mapping[str, Types]) -> None:
     """Blank the hashes of rows that lost a column, a list or items of a list, before an empty one takes its place.
 
     Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
@@ -17,27 +17,28 @@ def mark_incomplete(warehouse: Warehouse, reading: Extraction, existing: Mapping
     written when it is read again, with its lists; until then it makes no version. What has lost a column of its key
     loses its rows as it gets that column again.
     """
-    tables = {outline.table: outline for outline in reading.target_tables()}
-    lost = [outline for outline in tables.values() if _lost(outline, reading, existing)]
-    for table in {name for outline in lost for name in (outline.table, outline.parent)}:
+    tables = {target.table: target for target in extraction.target_tables()}
+    lost = [target for target in tables.values() if _lost(target, extraction, existing)]
+    for table in {name for target in lost for name in (target.table, target.parent)}:
         if {*tables[table].key, "_row_hash"} <= existing.get(table, {}).keys():
             warehouse.execute(f"update {warehouse.name(table)} set _row_hash = ''")
-    for outline in tables.values():
-        if outline.child and not outline.empty and _makes_place(tables[outline.parent], reading, existing):
+    for target in tables.values():
+        if target.child and not target.empty and _makes_place(tables[target.parent], extraction, existing):
             # Lists are written with their rows: items whose row does not come again would stay for ever.
-            warehouse.alter_table(outline.table, f"truncate table {warehouse.name(outline.table)}")
+            warehouse.alter_table(target.table, f"truncate table {warehouse.name(target.table)}")
 
 
-def _lost(outline: TargetTable, reading: Extraction, existing: Mapping[str, Types]) -> bool:
+def _lost(target: TargetTable, extraction: Extraction, existing: Mapping[str, Types]) -> bool:
     """Whether a table has lost a column, or a list's table any of its rows."""
-    known, there = reading.stored, existing.get(outline.table, {})
-    made = known.columns(outline.table).keys() & outline.columns.keys()
-    return bool(made - there.keys()) or (bool(outline.child) and known.lost_rows(outline.table))
+    known, there = extraction.stored, existing.get(target.table, {})
+    made = known.columns(target.table).keys() & target.columns.keys()
+    return bool(made - there.keys()) or (bool(target.child) and known.lost_rows(target.table))
 
 
-def _makes_place(parent: TargetTable, reading: Extraction, existing: Mapping[str, Types]) -> bool:
+def _makes_place(parent: TargetTable, extraction: Extraction, existing: Mapping[str, Types]) -> bool:
     """Whether a table that was read has lost all of its rows, or a column without which nobody can tell them apart."""
     lost = (
-        reading.stored.lost_rows(parent.table) or not {*parent.key} <= existing.get(parent.table, {}).keys()
+        extraction.stored.lost_rows(parent.table)
+        or not {*parent.key} <= existing.get(parent.table, {}).keys()
     )
-    return lost and reading.results[parent.table].readable
+    return lost and extraction.results[parent.table].readable

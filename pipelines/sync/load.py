@@ -48,70 +48,73 @@ class TableRefused(LoadFailed):
         self.table = table
 
 
-def load(reading: Extraction, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
+def load(extraction: Extraction, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
     """Write a reading's deltas; needs the warehouse open, of which `existing` are the tables and their columns.
 
     Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
     because dlt cannot make an empty one on Postgres in the format that it loads quickest.
     """
-    outlines = [outline for outline in reading.target_tables() if reading.results[outline.parent].readable]
-    _make_what_can_be(reading, warehouse, outlines, existing)
-    if all(outline.empty for outline in outlines):
+    targets = [target for target in extraction.target_tables() if extraction.results[target.parent].readable]
+    _make_what_can_be(extraction, warehouse, targets, existing)
+    if all(target.empty for target in targets):
         warehouse.limit_memory_for_inserts()
-    if reading.rows_to_write:
+    if extraction.rows_to_write:
         claim_staging(warehouse)
-        _load_what_can_be(reading, warehouse, folder)
+        _load_what_can_be(extraction, warehouse, folder)
         warehouse.declare_keys()
-    reading.scratch.close()
+    extraction.scratch.close()
 
 
 def _make_what_can_be(
-    reading: Extraction, warehouse: Warehouse, outlines: Sequence[TargetTable], existing: Mapping[str, Types]
+    extraction: Extraction,
+    warehouse: Warehouse,
+    targets: Sequence[TargetTable],
+    existing: Mapping[str, Types],
 ) -> None:
     """See to it that these tables are there, and fail those that the warehouse refuses; raises if that leaves nothing.
 
     With a lost connection the warehouse refuses all.
     """
-    for outline in outlines:
-        columns = {**outline.columns, "_dlt_load_id": "text"}
+    for target in targets:
+        columns = {**target.columns, "_dlt_load_id": "text"}
         try:
-            warehouse.ensure(outline.table, columns, outline.key, existing.get(outline.table, {}))
-            warehouse.index_key(outline.table, outline.key)
+            warehouse.ensure(target.table, columns, target.key, existing.get(target.table, {}))
+            warehouse.index_key(target.table, target.key)
         except DatabaseOutOfMemory:
             raise  # this process's trouble
         except WarehouseUnavailable as refused:
-            _fail(reading, outline.parent, refused)
+            _fail(extraction, target.parent, refused)
 
 
-def _fail(reading: Extraction, table: str, refused: Exception) -> None:
+def _fail(extraction: Extraction, table: str, refused: Exception) -> None:
     """Do without a table that the warehouse refuses; raises the refusal if nothing else is to be written."""
     log.debug("%s", table, exc_info=refused)
-    reading.fail(table, str(refused))
-    if not any(result.counts.written for result in reading.results.values()):
+    extraction.fail(table, str(refused))
+    if not any(result.counts.written for result in extraction.results.values()):
         raise refused
 
 
-def _load_what_can_be(reading: Extraction, warehouse: Warehouse, folder: Path) -> None:
+def _load_what_can_be(extraction: Extraction, warehouse: Warehouse, folder: Path) -> None:
     """Load all tables, and without those that the warehouse refuses; raises LoadFailed if it takes none.
 
     A package fails as a whole, so the others are loaded again, by a package of their own: all writes go by key, and
     rows of a load that was not finished count as unknown.
     """
-    parents = {outline.table: outline.parent for outline in reading.target_tables()}
+    parents = {target.table: target.parent for target in extraction.target_tables()}
     tries = 0
     while True:
         try:
-            _run_dlt(reading, warehouse, folder / f"dlt{tries}", again=tries > 0)
+            _run_dlt(extraction, warehouse, folder / f"dlt{tries}", again=tries > 0)
         except TableRefused as refused:
-            _fail(reading, parents.get(refused.table, refused.table), refused)
+            _fail(extraction, parents.get(refused.table, refused.table), refused)
             tries += 1
         else:
             return
 
 
-def prepare(reading: Extraction) -> None:
+def prepare(extraction: Extraction) -> None:
     """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
-    if reading.people.stored_index.empty[PEOPLE.table]:
+    if extraction.people.stored_index.empty[PEOPLE.table]:
         threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
 
 
@@ -126,7 +129,7 @@ def _awake() -> Any:
     return dlt
 
 
-def _run_dlt(reading: Extraction, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
+def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, again: bool) -> None:
     dlt = _awake()
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException, LoadClientJobFailed, LoadClientJobTerminalRetry
@@ -144,9 +147,9 @@ def _run_dlt(reading: Extraction, warehouse: Warehouse, folder: Path, *, again: 
                 pipelines_dir=str(folder),
             )
             pipeline.sync_destination()
-            rows = changed(reading, warehouse.appendable, again=again)
+            rows = changed(extraction, warehouse.appendable, again=again)
             pipeline.extract(rows, loader_file_format="parquet")
-            with reading.scratch.shrink():  # only a second package would ask for it again
+            with extraction.scratch.shrink():  # only a second package would ask for it again
                 pipeline.normalize()
                 loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:

@@ -1,18 +1,31 @@
-"""What came of a sync: its run, its tables, its exit code."""
+"""What came of a sync: its run, its tables, its exit code; and the record that each way out of it leaves.
+
+`recorded` turns every error into a record of the run and into the error that the command line explains.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
 
-from pipelines.errors import (
-    KeyProblem,
-)
-from pipelines.run import Run, RunStatus
-from pipelines.sync.reach import leads_nowhere
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines import signals
+from pipelines.bookkeeping.records import record_run
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError, WarehouseProblem
+from pipelines.run import Run, RunStatus, Trigger
+from pipelines.sync.load import LoadFailed
+from pipelines.sync.reach import NOWHERE, leads_nowhere
 from sources.posthog.catalogue import PEOPLE
+from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.extract.api_key import Key
+from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.run_warnings import RunWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,61 @@ class Outcome:
     """Tables with refusals of which their last run has told the same."""
 
 
+class ExtractionFailed(HogsyncError):
+    """PostHog could not be read at all, and the key is not to blame."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """What is known of a run at its start."""
+
+    tables: tuple[str, ...]
+    """The tables that were asked for."""
+    trigger: Trigger
+    started: datetime
+    strict: bool
+    """Whether warnings make the exit code 1."""
+    warnings: tuple[RunWarning, ...] = ()
+    """What concerns no single table."""
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+
+    def run(self, status: RunStatus, error: str | None, results: Mapping[str, TableResult]) -> Run:
+        """The run as it is recorded; it ends now."""
+        warnings = (warning for result in results.values() for warning in result.warnings)
+        return Run(
+            run_id=self.run_id,
+            started_at=self.started,
+            finished_at=datetime.now(UTC),
+            status=status,
+            trigger=self.trigger,
+            version=version("hogsync"),
+            error=error,
+            warnings=(*self.warnings, *warnings),
+        )
+
+    def outcome(
+        self, extraction: Extraction, problems: Collection[str] = (), standing: frozenset[str] = frozenset()
+    ) -> Outcome:
+        """What came of a run that read PostHog; `problems` are sentences about tables that could not be derived."""
+        results = tuple(extraction.results.values())
+        status, exit_code = run_status(results, self.tables, refused=extraction.refusal is not None)
+        if problems and status == "ok":
+            status, exit_code = "partial", 1
+        refusal = str(extraction.refusal or (NOWHERE if leads_nowhere(results, self.tables) else ""))
+        error = "; ".join(filter(None, [refusal, *problems])) or None
+        run = self.run(status, error, extraction.results)
+        return Outcome(
+            run=run,
+            requests=extraction.client.total,
+            tables=results,
+            exit_code=exit_code or int(self.strict and bool(run.warnings)),
+            key=extraction.key,
+            standing=standing,
+        )
+
+
 def run_status(
     results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool
 ) -> tuple[RunStatus, int]:
@@ -40,3 +108,62 @@ def run_status(
     if any(result.status == "failed" for result in results):
         return ("failed" if all(result.status == "failed" for result in listed) else "partial"), 1
     return "ok", 0
+
+
+@contextmanager
+def recorded(
+    header: RunHeader, warehouse: Warehouse, extraction: Extraction, *, dry_run: bool
+) -> Iterator[None]:
+    """Record a run that an error ends, and raise the HogsyncError that explains that error."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, MemoryError):
+            extraction.close()  # the record needs some memory, too
+        status, text, problem = failure(error, stopped=signals.stop_requested.is_set())
+        run = None
+        if status and not dry_run:
+            with suppress(WarehouseUnavailable, *[MemoryError] * isinstance(error, MemoryError)):
+                run = _record_failure(warehouse, header.run(status, text, extraction.results))
+        if isinstance(problem, HogsyncError):
+            problem.run, problem.requests = run, extraction.client.total
+        if problem is error:
+            raise
+        raise problem from None if isinstance(problem, Interrupted) else error
+
+
+FAILURES: tuple[tuple[type[BaseException], RunStatus, Callable[[Any], HogsyncError]], ...] = (
+    (Misdirected, "refused", UsageError),  # an address where no PostHog answers is a wrong setting
+    (KeyRefused, "refused", KeyProblem),
+    (NoRoom, "failed", WarehouseProblem),
+    (PostHogError, "failed", ExtractionFailed),
+    (MemoryError, "failed", OutOfMemory),
+)
+"""Of errors that are told whether or not the run was asked to stop: the run's status and the error to raise."""
+
+
+def failure(error: BaseException, *, stopped: bool) -> tuple[RunStatus | None, str, BaseException]:
+    """The status and the text with which a run is recorded that this error ends, and the error to raise instead.
+
+    No status: what is wrong was known before anything was read, so there is nothing to record.
+    """
+    for kind, status, explain in FAILURES:
+        if isinstance(error, kind):
+            problem = explain(error)
+            return status, str(problem), problem
+    if stopped or isinstance(error, KeyboardInterrupt):
+        message = "Stopped. What was loaded before is whole; the next sync goes on from there."
+        return "interrupted", "stopped by the user", Interrupted(message)
+    if isinstance(error, LoadFailed | WarehouseProblem):
+        return "failed", str(error), WarehouseProblem(str(error))
+    if isinstance(error, HogsyncError):
+        return None, "", error
+    return "failed", f"{type(error).__name__}: a bug in hogsync", error
+
+
+def _record_failure(warehouse: Warehouse, run: Run) -> Run:
+    warehouse.wait = 0  # it was told to stop, or has waited already
+    with warehouse.opened():
+        warehouse.create_dataset()
+        record_run(warehouse, run)
+    return run

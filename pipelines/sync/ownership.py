@@ -121,12 +121,12 @@ def _is_meta(found: Relation, keys: Collection[str]) -> bool:
     return _has(found, TABLES[META][1], 1) and (not keys or not {"origin", "schema_version"}.isdisjoint(keys))
 
 
-def refuse_others(memory: DatasetState, tables: Mapping[str, Table]) -> None:
+def refuse_others(state: DatasetState, tables: Mapping[str, Table]) -> None:
     """Raise WarehouseProblem where a sync would write to what is somebody else's; needs the warehouse open."""
-    warehouse = memory.warehouse
+    warehouse = state.warehouse
     _refuse_spellings(warehouse)
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
-    if names := foreign_tables(held, tables, memory.made, memory.meta):
+    if names := foreign_tables(held, tables, state.made, state.meta):
         raise WarehouseProblem(
             f"The dataset {warehouse.dataset} {where} holds {first_few(names, 5)}, which hogsync did not make and "
             "would write to; rename or drop that, or give hogsync a dataset of its own by HOGSYNC_DATASET."
@@ -136,8 +136,8 @@ def refuse_others(memory: DatasetState, tables: Mapping[str, Table]) -> None:
             f"The schema {staging_of(warehouse.dataset)} {where} holds {name}, which hogsync did not make, and each "
             "load empties the tables of that schema; rename it, or choose another dataset by HOGSYNC_DATASET."
         )
-    for name in (tables.keys() & held.keys()) if memory.made is not None else ():
-        if taken := tables[name].columns & held[name].columns - memory.own_columns(name):
+    for name in (tables.keys() & held.keys()) if state.made is not None else ():
+        if taken := tables[name].columns & held[name].columns - state.own_columns(name):
             raise WarehouseProblem(
                 f"The table {name} of the dataset {warehouse.dataset} {where} has a column {min(taken)} that hogsync "
                 "did not make, and one of PostHog's has that name; rename yours."
@@ -154,23 +154,23 @@ def _refuse_spellings(warehouse: Warehouse) -> None:
             )
 
 
-def claim_tables(memory: DatasetState, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
+def claim_tables(state: DatasetState, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
     """Note which tables and columns are about to be made, before they are; needs the warehouse open.
 
     Raises WarehouseProblem where something of somebody else's has come to stand there since the run began.
     """
     tables = tables_of(shapes, versioned)
-    refuse_others(memory, tables)
-    made = _adopted(memory) if memory.made is None else memory.made
-    made = made | {name: memory.own_columns(name) | table.columns for name, table in tables.items()}
-    if made != memory.made:
-        record_made_tables(memory.warehouse, made)
+    refuse_others(state, tables)
+    made = _adopted(state) if state.made is None else state.made
+    made = made | {name: state.own_columns(name) | table.columns for name, table in tables.items()}
+    if made != state.made:
+        record_made_tables(state.warehouse, made)
 
 
-def foreign_objects(memory: DatasetState) -> list[str]:
+def foreign_objects(state: DatasetState) -> list[str]:
     """The names of all that hogsync may ever write at which something of somebody else's stands."""
-    held = memory.warehouse.relations(memory.warehouse.dataset)
-    return foreign_tables(held, _every_table(), memory.made, memory.meta)
+    held = state.warehouse.relations(state.warehouse.dataset)
+    return foreign_tables(held, _every_table(), state.made, state.meta)
 
 
 def _every_table() -> dict[str, Table]:
@@ -179,8 +179,8 @@ def _every_table() -> dict[str, Table]:
     return tables_of(shapes, ENDPOINTS)
 
 
-def _adopted(memory: DatasetState) -> dict[str, frozenset[str]]:
+def _adopted(state: DatasetState) -> dict[str, frozenset[str]]:
     """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
-    tables, held = _every_table(), memory.warehouse.relations(memory.warehouse.dataset)
+    tables, held = _every_table(), state.warehouse.relations(state.warehouse.dataset)
     ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
-    return {name: tables[name].columns | memory.own_columns(name) for name in ours}
+    return {name: tables[name].columns | state.own_columns(name) for name in ours}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
@@ -11,11 +12,14 @@ from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.settings import Settings
-from pipelines.sync.ownership import Table, refuse_others
-from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from pipelines.sync import local_state
+from pipelines.sync.ownership import Table, expected_tables, refuse_others
+from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
+from pipelines.sync.selection import Selection
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning
+from sources.posthog.shape.types import digest
 
 log = logging.getLogger("hogsync")
 
@@ -28,12 +32,52 @@ OLDER_WAREHOUSE = RunWarning(
 )
 
 
-def to_open(warehouse: Warehouse, *, dry_run: bool) -> bool:
-    """A dry run must not bring a DuckDB file into being."""
-    return warehouse.exists() or not dry_run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorState:
+    """What a run knows of its warehouse before it reads PostHog."""
+
+    dataset: DatasetState | EmptyWarehouse
+    meta: Mapping[str, str]
+    """What `_hogsync_meta` must say before rows are loaded."""
+    privacy: str
+    """The privacy settings, as `_hogsync_meta` spells them."""
+    read_all: bool
+    """Whether every list is read in full."""
+    privacy_changed: bool
+    """Whether some rows were stored with other privacy settings."""
+    warnings: tuple[RunWarning, ...]
 
 
-def prior_state(
+def load_prior_state(
+    warehouse: Warehouse, settings: Settings, selection: Selection, tables: Sequence[str], started: datetime
+) -> PriorState:
+    """Return what the warehouse holds; needs it open, unless a dry run finds none.
+
+    UsageError if the dataset belongs to another PostHog or hash key, WarehouseProblem if anything at the names of the
+    run's tables is somebody else's.
+    """
+    dry_run = selection.dry_run
+    meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
+    ours = expected_tables(tables, settings)
+    dataset: DatasetState | EmptyWarehouse = EmptyWarehouse()
+    if not dry_run or warehouse.exists():
+        dataset = _dataset_state(warehouse, meta, ours, settings, started=started, dry_run=dry_run)
+    privacy = settings.privacy.model_dump_json()
+    modes = stored_under(dataset, privacy, with_parents(tuple(tables)))
+    changed = privacy_changed(modes, privacy)
+    restored = is_restored(dataset, local_state.last_run(settings), dry_run=dry_run)
+    people_lost = read_all_again(dataset, ours, dry_run=dry_run)
+    return PriorState(
+        dataset=dataset,
+        meta=meta | privacy_marks(modes, privacy) | within(settings),
+        privacy=privacy,
+        read_all=changed or restored or people_lost,
+        privacy_changed=changed,
+        warnings=(OLDER_WAREHOUSE,) * restored,
+    )
+
+
+def _dataset_state(
     warehouse: Warehouse,
     meta: Mapping[str, str],
     tables: Mapping[str, Table],
@@ -41,22 +85,16 @@ def prior_state(
     *,
     started: datetime,
     dry_run: bool,
-) -> DatasetState | EmptyWarehouse:
-    """What the open warehouse holds; UsageError if the dataset belongs to another PostHog or hash key.
-
-    Raises WarehouseProblem if anything at the names of the run's `tables` is somebody else's.
-    """
-    if not to_open(warehouse, dry_run=dry_run):
-        return EmptyWarehouse()
-    memory = DatasetState(warehouse)
-    refuse_others(memory, tables)
-    memory.check_owner(meta)
-    if not dry_run and (behind := not_yet_within(memory, settings)):
+) -> DatasetState:
+    state = DatasetState(warehouse)
+    refuse_others(state, tables)
+    state.check_owner(meta)
+    if not dry_run and (behind := not_yet_within(state, settings)):
         warehouse.declare_keys()  # what a publication has can be changed only with a key
-        emptied = rewrite_refused(memory, settings, behind, started)
-        memory = DatasetState(warehouse)
-        memory.rewritten = emptied
-    return memory
+        rewritten = rewrite_refused(state, settings, behind, started)
+        state = DatasetState(warehouse)
+        state.rewritten = rewritten
+    return state
 
 
 def is_restored(known: DatasetState | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:

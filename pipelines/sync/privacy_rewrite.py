@@ -25,7 +25,6 @@ from pipelines.sync.ownership import foreign_objects
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.sql import child_table
-from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.refused_columns import LAXEST, RULES, refused_columns, refused_lists
@@ -54,14 +53,14 @@ def within(settings: Settings) -> dict[str, str]:
     return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
 
 
-def not_yet_within(memory: DatasetState, settings: Settings) -> dict[str, str]:
+def not_yet_within(state: DatasetState, settings: Settings) -> dict[str, str]:
     """Return what `_hogsync_meta` does not say yet of stored tables; empty while the settings stay the same."""
-    stored = META in memory.tables
-    return {key: said for key, said in within(settings).items() if stored and memory.meta.get(key) != said}
+    stored = META in state.tables
+    return {key: said for key, said in within(settings).items() if stored and state.meta.get(key) != said}
 
 
 def rewrite_refused(
-    memory: DatasetState, settings: Settings, behind: Mapping[str, str], started: datetime
+    state: DatasetState, settings: Settings, behind: Mapping[str, str], started: datetime
 ) -> dict[str, int]:
     """Empty what the settings refuse, and give how many rows that were by table; needs the warehouse open.
 
@@ -69,17 +68,17 @@ def rewrite_refused(
     as the settings want them now.
     """
     now, counts, wiped = privacy_policy(settings), dict[str, int](), list[str]()
-    foreign = frozenset(foreign_objects(memory))
+    foreign = frozenset(foreign_objects(state))
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         if f"{WITHIN}{endpoint.table}" not in behind:
             continue
-        work = [one for one in _refused_of(memory, endpoint, now) if one.table not in foreign]
+        work = [one for one in _refused_of(state, endpoint, now) if one.table not in foreign]
         wiped += [one.table for one in work if one.table not in {trend.table for trend in endpoint.trends}]
-        if number := _rewrite(memory.warehouse, endpoint, work, started):
+        if number := _rewrite(state.warehouse, endpoint, work, started):
             counts[endpoint.table] = number
     if wiped:
-        _wipe(memory.warehouse, wiped)
-    write_meta(memory.warehouse, behind)
+        _wipe(state.warehouse, wiped)
+    write_meta(state.warehouse, behind)
     return counts
 
 
@@ -97,11 +96,11 @@ def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
         )
 
 
-def _before(memory: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
+def _before(state: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
     """The policy within which a table is stored, and whether today's rules judged it."""
-    said = memory.meta.get(f"{WITHIN}{endpoint.table}", "")
+    said = state.meta.get(f"{WITHIN}{endpoint.table}", "")
     rules, _, modes = said.partition(" ")
-    modes = modes or memory.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
+    modes = modes or state.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
     if not modes:
         return LAXEST, False
     told = json.loads(modes)
@@ -109,46 +108,42 @@ def _before(memory: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
     return Policy(modes={"open": "keep", **told}, columns=columns), rules == str(RULES)
 
 
-def _refused_of(memory: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:
+def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:
     """What may not stay of a table, its lists and what is derived from it."""
-    before, judged = _before(memory, endpoint)
+    before, judged = _before(state, endpoint)
     table = endpoint.table
-    own = [name for name in memory.columns(table) if name not in BOOKKEEPING_COLUMNS]
+    own = [name for name in state.columns(table) if name not in BOOKKEEPING_COLUMNS]
     verdicts: dict[str, str] = dict(refused_columns(endpoint, own, before, now))
     verdicts |= {field.name: "all" for field in endpoint.fields if field.values_about and not judged}
     lists = refused_lists(endpoint, before, now)
     for name, what in lists.items():
         child = child_table(table, name)
-        held = [
-            c for c in memory.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}
-        ]
+        held = [c for c in state.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}]
         gone = [c for c in held if what == "all" or c in {"address", "detail"}]
-        yield from _rewrites(memory, child, dict.fromkeys(gone, "all"), ends=what == "all")
-    yield from _rewrites(memory, table, verdicts)
+        yield from _rewrites(state, child, dict.fromkeys(gone, "all"), ends=what == "all")
+    yield from _rewrites(state, table, verdicts)
     if endpoint.history:
         here = named(
             own,
             [
                 name
-                for name in memory.tables.get(endpoint.history, {})
-                if child_table(table, name) in memory.tables
+                for name in state.tables.get(endpoint.history, {})
+                if child_table(table, name) in state.tables
             ],
         )
         versions = {here[name]: what for name, what in verdicts.items() if name in here}
-        yield from _rewrites(memory, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
+        yield from _rewrites(state, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
     for trend in endpoint.trends:
         numbers = {name: verdicts[name] for name in trend.measures if name in verdicts}
-        yield from _rewrites(memory, trend.table, numbers)
+        yield from _rewrites(state, trend.table, numbers)
 
 
 def _rewrites(
-    memory: DatasetState, table: str, verdicts: Mapping[str, str], *, ends: bool = False
+    state: DatasetState, table: str, verdicts: Mapping[str, str], *, ends: bool = False
 ) -> Iterator[Rewrite]:
     """The emptying of those columns that are there, if there are any."""
     conditions = {
-        name: _condition(name, what)
-        for name, what in verdicts.items()
-        if name in memory.tables.get(table, {})
+        name: _condition(name, what) for name, what in verdicts.items() if name in state.tables.get(table, {})
     }
     if conditions:
         yield Rewrite(table, conditions, ends=ends)
@@ -194,10 +189,11 @@ def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, start
     return int(rows)
 
 
-def record_rewrites(reading: Extraction, known: DatasetState | EmptyWarehouse) -> None:
+def record_rewrites(extraction: Extraction) -> None:
     """Have the run's record say how many stored rows were emptied of each table that it reads."""
-    for table, rows in known.rewritten.items() if isinstance(known, DatasetState) else ():
+    state = extraction.stored
+    for table, rows in state.rewritten.items() if isinstance(state, DatasetState) else ():
         said = f"{rows:,} stored rows emptied of what the privacy settings refuse"
         log.info("%s: %s", table, said)
-        if table in reading.results:
-            reading.results[table].data_warnings.append(said)
+        if table in extraction.results:
+            extraction.results[table].data_warnings.append(said)

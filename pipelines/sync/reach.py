@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from pipelines.errors import UsageError
 from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
 
 ROOTS = ("organizations", "projects")
@@ -55,3 +57,15 @@ def no_such_project(unknown: Iterable[int], met: Iterable[int]) -> str:
         f"The key reaches no project {', '.join(map(str, unknown))}; it reaches {there}. "
         "Correct --project or [projects] only."
     )
+
+
+def refuse_unknown_projects(extraction: Extraction, chosen: Collection[str]) -> None:
+    """Raise UsageError for a project that was asked for and that the key does not reach; needs PostHog read."""
+    asked, projects = extraction.partitions.projects, extraction.results.get("projects")
+    if not asked or not projects or projects.status == "failed":
+        return
+    own = extraction.key.projects if extraction.key else ()
+    met = {*own, *(key[-1] for key in extraction.keys(ENDPOINTS["projects"], projects.lists))}
+    unknown = unknown_projects(asked, met, all_listed=projects.complete or bool(own))
+    if unknown and (met or not leads_nowhere(tuple(extraction.results.values()), chosen)):
+        raise UsageError(no_such_project(unknown, met))

@@ -1,18 +1,17 @@
-"""One sync, the function that every caller uses: read PostHog, load what changed, record what happened."""
+"""One sync, the function that every caller uses: read PostHog, load what changed, record what happened.
+
+load_prior_state → extract → load → derive → record
+"""
 
 from __future__ import annotations
 
 import gc
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
-from destinations.warehouse import Warehouse, WarehouseUnavailable
+from destinations.warehouse import Types, Warehouse
 from pipelines import signals
 from pipelines.bookkeeping import records
 from pipelines.bookkeeping.schema import PRIVACY
@@ -24,52 +23,27 @@ from pipelines.connections import (
     privacy_policy,
     warehouse_problems,
 )
-from pipelines.errors import (
-    HogsyncError,
-    Interrupted,
-    KeyProblem,
-    OutOfMemory,
-    UsageError,
-    WarehouseProblem,
-)
-from pipelines.locking.backends import LoadLock
 from pipelines.locking.load_lock import load_lock
-from pipelines.run import Run, RunStatus
 from pipelines.settings import Settings
 from pipelines.sync import local_state
 from pipelines.sync.derive import Derivation
 from pipelines.sync.derived_tables import DerivedTables, with_history
 from pipelines.sync.incomplete_rows import mark_incomplete
-from pipelines.sync.load import LoadFailed, load, prepare
-from pipelines.sync.outcome import Outcome, run_status
-from pipelines.sync.ownership import claim_tables, expected_tables
-from pipelines.sync.prior_state import (
-    OLDER_WAREHOUSE,
-    is_restored,
-    prior_state,
-    privacy_changed,
-    privacy_marks,
-    read_all_again,
-    stored_under,
-    to_open,
-)
-from pipelines.sync.privacy_rewrite import record_rewrites, within
-from pipelines.sync.reach import NOWHERE, leads_nowhere, no_such_project, unknown_projects
+from pipelines.sync.load import load, prepare
+from pipelines.sync.outcome import Outcome, RunHeader, recorded
+from pipelines.sync.ownership import claim_tables
+from pipelines.sync.prior_state import PriorState, load_prior_state
+from pipelines.sync.privacy_rewrite import record_rewrites
+from pipelines.sync.reach import refuse_unknown_projects
 from pipelines.sync.selection import Selection, chosen_tables
 from pipelines.sync.upgrade import upgrade
 from pipelines.work_dir import work_dir
-from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.changes.stored import EmptyWarehouse
+from sources.posthog.client.client import Client
 from sources.posthog.client.retry import RetryPolicy
-from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.extract.checkpoints import CheckpointStore
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.extract.walks import Observer
-from sources.posthog.shape.types import digest
-
-log = logging.getLogger("hogsync")
 
 
 def sync(
@@ -77,90 +51,78 @@ def sync(
     selection: Selection,
     observers: Sequence[Observer] = (),
     *,
-    patience: RetryPolicy | None = None,
+    retry: RetryPolicy | None = None,
 ) -> Outcome:
     """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
 
-    `observers` are told of every page as it is read; `patience` is how long a page that fails is tried for.
+    `observers` are told of every page as it is read; `retry` says how long a page that fails is tried for.
     """
     signals.too_late.clear()  # an earlier run of this process was done
-    tables, versioned = chosen_tables(settings, selection), with_history(settings)
+    tables, versioned, dry_run = chosen_tables(settings, selection), with_history(settings), selection.dry_run
     key = settings.require_key().get_secret_value()
-    with (
-        load_lock(
-            settings, settings.wait, "hogsync backfill" if selection.window else "hogsync sync"
-        ) as turn,
-        work_dir(settings.home) as folder,
-        relaxed_gc(),
-    ):
-        started = datetime.now(UTC)  # inside the lane: runs that take turns are in the order of their times
+    command = "hogsync backfill" if selection.window else "hogsync sync"
+    with load_lock(settings, settings.wait, command) as lock, work_dir(settings.home) as folder, relaxed_gc():
+        started = datetime.now(UTC)  # under the lock: runs are in the order of their times
         warehouse = open_warehouse(settings)
-        meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
-        privacy = settings.privacy.model_dump_json()
-        client = open_client(settings, key, patience=patience)
-        walks = None if selection.dry_run else local_state.checkpoint_folder(settings)
-        journal = CheckpointStore(walks, started, settings.lists.resume_within)
-        journal.sweep()
+        client = open_client(settings, key, retry=retry)
+        checkpoints = _checkpoints(settings, selection, started)
+        with _to_be_read(warehouse, dry_run=dry_run):
+            prior = load_prior_state(warehouse, settings, selection, tables, started)
+            extraction = _new_extraction(
+                settings, selection, prior, started, client=client, folder=folder, checkpoints=checkpoints
+            )
+            extraction.load_stored()
+        header = _header(settings, selection, tables, started, prior)
         with (
-            warehouse_problems(),
-            warehouse.opened() if to_open(warehouse, dry_run=selection.dry_run) else nullcontext(),
-            signals.interruptible(warehouse.interrupt),
+            closing(extraction),
+            recorded(header, warehouse, extraction, dry_run=dry_run),
+            signals.interruptible(warehouse.interrupt, extraction.scratch.interrupt),
         ):
-            ours = expected_tables(tables, settings)
-            known = prior_state(
-                warehouse,
-                meta,
-                ours,
-                settings,
-                started=started,
-                dry_run=selection.dry_run,
-            )
-            modes = stored_under(known, privacy, with_parents(tables))
-            changed = privacy_changed(modes, privacy)
-            old = is_restored(known, local_state.last_run(settings), dry_run=selection.dry_run)
-            people_lost = read_all_again(known, ours, dry_run=selection.dry_run)
-            full = selection.full or changed or old or people_lost
-            reading = Extraction(
-                client,
-                tables,
-                stored=known,
-                policy=privacy_policy(settings),
-                options=_rules(settings, selection, started, full=full),
-                folder=folder,
-                projects=selection.projects or settings.projects.only,
-                in_flight=settings.lists.in_flight,
-                ahead=settings.lists.ahead,
-                checkpoints=journal,
-            )
-        reading.reader.observers.extend(observers)
-        meta |= privacy_marks(modes, privacy) | within(settings)
-        record_rewrites(reading, known)
-        following = (
-            Derivation(warehouse, reading, known, DerivedTables(known, versioned), changed)
-            if isinstance(known, DatasetState)
-            else None
-        )
-        work = _Work(
-            reading, warehouse, turn, meta, privacy, selection, tables, started, folder, known, following
-        )
-        work.strict = selection.strict or settings.sync.strict
-        work.warnings += [OLDER_WAREHOUSE] * old
-        try:
-            outcome = work.run()
-            if not selection.dry_run:
-                local_state.remember_run(settings, outcome.run.run_id)
-                journal.settle()
-            return outcome
-        finally:
-            reading.close()
+            _extract(extraction, observers, tables, dry_run=dry_run)
+            if dry_run or not isinstance(prior.dataset, DatasetState):
+                return header.outcome(extraction)
+            lock.verify()  # reading takes long: after another's run, older rows would go over newer ones
+            derived = DerivedTables(prior.dataset, versioned)
+            derivation = Derivation(warehouse, extraction, prior.dataset, derived, prior.privacy_changed)
+            with warehouse_problems(), warehouse.opened():
+                existing = _load(extraction, warehouse, folder, prior, derivation)
+                derivation.derive(existing)
+                outcome = _record(header, warehouse, extraction, prior, derivation)
+        local_state.remember_run(settings, outcome.run.run_id)
+        checkpoints.settle()
+        return outcome
 
 
-def _rules(settings: Settings, selection: Selection, started: datetime, *, full: bool) -> ReadOptions:
+def _checkpoints(settings: Settings, selection: Selection, started: datetime) -> CheckpointStore:
+    folder = None if selection.dry_run else local_state.checkpoint_folder(settings)
+    checkpoints = CheckpointStore(folder, started, settings.lists.resume_within)
+    checkpoints.sweep()
+    return checkpoints
+
+
+@contextmanager
+def _to_be_read(warehouse: Warehouse, *, dry_run: bool) -> Iterator[None]:
+    """The warehouse open; a dry run must not bring a DuckDB file into being."""
+    opened = warehouse.opened() if warehouse.exists() or not dry_run else nullcontext()
+    with warehouse_problems(), opened, signals.interruptible(warehouse.interrupt):
+        yield
+
+
+def _new_extraction(
+    settings: Settings,
+    selection: Selection,
+    prior: PriorState,
+    started: datetime,
+    *,
+    client: Client,
+    folder: Path,
+    checkpoints: CheckpointStore,
+) -> Extraction:
     lists = settings.lists
-    return ReadOptions(
+    options = ReadOptions(
         started=started,
         page_size=lists.page_size,
-        full=full,
+        full=selection.full or prior.read_all,
         full_every=lists.full_every,
         full_every_of=full_every_of(settings),
         sweep_every=lists.sweep_every,
@@ -168,6 +130,72 @@ def _rules(settings: Settings, selection: Selection, started: datetime, *, full:
         new_columns=lists.new_columns,
         window=selection.window,
     )
+    return Extraction(
+        client,
+        chosen_tables(settings, selection),
+        stored=prior.dataset,
+        policy=privacy_policy(settings),
+        options=options,
+        folder=folder,
+        projects=selection.projects or settings.projects.only,
+        in_flight=lists.in_flight,
+        ahead=lists.ahead,
+        checkpoints=checkpoints,
+    )
+
+
+def _header(
+    settings: Settings, selection: Selection, tables: tuple[str, ...], started: datetime, prior: PriorState
+) -> RunHeader:
+    return RunHeader(
+        tables=tables,
+        trigger=selection.trigger,
+        started=started,
+        strict=selection.strict or settings.sync.strict,
+        warnings=prior.warnings,
+    )
+
+
+def _extract(
+    extraction: Extraction, observers: Sequence[Observer], tables: tuple[str, ...], *, dry_run: bool
+) -> None:
+    """Read PostHog: afterwards `extraction` holds what came of each table, and the rows to write."""
+    extraction.reader.observers.extend(observers)
+    record_rewrites(extraction)
+    if not dry_run:
+        prepare(extraction)
+    extraction.run()
+    refuse_unknown_projects(extraction, tables)
+
+
+def _load(
+    extraction: Extraction, warehouse: Warehouse, folder: Path, prior: PriorState, derivation: Derivation
+) -> Mapping[str, Types]:
+    """Write the rows; returns the tables with their columns that were there before, for `derive`."""
+    warehouse.create_dataset()
+    readable = [one.shape for table, one in extraction.changes.items() if extraction.results[table].readable]
+    claim_tables(derivation.state, [*readable, extraction.people.shape], derivation.tables.versioned)
+    existing = warehouse.columns()
+    records.ensure_meta(warehouse, existing)
+    upgraded = upgrade(derivation, existing)
+    mark_incomplete(warehouse, extraction, existing)
+    derivation.derive_backlog()
+    records.mark_before_load(warehouse, {**prior.meta, **derivation.blanked(), **upgraded}, extraction)
+    load(extraction, warehouse, folder, existing)
+    return warehouse.columns()
+
+
+def _record(
+    header: RunHeader, warehouse: Warehouse, extraction: Extraction, prior: PriorState, derivation: Derivation
+) -> Outcome:
+    """Record the run and where its lists stand, in one transaction, after all that it speaks of is stored."""
+    results = extraction.results.values()
+    standing = records.standing_warnings(warehouse, results)
+    facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}
+    facts |= records.rows_noted(derivation.state, extraction, derivation.sources())
+    outcome = header.outcome(extraction, derivation.troubles.values(), standing)
+    records.record_run(warehouse, outcome.run, extraction, facts)
+    return outcome
 
 
 @contextmanager
@@ -182,163 +210,3 @@ def relaxed_gc() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-@dataclass(slots=True)
-class _Work:
-    """The steps of one run and the record that each way out leaves behind."""
-
-    reading: Extraction
-    warehouse: Warehouse
-    lock: LoadLock
-    meta: dict[str, str]
-    privacy: str
-    selection: Selection
-    tables: tuple[str, ...]
-    started: datetime
-    folder: Path
-    known: DatasetState | EmptyWarehouse
-    following: Derivation | None
-    """Only where there is no warehouse yet, and a dry run makes none, nothing follows."""
-    run_id: str = field(default_factory=lambda: uuid4().hex)
-
-    recorded: Run | None = None
-    strict: bool = False
-    warnings: list[RunWarning] = field(default_factory=list)
-    """What concerns no single table."""
-
-    def run(self) -> Outcome:
-        try:
-            return self._tried()
-        except HogsyncError as problem:
-            problem.run, problem.requests = self.recorded, self.reading.client.total
-            raise
-
-    def _tried(self) -> Outcome:
-        try:
-            with signals.interruptible(self.warehouse.interrupt, self.reading.scratch.interrupt):
-                if not self.selection.dry_run:
-                    prepare(self.reading)
-                self.reading.run()
-                self._known_projects()
-                return self._load()
-        except (KeyRefused, Misdirected) as refused:
-            self._record_or_not("refused", str(refused))
-            raise _as_problem(refused) from refused
-        except NoRoom as full:
-            self._record_or_not("failed", str(full))
-            raise WarehouseProblem(str(full)) from full
-        except PostHogError as failed:
-            self._record_or_not("failed", str(failed))
-            raise _Failed(str(failed)) from failed
-        except MemoryError as short:
-            self.reading.close()  # the record needs some, too
-            with suppress(MemoryError):
-                self._record_or_not("failed", str(OutOfMemory(short)))
-            raise OutOfMemory(short) from short
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or signals.stop_requested.is_set():
-                self._record_or_not("interrupted", "stopped by the user")
-                message = "Stopped. What was loaded before is whole; the next sync goes on from there."
-                raise Interrupted(message) from None
-            if not isinstance(error, HogsyncError):
-                self._record_or_not("failed", f"{type(error).__name__}: a bug in hogsync")
-            raise
-
-    def _load(self) -> Outcome:
-        if self.selection.dry_run or not self.following:
-            return self._outcome()
-        try:
-            self.lock.verify()  # reading takes long: after another's turn, older rows would go over newer ones
-            with warehouse_problems(), self.warehouse.opened():
-                self.warehouse.create_dataset()
-                self._claim_tables()
-                existing = self.warehouse.columns()
-                upgraded = upgrade(self.following, existing)
-                mark_incomplete(self.warehouse, self.reading, existing)
-                records.derive_backlog(self.warehouse, self.following)
-                records.mark_before_load(
-                    self.warehouse, self.meta | self.following.blanked() | upgraded, self.reading
-                )
-                load(self.reading, self.warehouse, self.folder, existing)
-                read = self.reading.results.values()
-                now = {f"{PRIVACY}{one.table}": self.privacy for one in read if one.complete}
-                standing = records.standing_warnings(self.warehouse, read)
-                run = records.record_run(self.warehouse, self._ended, self.reading, now, self.following)
-                return replace(self._outcome(), run=run, standing=standing)
-        except (LoadFailed, WarehouseProblem) as failed:
-            self._record_or_not("failed", str(failed))
-            raise WarehouseProblem(str(failed)) from failed
-
-    def _claim_tables(self) -> None:
-        reading = self.reading
-        readable = [one.shape for table, one in reading.changes.items() if reading.results[table].readable]
-        if isinstance(self.known, DatasetState) and self.following:
-            shapes = [*readable, reading.people.shape]
-            claim_tables(self.known, shapes, self.following.followers.versioned)
-
-    def _known_projects(self) -> None:
-        """A project that was asked for by its id must be there."""
-        asked, projects = self.reading.partitions.projects, self.reading.results.get("projects")
-        if not asked or not projects or projects.status == "failed":
-            return
-        own = self.reading.key.projects if self.reading.key else ()
-        met = {*own, *(key[-1] for key in self.reading.keys(ENDPOINTS["projects"], projects.lists))}
-        unknown = unknown_projects(asked, met, all_listed=projects.complete or bool(own))
-        if unknown and (met or not self._leads_nowhere()):
-            raise UsageError(no_such_project(unknown, met))
-
-    def _leads_nowhere(self) -> bool:
-        return leads_nowhere(tuple(self.reading.results.values()), self.tables)
-
-    def _record_or_not(self, status: RunStatus, error: str) -> None:
-        """Record a run that did not load; without a warehouse there is nowhere to record it."""
-        if self.selection.dry_run:
-            return
-        self.warehouse.wait = 0  # it was told to stop, or has waited already
-        with suppress(WarehouseUnavailable), self.warehouse.opened():
-            self.warehouse.create_dataset()
-            run = self._run(status, error)
-            self.recorded = records.record_run(self.warehouse, lambda: run, None)
-
-    def _run(self, status: RunStatus, error: str | None) -> Run:
-        return Run(
-            run_id=self.run_id,
-            started_at=self.started,
-            finished_at=datetime.now(UTC),
-            status=status,
-            trigger=self.selection.trigger,
-            version=version("hogsync"),
-            error=error,
-            warnings=(
-                *self.warnings,
-                *(w for result in self.reading.results.values() for w in result.warnings),
-            ),
-        )
-
-    def _ended(self) -> Run:
-        return self._outcome().run
-
-    def _outcome(self) -> Outcome:
-        results = tuple(self.reading.results.values())
-        status, exit_code = run_status(results, self.tables, refused=self.reading.refusal is not None)
-        troubles = self.following.troubles.values() if self.following else ()
-        if troubles and status == "ok":
-            status, exit_code = "partial", 1
-        refusal = str(self.reading.refusal or (NOWHERE if self._leads_nowhere() else ""))
-        said = "; ".join(filter(None, [refusal, *troubles])) or None
-        run, requests = self._run(status, said), self.reading.client.total
-        exit_code = exit_code or int(self.strict and bool(run.warnings))
-        key = self.reading.key
-        return Outcome(run=run, requests=requests, tables=results, exit_code=exit_code, key=key)
-
-
-class _Failed(HogsyncError):
-    """PostHog could not be read at all, and the key is not to blame."""
-
-    exit_code = 1
-
-
-def _as_problem(refused: PostHogError) -> HogsyncError:
-    """A bad key is exit 3; an address where no PostHog answers is a wrong setting."""
-    return UsageError(str(refused)) if isinstance(refused, Misdirected) else KeyProblem(str(refused))

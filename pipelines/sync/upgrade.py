@@ -14,15 +14,15 @@ LEFT = "json of "
 """Begins the keys of `_hogsync_meta` under which stand the JSON columns of a table that keep their former type."""
 
 
-def upgrade(following: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
+def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
     """Declare keys and give JSON columns their type of today; gives what `_hogsync_meta` shall say of it.
 
     A table that is in use is left for the next run; what the database refuses is said once and left for good.
     """
-    warehouse, facts = following.warehouse, dict[str, str]()
+    warehouse, facts = derivation.warehouse, dict[str, str]()
     warehouse.declare_keys()
-    for table, columns in _columns(following, existing):
-        noted = following.before.meta.get(f"{LEFT}{table}", "").split()
+    for table, columns in _columns(derivation, existing):
+        noted = derivation.state.meta.get(f"{LEFT}{table}", "").split()
         there = existing.get(table, {})
         old = [n for n, t in columns.items() if t == "json" and there.get(n) == warehouse.former_json]
         if left := _left(warehouse, table, [name for name in old if name not in noted]):
@@ -31,10 +31,10 @@ def upgrade(following: Derivation, existing: Mapping[str, Types]) -> dict[str, s
     return facts
 
 
-def _columns(following: Derivation, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
+def _columns(derivation: Derivation, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
     """The tables that this run may write, and their columns."""
-    yield from ((outline.table, outline.columns) for outline in following.reading.target_tables())
-    derived = following.followers.of([*following.reading.changes.values()], existing)
+    yield from ((target.table, target.columns) for target in derivation.extraction.target_tables())
+    derived = derivation.tables.of([*derivation.extraction.changes.values()], existing)
     yield from ((one.target, one.columns) for one in derived)
     yield from ((table, columns) for table, (_, columns) in TABLES.items())
 

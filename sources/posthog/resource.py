@@ -56,7 +56,7 @@ def posthog(
     lists a row as deleted.
     """
     rules = ReadOptions(started=datetime.now(UTC))
-    reading = Extraction(
+    extraction = Extraction(
         Client(host, key, rate=Rate(per_minute, per_hour) if per_minute or per_hour else None),
         known_tables(tables),
         stored=EmptyWarehouse(),
@@ -64,35 +64,36 @@ def posthog(
         options=rules,
         projects=projects,
     )
-    yield from _resources(reading, "delete-insert")
+    extraction.load_stored()
+    yield from _resources(extraction, "delete-insert")
 
 
 @dlt.source(schema=_schema(), max_table_nesting=0)
-def changed(reading: Extraction, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
+def changed(extraction: Extraction, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
     """What a reading found to differ from the warehouse that it knows.
 
     `appendable` gives rows of a table that is still empty the form in which they go straight into it; `again` tells
     that an earlier package may have brought some of them.
     """
-    yield from _resources(reading, "upsert", appendable, again=again)
+    yield from _resources(extraction, "upsert", appendable, again=again)
 
 
 def _resources(
-    reading: Extraction, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
+    extraction: Extraction, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
 ) -> Iterator[DltResource]:
     """One resource per table and child table; the first that dlt pulls from starts the reading.
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
     """
     merge: Any = {"disposition": "merge", "strategy": strategy}
-    HINTS_ARE_MEANT.tables.update(outline.table for outline in reading.target_tables())
+    HINTS_ARE_MEANT.tables.update(target.table for target in extraction.target_tables())
     logging.getLogger("dlt").addFilter(HINTS_ARE_MEANT)
-    for outline in reading.target_tables():
-        first = outline.empty and not again
+    for target in extraction.target_tables():
+        first = target.empty and not again
         yield dlt.resource(
-            _items(reading, outline.table, appendable if first else None),
-            name=outline.table,
-            primary_key=list(outline.key),
+            _items(extraction, target.table, appendable if first else None),
+            name=target.table,
+            primary_key=list(target.key),
             write_disposition="append" if first else merge,
         )
 
@@ -117,8 +118,8 @@ HINTS_ARE_MEANT = HintsAreMeant()
 """One for the process: a logger keeps its filters, and takes the same one only once."""
 
 
-def _items(reading: Extraction, table: str, form: Form | None) -> Iterator[Any]:
-    delta = reading.delta(table)
+def _items(extraction: Extraction, table: str, form: Form | None) -> Iterator[Any]:
+    delta = extraction.delta(table)
     if delta is None:
         return
     hints = dlt.mark.make_hints(columns=_columns(delta))

@@ -1,4 +1,4 @@
-"""A warehouse in memory: it does with a reading's rows what dlt's merge does with them, and remembers its lists."""
+"""A warehouse in memory: it does with a extraction's rows what dlt's merge does with them, and remembers its lists."""
 
 from __future__ import annotations
 
@@ -104,22 +104,22 @@ class Warehouse:
 
     # -- what is put in
 
-    def load(self, reading: Extraction, until: str = "") -> None:
-        """Put in what a reading has found; with `until`, no more than a process loads that dies after that table."""
-        listed = [one for result in reading.results.values() for one in result.lists]
+    def load(self, extraction: Extraction, until: str = "") -> None:
+        """Put in what a extraction has found; with `until`, no more than a process loads that dies after that table."""
+        listed = [one for result in extraction.results.values() for one in result.lists]
         self.positions |= {
             one.position_before_load.path: one.position_before_load
             for one in listed
             if one.position_before_load
         }
-        self.forget([name for name, changes in reading.changes.items() if not changes.stored_index.whole])
+        self.forget([name for name, changes in extraction.changes.items() if not changes.stored_index.whole])
         self._loads += 1
-        for outline in reading.target_tables():
-            if reading.results[outline.parent].readable:
+        for outline in extraction.target_tables():
+            if extraction.results[outline.parent].readable:
                 self.tables.setdefault(outline.table, Table()).columns |= outline.columns
                 self._lost.discard(outline.table)
-        for outline in reading.target_tables():
-            self._upsert(reading, outline)
+        for outline in extraction.target_tables():
+            self._upsert(extraction, outline)
             if outline.table == until:
                 return
         self.finished.add(self._loads)
@@ -127,11 +127,11 @@ class Warehouse:
         for one in listed:
             if one.held_keys is not None:
                 self._held[one.list_path.path] = frozenset(one.held_keys)
-        self._named |= {name: dict(one.shape.undeclared.named) for name, one in reading.changes.items()}
+        self._named |= {name: dict(one.shape.undeclared.named) for name, one in extraction.changes.items()}
 
-    def _upsert(self, reading: Extraction, outline: TargetTable) -> None:
+    def _upsert(self, extraction: Extraction, outline: TargetTable) -> None:
         """Replace whole rows by their keys: what a row lacks becomes null."""
-        delta = reading.delta(outline.table)
+        delta = extraction.delta(outline.table)
         if delta is None:
             return
         table, keys = self.tables[outline.table], set[Key]()

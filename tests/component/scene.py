@@ -123,14 +123,14 @@ class Extractions(Holding):
                 ahead=own.ahead,
                 checkpoints=journal,
             )
-        ) as reading:
-            reading.reader.observers.extend(observers)
-            reading.run()
-            self.warehouse.load(reading)
+        ) as extraction:
+            extraction.reader.observers.extend(observers)
+            extraction.run()
+            self.warehouse.load(extraction)
             journal.settle()
-        results, refusal = tuple(reading.results.values()), reading.refusal
+        results, refusal = tuple(extraction.results.values()), extraction.refusal
         status, exit_code = run_status(results, tables, refused=refusal is not None)
-        return Outcome(results, reading.client.total, status, exit_code, str(refusal or ""))
+        return Outcome(results, extraction.client.total, status, exit_code, str(refusal or ""))
 
     def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> bool:
         """A sync that is killed just before it asks for one more page of some path; False if it has no more."""

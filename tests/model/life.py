@@ -148,7 +148,7 @@ class Life:
     ) -> tuple[Outcome | None, HogsyncError | None]:
         chosen = order.selection
         try:
-            return sync(load(self.settings()), chosen, observers, patience=RetryPolicy(**PATIENCE)), None
+            return sync(load(self.settings()), chosen, observers, retry=RetryPolicy(**PATIENCE)), None
         except HogsyncError as error:
             return None, error
 

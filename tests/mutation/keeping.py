@@ -276,17 +276,17 @@ KEEPING_RULES = (
     ),
     Mutation(
         "positions come after rows",
-        "load(self.reading, self.warehouse, self.folder, existing)",
+        "                existing = _load(extraction, warehouse, folder, prior, derivation)\n",
         (
-            "records.write(self.warehouse, self._outcome().run, self.reading, {}); load(self.reading, "
-            "self.warehouse, self.folder, existing)"
+            "                _record(header, warehouse, extraction, prior, derivation)\n"
+            "                existing = _load(extraction, warehouse, folder, prior, derivation)\n"
         ),
         (f"{LOCKS}a_load_that_failed_moves_no_position",),
     ),
     Mutation(
         "a lost turn is noticed",
-        "self.lock.verify()",
-        "pass",
+        "            lock.verify()",
+        "            pass",
         (f"{SERVER}a_sync_that_lost_its_turn_while_it_read_does_not_write_over_what_others_wrote",),
     ),
     Mutation(
@@ -324,7 +324,10 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a dry run writes nothing",
-        ("if self.selection.dry_run or not self.following:\n            return self._outcome()"),
+        (
+            "            if dry_run or not isinstance(prior.dataset, DatasetState):\n"
+            "                return header.outcome(extraction)\n"
+        ),
         "",
         ("pipelines/test_sync_tables.py::test_a_dry_run_writes_nothing_at_all",),
     ),
@@ -384,7 +387,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "somebody's tables are looked for again before the load",
-        ("    tables = tables_of(shapes, versioned)\n    refuse_others(memory, tables)\n"),
+        ("    tables = tables_of(shapes, versioned)\n    refuse_others(state, tables)\n"),
         "    tables = tables_of(shapes, versioned)\n",
         (
             "pipelines/test_ownership.py::test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone",
@@ -411,7 +414,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "rows are appended to empty tables only",
-        "first = outline.empty and not again",
+        "first = target.empty and not again",
         "first = True",
         (
             "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
@@ -419,7 +422,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "no row can be there twice: before the load",
-        "warehouse.index_key(outline.table, outline.key)",
+        "warehouse.index_key(target.table, target.key)",
         "pass",
         (f"{LOCKS}a_table_takes_no_row_twice_from_before_its_first_load_on",),
     ),

@@ -15,14 +15,14 @@ EMPTIED, REFUSED = "pipelines/test_emptied.py::test_", "pipelines/test_sync_refu
 LOST_RULES = (
     Mutation(
         "rows that lost a column are written again, whichever run reads them",
-        "mark_incomplete(self.warehouse, self.reading, existing)",
-        "pass",
+        "    mark_incomplete(warehouse, extraction, existing)\n",
+        "",
         (MEANWHILE,),
     ),
     Mutation(
         "rows whose list was dropped are written again with it",
-        "for name in (outline.table, outline.parent)",
-        "for name in (outline.table,)",
+        "for name in (target.table, target.parent)",
+        "for name in (target.table,)",
         (MEANWHILE,),
     ),
     Mutation(
@@ -33,7 +33,7 @@ LOST_RULES = (
     ),
     Mutation(
         "items of a list do not outlive the table of their rows",
-        'warehouse.alter_table(outline.table, f"truncate table {warehouse.name(outline.table)}")',
+        'warehouse.alter_table(target.table, f"truncate table {warehouse.name(target.table)}")',
         "pass",
         (ANEW,),
     ),
@@ -114,7 +114,7 @@ LOST_RULES = (
     ),
     Mutation(
         "rows whose list lost items are written again, whichever run reads them",
-        "(bool(outline.child) and known.lost_rows(outline.table))",
+        "(bool(target.child) and known.lost_rows(target.table))",
         "False",
         (f"{EMPTIED}what_a_failing_list_had_comes_back_later[cohorts__experiment_set]",),
     ),

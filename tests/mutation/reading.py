@@ -278,7 +278,7 @@ READING_RULES = (
     ),
     Mutation(
         "what one table refuses ends the load of no other",
-        "if not any(result.counts.written for result in reading.results.values()):",
+        "if not any(result.counts.written for result in extraction.results.values()):",
         "if True:",
         (
             "pipelines/test_sync_refused.py::test_a_table_that_takes_no_rows_fails_by_name_and_the_others_are_loaded",
@@ -378,8 +378,8 @@ READING_RULES = (
     ),
     Mutation(
         "a restored backup is noticed",
-        "or changed or old",
-        "or changed",
+        "read_all=changed or restored or people_lost",
+        "read_all=changed or people_lost",
         (f"{RECOVERY}a_restored_backup_is_noticed_and_all_is_read_again",),
     ),
     Mutation(

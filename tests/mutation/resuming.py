@@ -127,13 +127,13 @@ RESUMING_RULES = (
     ),
     Mutation(
         "what is loaded is kept no longer",
-        "journal.settle()",
+        "checkpoints.settle()",
         "pass",
         (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "what nobody went on with is kept no longer",
-        "journal.sweep()",
+        "checkpoints.sweep()",
         "pass",
         (f"{TRUST}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
     ),

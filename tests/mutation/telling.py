@@ -15,14 +15,14 @@ TELLING_RULES = (
     ),
     Mutation(
         "warnings count where they should",
-        "exit_code = exit_code or int(self.strict and bool(run.warnings))",
-        "pass",
+        "exit_code=exit_code or int(self.strict and bool(run.warnings))",
+        "exit_code=exit_code",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(
         "[sync] strict holds whoever starts a run",
-        "work.strict = selection.strict or settings.sync.strict",
-        "work.strict = selection.strict",
+        "strict=selection.strict or settings.sync.strict",
+        "strict=selection.strict",
         (f"{REJECTED}the_setting_of_strict_makes_warnings_count_whoever_starts_the_run",),
     ),
     Mutation(
@@ -41,8 +41,8 @@ TELLING_RULES = (
     ),
     Mutation(
         "a project of the settings that is not there is refused",
-        "if unknown and (met or not self._leads_nowhere()):",
-        "if unknown and self.selection.projects:",
+        "    refuse_unknown_projects(extraction, tables)\n",
+        "",
         (f"{WARNINGS}projects_of_the_settings_must_be_there_like_those_of_the_command_line[999]",),
     ),
 )

@@ -217,7 +217,7 @@ def another_service(status: int) -> Iterator[str]:
 def patiently_refused(posthog: Sandbox, url: str) -> HogsyncError:
     """With what a sync ends that asks here, and again, but not for the half minute that the command takes."""
     with pytest.raises(HogsyncError) as caught:
-        sync(load({**at(posthog), "POSTHOG_HOST": url}), Selection(tables=("cohorts",)), patience=HASTY)
+        sync(load({**at(posthog), "POSTHOG_HOST": url}), Selection(tables=("cohorts",)), retry=HASTY)
     return caught.value
 
 

@@ -104,7 +104,7 @@ def run(order: dict[str, Any]) -> None:
         tables=tuple(order["tables"]), projects=tuple(order["projects"]), **order.get("asked", {})
     )
     patience = RetryPolicy(**order["patience"]) if "patience" in order else None
-    sync(load(order["settings"]), chosen, patience=patience)
+    sync(load(order["settings"]), chosen, retry=patience)
     Path(order["told"]).write_text(json.dumps(doom.told))
 
 

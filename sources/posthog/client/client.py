@@ -78,7 +78,7 @@ class Client:
         max_bytes: int = 256 << 20,
         budget_file: Path | None = None,
         read_timeout: float = 130.0,
-        patience: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
         allow_http: bool = False,
     ) -> None:
         self.origin = origin_of(origin, allow_http=allow_http)
@@ -88,7 +88,7 @@ class Client:
             )
         self._key = key
         self._max_bytes = max_bytes
-        self._patience = patience or RetryPolicy()
+        self._patience = retry or RetryPolicy()
         usual = HALF if is_cloud(self.origin) else Rate()
         self._budget = RateLimiter(rate or usual, self.origin, key, budget_file)
         self._wire = DeadlineGuard(self._patience.page_seconds)

@@ -48,19 +48,19 @@ log = logging.getLogger("hogsync")
 LOST_PAGES = "pages of this table were lost on their way: this is a bug in hogsync"
 
 
-class PriorState(StoredTables, PositionStore, Protocol):
+class StoredState(StoredTables, PositionStore, Protocol):
     """What the warehouse holds and what it remembers of earlier walks."""
 
 
 class Extraction:
-    """One run's reading: `read`, then take each table's `delta`."""
+    """One run's reading: `load_stored`, then `run`, then take each table's `delta`."""
 
     def __init__(
         self,
         client: Client,
         tables: Sequence[str],
         *,
-        stored: PriorState,
+        stored: StoredState,
         policy: Policy,
         options: ReadOptions,
         folder: Path | None = None,
@@ -82,36 +82,43 @@ class Extraction:
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
         self.refusal: PostHogError | None = None
-        self.scratch = ScratchDatabase(folder or _temporary_folder(self))
-        self.changes = {table: self._changes(ENDPOINTS[table], policy) for table in self.tables}
+        self.key: Key | None = None
+        self._policy = policy
+        self._folder = folder
+        self._places = threading.BoundedSemaphore(in_flight)
+        self._ahead = ahead
+        self._checkpoints = checkpoints
+        self._reads: list[PartitionResult] = []
+
+    def load_stored(self) -> None:
+        """Open the scratch database and index the stored rows of every table; needs the warehouse open."""
+        self.scratch = ScratchDatabase(self._folder or _temporary_folder(self))
+        self.changes = {table: self._changes(ENDPOINTS[table]) for table in self.tables}
         for table in self.tables:
             for children in self._children(ENDPOINTS[table]):
                 self.changes[table].stored_index.suppose_above(
                     children.changes.stored_index, children.columns
                 )
-        if checkpoints.holds():
+        if self._checkpoints.holds():
             for changes in self.changes.values():
                 changes.stored_index.ask_when_written()
-        self.people = self._changes(PEOPLE, policy)
-        self._places = threading.BoundedSemaphore(in_flight)
-        self.ahead = Prefetcher(client.get, ahead - 1)
+        self.people = self._changes(PEOPLE)
+        self.ahead = Prefetcher(self.client.get, self._ahead - 1)
         self.reader = ListReader(
             self._get,
             self.changes,
-            stored,
-            options,
+            self.stored,
+            self.options,
             person=self.people.shape,
             soon=self.ahead,
-            checkpoints=checkpoints,
+            checkpoints=self._checkpoints,
         )
-        self.key: Key | None = None
-        self._reads: list[PartitionResult] = []
 
-    def _changes(self, endpoint: Endpoint, policy: Policy) -> TableChanges:
+    def _changes(self, endpoint: Endpoint) -> TableChanges:
         stored, table = self.stored, endpoint.table
         shape = RowShape(
             endpoint,
-            policy,
+            self._policy,
             stamp_types(endpoint),
             stored.columns(table),
             stored.column_names_of_fields(table),

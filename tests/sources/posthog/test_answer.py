@@ -27,7 +27,7 @@ def said(status: int, code: str, detail: str, kind: str = "server_error") -> byt
 
 def failed(answer: Answer, **options: Any) -> tuple[PostHogError, int]:
     """The error that such answers end in, and the requests that it took."""
-    with serving(answer) as server, Client(server.origin, KEY, patience=QUICK, **options) as client:
+    with serving(answer) as server, Client(server.origin, KEY, retry=QUICK, **options) as client:
         with pytest.raises(PostHogError) as caught:
             client.get("projects/1/cohorts/")
         assert "/api/projects/1/cohorts/" in str(caught.value)
@@ -151,7 +151,7 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
         if n == 0:
             conn.shutdown(socket.SHUT_RDWR)
 
-    with serving(once) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(once) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == {"results": [1]}
         assert client.total == 2
 
@@ -179,7 +179,7 @@ def test_a_reset_before_an_answer_or_in_its_middle_is_asked_for_again(begun: byt
         else:
             conn.sendall(http(200, [1]))
 
-    with serving(once) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(once) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == [1]
 
 
@@ -187,7 +187,7 @@ def test_a_reset_before_an_answer_or_in_its_middle_is_asked_for_again(begun: byt
 def test_a_wrong_host_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     with (
-        Client("https://posthog.invalid", KEY, patience=QUICK) as client,
+        Client("https://posthog.invalid", KEY, retry=QUICK) as client,
         pytest.raises(PageFailed, match=r"posthog\.invalid.*not known.*DNS") as caught,
     ):
         client.get("users/")
@@ -251,7 +251,7 @@ VALUES = [
 @pytest.mark.fault("values.half_character", "values.no_number", "values.huge_integer", "values.nul")
 @pytest.mark.parametrize(("raw", "value"), VALUES)
 def test_strange_values_lose_nothing_else_of_their_page(raw: bytes, value: Any) -> None:
-    with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == value
 
 
@@ -278,7 +278,7 @@ def test_what_is_nested_beyond_reason_is_cut_and_costs_nothing_else_of_its_page(
 @pytest.mark.parametrize("poison", [b"1", b"NaN", rb'"\ud83d"'])
 def test_four_hundred_levels_are_read(poison: bytes) -> None:
     raw = b'{"a":[' * 200 + poison + b"]}" * 200
-    with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(in_turn(http(200, raw))) as server, Client(server.origin, KEY, retry=QUICK) as client:
         value = client.get("users/")
     for _ in range(200):
         (value,) = value["a"]

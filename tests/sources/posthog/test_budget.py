@@ -113,14 +113,14 @@ def test_an_hour_is_waited_for_and_said(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_told_waits_do_not_use_up_the_tries() -> None:
     refusals = [http(429, b"", Retry_After="1"), http(502), http(429, b"", Retry_After="1"), http(502)]
-    with serving(in_turn(*refusals, ROWS)) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(in_turn(*refusals, ROWS)) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == [1]
         assert client.total == 5
 
 
 @pytest.mark.fault("transport.429_without_word")
 def test_429_without_a_word_backs_off_more_each_time_and_ends() -> None:
-    with serving(in_turn(http(429))) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(in_turn(http(429))) as server, Client(server.origin, KEY, retry=QUICK) as client:
         with pytest.raises(PageFailed, match="429") as caught:
             client.get("users/")
         first, both = gaps(server)

@@ -77,14 +77,14 @@ def test_connections_are_kept_and_never_more_than_allowed() -> None:
 def test_every_try_is_counted() -> None:
     with (
         serving(in_turn(http(502), http(500), ROWS)) as server,
-        Client(server.origin, KEY, patience=QUICK) as client,
+        Client(server.origin, KEY, retry=QUICK) as client,
     ):
         client.get("users/")
         assert client.requests_to("users/") == client.total == len(server.asked) == 3
 
 
 def test_what_never_left_is_not_counted() -> None:
-    with Client(_nobody(), KEY, patience=QUICK) as client:
+    with Client(_nobody(), KEY, retry=QUICK) as client:
         with pytest.raises(PageFailed):
             client.get("users/")
         assert client.total == 0
@@ -195,13 +195,13 @@ def test_an_untrusted_certificate_is_refused_and_a_named_authority_believed(
     tls.load_cert_chain(CERTIFICATE)
     with serving(in_turn(zipped([1])), wrap=lambda line: tls.wrap_socket(line, server_side=True)) as server:
         with (
-            Client(server.origin, KEY, patience=QUICK) as client,
+            Client(server.origin, KEY, retry=QUICK) as client,
             pytest.raises(PageFailed, match="not trusted"),
         ):
             client.get("users/")
         assert server.asked == []
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-        with Client(server.origin, KEY, patience=QUICK) as client:
+        with Client(server.origin, KEY, retry=QUICK) as client:
             assert client.get("users/") == [1]
 
 
@@ -257,7 +257,7 @@ def test_variables_that_do_not_concern_posthog_cost_nothing(
 def test_the_key_is_in_no_log_message_or_repr(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = http(500, f"<p>Bearer {KEY} of jo@example.com</p>".encode())
-    with serving(in_turn(echo)) as server, Client(server.origin, KEY, patience=QUICK) as client:
+    with serving(in_turn(echo)) as server, Client(server.origin, KEY, retry=QUICK) as client:
         with pytest.raises(PageFailed) as caught:
             client.get("users/")
         assert KEY not in caplog.text + str(caught.value) + repr(caught.value) + repr(client)

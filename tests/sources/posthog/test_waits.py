@@ -20,7 +20,7 @@ ONCE = RetryPolicy(tries=1)
 
 
 def _ask(origin: str) -> str:
-    with Client(origin, KEY, patience=ONCE) as client, pytest.raises(PageFailed) as caught:
+    with Client(origin, KEY, retry=ONCE) as client, pytest.raises(PageFailed) as caught:
         client.get("users/")
     assert client.total == 0
     return str(caught.value)
@@ -57,7 +57,7 @@ PAST = format_datetime(NOW - timedelta(seconds=5), usegmt=True)
 def test_a_retry_after_of_nothing_is_none_and_tries_stay_few_and_apart(status: int, word: str) -> None:
     refusal = http(status, b"", Retry_After=word, Date=format_datetime(NOW, usegmt=True))
     quick = RetryPolicy(tries=3, backoff=0.01, unannounced_429s=3)
-    with serving(in_turn(refusal)) as server, Client(server.origin, KEY, patience=quick) as client:
+    with serving(in_turn(refusal)) as server, Client(server.origin, KEY, retry=quick) as client:
         with pytest.raises(PageFailed, match=f"failed 3 times: answered {status}"):
             client.get("users/")
         assert len(server.asked) == 3

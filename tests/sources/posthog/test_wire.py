@@ -39,7 +39,7 @@ def unanswered() -> Iterator[Future[str]]:
 
 def unreachable(origin: str) -> str:
     """The sentence about a host to which no request can leave."""
-    with Client(origin, KEY, patience=ONCE) as client, pytest.raises(PageFailed) as caught:
+    with Client(origin, KEY, retry=ONCE) as client, pytest.raises(PageFailed) as caught:
         client.get("users/")
     assert client.total == 0
     return str(caught.value)
@@ -71,7 +71,7 @@ TRICKLES = {
 @pytest.mark.fault("transport.trickle")
 def test_a_trickle_is_bounded(head: bytes) -> None:
     started = time.monotonic()
-    with serving(trickle(head)) as server, Client(server.origin, KEY, patience=HURRIED) as client:
+    with serving(trickle(head)) as server, Client(server.origin, KEY, retry=HURRIED) as client:
         with pytest.raises(PageFailed, match=r"took longer than 0\.4 s"):
             client.get("users/")
         assert client.total == 2
@@ -99,7 +99,7 @@ def test_what_never_ends_at_full_speed_is_bounded(head: bytes, more: bytes, said
     started = time.monotonic()
     with (
         serving(answer) as server,
-        Client(server.origin, KEY, patience=HURRIED, max_bytes=1_000_000) as client,
+        Client(server.origin, KEY, retry=HURRIED, max_bytes=1_000_000) as client,
         pytest.raises(PageFailed, match=said),
     ):
         client.get("users/")
@@ -118,7 +118,7 @@ def test_a_trickle_does_not_end_the_other_pages() -> None:
 
     with (
         serving(answer) as server,
-        Client(server.origin, KEY, patience=HURRIED) as client,
+        Client(server.origin, KEY, retry=HURRIED) as client,
         ThreadPoolExecutor(4) as threads,
     ):
         list(threads.map(client.get, ["users/"] * 8))
@@ -138,7 +138,7 @@ def test_a_page_whose_socket_is_known_is_spared_when_another_is_overdue() -> Non
 
     with (
         serving(answer) as server,
-        Client(server.origin, KEY, patience=RetryPolicy(page_seconds=1.2)) as client,
+        Client(server.origin, KEY, retry=RetryPolicy(page_seconds=1.2)) as client,
         ThreadPoolExecutor(1) as thread,
     ):
         slow = thread.submit(client.get, "slow/")
@@ -156,7 +156,7 @@ def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> No
 
     with (
         serving(slow) as server,
-        Client(server.origin, KEY, in_flight=1, patience=HURRIED) as client,
+        Client(server.origin, KEY, in_flight=1, retry=HURRIED) as client,
         ThreadPoolExecutor(5) as threads,
     ):
         assert list(threads.map(client.get, ["users/"] * 5)) == [[1]] * 5
@@ -167,7 +167,7 @@ def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> No
 def test_a_silent_server_is_left_after_the_read_timeout() -> None:
     with (
         serving(lambda *_: time.sleep(2)) as server,
-        Client(server.origin, KEY, read_timeout=0.1, patience=HURRIED) as client,
+        Client(server.origin, KEY, read_timeout=0.1, retry=HURRIED) as client,
         pytest.raises(PageFailed, match="fell silent"),
     ):
         client.get("users/")
