@@ -106,7 +106,7 @@ class Extractions(Holding):
         )
         journal = CheckpointStore(self.home / "walks" / self.name, started, own.resume_within)
         journal.sweep()
-        client = Told(self.url, key or self.key, patience=self.patience, max_bytes=own.page_megabytes << 20)
+        client = Told(self.url, key or self.key, retry=self.patience, max_bytes=own.page_megabytes << 20)
         client.ask = self.ask
         modes = dict(privacy or {})
         columns = modes.pop("columns", {})
