@@ -3,21 +3,21 @@
 from tests.mutation.mutation import Mutation
 
 DEATHS = "component/test_deaths.py::test_"
-FAULTS = "pipelines/test_sync_faults.py::test_"
+FAULTS = "component/test_faults.py::test_"
 MENDING = "pipelines/test_sync_mending.py::test_"
 UNPROVEN = "component/test_unproven.py::test_"
 STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
 RECOVERY = "pipelines/test_recovery.py::test_"
 PAGING = "sources/posthog/test_paging.py::test_"
-BACKFILL = "pipelines/test_sync_backfill.py::test_"
+BACKFILL = "component/test_backfill.py::test_"
 
 READING_RULES = (
     Mutation(
         "only complete walks end rows",
         "return told and all(one.complete for one in partition_result.lists)",
         "return told",
-        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
+        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named",),
     ),
     Mutation(
         "a second look",
@@ -98,14 +98,14 @@ READING_RULES = (
         "a row without its key makes a walk incomplete",
         "not self.filtered and not self.rejected and",
         "not self.filtered and",
-        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",),
+        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named",),
     ),
     Mutation(
         "a key that nobody may believe is rejected",
         "if lacking or self._longest_key(batch) > KEY_BYTES:",
         "if False:",
         (
-            f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named[duckdb]",
+            f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named",
             "sources/posthog/test_shape.py::test_what_has_no_key_or_is_no_row_is_left_out_and_counted",
         ),
     ),
