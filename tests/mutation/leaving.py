@@ -12,7 +12,7 @@ LEAVING_RULES = (
         "a stop that comes when the run is recorded changes nothing",
         "too_late.set()",
         "pass",
-        (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[duckdb-definitions]",),
+        (f"{KILLS}a_stop_that_comes_when_the_run_is_recorded_changes_nothing[definitions]",),
         within="heed",
     ),
     Mutation(
@@ -98,7 +98,7 @@ LEAVING_RULES = (
         "signals.heed()",
         "pass",
         (
-            f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[duckdb-definitions]",
+            f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[definitions]",
             f"pipelines/test_schedule.py::test_{SWALLOWED}",
         ),
     ),

@@ -31,7 +31,8 @@ def requests(scene: Scene) -> int:
 
 
 @pytest.mark.fault("warehouse.emptied")
-def test_whatever_was_emptied_is_filled_again_and_then_costs_nothing(scene: Scene) -> None:
+def test_whatever_was_emptied_is_filled_again_and_then_costs_nothing(file_scene: Scene) -> None:
+    scene = file_scene
     scene.sync(*TABLES, lists=SPARING, **BOTH)
     whole = scene.stored()
     idle = requests(scene)
