@@ -32,7 +32,7 @@ class Sandbox:
     process: subprocess.Popen[bytes]
 
     def truth(self, key: str | None = None, tables: Iterable[str] = ()) -> dict[str, Any]:
-        """Every row (of these tables): `{"rows": {table: [row]}, "now": ISO}`; see `sources/sandbox/truth.py`."""
+        """Every row (of these tables): `{"rows": {table: [row]}, "now": ISO}`; see `control/truth.py`."""
         asked = {"key": key, "tables": ",".join(tables)}
         return dict(self._control("GET", f"truth/?{urlencode({k: v for k, v in asked.items() if v})}"))
 
@@ -45,7 +45,7 @@ class Sandbox:
         return dict(self._control("POST", "advance/", {"steps": steps}))
 
     def fault(self, **rule: Any) -> None:
-        """Spoil the answers whose path and query match; see `sources/sandbox/faults.py`."""
+        """Spoil the answers whose path and query match; see `sources/sandbox/control/faults.py`."""
         self._control("POST", "faults/", rule)
 
     def clear_faults(self) -> None:
@@ -77,7 +77,7 @@ class Sandbox:
         self._control("DELETE", "gates/")
 
     def edit(self, table: str, **change: Any) -> int:
-        """Change rows behind the API's back; see `sources/sandbox/edits.py`. Gives the number of rows."""
+        """Change rows behind the API's back; see `sources/sandbox/control/edits.py`. Gives the number of rows."""
         return int(self._control("POST", "edit/", {"table": table, **change})["rows"])
 
     def clear(self, table: str, project: int | None = None) -> int:
@@ -85,7 +85,7 @@ class Sandbox:
         return int(self._control("POST", "clear/", {"table": table, "project": project})["rows"])
 
     def options(self, **options: Any) -> dict[str, Any]:
-        """Set how the server behaves; see `Options` in `sources/sandbox/world.py`."""
+        """Set how the server behaves; see `Options` in `sources/sandbox/state.py`."""
         return dict(self._control("POST", "options/", options))
 
     def clear_options(self) -> None:

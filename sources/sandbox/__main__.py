@@ -12,9 +12,9 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sources.sandbox.framework import set_up
-from sources.sandbox.living import move_on, put_by, take_up
-from sources.sandbox.world import SIZES, WORLD
+from sources.sandbox.persistence import move_on, put_by, take_up
+from sources.sandbox.server.django_setup import set_up
+from sources.sandbox.state import SIZES, WORLD
 
 DEFAULT_PORT = 8765
 
@@ -63,7 +63,7 @@ def company(chosen: argparse.Namespace, folder: Path) -> None:
 
 def serve(chosen: argparse.Namespace) -> None:
     """Serve the company until a signal (or the end of standard input) comes."""
-    from sources.sandbox.server import Server
+    from sources.sandbox.server.server import Server
 
     key = WORLD.new_key("owner", "owner")
     server = Server(("127.0.0.1", chosen.port))

@@ -106,15 +106,15 @@ def _row(number: int, name: str, models: list[Row], version: str) -> Row:
 @cache
 def models() -> tuple[list[Row], list[Row]]:
     """Event and property definitions as the sandbox makes and shows them; not to be asked first in an event loop."""
-    from sources.sandbox.framework import set_up
+    from sources.sandbox.server.django_setup import set_up
 
     with tempfile.TemporaryDirectory(prefix="hogsync-bench-") as folder:
         set_up(Path(folder))  # its models cannot be imported without
+    from sources.sandbox.api.serializers import BASIC, PERSON_FIELDS
+    from sources.sandbox.company.canaries import Pen
     from sources.sandbox.company.definitions import event_definition, property_definition
-    from sources.sandbox.company.marks import Pen
     from sources.sandbox.company.people import PEOPLE, user
-    from sources.sandbox.showing import BASIC, PERSON_FIELDS
-    from sources.sandbox.world import World
+    from sources.sandbox.state import World
 
     pen = Pen(World(), random.Random(4))
     users = [user(pen, number) for number in range(1, PEOPLE + 1)]

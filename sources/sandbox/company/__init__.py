@@ -8,6 +8,7 @@ from math import ceil, sqrt
 from django.db import transaction
 
 from sources.sandbox.company.activity import entry
+from sources.sandbox.company.canaries import Pen
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import thread
 from sources.sandbox.company.definitions import (
@@ -18,17 +19,16 @@ from sources.sandbox.company.definitions import (
     property_definition,
     property_names,
 )
-from sources.sandbox.company.marks import Pen
 from sources.sandbox.company.people import FULL_PROJECTS, MEMBERSHIPS, PROJECTS, add_people
 from sources.sandbox.company.subscriptions import history, subscription
-from sources.sandbox.company.words import (
+from sources.sandbox.company.vocabulary import (
     EVENT_PROPERTIES,
     GROUP_PROPERTIES,
     PERSON_PROPERTIES,
     SESSION_PROPERTIES,
 )
-from sources.sandbox.records import Record, insert
-from sources.sandbox.world import World
+from sources.sandbox.models import Record, insert
+from sources.sandbox.state import World
 
 # Kind of property, well-known names, prefix of the others, how many at size 1.
 PROPERTIES = (

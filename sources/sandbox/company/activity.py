@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import SUBSCRIPTION_TITLES
-from sources.sandbox.records import Row
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import SUBSCRIPTION_TITLES
+from sources.sandbox.models import Row
 
 CHANGES = (
     ("Subscription", "updated", "title"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import COHORT_NAMES
-from sources.sandbox.records import Row
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import COHORT_NAMES
+from sources.sandbox.models import Row
 
 KINDS = ("person_property", "static", "behavioral", "person_property", "realtime", "analytical", None)
 

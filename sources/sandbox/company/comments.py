@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import COMMENT_SCOPES, COMMENTS, EMOJI
-from sources.sandbox.records import Row
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import COMMENT_SCOPES, COMMENTS, EMOJI
+from sources.sandbox.models import Row
 
 HIDDEN_SCOPES = ("conversations_ticket", "Ticket", "task", "task_artifact", "desktop_canvas")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count, product
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import AREAS, DEEDS, DEFAULT_EVENTS, PROPERTY_TYPES, TAGS, THINGS
-from sources.sandbox.records import Row
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import AREAS, DEEDS, DEFAULT_EVENTS, PROPERTY_TYPES, TAGS, THINGS
+from sources.sandbox.models import Row
 
 
 def event_names() -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import FIRST_NAMES, LAST_NAMES, ROLES
-from sources.sandbox.records import Row, insert
-from sources.sandbox.world import World
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import FIRST_NAMES, LAST_NAMES, ROLES
+from sources.sandbox.models import Row, insert
+from sources.sandbox.state import World
 
 MEMBER, ADMIN, OWNER = 1, 8, 15
 ORGANIZATIONS = (("Hedgebox", "hedgebox"), ("Kaffeerösterei Nord GmbH", "kaffeeroesterei-nord"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sources.sandbox.company.marks import Pen, written
-from sources.sandbox.company.words import INSIGHT_NAMES, SUBSCRIPTION_TITLES
-from sources.sandbox.records import Row
+from sources.sandbox.company.canaries import Pen, written
+from sources.sandbox.company.vocabulary import INSIGHT_NAMES, SUBSCRIPTION_TITLES
+from sources.sandbox.models import Row
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 PERIOD = {"daily": 1, "weekly": 7, "monthly": 30, "yearly": 365}

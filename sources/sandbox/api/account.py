@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sources.sandbox.company.marks import written
-from sources.sandbox.keys import level_of, organizations_of
-from sources.sandbox.reading import Listing, Reading
-from sources.sandbox.records import Record
-from sources.sandbox.showing import Showing
-from sources.sandbox.world import BEGINNING, WORLD
+from sources.sandbox.api.auth import level_of, organizations_of
+from sources.sandbox.api.serializers import Showing
+from sources.sandbox.api.views import Listing, Reading
+from sources.sandbox.company.canaries import written
+from sources.sandbox.models import Record
+from sources.sandbox.state import BEGINNING, WORLD
 
 ADMIN = 8
 

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from sources.sandbox.company.marks import written
-from sources.sandbox.edits import edit
-from sources.sandbox.faults import FAULTS, Rule
-from sources.sandbox.living import move_on, put_by
-from sources.sandbox.rewind import keep, rewind
-from sources.sandbox.time_passes import advance
-from sources.sandbox.truth import TABLES, truth
-from sources.sandbox.world import WORLD, Gate, Options
+from sources.sandbox.company.canaries import written
+from sources.sandbox.company.simulate import advance
+from sources.sandbox.control.edits import edit
+from sources.sandbox.control.faults import FAULTS, Rule
+from sources.sandbox.control.snapshots import keep, rewind
+from sources.sandbox.control.truth import TABLES, truth
+from sources.sandbox.persistence import move_on, put_by
+from sources.sandbox.state import WORLD, Gate, Options
 
 Verb = Callable[[dict[str, Any]], Any]
 

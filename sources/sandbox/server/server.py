@@ -11,8 +11,8 @@ from typing import Any
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
-from sources.sandbox.faults import FAULTS, Answer, Rule, instead, pieces, reset, spoilt
-from sources.sandbox.world import WORLD
+from sources.sandbox.control.faults import FAULTS, Answer, Rule, instead, pieces, reset, spoilt
+from sources.sandbox.state import WORLD
 
 Environ = dict[str, Any]
 WORTH_PACKING = 500

@@ -14,14 +14,14 @@ from typing import Any
 from django.db import transaction
 
 from sources.sandbox.company.activity import entry
+from sources.sandbox.company.canaries import Pen, written
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
 from sources.sandbox.company.definitions import event_definition, group_type, property_definition
-from sources.sandbox.company.marks import Pen, written
 from sources.sandbox.company.people import FULL_PROJECTS, MEMBER, PROJECTS, member, project, user
 from sources.sandbox.company.subscriptions import delivery, subscription
-from sources.sandbox.records import Record, Row, insert
-from sources.sandbox.world import World
+from sources.sandbox.models import Record, Row, insert
+from sources.sandbox.state import World
 
 AUTHORS = [2]
 

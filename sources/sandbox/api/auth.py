@@ -9,9 +9,9 @@ from rest_framework.exceptions import AuthenticationFailed, NotFound, Permission
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from sources.sandbox.answers import PaymentRequired
-from sources.sandbox.records import Record, Row
-from sources.sandbox.world import WORLD, Key
+from sources.sandbox.api.responses import PaymentRequired
+from sources.sandbox.models import Record, Row
+from sources.sandbox.state import WORLD, Key
 
 
 class PersonalKey(BaseAuthentication):

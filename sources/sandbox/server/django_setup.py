@@ -33,12 +33,12 @@ def set_up(folder: Path, *, made: bool = False) -> None:
         LOGGING_CONFIG=None,
         MIDDLEWARE=[],
         REST_FRAMEWORK={
-            "DEFAULT_RENDERER_CLASSES": ["sources.sandbox.answers.Json"],
-            "EXCEPTION_HANDLER": "sources.sandbox.answers.refusal",
+            "DEFAULT_RENDERER_CLASSES": ["sources.sandbox.api.responses.Json"],
+            "EXCEPTION_HANDLER": "sources.sandbox.api.responses.refusal",
             "UNAUTHENTICATED_USER": None,
             "PAGE_SIZE": 100,
         },
-        ROOT_URLCONF="sources.sandbox.routes",
+        ROOT_URLCONF="sources.sandbox.server.urls",
         SECRET_KEY="the sandbox signs nothing",
         TIME_ZONE="UTC",
         USE_TZ=True,
@@ -48,7 +48,7 @@ def set_up(folder: Path, *, made: bool = False) -> None:
     logging.getLogger("django").setLevel(logging.CRITICAL)
     from django.db import connection
 
-    from sources.sandbox.records import Record
+    from sources.sandbox.models import Record
 
     if made:
         return

@@ -11,14 +11,14 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sources.sandbox import paging
-from sources.sandbox.answers import bad
+from sources.sandbox.api import paging
+from sources.sandbox.api.auth import level_of
+from sources.sandbox.api.responses import bad
+from sources.sandbox.api.serializers import Showing
+from sources.sandbox.api.views import Detail, Listing, Reading
 from sources.sandbox.company.comments import HIDDEN_SCOPES
 from sources.sandbox.company.people import ADMIN
-from sources.sandbox.keys import level_of
-from sources.sandbox.reading import Detail, Listing, Reading
-from sources.sandbox.records import Record, Row, moment
-from sources.sandbox.showing import Showing
+from sources.sandbox.models import Record, Row, moment
 
 STATUSES = ("starting", "completed", "failed", "skipped")
 TARGETS = ("email", "slack", "webhook")

@@ -15,7 +15,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sources.sandbox.world import World
+from sources.sandbox.state import World
 
 FORMAT = "1"
 """Of the file; a company of another format is founded anew."""
@@ -45,7 +45,7 @@ def take_up(kept: Path, folder: Path, world: World) -> bool:
 
 def move_on(world: World) -> None:
     """Let happen what happens in a day, in the time from the company's now until the real one."""
-    from sources.sandbox.time_passes import advance
+    from sources.sandbox.company.simulate import advance
 
     advance(world, max(datetime.now(UTC), world.now + LEAST))
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
-from sources.sandbox import control, definition_lists, discovery, lists
+from sources.sandbox.api import account, definition_lists, lists
+from sources.sandbox.control import control
 
 ORGANIZATION = "api/organizations/(?P<organization>[^/]+)"
 PROJECT = "api/projects/(?P<project>[^/]+)"
@@ -15,18 +16,18 @@ SUBSCRIPTION = f"{PROJECT}/subscriptions/(?P<subscription>[0-9]+)"
 IDENT = "(?P<ident>[^/]+)"
 
 ROUTES: tuple[tuple[str, Any], ...] = (
-    ("api/personal_api_keys/@current", discovery.CurrentKey),
-    ("api/personal_api_keys", discovery.KeyList),
-    ("api/users", discovery.Users),
-    (f"api/users/{IDENT}", discovery.User),
-    ("api/organizations", discovery.Organizations),
-    (ORGANIZATION, discovery.Organization),
-    (f"{ORGANIZATION}/projects", discovery.Projects),
-    (f"{ORGANIZATION}/projects/(?P<project>[^/]+)", discovery.Project),
-    (f"{ORGANIZATION}/members", discovery.Members),
+    ("api/personal_api_keys/@current", account.CurrentKey),
+    ("api/personal_api_keys", account.KeyList),
+    ("api/users", account.Users),
+    (f"api/users/{IDENT}", account.User),
+    ("api/organizations", account.Organizations),
+    (ORGANIZATION, account.Organization),
+    (f"{ORGANIZATION}/projects", account.Projects),
+    (f"{ORGANIZATION}/projects/(?P<project>[^/]+)", account.Project),
+    (f"{ORGANIZATION}/members", account.Members),
     (f"{ORGANIZATION}/advanced_activity_logs", lists.ActivityLogs),
-    ("api/projects", discovery.AllProjects),
-    (PROJECT, discovery.Project),
+    ("api/projects", account.AllProjects),
+    (PROJECT, account.Project),
     (f"{PROJECT}/subscriptions", lists.Subscriptions),
     (f"{PROJECT}/subscriptions/summary_quota", lists.SummaryQuota),
     (f"{PROJECT}/subscriptions/{IDENT}", lists.Subscription),

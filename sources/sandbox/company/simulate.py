@@ -9,15 +9,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from sources.sandbox.company.activity import entry
+from sources.sandbox.company.canaries import Pen, written
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
 from sources.sandbox.company.definitions import event_definition, property_definition
-from sources.sandbox.company.marks import Pen, written
 from sources.sandbox.company.people import FULL_PROJECTS, MEMBER, NAMED, member, user
 from sources.sandbox.company.subscriptions import PERIOD, delivery, outcome, subscription
-from sources.sandbox.company.words import AREAS, COMMENTS, ROLES, SUBSCRIPTION_TITLES, TAGS, THINGS
-from sources.sandbox.records import Record, insert
-from sources.sandbox.world import DAY, World
+from sources.sandbox.company.vocabulary import AREAS, COMMENTS, ROLES, SUBSCRIPTION_TITLES, TAGS, THINGS
+from sources.sandbox.models import Record, insert
+from sources.sandbox.state import DAY, World
 
 # Days after which a deleted event is sent again.
 AWAY = 2

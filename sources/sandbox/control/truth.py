@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from sources.sandbox.api.auth import level_of, organizations_of
+from sources.sandbox.api.definition_lists import never_listed, virtual_rows
+from sources.sandbox.api.serializers import Showing
+from sources.sandbox.company.canaries import written
 from sources.sandbox.company.comments import HIDDEN_SCOPES
-from sources.sandbox.company.marks import written
 from sources.sandbox.company.people import ADMIN
-from sources.sandbox.definition_lists import never_listed, virtual_rows
-from sources.sandbox.keys import level_of, organizations_of
-from sources.sandbox.records import Record, Row
-from sources.sandbox.showing import Showing
-from sources.sandbox.world import WORLD, Key
+from sources.sandbox.models import Record, Row
+from sources.sandbox.state import WORLD, Key
 
 TABLES = (
     "organizations",

@@ -9,13 +9,13 @@ from django.db.models.functions import Length, Substr
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sources.sandbox import paging
-from sources.sandbox.answers import bad
-from sources.sandbox.company.marks import written
-from sources.sandbox.company.words import VIRTUAL_PROPERTIES
-from sources.sandbox.reading import Detail, Listing
-from sources.sandbox.records import Record, Row
-from sources.sandbox.world import WORLD
+from sources.sandbox.api import paging
+from sources.sandbox.api.responses import bad
+from sources.sandbox.api.views import Detail, Listing
+from sources.sandbox.company.canaries import written
+from sources.sandbox.company.vocabulary import VIRTUAL_PROPERTIES
+from sources.sandbox.models import Record, Row
+from sources.sandbox.state import WORLD
 
 TYPES = ("event", "person", "group", "session")
 EVENT_TYPES = ("event", "event_custom", "event_posthog", "all", "action_event")

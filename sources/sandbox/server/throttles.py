@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from sources.sandbox.world import WORLD
+from sources.sandbox.state import WORLD
 
 
 class _PerKey(SimpleRateThrottle):

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from sources.sandbox.faults import FAULTS
-from sources.sandbox.records import Record
-from sources.sandbox.world import World
+from sources.sandbox.control.faults import FAULTS
+from sources.sandbox.models import Record
+from sources.sandbox.state import World
 
 STATE = ("step", "now", "stride", "options", "keys", "gates", "returning", "numbers")
 """What of the world changes, besides the rows."""

@@ -8,8 +8,8 @@ from rest_framework.pagination import CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sources.sandbox.answers import bad
-from sources.sandbox.world import WORLD
+from sources.sandbox.api.responses import bad
+from sources.sandbox.state import WORLD
 
 
 class Offset(LimitOffsetPagination):

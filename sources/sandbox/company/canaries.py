@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sources.sandbox.world import DAY, World
+from sources.sandbox.state import DAY, World
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from sources.sandbox.company.marks import written
+from sources.sandbox.api.auth import level_of, organizations_of
+from sources.sandbox.company.canaries import written
 from sources.sandbox.company.people import DETAIL_ONLY
-from sources.sandbox.keys import level_of, organizations_of
-from sources.sandbox.records import Record, Row
-from sources.sandbox.world import WORLD, Key
+from sources.sandbox.models import Record, Row
+from sources.sandbox.state import WORLD, Key
 
 BASIC = (
     "id",

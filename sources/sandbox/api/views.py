@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from sources.sandbox.keys import MayRead, PersonalKey, organizations_of
-from sources.sandbox.paging import Offset
-from sources.sandbox.records import Record, Row
-from sources.sandbox.showing import Showing
-from sources.sandbox.throttles import Burst, Sustained
-from sources.sandbox.world import Key
+from sources.sandbox.api.auth import MayRead, PersonalKey, organizations_of
+from sources.sandbox.api.paging import Offset
+from sources.sandbox.api.serializers import Showing
+from sources.sandbox.models import Record, Row
+from sources.sandbox.server.throttles import Burst, Sustained
+from sources.sandbox.state import Key
 
 
 class Reading(APIView):

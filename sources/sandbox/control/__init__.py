@@ -1,0 +1,1 @@
+"""The control interface for tests: edits, faults, snapshots, and the exact truth."""

@@ -1,0 +1,1 @@
+"""The HTTP server: Django without apps, PostHog's routes and its throttles."""
