@@ -124,6 +124,7 @@ class Extractions(Holding):
                 checkpoints=journal,
             )
         ) as extraction:
+            extraction.load_stored()
             extraction.reader.observers.extend(observers)
             extraction.run()
             self.warehouse.load(extraction)
