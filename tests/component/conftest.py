@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sources.sandbox import Sandbox, start
+from sources.sandbox import Sandbox
 from tests.component.half_read import long_list  # noqa: F401  a fixture
 from tests.component.scene import Scene, beside
+from tests.truth.scene import beginning, canary_company, company, posthog  # noqa: F401  fixtures
 
 ONE_CERTIFICATE = Path(__file__).parents[1] / "sources/posthog/loopback.pem"
-
-
-@pytest.fixture(scope="session")
-def kept_company() -> Iterator[Sandbox]:
-    """A company that can be gone back to."""
-    with start() as sandbox:
-        sandbox.keep()
-        yield sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +21,6 @@ def few_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def posthog(kept_company: Sandbox) -> Sandbox:
-    """The company as it was at the start, answering well."""
-    kept_company.rewind()
-    return kept_company
-
-
-@pytest.fixture
-def scene(posthog: Sandbox, tmp_path: Path) -> Scene:
+def scene(posthog: Sandbox, tmp_path: Path) -> Scene:  # noqa: F811  that fixture
     """The company beside an empty warehouse in memory."""
     return beside(posthog, tmp_path / "home")

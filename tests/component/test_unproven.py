@@ -20,6 +20,16 @@ NOTHING: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results"
 USER = {"id": 4, "uuid": "u", "email": "d@hedgebox.example", "first_name": "D"}
 
 
+@pytest.mark.fault("loads.unfinished")
+@pytest.mark.parametrize("torn", ["event_definitions", "event_definitions__tags", "people"])
+def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene, torn: str) -> None:
+    settled(scene, "event_definitions", **HERE)
+    scene.warehouse.tear(torn, lambda _: True)
+    assert written(scene.sync("event_definitions", **HERE)) > 0
+    assert scene.wrong() == ""
+    assert written(scene.sync("event_definitions", **HERE)) == 0
+
+
 @pytest.mark.fault("lists.emptied")
 def test_one_list_of_two_that_is_empty_all_at_once_is_held(scene: Scene, posthog: Sandbox) -> None:
     settled(scene, "subscriptions", **HERE)

@@ -46,9 +46,9 @@ def settled(scene: Scene, *tables: str, **asked: Any) -> Scene:
 
 
 @pytest.mark.fault("loads.unfinished")
-@pytest.mark.parametrize("torn", ["event_definitions", "event_definitions__tags", "people"])
-def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene, torn: str) -> None:
+def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene) -> None:
     settled(scene, "event_definitions", **HERE)
+    torn = "event_definitions__tags"
     run(scene.url, f"update posthog.{torn} set _dlt_load_id = 'never finished'")
     assert written(scene.sync("event_definitions", **HERE)) > 0
     assert scene.wrong() == ""
@@ -121,14 +121,14 @@ def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> 
 def test_another_privacy_setting_reaches_every_row_that_is_listed(
     file_scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file_scene.sync()
+    file_scene.sync("comments")
     texts = "select count(*) from posthog.comments where length(content) <> 64 and content is not null"
     assert file_scene.ask(texts) != [(0,)]
     with caplog.at_level(logging.WARNING, "hogsync"):
-        file_scene.sync(privacy={"text": "hash"})
+        file_scene.sync("comments", privacy={"text": "hash"})
     assert "privacy settings have changed" in caplog.text
     assert file_scene.ask(texts) == [(0,)]
-    assert written(file_scene.sync(privacy={"text": "hash"})) == 0
+    assert written(file_scene.sync("comments", privacy={"text": "hash"})) == 0
 
 
 @pytest.mark.parametrize(

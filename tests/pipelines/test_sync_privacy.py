@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pipelines.errors import HogsyncError
 from sources.sandbox import Sandbox
 from tests.pipelines.long_lists import PROJECT, many_comments
+from tests.truth.planted import hide_secrets
 from tests.truth.scene import Scene, of
 from tests.truth.stored import types
 
@@ -26,15 +26,8 @@ def company(canary_company: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def posthog(posthog: Sandbox) -> Sandbox:
-    """Secrets where nobody expects them: in fields of no catalogue, by their name or by their look."""
-    below = {"project_id": 101}
-    cohort = posthog.rows("cohorts")[0]["id"]
-    hidden = {
-        "api_token": f"{SECRET}-named",
-        "inside": {"deeper": [{"client_secret": f"{SECRET}-nested"}], "note": f"phx_{SECRET}0123456789"},
-        "hook": f"https://hooks.slack.com/services/T0/B0/{SECRET}",
-    }
-    posthog.edit("cohorts", where={"id": cohort}, parents=below, set=hidden)
+    """The company with secrets where nobody expects them."""
+    hide_secrets(posthog, SECRET)
     return posthog
 
 
@@ -100,50 +93,6 @@ def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow
     assert places(scene, "canaryrecipient") == set()
     assert places(scene, "canaryperson") == {"people", "organization_activity_logs"} | file
     assert places(scene, "canarytext") == {"comments", "organization_activity_logs"} | file
-
-
-@pytest.mark.fault("security.classes")
-@pytest.mark.parametrize(
-    ("settings", "kept", "gone"),
-    [
-        ({"recipient": "keep"}, {"canaryrecipient": "subscriptions__recipients"}, ()),
-        ({"person": "hash", "text": "hash"}, {}, ("canaryperson", "canarytext")),
-        ({"person": "drop", "text": "drop", "recipient": "drop"}, {}, CLASSES),
-        ({"customer": "keep"}, {"canarycustomer": "cohorts"}, ("canaryrecipient",)),
-        ({"customer": "hash"}, {}, ("canarycustomer",)),
-    ],
-)
-def test_settings_decide_what_is_kept_hashed_or_dropped(
-    file_scene: Scene, settings: dict[str, str], kept: dict[str, str], gone: tuple[str, ...]
-) -> None:
-    tables = ("organization_members", "subscription_deliveries", "cohorts", "comments")
-    file_scene.sync(*tables, projects=(101,), privacy=settings)
-    assert places(file_scene, SECRET) == set()
-    for mark in gone:
-        assert places(file_scene, mark) == set(), mark
-    for mark, table in kept.items():
-        assert table in places(file_scene, mark)
-    made = types(file_scene.url)
-    dropped = "drop" in settings.values()
-    assert ("content" in made["comments"]) != dropped
-    assert ("email" in made["people"]) != dropped
-    assert ("subscriptions__recipients" in made) == (settings.get("recipient") != "drop")
-    assert ("address" in made.get("subscriptions__recipients", ())) == (settings.get("recipient") == "keep")
-
-
-def test_equal_addresses_have_equal_hashes_under_one_key_and_others_under_another(
-    file_scene: Scene, tmp_path: Path
-) -> None:
-    file_scene.sync("subscription_deliveries", projects=(101,))
-    shared = file_scene.ask(
-        "select count(*) from posthog.subscriptions__recipients s "
-        "join posthog.subscription_deliveries__recipients d using (address_hash)"
-    )
-    assert shared[0][0] > 0
-    assert file_scene.ask(
-        "select distinct length(address_hash) from posthog.subscriptions__recipients "
-        "where address_hash is not null"
-    ) == [(64,)]
 
 
 @pytest.mark.fault("security.other_privacy")

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
+from sources.sandbox import Sandbox
 from tests.sources.posthog.wire_server import Asked, http, serving
 
 FIRST = {"id-0", "1"}
@@ -250,3 +251,14 @@ def planted() -> Iterator[Garden]:
     with serving(lambda conn, asked, _: conn.sendall(garden.answer(asked))) as server:
         garden.origin = server.origin
         yield garden
+
+
+def hide_secrets(posthog: Sandbox, mark: str) -> None:
+    """Put secrets where nobody expects them: in fields of no catalogue, by their name or by their look."""
+    cohort = posthog.rows("cohorts")[0]["id"]
+    hidden = {
+        "api_token": f"{mark}-named",
+        "inside": {"deeper": [{"client_secret": f"{mark}-nested"}], "note": f"phx_{mark}0123456789"},
+        "hook": f"https://hooks.slack.com/services/T0/B0/{mark}",
+    }
+    posthog.edit("cohorts", where={"id": cohort}, parents={"project_id": 101}, set=hidden)
