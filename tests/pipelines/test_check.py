@@ -317,7 +317,7 @@ def test_unknown_tables_projects_and_an_unusable_home_are_told_together(
     assert report.exit_code == 2
     assert "did you mean cohorts?" in said
     assert "999" in said
-    assert "101" not in said
+    assert "101" not in said.replace(str(tmp_path), "")
     assert "HOGSYNC_HOME" in said
 
 
