@@ -82,6 +82,10 @@ run: .venv/run.stamp ## Sync PostHog into hogsync.duckdb; without a key, a sandb
 test: .venv/dev.stamp lint docs-check ## Everything CI checks: lint, types, imports, docs, tests (a real Postgres included)
 	$(PYTEST)
 
+.PHONY: test-fast
+test-fast: .venv/dev.stamp ## Tests that start nothing and need no Postgres: about a minute, while you work
+	$(PYTEST) -p tests.fast
+
 .PHONY: soak
 soak: .venv/dev.stamp ## What takes long, in parts of an hour at most: make soak-kills-duckdb and so on, see make soak-list
 	$(SOAK)
