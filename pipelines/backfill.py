@@ -17,7 +17,7 @@ from pipelines.settings.since import parse_since, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.rate_limit import HALF
 from sources.posthog.extract.options import Window
-from sources.posthog.extract.positions import Position
+from sources.posthog.extract.walks import Position
 
 
 @dataclass(frozen=True, slots=True)

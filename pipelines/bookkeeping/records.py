@@ -29,8 +29,8 @@ from pipelines.bookkeeping.schema import (
 from pipelines.bookkeeping.state import RUNS_LOOKED_AT, DatasetState, row_counts
 from pipelines.run import Run
 from sources.posthog.extract.extraction import Extraction
-from sources.posthog.extract.positions import MIXED_KEYS, Position
 from sources.posthog.extract.results import TableResult
+from sources.posthog.extract.walks import MIXED_KEYS, Position
 
 POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
 """Of a list's position, what says how far it was read."""

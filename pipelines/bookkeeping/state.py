@@ -22,7 +22,7 @@ from pipelines.bookkeeping.schema import (
     TABLES,
 )
 from pipelines.errors import UsageError
-from sources.posthog.extract.positions import Position
+from sources.posthog.extract.walks import Position
 
 RUNS_LOOKED_AT = 50
 """Runs in which the last one of a table is looked for."""

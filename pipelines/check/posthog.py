@@ -16,7 +16,7 @@ from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.extract.data_warnings import first_few
+from sources.posthog.extract.run_warnings import first_few
 
 PATIENCE = RetryPolicy(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"

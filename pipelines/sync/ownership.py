@@ -23,7 +23,7 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
 from sources.posthog.changes.sql import child_table
-from sources.posthog.extract.data_warnings import first_few
+from sources.posthog.extract.run_warnings import first_few
 from sources.posthog.shape.privacy import DEFAULTS, Policy
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS, RowShape
 

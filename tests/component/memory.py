@@ -12,7 +12,7 @@ import pyarrow as pa
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.changes.delta import TargetTable
 from sources.posthog.extract.extraction import Extraction
-from sources.posthog.extract.positions import Position
+from sources.posthog.extract.walks import Position
 from sources.posthog.shape.types import ARROW
 from tests.truth.expected import Row, Tables
 from tests.truth.stored import own, plain

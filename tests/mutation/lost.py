@@ -139,17 +139,14 @@ LOST_RULES = (
     ),
     Mutation(
         "a list's count without what is held for another key is no news",
-        "return None if count in (expected, expected - unseen) else count",
-        "return None if count == expected else count",
+        "return count not in (expected, expected - unseen)",
+        "return count != expected",
         (f"{HELD}[comments-content-known]",),
     ),
     Mutation(
         "a full walk of another key is none that is due",
-        (
-            "return replace(before, rows=rows, held=result.deletes_held, "
-            "last_complete_at=self.options.started)"
-        ),
-        "return replace(before, rows=rows, held=result.held)",
+        ("return replace(after, rows=rows, held=result.deletes_held, last_complete_at=options.started)"),
+        "return replace(after, rows=rows, held=result.deletes_held)",
         (f"{HELD}[comments-content-known]",),
     ),
     Mutation(

@@ -74,18 +74,14 @@ READING_RULES = (
     ),
     Mutation(
         "rows agree with the count",
-        "return result.last.gap == 0 or ",
+        "return gap == 0 or ",
         "return True or ",
         (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
     ),
     Mutation(
         "another key's gap explains nothing",
-        (
-            "position is not None and position.fingerprint == self.visibility.fingerprint_of(\n"
-            "            result.list_path\n"
-            "        )"
-        ),
-        "position is not None",
+        ("same_key = position is not None and position.fingerprint == fingerprint"),
+        "same_key = position is not None",
         (f"{UNPROVEN}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
@@ -168,7 +164,7 @@ READING_RULES = (
     ),
     Mutation(
         "a full walk that breaks off takes no watermark back",
-        "not result.is_incremental and lost:",
+        "not result.is_incremental and table_lost_rows:",
         "not result.is_incremental:",
         ("component/test_since.py::test_a_full_walk_that_breaks_off_takes_no_watermark_back",),
     ),
@@ -330,8 +326,8 @@ READING_RULES = (
     ),
     Mutation(
         "a count that disagrees is believed",
-        "return None if count in (expected, expected - unseen) else count",
-        "return None",
+        "return count not in (expected, expected - unseen)",
+        "return False",
         (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once",),
     ),
     Mutation(
@@ -390,7 +386,7 @@ READING_RULES = (
     ),
     Mutation(
         "whose key saw rows is known before they are stored",
-        "one.position_before_load = self.reader.claim_fingerprint(one)",
+        "one.position_before_load = self.reader.position_before_load(one)",
         "pass",
         ("component/test_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",),
     ),
@@ -405,8 +401,8 @@ READING_RULES = (
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",
-        "self.visibility.fingerprint_of(result.list_path) or MIXED_KEYS",
-        "self.visibility.fingerprint_of(result.list_path)",
+        "sees = fingerprint or MIXED_KEYS",
+        "sees = fingerprint",
         (
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[False]",
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[True]",

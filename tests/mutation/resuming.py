@@ -18,8 +18,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a walk that was gone on with is not complete",
-        "if not walk.is_full or result.is_resumed:",
-        "if not walk.is_full:",
+        ("or not walk.is_full or result.is_resumed:\n        return False"),
+        ("or not walk.is_full:\n        return False"),
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
@@ -216,14 +216,14 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a second walk proves nothing where rows of a kept one count as seen",
-        "if not walk.is_full or result.is_resumed:",
-        "if not walk.is_full or walk.is_resumed:",
+        ("or not walk.is_full or result.is_resumed:\n        return False"),
+        ("or not walk.is_full or walk.resumed_pages:\n        return False"),
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",
-        "if not walk.is_full or result.is_resumed or (sees",
-        "if not walk.is_full or (sees",
+        "if not walk.is_full or result.is_resumed or (fingerprint",
+        "if not walk.is_full or (fingerprint",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(

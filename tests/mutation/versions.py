@@ -139,8 +139,8 @@ VERSION_RULES = (
     ),
     Mutation(
         "a list is known as a whole from the first time on",
-        "before.first_complete_at or before.last_complete_at or self.options.started",
-        "self.options.started",
+        "before.first_complete_at or before.last_complete_at or options.started",
+        "options.started",
         (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
     ),
     Mutation(

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.changes.table_changes import ChildTable
 from sources.posthog.extract.list_reader import ListReader
-from sources.posthog.extract.positions import Position
-from sources.posthog.extract.walks import ListResult, Partition, PartitionResult
+from sources.posthog.extract.walks import ListResult, Partition, PartitionResult, Position
 
 SECOND_WALK_PAGES = 50
 """Up to so many pages the second look at a missing row comes in the same run, beyond it in the next."""

@@ -28,16 +28,15 @@ from sources.posthog.client.client import Client
 from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
-from sources.posthog.extract.data_warnings import data_warnings, first_few
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions
 from sources.posthog.extract.people import gathered
-from sources.posthog.extract.positions import PositionStore
+from sources.posthog.extract.positions import has_partial_progress
 from sources.posthog.extract.results import TableResult, inherit_parent_status
-from sources.posthog.extract.run_warnings import RunWarning
-from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult
+from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few
+from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult, PositionStore
 from sources.posthog.paging.prefetch import Prefetcher
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -241,10 +240,10 @@ class Extraction:
             if broken:  # pages of whichever list were lost on the way
                 one.fail(LOST_PAGES)
             self.results[one.list_path.endpoint.table].lists.append(one)
-            one.position_before_load = self.reader.claim_fingerprint(one)
-            moves = one.status == "read" or self.reader.has_partial_progress(one)
+            one.position_before_load = self.reader.position_before_load(one)
+            moves = one.status == "read" or has_partial_progress(one)
             if moves and not broken and not self.options.window:
-                one.position = self.reader.position(one)
+                one.position = self.reader.position_after(one)
 
     # -- which scopes there are
 

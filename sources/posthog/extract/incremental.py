@@ -14,8 +14,7 @@ from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.changes.stored_index import StoredIndex
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions, Window
-from sources.posthog.extract.positions import Position
-from sources.posthog.extract.walks import ListPath, Walk
+from sources.posthog.extract.walks import ListPath, Position, Walk
 from sources.posthog.shape.batch import Batch
 
 SHORT_LIST_PAGES = 10

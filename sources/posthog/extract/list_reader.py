@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,12 +15,20 @@ from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.extract import incremental
 from sources.posthog.extract.checkpoint_file import to_batch
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, Checkpoint, CheckpointStore
-from sources.posthog.extract.data_warnings import left_out
+from sources.posthog.extract.completeness import count_mismatches, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
-from sources.posthog.extract.positions import MIXED_KEYS, Position, PositionStore
+from sources.posthog.extract.positions import advance, before_load
+from sources.posthog.extract.run_warnings import left_out
 from sources.posthog.extract.visibility import KeyVisibility
-from sources.posthog.extract.walks import ListPath, ListResult, Observer, Walk
+from sources.posthog.extract.walks import (
+    ListPath,
+    ListResult,
+    Observer,
+    Position,
+    PositionStore,
+    Walk,
+)
 from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
@@ -76,7 +83,7 @@ class ListReader:
         if result.status != "read":
             return
         if floor is None:
-            if not self._is_complete_in_one_walk(result) and not result.last.resumed_pages:
+            if needs_second_walk(result):
                 self.walk_once(result, count=count)
         elif (count := self._count_mismatch(result)) is not None:
             self.walk_once(result, count=count)
@@ -125,7 +132,9 @@ class ListReader:
             result.detail = (
                 walk.failure.reason if isinstance(walk.failure, Unavailable) else str(walk.failure)
             )
-        result.complete = result.status == "read" and self._complete(result)
+        position = self.positions.position(result.list_path.path)
+        result.complete, said = judge(result, position, self.visibility.fingerprint_of(result.list_path))
+        result.detail = said or result.detail
 
     # -- reading
 
@@ -242,108 +251,33 @@ class ListReader:
             or self.options.window
         ):
             return None
-        count, expected = self._count(result.list_path), position.rows + result.last.new_rows + position.gap
-        unseen = (
-            position.held if position.fingerprint != self.visibility.fingerprint_of(result.list_path) else 0
-        )
-        return None if count in (expected, expected - unseen) else count
-
-    # -- proving
-
-    def _is_complete_in_one_walk(self, result: ListResult) -> bool:
-        """Whether one walk is proof enough; rows that came twice mean that the list moved."""
-        return result.complete and result.last.rows == result.last.distinct
-
-    def _complete(self, result: ListResult) -> bool:
-        walk = result.last
-        if not walk.is_full or result.is_resumed:
-            return False
-        if walk.count_is_stable and self._gap_is_known(result):
-            return True
-        said = f"PostHog counts {walk.counts[-1]} rows and lists {walk.distinct}"
-        result.detail = f"{said}; nothing is concluded about deletions"
-        return False
-
-    def _gap_is_known(self, result: ListResult) -> bool:
-        """Whether nothing lacks, or only the same rows that this key could not see last time."""
-        position = self.positions.position(result.list_path.path)
-        same_key = position is not None and position.fingerprint == self.visibility.fingerprint_of(
-            result.list_path
-        )
-        return result.last.gap == 0 or (same_key and position is not None and position.gap == result.last.gap)
+        count = self._count(result.list_path)
+        fingerprint = self.visibility.fingerprint_of(result.list_path)
+        return count if count_mismatches(count, result, position, fingerprint) else None
 
     # -- remembering
 
-    def claim_fingerprint(self, result: ListResult) -> Position | None:
-        """Whose key saw the rows that are about to be stored, if that is not known of the list yet.
-
-        Rows of a run that dies before its records, or of a backfill, would else be taken for those of another key,
-        whose walk lacks them. So would those of a run that cannot tell what its key sees.
-        """
-        list_path, sees = result.list_path, self.visibility.fingerprint_of(result.list_path) or MIXED_KEYS
-        position = self.positions.position(list_path.path)
-        if not list_path.endpoint.detects_deletes or not result.pages:
-            return None
-        if position is None or position.fingerprint is None:
-            return replace(
-                position or Position(path=list_path.path, table=list_path.endpoint.table), fingerprint=sees
-            )
-        changes = self.changes[list_path.endpoint.table]
-        if position.fingerprint not in (sees, MIXED_KEYS) and changes.has_new_rows(list_path.parent_ids):
-            return replace(position, fingerprint=MIXED_KEYS)
-        return None
-
-    def has_partial_progress(self, result: ListResult) -> bool:
-        """Whether a list that could not be read stands elsewhere all the same.
-
-        What a walk in the order of time has met is loaded, wherever it broke off.
-        """
-        in_time = result.list_path.endpoint.plan == "since"
-        return bool(in_time and result.walks and result.last.pages and result.last.ascending)
-
-    def position(self, result: ListResult) -> Position:
-        """Where the list stands after this run.
-
-        What a walk proved (rows, gap, deaths held) stands together with the key that proved it: a walk under another
-        key changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
-        """
+    def position_before_load(self, result: ListResult) -> Position | None:
+        """The position to write before this list's rows are loaded, if one is to be written."""
         list_path = result.list_path
-        sees = self.visibility.fingerprint_of(list_path)
-        position = self.positions.position(list_path.path)
-        before = position or Position(path=list_path.path, table=list_path.endpoint.table)
-        lost = not self.changes[list_path.endpoint.table].stored_index.whole
-        if result.status != "read" and not result.is_incremental and lost:
-            # Of what its table has lost, no more was read again than the walk has met.
-            before = replace(before, watermark=None, last_complete_at=None, moved=None)
-        if not result.walks:  # the run stopped before it came to anything
-            return before
-        walk = result.last
-        newest = max(filter(None, [before.watermark, *(w.watermark for w in result.walks)]), default=None)
-        after = replace(
-            before, watermark=newest, rows=before.rows + walk.new_rows, last_walk_at=self.options.started
+        return before_load(
+            result,
+            self.positions.position(list_path.path),
+            self.visibility.fingerprint_of(list_path),
+            partial(self.changes[list_path.endpoint.table].has_new_rows, list_path.parent_ids),
         )
-        if result.position_before_load:
-            after = replace(after, fingerprint=result.position_before_load.fingerprint)
-        if result.status != "read":
-            return after
-        after = replace(after, open_floor=walk.open_floor)
-        # What was written late among rows that were kept waits for the next run, which must ask.
-        after = replace(after, moved=None if walk.resumed_pages else self._moved(list_path))
-        if result.complete:
-            first = before.first_complete_at or before.last_complete_at or self.options.started
-            after = replace(after, first_complete_at=first)
-        if not walk.is_full or result.is_resumed or (sees is None and list_path.endpoint.detects_deletes):
-            return after
-        same_key = self.options.accept_deletes or before.fingerprint in (None, sees)
-        if not same_key and (result.deletes_held or not result.complete):
-            return self._held(after, result) if result.complete else after
-        after = replace(after, rows=walk.distinct, gap=walk.gap, held=result.deletes_held, fingerprint=sees)
-        return replace(after, last_complete_at=self.options.started) if result.complete else after
 
-    def _held(self, before: Position, result: ListResult) -> Position:
-        """What another key does not see counts on, but was looked for: no run need do so before one is due."""
-        rows = result.last.distinct + result.deletes_held
-        return replace(before, rows=rows, held=result.deletes_held, last_complete_at=self.options.started)
+    def position_after(self, result: ListResult) -> Position:
+        """Where the list stands after this run."""
+        list_path = result.list_path
+        return advance(
+            self.positions.position(list_path.path),
+            result,
+            self.options,
+            fingerprint=self.visibility.fingerprint_of(list_path),
+            parent_cursor=self._moved(list_path),
+            table_lost_rows=not self.changes[list_path.endpoint.table].stored_index.whole,
+        )
 
 
 def listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:

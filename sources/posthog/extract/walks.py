@@ -6,18 +6,54 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled
 from sources.posthog.errors import PostHogError, Unavailable
-from sources.posthog.extract.positions import Position
 from sources.posthog.shape.batch import Batch
 
 Observer = Callable[[Endpoint, Batch], None]
 """Is told of every page's rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is remembered of a list path between runs (`_hogsync_paths`)."""
+
+    path: str
+    table: str
+    watermark: datetime | None = None
+    open_floor: datetime | None = None
+    last_walk_at: datetime | None = None
+    last_complete_at: datetime | None = None
+    first_complete_at: datetime | None = None
+    """When it was first known as a whole: what it held by then may be older than that."""
+    fingerprint: str | None = None
+    rows: int = 0
+    gap: int = 0
+    held: int = 0
+    moved: str | None = None
+    """What the row above it said when it was last walked (`Endpoint.parent_cursor`), and to which key."""
+
+
+MIXED_KEYS = "several keys"
+"""The fingerprint of a list whose stored rows were seen by several keys: no key's walk may end them."""
+
+
+class PositionStore(Protocol):
+    """What is remembered of list paths."""
+
+    def position(self, path: str) -> Position | None:
+        """The path's position, if it was ever read."""
+
+    def was_read(self, table: str) -> bool:
+        """Whether any list of the table was ever read."""
+
+    def held(self, path: str) -> frozenset[str]:
+        """Row keys whose death the last complete walk held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.posthog.extract.data_warnings import first_few
+from sources.posthog.extract.run_warnings import first_few
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""What a walk proves of a list: pure decisions over a walk and what is remembered of the list.
+
+A list without a proof of completeness ends no row: its missing rows may stand where the walk has not been.
+"""
+
+from __future__ import annotations
+
+from sources.posthog.extract.walks import ListResult, Position
+
+
+def needs_second_walk(result: ListResult) -> bool:
+    """Whether one walk is no proof: it is not complete, or rows that came twice say that the list moved meanwhile."""
+    is_proof = result.complete and result.last.rows == result.last.distinct
+    return not is_proof and not result.last.resumed_pages
+
+
+def judge(result: ListResult, position: Position | None, fingerprint: str | None) -> tuple[bool, str]:
+    """Return whether the last walk is complete, and a sentence where PostHog's count says that it is not.
+
+    `fingerprint` tells what the key sees of the list; `position` is what earlier runs left.
+    """
+    walk = result.last
+    if result.status != "read" or not walk.is_full or result.is_resumed:
+        return False, ""
+    if walk.count_is_stable and gap_is_known(walk.gap, position, fingerprint):
+        return True, ""
+    counts = f"PostHog counts {walk.counts[-1]} rows and lists {walk.distinct}"
+    return False, f"{counts}; nothing is concluded about deletions"
+
+
+def gap_is_known(gap: int, position: Position | None, fingerprint: str | None) -> bool:
+    """Whether no row is missing, or only as many as the same key could not see last time."""
+    same_key = position is not None and position.fingerprint == fingerprint
+    return gap == 0 or (same_key and position is not None and position.gap == gap)
+
+
+def count_mismatches(
+    count: int | None, result: ListResult, position: Position, fingerprint: str | None
+) -> bool:
+    """Whether a list's count says that rows came or went which a walk down to a time cannot have met."""
+    expected = position.rows + result.last.new_rows + position.gap
+    unseen = position.held if position.fingerprint != fingerprint else 0
+    return count not in (expected, expected - unseen)

@@ -1,0 +1,229 @@
+"""Where a list stands after a run, case by case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.errors import PageFailed
+from sources.posthog.extract.completeness import count_mismatches, gap_is_known, judge, needs_second_walk
+from sources.posthog.extract.options import ReadOptions
+from sources.posthog.extract.positions import advance, before_load, has_partial_progress
+from sources.posthog.extract.walks import MIXED_KEYS, ListPath, ListResult, Position, Walk
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+LAST = Position(
+    path="projects/1/comments/",
+    table="comments",
+    watermark=NOW - 9 * DAY,
+    last_walk_at=NOW - DAY,
+    last_complete_at=NOW - 2 * DAY,
+    first_complete_at=NOW - 8 * DAY,
+    fingerprint="mine",
+    rows=10,
+    gap=1,
+    held=2,
+    moved="before mine",
+)
+FAILED: dict[str, Any] = {"status": "failed", "failure": PageFailed("502", status=502)}
+
+
+def result(table: str = "comments", **what: Any) -> ListResult:
+    """A list of ten rows, read as a whole in one page, but for what is said."""
+    endpoint = ENDPOINTS[table]
+    walk = Walk(1, pages=1, rows=10, distinct=10, counts=[10], reached_end=True, newest=NOW - DAY)
+    for name in list(what):
+        if hasattr(walk, name) and name not in {"pages", "rows"}:
+            setattr(walk, name, what.pop(name))
+    path = ListPath(endpoint, "projects/1/comments/", {"project_id": 1}, endpoint.pagination)
+    return ListResult(path, walks=[walk], **{"complete": walk.is_full, **what})
+
+
+def after(
+    one: ListResult, before: Position | None = LAST, *, sees: str | None = "mine", **options: Any
+) -> Position:
+    lost = options.pop("table_lost_rows", False)
+    rules = ReadOptions(started=NOW, **options)
+    return advance(before, one, rules, fingerprint=sees, parent_cursor="now mine", table_lost_rows=lost)
+
+
+COMPLETE = {
+    "watermark": NOW - DAY,
+    "last_walk_at": NOW,
+    "last_complete_at": NOW,
+    "rows": 10,
+    "gap": 0,
+    "held": 0,
+    "moved": "now mine",
+}
+WALKED = {"watermark": NOW - DAY, "last_walk_at": NOW, "moved": "now mine"}
+CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
+    "a complete walk proves all": (result(), {}, COMPLETE),
+    "held deletes are remembered": (result(deletes_held=3), {}, {**COMPLETE, "held": 3}),
+    "a gap is remembered": (result(counts=[12], complete=True), {}, {**COMPLETE, "gap": 2}),
+    "an incremental walk moves the watermark and counts new rows": (
+        result(filtered=True, new_rows=4, is_incremental=True),
+        {},
+        {**WALKED, "rows": 14},
+    ),
+    "a walk that is not complete proves how many rows there are": (
+        result(complete=False),
+        {},
+        {**COMPLETE, "last_complete_at": LAST.last_complete_at},
+    ),
+    "a resumed walk proves nothing and its parent is asked again": (
+        result(resumed_pages=1, newest_at_resume=NOW - 5 * DAY, complete=False),
+        {},
+        {"watermark": NOW - 5 * DAY, "last_walk_at": NOW, "moved": None},
+    ),
+    "a failed walk moves what it has met": (
+        result(reached_end=False, complete=False, new_rows=2, **FAILED),
+        {},
+        {"watermark": NOW - DAY, "last_walk_at": NOW, "rows": 12},
+    ),
+    "a failed full walk of a table that lost rows forgets what it has not met": (
+        result(reached_end=False, complete=False, newest=None, **FAILED),
+        {"table_lost_rows": True},
+        {"watermark": None, "last_walk_at": NOW, "last_complete_at": None, "moved": None},
+    ),
+    "a failed incremental walk of a table that lost rows keeps its watermark": (
+        result(reached_end=False, complete=False, newest=None, is_incremental=True, **FAILED),
+        {"table_lost_rows": True},
+        {"last_walk_at": NOW},
+    ),
+    "another key that misses nothing takes over": (
+        result(),
+        {"sees": "other"},
+        {**COMPLETE, "fingerprint": "other"},
+    ),
+    "another key that misses rows changes nothing but that they were looked for": (
+        result(deletes_held=3),
+        {"sees": "other"},
+        {**WALKED, "last_complete_at": NOW, "rows": 13, "held": 3},
+    ),
+    "another key whose walk is not complete changes nothing": (
+        result(complete=False, deletes_held=3),
+        {"sees": "other"},
+        WALKED,
+    ),
+    "another key whose deletes are accepted takes over": (
+        result(complete=False),
+        {"sees": "other", "accept_deletes": True},
+        {**COMPLETE, "fingerprint": "other", "last_complete_at": LAST.last_complete_at},
+    ),
+    "a key of which nothing is known proves nothing": (result(), {"sees": None}, WALKED),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_position_advances_by_what_the_walk_proved(case: str) -> None:
+    one, how, expected = CASES[case]
+    assert after(one, **how) == replace(LAST, **expected)
+
+
+def test_the_first_complete_walk_of_a_list_is_remembered_for_good() -> None:
+    assert after(result(), None).first_complete_at == NOW
+    assert after(result(), replace(LAST, first_complete_at=None)).first_complete_at == LAST.last_complete_at
+
+
+def test_a_run_that_stopped_before_a_list_was_asked_leaves_it_where_it_stood() -> None:
+    stopped = result()
+    stopped.walks.clear()
+    assert after(stopped) == LAST
+
+
+@pytest.mark.parametrize(
+    ("before", "sees", "new_rows", "expected"),
+    [
+        (None, "mine", True, "mine"),
+        (replace(LAST, fingerprint=None), "mine", True, "mine"),
+        (None, None, True, MIXED_KEYS),
+        (LAST, "mine", True, None),
+        (LAST, "other", True, MIXED_KEYS),
+        (LAST, "other", False, None),
+        (replace(LAST, fingerprint=MIXED_KEYS), "other", True, None),
+    ],
+)
+def test_rows_are_attributed_to_their_key_before_they_are_loaded(
+    before: Position | None, sees: str | None, *, new_rows: bool, expected: str | None
+) -> None:
+    written = before_load(result(), before, sees, lambda: new_rows)
+    assert (written and written.fingerprint) == expected
+
+
+def test_nothing_is_attributed_where_no_page_came_or_nothing_is_ever_deleted() -> None:
+    empty = result()
+    empty.last.pages = 0
+    assert before_load(empty, None, "mine", lambda: True) is None
+    assert before_load(result("organizations"), None, "mine", lambda: True) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "ascending", "expected"),
+    [
+        ("organization_activity_logs", True, True),
+        ("organization_activity_logs", False, False),
+        ("comments", True, False),
+    ],
+)
+def test_only_a_list_in_the_order_of_time_moves_on_when_it_breaks_off(
+    table: str, *, ascending: bool, expected: bool
+) -> None:
+    assert has_partial_progress(result(table, ascending=ascending, complete=False, **FAILED)) is expected
+
+
+@pytest.mark.parametrize(
+    ("what", "position", "complete"),
+    [
+        ({}, None, True),
+        ({"counts": [10, 11]}, None, False),
+        ({"counts": [12]}, None, False),
+        ({"counts": [12]}, replace(LAST, gap=2), True),
+        ({"counts": [12]}, replace(LAST, gap=2, fingerprint="other"), False),
+        ({"counts": [None]}, None, True),
+        ({"reached_end": False}, None, False),
+        ({"filtered": True}, None, False),
+        ({"rejected": Counter({"no key": 1})}, None, False),
+        ({"resumed_pages": 1}, None, False),
+        (FAILED, None, False),
+    ],
+)
+def test_a_walk_is_complete_if_every_row_came_and_the_count_agrees(
+    what: dict[str, Any], position: Position | None, *, complete: bool
+) -> None:
+    assert judge(result(**what), position, "mine")[0] is complete
+
+
+def test_a_gap_is_told_with_both_numbers() -> None:
+    said = judge(result(counts=[12]), None, "mine")[1]
+    assert said == "PostHog counts 12 rows and lists 10; nothing is concluded about deletions"
+
+
+def test_rows_that_came_twice_ask_for_a_second_walk() -> None:
+    assert not needs_second_walk(result())
+    assert needs_second_walk(result(distinct=9))
+    assert needs_second_walk(result(complete=False))
+    assert not needs_second_walk(result(complete=False, resumed_pages=1))
+
+
+def test_a_gap_is_known_to_the_key_that_met_it() -> None:
+    assert gap_is_known(0, None, None)
+    assert gap_is_known(1, LAST, "mine")
+    assert not gap_is_known(1, LAST, "other")
+    assert not gap_is_known(2, LAST, "mine")
+
+
+@pytest.mark.parametrize(
+    ("count", "sees", "expected"),
+    [(11, "mine", False), (12, "mine", True), (9, "mine", True), (9, "other", False), (None, "mine", True)],
+)
+def test_a_count_tells_of_rows_that_an_incremental_walk_cannot_meet(
+    count: int | None, sees: str, *, expected: bool
+) -> None:
+    assert count_mismatches(count, result(new_rows=0), LAST, sees) is expected
