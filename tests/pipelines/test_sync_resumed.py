@@ -42,7 +42,7 @@ def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(file_scene: Sce
     assert file_scene.wrong() == ""
 
 
-@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak("resumed"))])
 def test_a_run_that_goes_on_may_be_killed_at_any_moment(
     file_dying: Doomed, posthog: Sandbox, step: int
 ) -> None:
