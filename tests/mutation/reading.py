@@ -21,8 +21,8 @@ READING_RULES = (
     ),
     Mutation(
         "a second look",
-        "if not one_moment and pages",
-        "if False and pages",
+        "return not one_moment and pages",
+        "return False and pages",
         (f"{DEATHS}a_row_missing_from_a_list_of_many_pages_is_looked_for_twice",),
     ),
     Mutation(
@@ -39,10 +39,7 @@ READING_RULES = (
     ),
     Mutation(
         "the fingerprint of the key",
-        (
-            "if position and position.fingerprint not in (None, "
-            "reader.visibility.fingerprint_of(scope.lists[0])):"
-        ),
+        ("if first and first.fingerprint not in (None, missing.fingerprint):"),
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
@@ -54,13 +51,13 @@ READING_RULES = (
     ),
     Mutation(
         "what a row may have slipped into is held",
-        "map(_is_new_gap, gaps)",
-        "map(_is_new_gap, [])",
+        "any(_is_new_gap(position) for",
+        "any(False for",
         (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
     ),
     Mutation(
         "what may have changed places with a hidden row is held",
-        "if newcomers or any(",
+        "if missing.has_new_rows or any(",
         "if any(",
         (
             "component/test_found.py::test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies",

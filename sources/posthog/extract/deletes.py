@@ -1,14 +1,15 @@
-"""Which rows of a scope are gone: what a walk may conclude, and what it must hold back.
+"""Which missing rows of a partition are deleted, and which are held.
 
-A row is believed to be gone if a scope was read completely without it, twice where one walk is not one moment, by a
-key that sees what the last one saw, and not too many at once. Everything else is held: the rows live on, the run says
-so, and the next run believes what it finds again.
+A missing row is deleted if its partition was read completely without it, twice where one walk is not one moment, by a
+key that sees what the last one saw, and if not too many rows are missing at once. Every other missing row is held: the
+row stays live, the run reports it, and the next complete walk deletes it if it is still missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,12 +21,31 @@ from sources.posthog.extract.walks import ListResult, Partition, PartitionResult
 SECOND_WALK_PAGES = 50
 """Up to so many pages the second look at a missing row comes in the same run, beyond it in the next."""
 DELETE_FUSE_ROWS, DELETE_FUSE_SHARE = 20, 0.2
-"""More deaths at once than both of these are held."""
+"""More missing rows at once than both of these are held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """What is known of a partition whose complete walk did not show some of its stored rows."""
+
+    keys: frozenset[str]
+    """The live rows that are missing."""
+    count_live: Callable[[], int]
+    """Gives how many live rows the partition has, the missing ones included; asked only where many are missing."""
+    has_new_rows: bool
+    """Whether a list with a gap has rows that were not stored before."""
+    results: Sequence[ListResult]
+    positions: Sequence[Position | None]
+    """Of each list, where earlier runs left it."""
+    held_before: frozenset[str]
+    """Rows whose deletion the last complete walk held."""
+    fingerprint: str | None
+    """What the key sees of the partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteDecision:
-    """Which deaths are held, why, and whether the next run may believe them if it finds the same."""
+    """Which missing rows are held, why, and whether the next complete walk may confirm that they are deleted."""
 
     held: frozenset[str] = frozenset()
     reason: str = ""
@@ -35,7 +55,7 @@ class DeleteDecision:
 def partitions_with_missing_rows(
     reader: ListReader, reads: Iterable[PartitionResult], children: Sequence[ChildTable]
 ) -> Iterator[PartitionResult]:
-    """Those scopes of one endpoint that were read completely and lack stored rows, which they know from now on.
+    """Yield the partitions of one endpoint that were read completely and are missing stored rows, which they then hold.
 
     Asked for all of them at once: one question for each of a thousand short lists takes longer than reading them.
     """
@@ -64,22 +84,25 @@ def can_detect_deletes(reader: ListReader, partition_result: PartitionResult) ->
 def apply_deletes(
     reader: ListReader, partition_result: PartitionResult, children: Sequence[ChildTable]
 ) -> None:
-    """End the rows that a doubted scope lacks, or hold them; looks again where one walk is not one moment."""
-    scope, results, missing = partition_result.partition, partition_result.lists, partition_result.missing
+    """Delete the rows that a partition is missing, or hold them; walks again where one walk is not one moment."""
+    partition, results, missing = (
+        partition_result.partition,
+        partition_result.lists,
+        partition_result.missing,
+    )
     if missing is None:
         return
-    changes = reader.changes[scope.endpoint.table]
-    pages = sum(one.last.pages for one in results)
-    one_moment = len(results) == 1 and pages <= 1 and results[0].last.gap == 0
-    if not one_moment and pages <= SECOND_WALK_PAGES and not _looked_twice(results):
+    changes = reader.changes[partition.endpoint.table]
+    if needs_second_look(results):
         for one in results:
             reader.walk_again(one)
         if not all(one.complete for one in results):
             return
-        missing = changes.missing([scope.parent_ids], children)
+        missing = changes.missing([partition.parent_ids], children)
     keys, living = missing["row_key"].to_pylist(), missing["living"].to_pylist()
-    decision = _decide(
-        reader, scope, results, frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
+    gone = frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
+    decision = decide(
+        _missing(reader, partition, results, gone), accept_deletes=reader.options.accept_deletes
     )
     changes.delete(missing.filter(pa.array([key not in decision.held for key in keys], pa.bool_())))
     first = results[0]
@@ -88,28 +111,50 @@ def apply_deletes(
     first.held_reason = decision.reason
 
 
+def _missing(
+    reader: ListReader, partition: Partition, results: Sequence[ListResult], gone: frozenset[str]
+) -> Missing:
+    changes = reader.changes[partition.endpoint.table]
+    has_gap = any(one.last.gap > 0 for one in results)
+    return Missing(
+        keys=gone,
+        count_live=partial(changes.count_live, partition.parent_ids),
+        has_new_rows=has_gap and changes.has_new_rows(partition.parent_ids),
+        results=results,
+        positions=[reader.positions.position(one.list_path.path) for one in results],
+        held_before=reader.positions.held(results[0].list_path.path),
+        fingerprint=reader.visibility.fingerprint_of(partition.lists[0]),
+    )
+
+
+def needs_second_look(results: Sequence[ListResult]) -> bool:
+    """Whether rows may have moved between the pages that were read: the lists are short enough to be read again."""
+    pages = sum(one.last.pages for one in results)
+    one_moment = len(results) == 1 and pages <= 1 and results[0].last.gap == 0
+    return not one_moment and pages <= SECOND_WALK_PAGES and not _looked_twice(results)
+
+
 def _looked_twice(results: Sequence[ListResult]) -> bool:
     """Whether every list was read again after all had been read; of several, each may have been read twice at once."""
     return len(results) == 1 and len(results[0].walks) > 1
 
 
-def _decide(
-    reader: ListReader, scope: Partition, results: list[ListResult], missing: frozenset[str]
-) -> DeleteDecision:
-    if not missing or reader.options.accept_deletes:
+def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
+    """Return which of the missing rows are held: they live on, and the next complete walk confirms them or not."""
+    if not missing.keys or accept_deletes:
         return DeleteDecision()
-    position = reader.positions.position(results[0].list_path.path)
-    if position and position.fingerprint not in (None, reader.visibility.fingerprint_of(scope.lists[0])):
+    first = missing.positions[0]
+    if first and first.fingerprint not in (None, missing.fingerprint):
         reason = "the key is not the one that saw these rows, or it may see less now"
-        return DeleteDecision(missing, reason)
-    gaps = [reader.positions.position(one.list_path.path) for one in results if one.last.gap > 0]
-    newcomers = bool(gaps) and reader.changes[scope.endpoint.table].has_new_rows(scope.parent_ids)
-    if newcomers or any(
-        map(_is_new_gap, gaps)
-    ):  # what came out of a gap may have changed places with what lacks
-        return DeleteDecision(missing, "PostHog counts more rows than it lists, and these may be among them")
-    new = missing - reader.positions.held(results[0].list_path.path)
-    reason = _hold_reason(reader, scope, results, len(new))
+        return DeleteDecision(missing.keys, reason)
+    lists = list(zip(missing.results, missing.positions, strict=True))
+    # What came out of a gap may have changed places with what is missing.
+    if missing.has_new_rows or any(_is_new_gap(position) for one, position in lists if one.last.gap > 0):
+        return DeleteDecision(
+            missing.keys, "PostHog counts more rows than it lists, and these may be among them"
+        )
+    new = missing.keys - missing.held_before
+    reason = _hold_reason(missing, len(new))
     return DeleteDecision(new, reason, confirmable=True) if new and reason else DeleteDecision()
 
 
@@ -120,16 +165,14 @@ def _is_new_gap(position: Position | None) -> bool:
     return position.last_complete_at != position.last_walk_at or position.held > 0
 
 
-def _hold_reason(reader: ListReader, scope: Partition, results: list[ListResult], new: int) -> str:
-    """Why deaths that no earlier run has seen are not believed yet; empty if they are."""
-    if any(_became_empty(reader.positions.position(one.list_path.path), one) for one in results):
+def _hold_reason(missing: Missing, new: int) -> str:
+    """Why rows that no earlier run has missed are not deleted yet; empty if they are."""
+    if any(map(_became_empty, missing.positions, missing.results)):
         return "a list is empty all at once"
-    if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * reader.changes[scope.endpoint.table].count_live(
-        scope.parent_ids
-    ):
+    if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * missing.count_live():
         return "so many at once"
-    pages = sum(one.last.pages for one in results)
-    return "seen by one walk only" if pages > SECOND_WALK_PAGES and not _looked_twice(results) else ""
+    pages = sum(one.last.pages for one in missing.results)
+    return "seen by one walk only" if pages > SECOND_WALK_PAGES and not _looked_twice(missing.results) else ""
 
 
 def _became_empty(position: Position | None, one: ListResult) -> bool:
