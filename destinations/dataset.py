@@ -1,7 +1,7 @@
-"""What a dataset holds, as far as the next sync must know it: columns, keys with hashes, whole rows by key.
+"""Reads what the next sync must know of a dataset: columns, keys with hashes, whole rows by key.
 
-A row counts as sound only if the load that wrote it is in `_dlt_loads`. dlt commits table by table and enters the
-load at the very end, so a row of a load that was cut off may stand without its children; it has to be written again.
+A load is committed if it is in `_dlt_loads`. dlt commits table by table and writes the load at the very end, so a row
+of an uncommitted load may be without its children and has to be written again.
 """
 
 from __future__ import annotations

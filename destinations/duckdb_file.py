@@ -1,4 +1,4 @@
-"""Opening a DuckDB file that another process may hold; which one is asked of the operating system."""
+"""Opens a DuckDB file that another process may hold, and asks the operating system which process that is."""
 
 from __future__ import annotations
 

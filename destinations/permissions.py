@@ -1,7 +1,6 @@
-"""Whether a warehouse can be written as a sync writes it: by doing so and taking it back, nothing stays.
+"""Tests whether a warehouse can be written as a sync writes it: tries it in both schemas and rolls back.
 
-A sync works in two schemas, the dataset and the one beside it in which dlt prepares its merges. Postgres only:
-what a role must be granted for that, as data, for the docs and for whoever is refused.
+On Postgres it also holds, as data, which rights a role must be granted, for the docs and for error messages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How hogsync, dlt and ADBC connect to a Postgres: one way of writing the connection for all three.
+"""Spells one connection string of a Postgres for hogsync, dlt and ADBC.
 
-It is libpq's own (`host=… dbname=…`), into which libpq itself takes the URL apart: sockets, several hosts, services.
+A URL -> libpq's own form (`host=… dbname=…`), parsed by libpq itself: sockets, several hosts, services.
 """
 
 from __future__ import annotations

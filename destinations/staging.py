@@ -1,7 +1,7 @@
-"""The schema beside the dataset in which dlt prepares its merges, and whose tables it empties: it must be our own.
+"""Names, marks and checks the staging schema, in which dlt prepares merges and truncates tables.
 
-hogsync marks the schema with a small table when it makes it. An empty schema is one that an administrator made for
-hogsync; one with anything else in it and without the mark is somebody else's.
+hogsync marks the schema with a small table when it creates it. An empty schema was made for hogsync by an
+administrator; one that holds something and no mark is refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A connection to DuckDB or Postgres: the few things that hogsync asks of a database besides what dlt does.
 
-A DuckDB file has one owner at a time, so it is open only while something is asked of it or written to it, never while
-PostHog is being read.
+A DuckDB file has one owner at a time, so it is open only while hogsync reads or writes it, never while PostHog is read.
 """
 
 from __future__ import annotations

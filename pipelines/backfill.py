@@ -1,4 +1,7 @@
-"""A backfill: a range of time of some tables is read again, beside the schedule and without moving any list's place."""
+"""Backfills a range of time: reads it again, beside the schedule, and moves no position.
+
+Two times -> a `Window` for `sync`, and an estimate of its requests.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`hogsync reset`: forget how far lists were read, with which key addresses were hashed, or where PostHog was.
+"""`hogsync reset`: forgets how far lists were read, which key hashed the addresses, or where PostHog was.
 
-Rows stay as they are.
+Rows stay as they are, and so does the fingerprint of the key that saw them.
 """
 
 from __future__ import annotations

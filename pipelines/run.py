@@ -1,4 +1,4 @@
-"""One run, as it is recorded and told."""
+"""One run as it is recorded and shown."""
 
 from __future__ import annotations
 

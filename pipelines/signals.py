@@ -1,4 +1,8 @@
-"""How a command is stopped: Ctrl-C and SIGTERM alike, once politely, a second time at once, within 10 s at most."""
+"""Stops a command on Ctrl-C and SIGTERM: politely first, at once on a second signal, after eight seconds at most.
+
+A signal -> KeyboardInterrupt in the main thread, and an interrupt of the statement that a database is busy with. Until
+the commit of a run's record a stop counts; after it the run is done (`heed`).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Tables that are derived inside the warehouse from other tables: what all of them have in common.
+"""Derives a table from rows of another one, inside the warehouse: what histories and trends have in common.
 
-A derived table is brought up to date by statements over some rows `t` of its source: those that a run has written, or
-all that may be believed.
+Rows `t` of the source (those that a run wrote, or all committed ones) -> statements that bring the target up to date.
 """
 
 from __future__ import annotations

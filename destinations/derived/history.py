@@ -1,7 +1,10 @@
-"""History: the versions that a table's rows have had, found by comparing the table with the latest versions.
+"""Derives the versions of a table's rows, by comparing them with their latest versions.
 
-A version holds from `valid_from` to `valid_to`, the living one without an end; a death is a version of its own, `op`
-delete, that holds no time at all. What is no row's living version is never changed again.
+Rows of the source -> one `insert` of new versions, one `update` that ends the versions before them.
+
+A version is valid from `valid_from` to `valid_to`, a living one without an end; a deletion is a version of its own
+(`op` is `delete`) that lasts no time. Only living versions are ever changed. A version begins at the run's start, but
+at least a microsecond after the row's last one, should the clock have gone back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trends: the numbers that a row has had over time, for columns of which history keeps no versions."""
+"""Derives trends: numbers of a row over time, for columns that make no versions."""
 
 from __future__ import annotations
 

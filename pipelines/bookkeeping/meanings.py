@@ -1,4 +1,4 @@
-"""What the bookkeeping tables, their columns and their words mean, as data: TABLES.md is written from it."""
+"""Explains the bookkeeping tables, their columns and their words, as data: TABLES.md is written from it."""
 
 from __future__ import annotations
 

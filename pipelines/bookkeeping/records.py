@@ -1,6 +1,7 @@
-"""The bookkeeping tables: what a dataset remembers of its origin, its runs and its lists.
+"""Writes the bookkeeping tables: origin, runs, positions, held deletes.
 
-They are written by one plain transaction after the rows they speak of: they may lag behind them, never lead.
+They are written in one transaction after the rows that they describe: they may lag behind the rows, never lead. What
+`record_made_tables` and `mark_before_load` write comes before: tables and rows of a killed run have an owner and a key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a dataset remembers of its origin, its rows and its lists, read once at the start of a run."""
+"""Reads once, at the start of a run, what a dataset remembers of its origin, its rows and its lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has changed in PostHog since some time: each table's versions of then against those of now."""
+"""`hogsync diff`: compares each table's versions of some time with those of now."""
 
 from __future__ import annotations
 

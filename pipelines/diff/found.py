@@ -1,4 +1,4 @@
-"""What has changed, as data: by table the rows that were added, changed and removed."""
+"""The difference as data: by table the rows that were added, changed and removed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Since when additions to a table can be told: since its history is kept, and each of its lists is known as a whole.
+"""Tells since when additions to a table can be reported: its history exists, and each of its lists was read as a whole.
 
-What a list held when it was first read to its end may be older than that, however late that was.
+Bookkeeping of a dataset -> `HistoryStart`. A row whose first version is not later than the first complete walk of its
+list may be older than that, however late the walk was.
 """
 
 from __future__ import annotations

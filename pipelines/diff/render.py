@@ -1,4 +1,4 @@
-"""What has changed, for a person: a line for each row and column."""
+"""Renders a difference for a person: a line for each row and column."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One process's turn at one warehouse: how it is taken, how others learn who has it, how it ends.
+"""Locks one warehouse for one process, on DuckDB and on Postgres, and names the holder to those who wait.
 
-DuckDB: the lock file stays for ever and never needs removal, because the lock is the system's, not the file.
-Postgres: the server ends the turn when the connection does.
+DuckDB: the operating system locks `<file>.lock`; the file stays and never needs removal.
+Postgres: an open transaction holds an advisory lock; the server ends it with the connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The load lane: who writes to one warehouse takes turns, and a turn ends with its process, however it dies.
+"""Takes the load lock: writers of one warehouse take turns, and a turn ends with its process.
 
-with lane(settings, settings.wait, "hogsync sync"):
-    ...  # nobody else loads
+with load_lock(settings, settings.wait, "hogsync sync"):
+    ...  # no other process loads
 """
 
 from __future__ import annotations

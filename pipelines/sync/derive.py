@@ -1,8 +1,12 @@
-"""When a run derives what follows the tables that it loads: histories and trends.
+"""Brings histories and trends up to date, each in a transaction of its own.
 
-`_hogsync_meta` has a key for each of them. It is blanked before rows of its source are loaded and holds the run's start
-once they are derived; while it is blank, some rows' versions lack, and a run makes up for them before it loads others.
-Of a history another key tells since when it is kept: that is where what came can first be told from what was there.
+Rows that this run, or an earlier run without derivation, has written -> versions and numbers, and the key
+`<table> until` of `_hogsync_meta`.
+
+The key is blanked before rows of the source are loaded and holds the run's start once they are derived. While it is
+blank, versions are missing, and the next run derives them from committed rows before it loads others over them. With
+history off it stays blank. The key `<table> since` holds when a history began: first versions begin together, because
+their rows do not tell when they came.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which tables follow those that a run reads: their histories and trends, and of which columns they are."""
+"""Lists the histories and trends of the tables that a run reads, with their columns."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""dlt's configuration for hogsync's own pipeline: what hogsync says itself, and a few numbers that others may set.
+"""Configures dlt for hogsync's own pipeline.
 
 dlt looks for each of its settings in the environment, also under names without a section (DEV_MODE,
 DATASET_NAME_LAYOUT), and in `.dlt/config.toml`. Other programs use both, and most of these settings move or change
-rows. So hogsync's pipeline runs in a run context of its own, which knows no other configuration than this. The plain
-dlt source is not concerned: outside of `configured` dlt is as it was. What dlt reads of the environment while it is
-imported, `pipelines.sync.load` sets aside.
+rows. So the pipeline runs in a run context that knows only `OWN` and the few values of `OPEN`. Outside of `configured`
+dlt is as it was; what dlt reads of the environment during its import, `pipelines.sync.load` sets aside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""What somebody dropped or emptied between two runs: which rows are incomplete until they are written again."""
+"""Marks stored rows as incomplete that lost a column, a list or items because a person dropped them.
+
+Tables that should exist and those that do -> rows with `_row_hash = ''`, and emptied child tables.
+
+A row without a hash differs from what PostHog sends, so it is written again with its lists when it is read; until then
+it makes no version. It counts as a row of a committed load, so its list is not read in full again and again.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""One load package per run, through dlt, in a working folder that is thrown away afterwards.
+"""Loads a run's deltas through dlt, in a working folder that is thrown away afterwards.
 
-dlt resumes a package that was interrupted, and a resumed package loads its staging twice: every later run
-then fails. So no package ever outlives its run; schema and state come back from the warehouse.
+`Extraction` -> one load package, and another one without the tables that the warehouse refused.
+
+dlt resumes an interrupted package, and a resumed package loads its staging twice: every later run then fails. So no
+package outlives its run; schema and state come back from the warehouse.
 """
 
 from __future__ import annotations

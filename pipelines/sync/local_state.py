@@ -1,7 +1,7 @@
-"""What this machine remembers of the warehouses that it wrote to: the last run, so that a restored backup is noticed.
+"""Remembers the last run that this machine recorded in each warehouse, to notice a restored backup.
 
-Everything else that hogsync knows of a warehouse stands in the warehouse: a machine with an empty HOGSYNC_HOME goes on
-where another left off, and merely has nothing to be surprised by.
+Settings -> run id, in `HOGSYNC_HOME/warehouses.json`. All state that a run needs is in the warehouse, so a machine
+with an empty HOGSYNC_HOME continues where another one stopped.
 """
 
 from __future__ import annotations

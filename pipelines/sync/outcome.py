@@ -1,6 +1,6 @@
-"""What came of a sync: its run, its tables, its exit code; and the record that each way out of it leaves.
+"""Records every end of a sync: its run, its tables, its exit code.
 
-`recorded` turns every error into a record of the run and into the error that the command line explains.
+Results -> `Outcome`. An error -> a record of the run (`recorded`), and the HogsyncError that explains the error.
 """
 
 from __future__ import annotations

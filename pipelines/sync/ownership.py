@@ -1,9 +1,9 @@
-"""What hogsync made in a warehouse, by its own mark, and what it did not: that is told by name and left alone.
+"""Tells hogsync's tables and columns from others at the same names, and refuses to write to the others.
 
-`_hogsync_meta` names under `made` each table that hogsync made here, with its columns, before they come into being. A
-table counts as hogsync's if it is named there and looks like it, so that one which replaced it is not taken for it. A
-dataset without that entry is an older one, or has lost its `_hogsync_meta`: there every table is hogsync's that has all
-of the columns which tell.
+Relations of the dataset -> WarehouseProblem, or the entry `made` of `_hogsync_meta`, written before tables are made.
+
+A table is hogsync's if `made` names it and it has half of its telling columns: not one that replaced it. Without `made`
+(an older dataset, or `_hogsync_meta` was lost) it must have all of them. dlt's own tables may be another pipeline's.
 """
 
 from __future__ import annotations

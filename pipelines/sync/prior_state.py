@@ -1,4 +1,8 @@
-"""What a run knows of its warehouse before it reads, and whether that has every list be read in full."""
+"""Loads what the warehouse holds before a run reads PostHog.
+
+Warehouse and settings -> `PriorState`; it says whether every list is read in full. That is so after another privacy
+setting, after a restored backup, and if a person emptied `people`. Lists that the run leaves out are then forgotten.
+"""
 
 from __future__ import annotations
 

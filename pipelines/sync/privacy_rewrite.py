@@ -1,8 +1,9 @@
-"""Empties what today's privacy settings refuse of what is stored: living rows, dead ones, lists, older versions.
+"""Empties stored values that today's privacy settings refuse: in rows, tombstones, child tables and versions.
 
-Every table of the catalogue is looked at, also those that a run does not read. `privacy within <table>` in
-`_hogsync_meta` holds the settings within which all of a table is known to be; it is written after the table is emptied,
-so that a run that is killed in between does it again.
+Stored tables and settings -> emptied columns, for every table of the catalogue, whether a run reads it or not.
+
+`privacy within <table>` in `_hogsync_meta` holds the settings that all of a table obeys. It is written after the table
+is emptied, so that a run after a kill empties again. Values are emptied and not cleaned: PostHog's rows come anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Progress while a sync runs: a live line on a terminal, a log line every half minute elsewhere."""
+"""Shows progress while a sync runs: a live line on a terminal, a log line every half minute elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a key reaches: a project that was asked for by its id must be there, and a key must lead somewhere.
-
-Decisions over what was read, for `sync` and `check` alike.
-"""
+"""Decides whether a key leads anywhere, and refuses a project id that it does not reach; for `sync` and `check`."""
 
 from __future__ import annotations
 

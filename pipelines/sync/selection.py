@@ -1,4 +1,4 @@
-"""What a sync is asked to do: tables, projects, and how."""
+"""A sync's task: tables, projects, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person or a program gets to know of a sync: progress while it runs, a table or one JSON object at its end."""
+"""Summarises a sync for a person or a program: log lines, a table, or one JSON object."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""One sync, the function that every caller uses: read PostHog, load what changed, record what happened.
+"""Runs one sync: load_prior_state → extract → load → derive → record.
 
-load_prior_state → extract → load → derive → record
+Settings and selection -> `Outcome`. `record` is the last transaction and its commit the point of no return: positions
+may lag behind rows and derived tables, never lead.
 """
 
 from __future__ import annotations

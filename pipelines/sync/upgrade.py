@@ -1,4 +1,8 @@
-"""What an older hogsync made differently of a dataset becomes as this one makes it."""
+"""Upgrades a dataset of an older hogsync in place: declares keys, changes JSON columns to `jsonb`.
+
+Existing tables -> altered tables, and the key `json of <table>` of `_hogsync_meta` for columns that the database did
+not change. No view is ever dropped; one warning gives the statement. A table that is in use waits for the next run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Readings as dlt sources."""
+"""The dlt source: an extraction's deltas -> dlt resources, one per table and child table.
+
+A table that is known to be empty is appended to, every other one is merged: an empty table cannot hold a row twice.
+"""
 
 from __future__ import annotations
 

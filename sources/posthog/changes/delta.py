@@ -1,6 +1,9 @@
-"""What is to be written of a table: changed rows and tombstones, each a whole row, in Arrow batches.
+"""Yields the rows to write of a table and its child tables.
 
-An upsert sets to null what a row lacks, so a tombstone is the stored row read back with its `_deleted_at` set.
+`TableChanges` -> Arrow batches of whole rows: changed rows and tombstones.
+
+An upsert sets to null what a row lacks, so a tombstone is the stored row read back, with `_deleted_at` set. Children
+that were deleted with their parent have the parent's `_deleted_at`; children that left their list earlier keep theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scratch DuckDB of one run, in memory, which spills into the run's folder."""
+"""The scratch DuckDB of one run: in memory, spilling into the run's folder, shared by threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run must know of the warehouse, handed in by whoever owns it."""
+"""What an extraction asks of the warehouse: a protocol, and an empty warehouse."""
 
 from __future__ import annotations
 

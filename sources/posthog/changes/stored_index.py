@@ -1,7 +1,9 @@
-"""What is stored of a table: key, hash and death of every row, and whether the row can be believed.
+"""Indexes the stored rows of one table: key, hash, deletion, and whether the load that wrote the row was committed.
 
-A row of an unfinished load is not believed: the load may have stopped between this table and its children. It stands
-in the working table `known <table>`, and whatever hangs on it does, so that all of it is written again.
+`StoredTables` -> the scratch table `stored <table>`.
+
+A row of an uncommitted load counts as unknown, as does a row whose child rows are of one: the load may have stopped
+between the two. Where such a load wrote only rows below a row, that row is assumed to exist, without a hash.
 """
 
 from __future__ import annotations

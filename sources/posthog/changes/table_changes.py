@@ -1,11 +1,12 @@
-"""What is new: the rows that were walked against what the warehouse holds -> inserts, updates, tombstones.
+"""Compares the rows of walks with the stored rows of one table, set-wise in the scratch DuckDB.
 
-The comparison is done set-wise in a working DuckDB, never row by row. Per table it holds
-  known   key, hash, `_deleted_at` of every stored row, and whether the load that wrote it was finished
-  seen    key of every row that was read in this run, in reading order, by walk
-  staged  whole rows, only of those that differ from `stored`, their split lists in them
-  dying   keys of rows that are concluded to be gone
-A row of an unfinished load is not believed: the load may have stopped between this table and its children.
+Batches of walks -> inserts, updates and deletes. The scratch tables of one table are
+  stored   key, hash, `_deleted_at` of every stored row, and whether its load was committed
+  seen     key of every row that was read in this run, in reading order, by walk
+  staged   whole rows that differ from `stored`, with their split lists
+  deleted  keys of rows that were found to be deleted
+
+A comparison scans all stored keys, so pages wait until there are 20,000 rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""How many requests may leave, and when: one sliding log for all threads, runs and processes of one key.
+"""Limits how many requests leave, and when: one sliding log for all threads, runs and processes of one key.
 
-SQLite because it is in Python, survives a kill, and lets two processes share one log.
-pyrate-limiter's SQLite bucket does not fit: its file lock serves several processes or several threads, not
-both, its waits cannot be woken, and it has no room for a limit and a pause that arrive with the first 429.
+A request -> a wait, if the log in SQLite or a pause that PostHog asked for demands one. SQLite is in Python, survives a
+kill, and lets two processes share one log. DECISIONS 11 says why pyrate-limiter does not fit.
 """
 
 from __future__ import annotations

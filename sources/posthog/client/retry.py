@@ -1,4 +1,4 @@
-"""How often a page is asked for again, and after how long."""
+"""Decides how often a page is requested again, and after how long."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The file in which a half-read list is kept: whose walk it is, then its pages in the order in which they were read.
+"""Writes and reads the file of one checkpoint.
 
-Kept are rows as they will be stored, after privacy, never what PostHog sent.
+A header that says whose walk it is, then its pages in reading order -> the same. Rows are saved as they will be stored,
+after privacy, never as PostHog sent them.
 """
 
 from __future__ import annotations

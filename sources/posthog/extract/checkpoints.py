@@ -1,9 +1,11 @@
-"""Half-read lists: what may be believed of the pages that a run kept which broke off, and where a later run goes on.
+"""Checkpoints: save the pages of a long walk, and decide whether a later run may resume from them.
 
-It has to be the same key under the same settings, soon after, and nobody may have stored rows of the list since. A list
-in the order of names, or of time, goes on from its last page that was kept, if that still stands there. A stream,
-newest first, is read from its top down to a row that was kept, then from below the deepest page. What came, went or
-changed among the rows that were kept is not seen either way, so such a walk proves nothing about deletions.
+List path, key and settings -> a `Checkpoint`: the saved pages, and the pages that follow them.
+
+It holds for the same key and settings, for `resume_within`, while no run has stored rows of the list. A list in the
+order of names or of time resumes at its last saved page, if the same rows are still there. A stream, newest first, is
+read from its top down to a saved row, then on from below the deepest saved page. Rows that changed among the saved ones
+are not seen, so a resumed walk proves nothing about deletions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-"""Which missing rows of a partition are deleted, and which are held.
+"""Decides which missing rows of a partition are deleted, and which deletes are held.
 
-A missing row is deleted if its partition was read completely without it, twice where one walk is not one moment, by a
-key that sees what the last one saw, and if not too many rows are missing at once. Every other missing row is held: the
-row stays live, the run reports it, and the next complete walk deletes it if it is still missing.
+A completely read partition and its missing rows -> deletes in `TableChanges`, the held row keys and the reason.
+
+A row is deleted if complete walks by the key that saw it did not meet it: two walks, unless the list is one page. The
+next complete walk must confirm more than 20 rows and 20 % at once, a list that became empty, and a list too long for a
+second walk in the same run. Rows that another key saw, and rows that may be in the gap between PostHog's count and its
+list, wait for that key or for a person (`--accept-deletes`).
 """
 
 from __future__ import annotations

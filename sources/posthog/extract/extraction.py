@@ -1,7 +1,9 @@
-"""One run's reading of PostHog: which scopes there are, parents before children, several in flight.
+"""Extracts PostHog in one run: reads the partitions, parents before children, several at the same time.
 
-`Reading.read` asks for the key, then organizations, then everything below them; afterwards every table's delta stands
-ready, and `results` says what came of each. Trouble with one list never stops the others.
+Tables, stored rows and positions -> a `Delta` per table, and a `TableResult` per table.
+
+`run` asks for the key, then for organizations, then for everything below them; then it decides on missing rows. A list
+that fails never stops the others.
 """
 
 from __future__ import annotations

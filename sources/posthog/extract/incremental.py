@@ -1,7 +1,10 @@
-"""How much of a list a run reads: all of it, what is new since the last walk, or nothing because nothing can be new.
+"""Decides whether a list is read in full, from its watermark, or not at all.
 
-A stream is walked from its newest row down to a floor; a `since` list is asked for what is not older than one. The
-floor lies a look-back below the newest row that was ever seen, and at the oldest row that is still going to change.
+List path, position and options -> the time from which the list is read; None is the whole list.
+
+That time is the watermark less the endpoint's look-back, or the oldest row that is still going to change, if earlier.
+A stream is walked from its newest row down to it, a `since` list is requested from it. A row dated in the future moves
+no watermark.
 """
 
 from __future__ import annotations

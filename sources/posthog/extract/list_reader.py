@@ -1,4 +1,8 @@
-"""How one list is read in a run, and whether the reading proves that nothing was missed."""
+"""Reads one list: decides from where, walks it once or twice, and stages its rows.
+
+`ListPath` -> `ListResult`, and rows in `TableChanges`. Refusals and failures are in the result; they stop no other
+list.
+"""
 
 from __future__ import annotations
 

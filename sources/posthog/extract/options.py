@@ -1,4 +1,4 @@
-"""What the user asked of an extraction."""
+"""Options of an extraction, as the user chose them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Which lists there are: those that hang on no row, and those below a row that was met.
+"""Lists the partitions: those without a parent, and those below a row that was seen.
 
-A list's path is its endpoint's with the placeholders filled; lists that hold the same rows are one scope.
+An endpoint and a parent's ids -> `Partition`s with the paths filled in. Lists that hold the same rows are one
+partition.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Everybody met in a run: who declared fields name, the richest source first; nothing depends on what came first."""
+"""Gathers everybody whom the rows of a run name into the rows of `people`.
+
+Users in rows -> one row per id. The richest source of a run wins, whatever the order of reading.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What came of each table in a run, as the run records, the screen and `--json` tell it."""
+"""Sums up each table of a run for the run records, the screen and `--json`.
+
+`ListResult`s and counts of a table -> `TableResult`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What a run warns of although no table failed: states that need a person, and data that was not as declared.
+"""Warnings of a run in which no table failed: states that need a person, and data that was not as declared.
 
-Input are a table's lists as they were read, output is one warning for each table, kind and reason: hundreds of lists
-that are refused for one reason are one warning, which names the first of them and says how many more there are.
+The `ListResult`s of a table -> one `RunWarning` per kind and reason. Hundreds of lists that are refused for one reason
+are one warning, which names the first list and how many more there are. A refused list warns in every run until it can
+be read again or is not selected any more, so that an alert can begin and end.
 """
 
 from __future__ import annotations

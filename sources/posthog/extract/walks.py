@@ -1,4 +1,7 @@
-"""The words for a list while it is read: where it is, one walk over it, what came of it."""
+"""The records of reading a list: its path, its partition, a walk, what came of it, and its position between runs.
+
+`ListPath` -> `Walk` per pass -> `ListResult`; the `ListResult`s of a partition -> `PartitionResult`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Reading ahead: pages that are asked for before their turn, several at a time."""
+"""Requests pages before their turn, several at a time.
+
+Path and query -> a `PendingPage`, or None if no place is free. All lists of a run share the places, which bounds the
+memory: a decoded page takes five times its text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Which columns the fields get that nobody declared."""
+"""Gives undeclared fields their columns.
+
+Field name -> column name; a field keeps the column that it has. Beyond `new_columns` per table, fields share the JSON
+column `_other_fields`.
+"""
 
 from __future__ import annotations
 
