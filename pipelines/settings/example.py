@@ -31,8 +31,8 @@ def document() -> str:
     return "".join(parts)
 
 
-def readme_row(entry: Entry) -> str:
-    """A setting's row in the table of README.md."""
+def table_row(entry: Entry) -> str:
+    """A setting's row in the table of SETTINGS.md."""
     place = f"`{entry.toml}`" if entry.toml else ""
     default = f"`{entry.default}`" if entry.default else ""
     return f"| `{entry.name}` | {place} | {default} | {entry.meaning} |"

@@ -96,7 +96,7 @@ README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 
 def example() -> str:
     """README's lines."""
-    found = re.search(r"## As a plain dlt source.*?```python\n(.*?)```", README, re.DOTALL)
+    found = re.search(r"## To load with your own dlt pipeline.*?```python\n(.*?)```", README, re.DOTALL)
     assert found
     return found[1]
 
