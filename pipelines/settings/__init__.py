@@ -51,6 +51,7 @@ from pipelines.settings.sections import (
     WarehouseSettings,
     plain_names,
 )
+from sources.posthog.client.origin import origin_of
 
 KEY, KEY_FILE = "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PERSONAL_API_KEY_FILE"
 SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
     @field_validator("origin")
     @classmethod
     def _pinned_origin(cls, value: str, info: ValidationInfo) -> str:
-        return hosts.origin(value, insecure=info.data.get("insecure_http", False))
+        return origin_of(value, allow_http=info.data.get("insecure_http", False))
 
     @model_validator(mode="after")
     def _names_apart(self) -> Self:

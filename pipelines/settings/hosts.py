@@ -1,4 +1,4 @@
-"""Where the two ends are: `POSTHOG_HOST`, the key to it, and `WAREHOUSE_URL`, each in one normal form.
+"""The personal API key and `WAREHOUSE_URL`, each in one normal form; `POSTHOG_HOST` is the client's (`client.origin`).
 
 What is wrong raises ValueError with the second half of a sentence ("has no scheme; write https://…"): who
 reads the settings knows the first, which setting it is and where it stands. What could hold a password or a
@@ -7,29 +7,15 @@ key is never repeated.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import SecretStr
 
-# Hosts that people paste, and the one that answers the private API: us.i. and eu.i. only take events in, app.
-# redirects to a region, and a redirect is never followed with a key.
-MEANT = {
-    "us.i.posthog.com": "us.posthog.com",
-    "us-assets.i.posthog.com": "us.posthog.com",
-    "eu.i.posthog.com": "eu.posthog.com",
-    "eu-assets.i.posthog.com": "eu.posthog.com",
-    "app.posthog.com": "us.posthog.com",
-    "i.posthog.com": "us.posthog.com",
-    "posthog.com": "us.posthog.com",
-    "www.posthog.com": "us.posthog.com",
-}
-TOKEN = re.compile(r"ph[a-z]_\w*")
 NOT_A_KEY = {
     "phc_": "is a project token, not a personal API key; a personal API key begins with phx_",
     "phs_": "is a project secret key, not a personal API key; a personal API key begins with phx_",
@@ -56,80 +42,6 @@ def personal_key(value: str) -> str:
     if not re.fullmatch(r"ph[xa]_[\w-]+|(?!ph[a-z]_)[\w-]{20,}", key, re.ASCII):
         raise ValueError("does not look like a personal API key (phx_ and then letters and digits)")
     return key
-
-
-def origin(value: str, *, insecure: bool = False) -> str:
-    """`scheme://host[:port]`, lower-case, no default port; `insecure` allows plain http to any host."""
-    if "://" not in value:
-        raise ValueError(_without_scheme(value.strip().strip("/")))
-    parts = _split(value.strip())
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError("must begin with https://, as in https://us.posthog.com")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user name or a password; write scheme and host only")
-    host = _plain_host(parts)
-    if host in MEANT:
-        raise ValueError(f"names {host}, which does not answer for this; write {_right(host)}")
-    place = f"[{host}]" if ":" in host else host
-    port = "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
-    here = f"{parts.scheme}://{place}{port}"
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"must be scheme and host only; write {here}")
-    if parts.scheme == "http" and not insecure and not is_loopback(host):
-        raise ValueError(
-            f"would send the key unencrypted; write https://{place}{port}, or set HOGSYNC_INSECURE_HTTP=1"
-        )
-    return here
-
-
-def is_loopback(host: str) -> bool:
-    """Whether nothing sent to `host` leaves this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _without_scheme(value: str) -> str:
-    """The refusal of a host without a scheme, with the address that was probably meant."""
-    if TOKEN.search(value) or "@" in value:
-        return "is no address; write scheme and host, as in https://us.posthog.com"
-    place = value.split("/", maxsplit=1)[0].lower()
-    host = place.partition(":")[0]
-    if host in MEANT:
-        return f"has no scheme and names {host}; write {_right(host)}"
-    return f"has no scheme; write {'http' if is_loopback(host) else 'https'}://{place}"
-
-
-def _right(host: str) -> str:
-    other = " (or https://eu.posthog.com if that is your region)" if not host.startswith(("us", "eu")) else ""
-    return f"https://{MEANT[host]}{other}"
-
-
-def _split(url: str) -> SplitResult:
-    """The parts of `url`, its port known to be a number."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError(NO_ADDRESS) from None
-    return parts
-
-
-def _plain_host(parts: SplitResult) -> str:
-    """The host as DNS writes it: lower-case, no final dot, names beyond ASCII in their xn-- form."""
-    host = (parts.hostname or "").rstrip(".")
-    if ":" in host:
-        return host
-    try:
-        host = host.encode("idna").decode()
-    except UnicodeError:
-        host = ""
-    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
-        raise ValueError("names no valid host; write scheme and host, as in https://us.posthog.com")
-    return host
 
 
 @dataclass(frozen=True, slots=True)

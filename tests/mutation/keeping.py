@@ -87,7 +87,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "no key over plain http",
-        "not (allow_http or is_loopback(bare))",
+        "not allow_http and not is_loopback(host)",
         "False",
         ("sources/posthog/test_origin.py::test_what_is_no_origin_is_one_clear_sentence_without_secrets",),
     ),

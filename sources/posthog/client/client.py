@@ -81,7 +81,10 @@ class Client:
         retry: RetryPolicy | None = None,
         allow_http: bool = False,
     ) -> None:
-        self.origin = origin_of(origin, allow_http=allow_http)
+        try:
+            self.origin = origin_of(origin, allow_http=allow_http)
+        except ValueError as why:
+            raise ValueError(f"POSTHOG_HOST {why}.") from None
         if not re.fullmatch(r"[\x21-\x7e]+", key):
             raise ValueError(
                 "POSTHOG_PERSONAL_API_KEY is empty or has blanks, line breaks or other odd characters."

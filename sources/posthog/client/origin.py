@@ -1,50 +1,104 @@
-"""POSTHOG_HOST: the one address that requests, and with them the key, may go to."""
+"""The address of a PostHog: the one origin that requests, and with them the key, may go to.
+
+Text as a person types it -> `scheme://host[:port]`, or a ValueError with the second half of a sentence: the caller
+knows which setting or argument it is. What could hold a password or a key is never repeated.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from sources.posthog.redaction.text import redacted
+# Hosts that people paste, and the one that answers the private API: us.i. and eu.i. only take events in, app.
+# redirects to a region, and a redirect is never followed with a key.
+MEANT = {
+    "us.i.posthog.com": "us.posthog.com",
+    "us-assets.i.posthog.com": "us.posthog.com",
+    "eu.i.posthog.com": "eu.posthog.com",
+    "eu-assets.i.posthog.com": "eu.posthog.com",
+    "app.posthog.com": "us.posthog.com",
+    "i.posthog.com": "us.posthog.com",
+    "posthog.com": "us.posthog.com",
+    "www.posthog.com": "us.posthog.com",
+}
+TOKEN = re.compile(r"ph[a-z]_\w*")
 
-HOST = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?|[0-9a-f:.]+", re.ASCII)
-INGESTION = frozenset({"us.i.posthog.com", "eu.i.posthog.com"})
 
-
-def origin_of(url: str, *, allow_http: bool = False) -> str:
-    """`scheme://host[:port]`, in lower case; a ValueError says in one sentence what is wrong with it."""
-    shown = redacted(url)
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        parts, host, port = urlsplit(""), "", None
-    if parts.scheme not in {"http", "https"} or not HOST.fullmatch(host):
-        raise ValueError(f"POSTHOG_HOST must be like https://us.posthog.com, not '{shown}'.")
-    if "@" in parts.netloc:
-        raise ValueError("POSTHOG_HOST must not hold a user or a password; the key has its own setting.")
-    bare = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}"
-    if port not in {None, 80 if parts.scheme == "http" else 443}:
-        bare += f":{port}"
+def origin_of(value: str, *, allow_http: bool = False) -> str:
+    """`scheme://host[:port]`, lower-case, no default port; `allow_http` allows plain http to any host."""
+    if "://" not in value:
+        raise ValueError(_without_scheme(value.strip().strip("/")))
+    parts = _split(value.strip())
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must begin with https://, as in https://us.posthog.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or a password; write scheme and host only")
+    host = _plain_host(parts)
+    if host in MEANT:
+        raise ValueError(f"names {host}, which does not answer for this; write {_right(host)}")
+    place = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
+    here = f"{parts.scheme}://{place}{port}"
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"POSTHOG_HOST must end after the host: {bare} instead of {shown}.")
-    if host in INGESTION:
-        raise ValueError(f"{host} only takes events: set POSTHOG_HOST to https://{host.replace('.i.', '.')}.")
-    if parts.scheme == "http" and not (allow_http or is_loopback(bare)):
+        raise ValueError(f"must be scheme and host only; write {here}")
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ValueError(
-            f"{bare} would send the key unencrypted: use https, or set HOGSYNC_INSECURE_HTTP=1 if you must."
+            f"would send the key unencrypted; write https://{place}{port}, or set HOGSYNC_INSECURE_HTTP=1"
         )
-    return bare
+    return here
 
 
-def is_loopback(origin: str) -> bool:
-    """Whether requests to this origin stay on this machine."""
-    host = urlsplit(origin).hostname or ""
+def is_loopback(host: str) -> bool:
+    """Whether nothing sent to `host` leaves this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return False
+
+
+def _without_scheme(value: str) -> str:
+    """The refusal of a host without a scheme, with the address that was probably meant."""
+    if TOKEN.search(value) or "@" in value:
+        return "is no address; write scheme and host, as in https://us.posthog.com"
+    place = value.split("/", maxsplit=1)[0].lower()
+    host = place.partition(":")[0]
+    if host in MEANT:
+        return f"has no scheme and names {host}; write {_right(host)}"
+    return f"has no scheme; write {'http' if is_loopback(host) else 'https'}://{place}"
+
+
+def _right(host: str) -> str:
+    other = " (or https://eu.posthog.com if that is your region)" if not host.startswith(("us", "eu")) else ""
+    return f"https://{MEANT[host]}{other}"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of `url`, its port known to be a number."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "is no valid address: its port is no number, or a special character is not percent-encoded"
+        ) from None
+    return parts
+
+
+def _plain_host(parts: SplitResult) -> str:
+    """The host as DNS writes it: lower-case, no final dot, names beyond ASCII in their xn-- form."""
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        return host
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+        raise ValueError("names no valid host; write scheme and host, as in https://us.posthog.com")
+    return host
 
 
 def is_cloud(origin: str) -> bool:

@@ -26,7 +26,7 @@ def proxy_for(origin: str, proxies: Mapping[str, str]) -> str | None:
     """
     scheme = urlsplit(origin).scheme
     found = (proxies.get(scheme) or proxies.get("all") or "").strip()
-    if not found or is_loopback(origin):
+    if not found or is_loopback(urlsplit(origin).hostname or ""):
         return None
     if any(_covers(entry, origin) for entry in re.split(r"[,\s]+", proxies.get("no", ""))):
         return None
