@@ -1,4 +1,4 @@
-"""What the personal API key is and may do: the first question of every run."""
+"""Asks PostHog what the personal API key is and may do: the first request of every run."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Key:
     organizations: tuple[str, ...]
 
     def may(self, scope: str) -> bool:
-        """Whether the key carries a scope: `:write` includes `:read`, `*` includes all."""
+        """Return whether the key has a scope: `:write` includes `:read`, `*` includes all."""
         if self.scopes is None or not scope:
             return True
         wanted = {scope, scope.replace(":read", ":write"), "*"}
         return not wanted.isdisjoint(self.scopes)
 
     def fingerprint(self, levels: Mapping[str, int]) -> str:
-        """What decides which rows the key sees: its owner, scopes, restrictions and membership levels, as a digest."""
+        """Return a digest of what decides which rows the key sees: owner, scopes, restrictions, membership levels."""
         scopes = sorted(self.scopes or ())
         return digest([self.user_id, scopes, sorted(self.projects), sorted(self.organizations), dict(levels)])
 
 
 def current_key(get: Get) -> Key:
-    """Ask PostHog about the key in use; raises KeyRefused for a bad one and Misdirected where no PostHog answers."""
+    """Return the key in use; raises KeyRefused for a bad key and Misdirected if the server is no PostHog."""
     try:
         body: Any = get(CURRENT, {})
     except Unavailable:
@@ -60,7 +60,7 @@ def current_key(get: Get) -> Key:
 
 
 def _each(told: Any, convert: Convert) -> tuple[Any, ...] | None:
-    """What of a list is as it must be; None where what was told is no list."""
+    """Return the values of a list that convert; None if `told` is no list."""
     if not isinstance(told, list):
         return None
     return tuple(fit for value in told if (fit := convert(value)) is not None)

@@ -26,24 +26,24 @@ from sources.posthog.shape.batch import Batch, joined
 from sources.posthog.shape.row_shape import RowShape
 
 HEAD, SEAL = 8, 16
-"""Bytes that say how long a piece is, and those that tell whether it is whole."""
+"""Bytes of a frame's length, and bytes of its checksum."""
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True):
-    """Whose walk this is, and when it began."""
+    """Digest of the walk's key, settings and list (`about`), and when the walk began."""
 
     about: str
     began: datetime
 
 
 class SavedPage(msgspec.Struct, frozen=True):
-    """One page: where it stands in its list, its rows and whom they name as Arrow, and what else came with them."""
+    """One page: its place in the list, its rows and the people they name as Arrow, and the page's other facts."""
 
     at: str
     next: str
-    """Where the walk goes on once it is read."""
+    """The cursor of the page behind it."""
     read: datetime
-    """When the run began that read it."""
+    """When the run that read it began."""
     sent: int
     count: int | None
     rejected: dict[str, list[int]]
@@ -57,35 +57,35 @@ class SavedPage(msgspec.Struct, frozen=True):
 
 
 class CheckpointFile:
-    """A file of pages; what was cut off at its end, or damaged, counts as never written."""
+    """A file of pages; a truncated or damaged end counts as never written."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self._end = 0
-        """Where what was written, or left, by this run ends."""
+        """Where the part ends that this run wrote or kept."""
 
     def header(self) -> CheckpointHeader | None:
-        """Whose pages these are; None if there is no such file, or none that can be read."""
+        """Return the header; None if the file does not exist or cannot be read."""
         with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
             return msgspec.msgpack.decode(_read_frame(file), type=CheckpointHeader)
         return None
 
     def __iter__(self) -> Iterator[SavedPage]:
-        """The pages in order."""
+        """Yield the pages in order."""
         with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
             _read_frame(file)
             while True:
                 yield msgspec.msgpack.decode(_read_frame(file), type=SavedPage)
 
     def create(self, header: CheckpointHeader) -> None:
-        """Write the file, without pages yet, over what is there."""
+        """Write the header over an existing file; pages follow with `add`."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self.file, "wb", opener=_own) as out:
             out.write(_write_frame(msgspec.msgpack.encode(header)))
             self._end = out.tell()
 
     def add(self, leaves: Sequence[SavedPage]) -> None:
-        """Write pages behind what is there; OSError where that is gone, or is what another run left."""
+        """Append pages; raises OSError if the file is missing or is another run's."""
         with self.file.open("rb+") as out:
             if out.seek(0, os.SEEK_END) != self._end:
                 raise OSError
@@ -93,16 +93,16 @@ class CheckpointFile:
             self._end = out.tell()
 
     def cut(self, leaves: int) -> None:
-        """Leave only the first so many pages; OSError or EOFError if they are not there any more."""
+        """Keep only the first `leaves` pages; raises OSError or EOFError if they are no longer there."""
         with self.file.open("rb+") as file:
             for _ in range(1 + leaves):
                 _read_frame(file)
-            # Also where it ends there already: what is in use is young.
+            # Also if it ends there already: `truncate` makes the file young, and a file in use must not be swept.
             self._end = file.truncate(file.tell())
 
 
 def remove(file: Path) -> bool:
-    """Remove a file; False if somebody lets nobody remove it."""
+    """Remove a file; False if the system refuses."""
     with suppress(OSError):
         file.unlink(missing_ok=True)
         return True
@@ -112,7 +112,7 @@ def remove(file: Path) -> bool:
 def to_saved_page(
     page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShape], read: datetime
 ) -> SavedPage:
-    """A page, of which so many rows were sent, as it is kept; `shapes` are those of its rows and of people."""
+    """Return a page, of which `sent` rows came, as it is saved; `shapes` are those of its rows and of people."""
     shape, person = shapes
     people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
     return SavedPage(
@@ -133,7 +133,7 @@ def to_saved_page(
 
 
 def to_batch(saved: SavedPage) -> Batch:
-    """A page's rows again, and the people whom they named, as they will be stored."""
+    """Return a saved page's rows, and the people they name, as they will be stored."""
     table = _unpacked(saved.rows)
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     batch = Batch([{}] * table.num_rows)
@@ -163,12 +163,12 @@ def _unpacked(rows: bytes) -> pa.Table:
 
 
 def _own(path: str, flags: int) -> int:
-    """A file that belongs to its owner alone."""
+    """Open a file that only its owner may read."""
     return os.open(path, flags, 0o600)
 
 
 def _read_frame(file: BinaryIO) -> bytes:
-    """The next piece of a file; EOFError at its end, or where it was cut off or damaged."""
+    """Return the next frame of a file; raises EOFError at its end, or where it is truncated or damaged."""
     size = int.from_bytes(file.read(HEAD), "big")
     if not 0 < size < os.fstat(file.fileno()).st_size:
         raise EOFError
@@ -179,5 +179,5 @@ def _read_frame(file: BinaryIO) -> bytes:
 
 
 def _write_frame(piece: bytes) -> bytes:
-    """A piece with its length and its seal before it."""
+    """Return a frame: length, checksum, content."""
     return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece

@@ -42,21 +42,21 @@ from sources.posthog.shape.types import digest
 log = logging.getLogger("hogsync")
 
 BUFFERED = 10
-"""Up to so many pages nothing is written: reading them again costs less."""
+"""Up to this many pages nothing is written: reading them again costs less."""
 SPARED = timedelta(hours=1)
-"""What is younger is not swept: a run for another warehouse, which trusts for longer, may be going on with it."""
+"""Younger files are not swept: a run for another warehouse, with a longer trust, may be resuming them."""
 REFUSALS = (400, 404)
-"""How PostHog answers a cursor that it does not know any more."""
+"""PostHog's answers to a cursor that it no longer knows."""
 
 Shaped = Callable[[list[Any]], Batch]
 Start = Callable[[str], Iterator[Page]]
-"""The list's pages from an offset or cursor on, from its beginning if that is empty."""
+"""Returns the list's pages from an offset or cursor on, from its beginning if that is empty."""
 Pages = tuple[Sequence[Page], Iterator[Page]]
 """Pages that are read already, and those that follow."""
 
 
 class CheckpointStore:
-    """The half-read lists of one warehouse, each in a file of its own; None as folder keeps nothing."""
+    """The checkpoints of one warehouse, each in its own file; with None as folder nothing is saved."""
 
     def __init__(self, folder: Path | None, now: datetime, trust: timedelta) -> None:
         self.folder = folder
@@ -75,10 +75,10 @@ class CheckpointStore:
         since: datetime | None,
         anew: bool,
     ) -> Checkpoint | None:
-        """The list's half-read walk, an empty one if there is none that holds; None for lists without a fixed order.
+        """Return the list's checkpoint, empty if none is valid; None for lists without a fixed order.
 
-        What was kept by the time of the list's last walk, as the warehouse knows it, holds no more; nor does it once
-        the list is read `anew`, from its start and to be kept nowhere.
+        A checkpoint is invalid if it began before the list's last walk that the warehouse remembers (`since`), or if
+        the list is read `anew`: from its start, saving nothing.
         """
         ordered = query(list_path.path).get("ordering") == "name" or list_path.endpoint.plan != "snapshot"
         if self.folder is None or not ordered:
@@ -106,28 +106,28 @@ class CheckpointStore:
         return checkpoint
 
     def _holds(self, header: CheckpointHeader, since: datetime | None) -> bool:
-        """Whether what was kept is young, and of a walk that no other has followed."""
+        """Return whether a checkpoint is young, and no other walk has followed it."""
         young = timedelta() <= self.now - header.began < self.trust
         return young and (since is None or since < header.began)
 
     def holds(self) -> bool:
-        """Whether an earlier run left anything."""
+        """Return whether an earlier run left a checkpoint."""
         try:
             return self.folder is not None and any(self.folder.iterdir())
         except OSError:
             return False
 
     def ended(self, file: Path) -> None:
-        """A walk came to its end; what was kept of it is needed until its rows are loaded."""
+        """Note a walk that reached its end; its file is needed until its rows are loaded."""
         self._ended.append(file)
 
     def settle(self) -> None:
-        """Forget the walks whose rows are loaded."""
+        """Remove the files of walks whose rows are loaded."""
         for file in self._ended:
             remove(file)
 
     def sweep(self) -> None:
-        """Forget what nobody went on with in time, of whatever warehouse: there may be no run for it any more."""
+        """Remove files that no run resumed in time, of all warehouses: some may have no run any more."""
         before = (self.now - max(self.trust, SPARED)).timestamp()
         for folder, _, files in os.walk(self.folder.parent) if self.folder else ():
             for file in (Path(folder, name) for name in files):
@@ -138,7 +138,7 @@ class CheckpointStore:
 
 @dataclass(slots=True)
 class _Summary:
-    """What a walk through the pages that were kept has met: how many, the last, the rows' keys, their columns."""
+    """Summary of the saved pages: how many, the last, the rows' keys, their columns."""
 
     count: int = 0
     last: SavedPage | None = None
@@ -172,12 +172,12 @@ class Checkpoint:
         self._begun = False
         self._given_up = False
         self._held = 0
-        """So many pages were kept and are gone on with."""
+        """The number of saved pages that this walk resumes."""
 
-    # -- going on
+    # -- resuming
 
     def resume(self, shaped: Shaped, start: Start) -> Pages:
-        """What the walk reads: if what was kept holds, the pages that join it, else the list from its start."""
+        """Return what the walk reads: the pages that join a valid checkpoint, else the list from its start."""
         met = self._summary()
         if met.last and self._newest(met.last):
             join = self._resume_stream if self._stream else self._resume_after
@@ -189,13 +189,14 @@ class Checkpoint:
         return self._list_path.endpoint.plan == "stream"
 
     def _newest(self, last: SavedPage) -> bool:
-        """Whether nothing of the list was stored by a run that read it later: older rows would go over newer ones."""
+        """Return whether no later run stored rows of the list: saved rows would replace newer ones."""
         return self._stock.unchanged_since(self._list_path.parent_ids, last.read)
 
     def kept(self) -> Iterator[SavedPage]:
-        """The pages that were kept and hold, in the order in which they were read: of a row the last word counts.
+        """Yield the saved pages that are resumed, in the order in which they were read: a row's last occurrence counts.
 
-        PageFailed if they are not all there any more: the walk goes on behind them, and nobody would miss their rows.
+        Raises PageFailed if some are missing: the walk resumes below them, so their rows would be lost without a
+        notice.
         """
         came = 0
         for page in islice(self.file, self._held):
@@ -223,7 +224,7 @@ class Checkpoint:
         return (), start("")
 
     def _resume_after(self, met: _Summary, last: SavedPage, shaped: Shaped, start: Start) -> Pages:
-        """From the last page on that was kept, if the same rows stand there."""
+        """Resume from the last saved page, if it still has the same rows."""
         if again := self._from(last.at, start):
             (page,), _ = again
             then, now = self._keys(to_batch(last)), self._keys(shaped(self._declared(page.rows)))
@@ -233,10 +234,10 @@ class Checkpoint:
         return self._from_top(start)
 
     def _resume_stream(self, met: _Summary, last: SavedPage, shaped: Shaped, start: Start) -> Pages:
-        """From the top down to a row that was kept, and on from below the deepest page.
+        """Read from the top down to a saved row, then from below the deepest page.
 
-        The pages from the top come lowest first, each as if behind the deepest: wherever a run breaks off, what it
-        has kept is one piece.
+        The pages from the top are saved lowest first, each as if below the deepest: wherever a run breaks off, its
+        checkpoint is one piece.
         """
         tops: list[Page] = []
         met_again = False
@@ -255,7 +256,7 @@ class Checkpoint:
         return [*joined, *deeper[0]], deeper[1]
 
     def _from(self, at: str, start: Start) -> Pages | None:
-        """One page and those behind it; None if PostHog does not know any more where that was."""
+        """Return one page and those behind it; None if PostHog no longer knows the place."""
         pages = start(at)
         try:
             return [next(pages)], pages
@@ -270,7 +271,7 @@ class Checkpoint:
         return list(zip(*map(batch.values, self._shape.key), strict=True))
 
     def _declared(self, rows: Sequence[Any]) -> list[Any]:
-        """Rows without the fields that nobody declared: a look at their keys must not give those columns."""
+        """Return rows without undeclared fields: comparing keys must not add columns."""
         position = {declared.name for declared in self._list_path.endpoint.fields}
         return [
             {name: value for name, value in row.items() if name in position} if isinstance(row, dict) else row
@@ -278,9 +279,9 @@ class Checkpoint:
         ]
 
     def _go_on(self, met: _Summary, file: int) -> bool:
-        """Keep the first so many pages, with their columns, to write behind them what follows.
+        """Keep the first `file` saved pages, with their columns, and append to them.
 
-        False if they are not there any more, or their columns do not go with those that this run has by now.
+        False if the pages are no longer there, or their columns conflict with those that this run has by now.
         """
         try:
             self.file.cut(file)
@@ -294,22 +295,22 @@ class Checkpoint:
         self._begun, self._held = True, file
         return True
 
-    # -- keeping
+    # -- saving
 
     def _drop_kept(self) -> None:
-        """Forget what was kept, by whatever run: what is read now is a walk of its own."""
+        """Remove the saved pages, of any run: from here on this walk is a new one."""
         self._given_up = not remove(self.file.file)
         self.header = CheckpointHeader(self.header.about, self._store.now)
         self._waiting.clear()
         self._begun, self._held = False, 0
 
     def append(self, page: Page, batch: Batch) -> None:
-        """One more page; a disk that takes none only costs the chance to go on from here."""
-        # Who goes on below a page that names no other would take it for the end.
+        """Save one more page; if the disk refuses it, the walk only loses its checkpoint."""
+        # Without a next cursor, a run that resumed below this page would take it for the end of the list.
         nowhere = self._stream and not page.last and not page.next
         if self._given_up or nowhere:
             return
-        # Without the raw rows, and not encoded yet: most lists end before any of it is wanted.
+        # Without the raw rows, and not encoded yet: most lists end before any of it is needed.
         light, bare = replace(batch, raws=[{}] * len(batch)), replace(page, rows=[])
         sent, shapes = len(page.rows), (self._shape, self._person)
         self._waiting.append(partial(to_saved_page, bare, light, sent, shapes, self._store.now))
@@ -330,9 +331,9 @@ class Checkpoint:
         self._waiting.clear()
 
     def complete(self) -> None:
-        """The walk came to its end."""
+        """Note that the walk reached its end."""
         self._store.ended(self.file.file)
 
 
 NO_CHECKPOINTS = CheckpointStore(None, datetime.min.replace(tzinfo=UTC), timedelta())
-"""Keeps nothing."""
+"""Saves nothing."""

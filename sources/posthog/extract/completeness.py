@@ -1,6 +1,6 @@
-"""What a walk proves of a list: pure decisions over a walk and what is remembered of the list.
+"""Decides what a walk proves of a list. Pure functions over a walk and the list's position.
 
-A list without a proof of completeness ends no row: its missing rows may stand where the walk has not been.
+A list that is not complete deletes no row: a missing row may be on a page that the walk did not see.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from sources.posthog.extract.walks import ListResult, Position
 
 
 def needs_second_walk(result: ListResult) -> bool:
-    """Whether one walk is no proof: it is not complete, or rows that came twice say that the list moved meanwhile."""
+    """Return whether one walk is no proof: it is incomplete, or rows came twice because the list moved meanwhile."""
     is_proof = result.complete and result.last.rows == result.last.distinct
     return not is_proof and not result.last.resumed_pages
 
@@ -17,7 +17,7 @@ def needs_second_walk(result: ListResult) -> bool:
 def judge(result: ListResult, position: Position | None, fingerprint: str | None) -> tuple[bool, str]:
     """Return whether the last walk is complete, and a sentence where PostHog's count says that it is not.
 
-    `fingerprint` tells what the key sees of the list; `position` is what earlier runs left.
+    `fingerprint` is that of the key for this list; `position` is the list's position before this run.
     """
     walk = result.last
     if result.status != "read" or not walk.is_full or result.is_resumed:
@@ -29,7 +29,7 @@ def judge(result: ListResult, position: Position | None, fingerprint: str | None
 
 
 def gap_is_known(gap: int, position: Position | None, fingerprint: str | None) -> bool:
-    """Whether no row is missing, or only as many as the same key could not see last time."""
+    """Return whether no row is missing, or only as many as the same key could not see last time."""
     same_key = position is not None and position.fingerprint == fingerprint
     return gap == 0 or (same_key and position is not None and position.gap == gap)
 
@@ -37,7 +37,7 @@ def gap_is_known(gap: int, position: Position | None, fingerprint: str | None) -
 def count_mismatches(
     count: int | None, result: ListResult, position: Position, fingerprint: str | None
 ) -> bool:
-    """Whether a list's count says that rows came or went which a walk down to a time cannot have met."""
+    """Return whether a list's count shows that rows came or went which an incremental walk cannot have seen."""
     expected = position.rows + result.last.new_rows + position.gap
     unseen = position.held if position.fingerprint != fingerprint else 0
     return count not in (expected, expected - unseen)

@@ -22,28 +22,28 @@ from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.walks import ListResult, Partition, PartitionResult, Position
 
 SECOND_WALK_PAGES = 50
-"""Up to so many pages the second look at a missing row comes in the same run, beyond it in the next."""
+"""Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
 DELETE_FUSE_ROWS, DELETE_FUSE_SHARE = 20, 0.2
 """More missing rows at once than both of these are held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What is known of a partition whose complete walk did not show some of its stored rows."""
+    """A partition's missing rows, and the facts by which they are deleted or held."""
 
     keys: frozenset[str]
     """The live rows that are missing."""
     count_live: Callable[[], int]
-    """Gives how many live rows the partition has, the missing ones included; asked only where many are missing."""
+    """Returns the partition's number of live rows, the missing ones included; called only if many are missing."""
     has_new_rows: bool
     """Whether a list with a gap has rows that were not stored before."""
     results: Sequence[ListResult]
     positions: Sequence[Position | None]
-    """Of each list, where earlier runs left it."""
+    """Each list's position before this run."""
     held_before: frozenset[str]
     """Rows whose deletion the last complete walk held."""
     fingerprint: str | None
-    """What the key sees of the partition."""
+    """The key's fingerprint for the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class DeleteDecision:
 def partitions_with_missing_rows(
     reader: ListReader, reads: Iterable[PartitionResult], children: Sequence[ChildTable]
 ) -> Iterator[PartitionResult]:
-    """Yield the partitions of one endpoint that were read completely and are missing stored rows, which they then hold.
+    """Yield an endpoint's completely read partitions with missing rows, and set their `missing`.
 
-    Asked for all of them at once: one question for each of a thousand short lists takes longer than reading them.
+    One query serves all partitions: a query for each of a thousand short lists takes longer than reading them.
     """
     whole = [partition_result for partition_result in reads if can_detect_deletes(reader, partition_result)]
     if not whole:
@@ -73,11 +73,11 @@ def partitions_with_missing_rows(
             partition_result.missing = missing.filter(pc.equal(missing["scope"], number))
             yield partition_result
         else:
-            partition_result.lists[0].held_keys = ()  # what was held before has come back
+            partition_result.lists[0].held_keys = ()  # the rows held before were seen again
 
 
 def can_detect_deletes(reader: ListReader, partition_result: PartitionResult) -> bool:
-    """Whether a scope was read so that what it lacks may be gone."""
+    """Return whether a partition was read such that its missing rows may be deleted."""
     may_delete = partition_result.partition.endpoint.detects_deletes and not reader.options.window
     may_delete = may_delete and not reader.changes[partition_result.partition.endpoint.table].lost_pages
     told = may_delete and reader.visibility.fingerprint_of(partition_result.partition.lists[0]) is not None
@@ -87,7 +87,7 @@ def can_detect_deletes(reader: ListReader, partition_result: PartitionResult) ->
 def apply_deletes(
     reader: ListReader, partition_result: PartitionResult, children: Sequence[ChildTable]
 ) -> None:
-    """Delete the rows that a partition is missing, or hold them; walks again where one walk is not one moment."""
+    """Delete or hold a partition's missing rows; walk its lists again where one walk is not one moment."""
     partition, results, missing = (
         partition_result.partition,
         partition_result.lists,
@@ -131,19 +131,19 @@ def _missing(
 
 
 def needs_second_look(results: Sequence[ListResult]) -> bool:
-    """Whether rows may have moved between the pages that were read: the lists are short enough to be read again."""
+    """Return whether rows may have moved between the pages, and the lists are short enough to be read again."""
     pages = sum(one.last.pages for one in results)
     one_moment = len(results) == 1 and pages <= 1 and results[0].last.gap == 0
     return not one_moment and pages <= SECOND_WALK_PAGES and not _looked_twice(results)
 
 
 def _looked_twice(results: Sequence[ListResult]) -> bool:
-    """Whether every list was read again after all had been read; of several, each may have been read twice at once."""
+    """True if every list was read again after all were read; of several, each may have been read twice in a row."""
     return len(results) == 1 and len(results[0].walks) > 1
 
 
 def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
-    """Return which of the missing rows are held: they live on, and the next complete walk confirms them or not."""
+    """Return which of the missing rows are held: they stay live, and the next complete walk confirms them or not."""
     if not missing.keys or accept_deletes:
         return DeleteDecision()
     first = missing.positions[0]
@@ -151,7 +151,7 @@ def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
         reason = "the key is not the one that saw these rows, or it may see less now"
         return DeleteDecision(missing.keys, reason)
     lists = list(zip(missing.results, missing.positions, strict=True))
-    # What came out of a gap may have changed places with what is missing.
+    # A row that came out of the gap may have changed places with a missing one.
     if missing.has_new_rows or any(_is_new_gap(position) for one, position in lists if one.last.gap > 0):
         return DeleteDecision(
             missing.keys, "PostHog counts more rows than it lists, and these may be among them"
@@ -162,14 +162,14 @@ def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
 
 
 def _is_new_gap(position: Position | None) -> bool:
-    """Whether rows went missing when the gap came, or are missing since: they may have slipped into it."""
+    """Return whether rows were missing when the gap appeared, or since: the gap may hide them."""
     if position is None or position.last_walk_at is None:
         return True
     return position.last_complete_at != position.last_walk_at or position.held > 0
 
 
 def _hold_reason(missing: Missing, new: int) -> str:
-    """Why rows that no earlier run has missed are not deleted yet; empty if they are."""
+    """Return why rows that no earlier run missed are held; empty if they are deleted."""
     if any(map(_became_empty, missing.positions, missing.results)):
         return "a list is empty all at once"
     if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * missing.count_live():

@@ -50,11 +50,11 @@ LOST_PAGES = "pages of this table were lost on their way: this is a bug in hogsy
 
 
 class StoredState(StoredTables, PositionStore, Protocol):
-    """What the warehouse holds and what it remembers of earlier walks."""
+    """The stored rows and the remembered positions of the warehouse."""
 
 
 class Extraction:
-    """One run's reading: `load_stored`, then `run`, then take each table's `delta`."""
+    """One run's reading: call `load_stored`, then `run`, then take each table's `delta`."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class Extraction:
         ahead: int = 16,
         checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
-        """`folder` takes what does not fit in memory; `projects` narrows the reading to these ids.
+        """`folder` takes what does not fit in memory; `projects` narrows the extraction to these ids.
 
-        `in_flight` lists are read at the same time, and of one list `ahead` pages; `checkpoints` keeps what was read of
-        long ones, for the case that this run is ended before its end.
+        `in_flight` lists are read at once, and of one list `ahead` pages; `checkpoints` saves pages of long lists, in
+        case this run is interrupted.
         """
         self.client = client
         self.tables = with_parents(tuple(tables))
@@ -150,7 +150,7 @@ class Extraction:
         self._reads += [first, *reads]
         while doubts := self._with_missing_rows(reads):
             found = self._run_all(self._apply_deletes, doubts)
-            reads = [read for read in found if read.missing is None]  # below rows that only second looks met
+            reads = [read for read in found if read.missing is None]  # below rows that only second walks saw
             self._reads += reads
         self._update_positions()
         self._cascade_deletes()
@@ -162,13 +162,13 @@ class Extraction:
     def _run_all(
         self, task: Callable[[PartitionResult], None], reads: Iterable[PartitionResult]
     ) -> list[PartitionResult]:
-        """Do something with scopes, then read whatever turned up below them, as many at a time as allowed."""
-        # Twice as many threads as lists may be on their way: the others are busy with what has come.
+        """Run `task` on partitions, then read the partitions found below them, as many at once as allowed."""
+        # Twice as many threads as lists in flight: the others process pages that have arrived.
         pool = ThreadPoolExecutor(2 * self.in_flight, thread_name_prefix="hogsync-list")
         running: dict[Future[None], PartitionResult] = {}
         ended: SimpleQueue[Future[None]] = (
             SimpleQueue()
-        )  # `wait` would look at all that run each time one ends
+        )  # `wait` would look at all running futures each time one ends
         finished: list[PartitionResult] = []
 
         def start(work: Callable[[PartitionResult], None], read: PartitionResult) -> None:
@@ -188,7 +188,7 @@ class Extraction:
                 for children in self._below(read):
                     start(self._walk, children)
         finally:
-            if running:  # a stop, or a bug: whoever waits or reads is told
+            if running:  # a stop, or a bug: waiting and reading threads end
                 self.client.stop()
             pool.shutdown(wait=False, cancel_futures=True)
         return finished
@@ -199,7 +199,7 @@ class Extraction:
             self.reader.read(one)
 
     def _with_missing_rows(self, reads: Sequence[PartitionResult]) -> list[PartitionResult]:
-        """The scopes that lack stored rows."""
+        """Return the partitions with missing rows."""
         tables = [(ENDPOINTS[table], self._children(ENDPOINTS[table])) for table in self.tables]
         return [
             doubt
@@ -213,7 +213,7 @@ class Extraction:
         apply_deletes(self.reader, read, self._children(read.partition.endpoint))
 
     def _record_failure(self, future: Future[None], read: PartitionResult) -> None:
-        """Fail a scope's lists if they could not be read; a refusal of the key in mid-run fails all that follow."""
+        """Fail a partition's lists if they could not be read; a refusal of the key in mid-run fails all later ones."""
         try:
             future.result()
             return
@@ -233,13 +233,13 @@ class Extraction:
             one.fail(said)
 
     def _update_positions(self) -> None:
-        """Note what came of each list, and where it stands from now on."""
+        """Collect each list's result and its new position."""
         lists = [one for read in self._reads for one in read.lists]
         for one in sorted(
             lists, key=lambda one: one.list_path.path
-        ):  # what is told does not depend on threads
+        ):  # sorted, so that results do not depend on threads
             broken = self.changes[one.list_path.endpoint.table].lost_pages
-            if broken:  # pages of whichever list were lost on the way
+            if broken:  # the lost pages may be of any list
                 one.fail(LOST_PAGES)
             self.results[one.list_path.endpoint.table].lists.append(one)
             one.position_before_load = self.reader.position_before_load(one)
@@ -247,16 +247,16 @@ class Extraction:
             if moves and not broken and not self.options.window:
                 one.position = self.reader.position_after(one)
 
-    # -- which scopes there are
+    # -- partitions
 
     def _below(self, read: PartitionResult) -> list[PartitionResult]:
-        """What is to be read below every row that a scope's walks have seen."""
+        """Return the partitions to read below every row that a partition's walks saw."""
         endpoint, results = read.partition.endpoint, read.lists
         if not self.partitions.children(endpoint):
             return []
         if (
             results and results[0].list_path.pagination == "object"
-        ):  # its own page refused, its lists may be read
+        ):  # its own page may be refused while its lists can be read
             idents = [results[0].list_path.parent_ids[endpoint.own_placeholder]]
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, results))
@@ -270,14 +270,14 @@ class Extraction:
         return reads
 
     def keys(self, endpoint: Endpoint, results: Sequence[ListResult]) -> set[tuple[Any, ...]]:
-        """The keys that these lists' walks have read; a short list's need no question to the workspace."""
+        """Return the keys that these lists' walks saw; a short list's keys need no query."""
         walks = [walk for one in results for walk in one.walks]
         if any(walk.keys is None for walk in walks):
             return self.changes[endpoint.table].keys([walk.id for walk in walks])
         return set().union(*(walk.keys or () for walk in walks))
 
     def _children(self, parent: Endpoint) -> list[ChildTable]:
-        """The tables whose rows die with a row of this one."""
+        """Return the tables whose rows are deleted with a row of this one."""
         return [
             ChildTable(self.changes[table], placeholders(path))
             for table in self.tables
@@ -285,7 +285,7 @@ class Extraction:
             if parent.detects_deletes and parent_of(path) is parent
         ]
 
-    # -- concluding
+    # -- deletions
 
     def _cascade_deletes(self) -> None:
         for table in self.tables:
@@ -293,7 +293,7 @@ class Extraction:
                 children.changes.cascade_delete(self.changes[table], children.columns)
 
     def _add_people(self) -> None:
-        """Everybody met becomes a row."""
+        """Stage a row for every person met."""
         for batch in gathered(self.reader.people, self.people):
             self.people.stage(batch, walk=0)
             self.results[PEOPLE.table].rows_read += len(batch)
@@ -318,9 +318,9 @@ class Extraction:
             self._note_losses(self.results[table])
 
     def _note_losses(self, result: TableResult) -> None:
-        """What an earlier run could read: a list stands among the positions since it first could be.
+        """Record lost access: lists that are refused now and have a position because an earlier run read them.
 
-        One list of several that is not found below a row went with that row.
+        A child list that answers 404 while others of its table answer was deleted with its parent row.
         """
         for one in result.lists:
             stored = one.status == "unavailable" and self.stored.position(one.list_path.path)
@@ -331,7 +331,7 @@ class Extraction:
             result.lost.append(RunWarning(result.table, "", "lost access", text))
 
     def _note_unreachable(self, endpoint: Endpoint) -> None:
-        """Organizations and projects are never ended by a walk, only noted."""
+        """Note organizations and projects that are no longer listed; a walk never deletes them."""
         table = endpoint.table
         result = self.results.get(table)
         if result is None or not result.complete or self.partitions.projects:
@@ -342,10 +342,10 @@ class Extraction:
             result.lost.append(RunWarning(table, f"{table}/{gone[0]}/", "lost access", result.note))
 
     def complete_partitions(self, table: str, *, first: bool) -> list[dict[str, Any]]:
-        """The scopes of a table that are known as a whole, by the key that saw them, as values of key columns.
+        """Return the partitions of a table that this key has read completely, as values of key columns.
 
-        With `first`, those of which this was not known before: their lists were new or forgotten, or the table has lost
-        rows. All of them where the user accepts deletes.
+        With `first`, only those that were not complete before: their lists were new or forgotten, or the table has lost
+        rows. All of them if the user accepts deletes.
         """
         changes = self.changes[table]
         reads = [read for read in self._reads if read.partition.endpoint.table == table]
@@ -367,20 +367,20 @@ class Extraction:
         )
         return same_key and (anew or any(it is None or it.last_complete_at is None for _, it in stored))
 
-    # -- what is to be written
+    # -- rows to write
 
     @cached_property
     def rows_to_write(self) -> int:
-        """Rows that the deltas hold, children not counted; needs `read`."""
+        """Return the number of rows in all deltas, child rows not counted; needs `run`."""
         return sum(result.counts.written for result in self.results.values())
 
     def target_tables(self) -> Iterator[TargetTable]:
-        """Every table that this reading may write: parents before children, people last."""
+        """Yield every table that this extraction may write: parents before children, people last."""
         for changes in (*self.changes.values(), self.people):
             yield from target_tables(changes)
 
     def delta(self, table: str) -> Delta | None:
-        """What is to be written of a table or child table, None if nothing; reads PostHog if nobody has yet."""
+        """Return what is to be written of a table or child table, None if nothing; calls `run`."""
         self.run()
         target = next(target for target in self.target_tables() if target.table == table)
         if not self.results[target.parent].counts.written:
@@ -388,9 +388,9 @@ class Extraction:
         return delta(self.people if target.parent == PEOPLE.table else self.changes[target.parent], target)
 
     def fail(self, table: str, said: str) -> None:
-        """What came of a table is not to be had: its lists stand where they stood.
+        """Fail a table whose rows were not written: its lists keep their old positions.
 
-        People have no lists of their own: somebody of whom the others do not tell again would never come.
+        If people fail, no list's position changes: an incremental walk would not name a lost person again.
         """
         result = self.results[table]
         result.counts = Counts()
@@ -407,13 +407,13 @@ class Extraction:
         self.client.close()
 
     def close(self) -> None:
-        """Give back connections and throw the working data away."""
+        """Close connections and the scratch database."""
         self._close_connections()
         self.scratch.close()
 
 
 def _temporary_folder(owner: object) -> Path:
-    """A folder that goes when its owner goes: a plain dlt source has nobody who closes it."""
+    """Return a folder that is removed with its owner: a plain dlt source is not closed by anybody."""
     folder = Path(tempfile.mkdtemp(prefix="hogsync-"))
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -21,7 +21,7 @@ from sources.posthog.extract.walks import ListPath, Position, Walk
 from sources.posthog.shape.batch import Batch
 
 SHORT_LIST_PAGES = 10
-"""A list of at most so many pages is walked in full every run: truth is cheap there."""
+"""A list of at most this many pages is walked in full every run: a full walk of it is cheap."""
 
 
 def start_time(
@@ -32,11 +32,11 @@ def start_time(
     *,
     key_is_back: bool,
 ) -> datetime | None:
-    """The time from which on a list is read; None for all of it, as when a key is back (`key_returned`)."""
+    """Return the time from which a list is read; None to read all of it, as when a key is back (`key_returned`)."""
     endpoint = list_path.endpoint
     fanned_out = _fanned_out(endpoint)
     if options.window and endpoint.plan != "snapshot":
-        # Rows that want to be written again are not left out for standing outside the window.
+        # Uncommitted rows must be written again, also those outside the window.
         doubtful = (
             stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)
             and not stored_index.empty[endpoint.table]
@@ -58,10 +58,10 @@ def start_time(
 
 
 def key_returned(position: Position | None, sees: str | None, remembered: frozenset[str]) -> bool:
-    """Whether a key that saw rows follows one that did not meet them, and had them held.
+    """Return whether the key that stored these rows is back after a key that could not see them.
 
-    Only it can tell what they are, or that they are gone. What is `remembered` as held by its own walk has its second
-    look in time, and what a gap of that walk hides no walk can tell.
+    Only the first key can confirm their deletion. Rows that its own walk held (`remembered`) get their second walk at
+    the normal time, and rows hidden by a gap of that walk cannot be confirmed by any walk.
     """
     return bool(
         position and position.held and position.fingerprint == sees and not position.gap and not remembered
@@ -75,7 +75,7 @@ def should_skip(
     options: ReadOptions,
     stored_index: StoredIndex,
 ) -> bool:
-    """Whether a list below a row need not be asked: the row has not `moved`, nothing is open and no sweep is due."""
+    """Return whether a child list is skipped: its parent has not `moved`, no row is in progress and no sweep is due."""
     endpoint = list_path.endpoint
     if not endpoint.parent_cursor or options.full or options.window or position.last_walk_at is None:
         return False
@@ -90,18 +90,18 @@ def should_skip(
 
 
 def _full_walk_due(endpoint: Endpoint, position: Position, options: ReadOptions) -> bool:
-    """Whether a list must be walked in full, so that what was deleted or edited late is noticed."""
+    """Return whether a full walk is due, which finds deletions and late edits."""
     last = position.last_complete_at
     if not endpoint.detects_deletes:
         return False
     every = options.full_every_of.get(endpoint.table) or endpoint.full_every or options.full_every
     return (
         last is None or not options.started - every < last <= options.started
-    )  # the future is a clock that was wrong
+    )  # a time in the future comes from a wrong clock
 
 
 def _open_since(endpoint: Endpoint, position: Position, options: ReadOptions) -> datetime | None:
-    """The oldest row that is still going to change; one that has been open for too long is stuck for good."""
+    """Return the oldest row in progress; None if it is older than `in_progress_limit`, for then it is stuck."""
     limit = options.started - endpoint.in_progress_limit
     return position.open_floor if position.open_floor and position.open_floor > limit else None
 
@@ -111,21 +111,21 @@ def _fanned_out(endpoint: Endpoint) -> bool:
 
 
 def cursor_query(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
-    """The query for rows from a floor on, of a window up to its end."""
+    """Return the query for rows from `floor` on, and up to the window's end if it has one."""
     since, until = names
     ends = {until: as_query_time(window.until)} if window and window.until else {}
     return {since: as_query_time(floor), **ends}
 
 
 def as_query_time(time: datetime) -> str:
-    """A time for a query, in UTC: the `+` of an offset would arrive as a blank."""
+    """Return a time for a query, in UTC: the `+` of an offset would arrive as a blank."""
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def track_cursor(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> None:
-    """Keep a list's newest, its oldest and its oldest open row in mind.
+    """Update the walk's newest row, oldest row and oldest row in progress.
 
-    A row that is dated in the future is no news of what came before it: the watermark does not follow.
+    A row dated in the future does not move the watermark: it proves nothing about the rows before it.
     """
     if endpoint.plan == "snapshot":
         return
@@ -143,7 +143,7 @@ def track_cursor(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) ->
 
 
 class ParentCursors:
-    """An observer of pages: what rows say of whether something came below them."""
+    """An observer of pages: keeps each parent row's cursor (`Endpoint.parent_cursor`)."""
 
     def __init__(self, changes: Mapping[str, TableChanges]) -> None:
         self._fields: dict[str, str] = {}
@@ -151,13 +151,13 @@ class ParentCursors:
             endpoint = one.shape.endpoint
             for path in endpoint.paths if endpoint.parent_cursor else ():
                 parent = parent_of(path)
-                # Where a setting drops the field nothing can be told by it.
+                # A setting may drop the field; then no list is skipped by it.
                 if parent and endpoint.parent_cursor in changes[parent.table].shape.columns:
                     self._fields[parent.table] = endpoint.parent_cursor
         self._seen: dict[tuple[str, tuple[object, ...]], str] = {}
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
-        """Keep the telling field of each row in mind."""
+        """Keep the cursor of each row."""
         if field := self._fields.get(endpoint.table):
             keys = zip(*map(batch.values, endpoint.key), strict=True)
             self._seen |= {
@@ -166,7 +166,7 @@ class ParentCursors:
             }
 
     def cursor_above(self, list_path: ListPath) -> str | None:
-        """The telling field of the row above a list; None if that row was not met in this run."""
+        """Return the cursor of the row above a list; None if that row was not seen in this run."""
         path = next((path for path in list_path.endpoint.paths if list_path.endpoint.parent_cursor), "")
         parent = parent_of(path) if path else None
         key = tuple(list_path.parent_ids[name] for name in placeholders(path))

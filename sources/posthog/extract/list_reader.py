@@ -41,11 +41,11 @@ from sources.posthog.shape.types import CONVERT
 from sources.posthog.whole_numbers import counted
 
 COUNTED_IN_MEMORY = 5000
-"""Up to so many rows, different keys are counted in Python, quicker than a query; beyond that in the workspace."""
+"""Up to this many rows, distinct keys are counted in Python, faster than a query; beyond it in the scratch database."""
 
 
 class ListReader:
-    """Reads lists into `Changes`; safe to use from several threads, one list each."""
+    """Reads lists and stages their rows in `TableChanges`; safe to use from several threads, one list each."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ListReader:
         soon: Prefetch = no_prefetch,
         checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
-        """`person` is how whoever the rows name becomes a row."""
+        """`person` is the shape of the people whom the rows name."""
         self.get = get
         self.soon = soon
         self.checkpoints = checkpoints
@@ -73,7 +73,7 @@ class ListReader:
         self._walk_ids = itertools.count(1)
 
     def read(self, result: ListResult) -> None:
-        """Read a list, twice if one walk is no proof; refusals and failures are noted there."""
+        """Read a list, twice if one walk is no proof; refusals and failures are recorded in `result`."""
         list_path = result.list_path
         position = self.positions.position(list_path.path)
         stock = self.changes[list_path.endpoint.table].stored_index
@@ -93,7 +93,7 @@ class ListReader:
             self.walk_once(result, count=count)
 
     def should_skip(self, list_path: ListPath) -> bool:
-        """Whether the list need not be asked in this run."""
+        """Return whether the list need not be requested in this run."""
         position, stock = (
             self.positions.position(list_path.path),
             self.changes[list_path.endpoint.table].stored_index,
@@ -103,24 +103,24 @@ class ListReader:
         )
 
     def _moved(self, list_path: ListPath) -> str | None:
-        """What the row above a list says, and to which key: another one may see more rows below it."""
+        """Return the parent row's cursor and the key's fingerprint: another key may see more rows below the parent."""
         said, sees = self.movements.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
         return None if said is None or sees is None else f"{said} {sees}"
 
     def walk_again(self, result: ListResult) -> None:
-        """A second look at a list; its rows are counted beside it if there is known to be a gap."""
+        """Walk a list again; request its count separately if a gap is known."""
         position = self.positions.position(result.list_path.path)
         beside = result.list_path.endpoint.count_path and (result.last.gap or (position and position.gap))
         self.walk_once(result, count=self._count(result.list_path) if beside else None)
 
     def walk_once(self, result: ListResult, floor: datetime | None = None, count: int | None = None) -> None:
-        """Walk the list once, all of it or down to a time, and judge what that proves.
+        """Walk the list once, in full or from `floor` on, and judge whether the walk is complete.
 
-        `count` is how many rows the list has, where that was asked for beside it.
+        `count` is the list's number of rows, where it was requested separately.
         """
         walk = Walk(next(self._walk_ids), filtered=bool(floor and result.list_path.endpoint.cursor_params))
         again = bool(result.walks)
-        result.walks.append(walk)  # now, for what a walk has read is loaded also where a stop ends it
+        result.walks.append(walk)  # appended first: the rows of an interrupted walk are loaded, too
         self._walk(walk, result.list_path, floor, again=again)
         walk.counts = walk.counts if count is None else [count]
         result.detail = ""
@@ -178,7 +178,7 @@ class ListReader:
     def _checkpoint_for(
         self, list_path: ListPath, asked: Mapping[str, str], *, again: bool
     ) -> Checkpoint | None:
-        """What was kept of a list; nothing for a second look, which would be none, nor where all is to be read."""
+        """Return the list's checkpoint; None for a second walk, which must read anew, and where all is to be read."""
         changes, position = self.changes[list_path.endpoint.table], self.positions.position(list_path.path)
         return self.checkpoints.checkpoint(
             list_path,
@@ -198,9 +198,9 @@ class ListReader:
         checkpoint: Checkpoint | None,
         walk: Walk,
     ) -> Iterator[tuple[int, Batch]]:
-        """A list's pages down to the floor, each with how many rows were sent.
+        """Yield a list's pages down to `floor`, each with the number of rows that PostHog sent.
 
-        Those of a half-read walk that still holds come first, so that what was read later goes over them.
+        Saved pages of a valid checkpoint come first, so that rows read later replace them.
         """
         endpoint, shaped = list_path.endpoint, partial(self._shaped, list_path)
         size = min(self.options.page_size, endpoint.page_size)
@@ -237,7 +237,7 @@ class ListReader:
         return self.changes[endpoint.table].shape.to_batch(raws, stamps)
 
     def _count(self, list_path: ListPath) -> int | None:
-        """How many rows the list has, by a question beside it; None where that is not told."""
+        """Return the list's number of rows from a separate request; None if PostHog does not tell it."""
         try:
             told = self.get(list_path.count_path.split("?")[0], query(list_path.count_path))
         except (Unavailable, PageFailed):
@@ -246,7 +246,7 @@ class ListReader:
         return counted(count)
 
     def _count_mismatch(self, result: ListResult) -> int | None:
-        """The list's count, if rows came or went that a walk down to a time cannot have met."""
+        """Return the list's count if rows came or went that an incremental walk cannot have seen; else None."""
         position = self.positions.position(result.list_path.path)
         if (
             not result.list_path.endpoint.count_path
@@ -262,7 +262,7 @@ class ListReader:
     # -- remembering
 
     def position_before_load(self, result: ListResult) -> Position | None:
-        """The position to write before this list's rows are loaded, if one is to be written."""
+        """Return the position to write before this list's rows are loaded; None if none is to be written."""
         list_path = result.list_path
         return before_load(
             result,
@@ -272,7 +272,7 @@ class ListReader:
         )
 
     def position_after(self, result: ListResult) -> Position:
-        """Where the list stands after this run."""
+        """Return the list's position after this run."""
         list_path = result.list_path
         return advance(
             self.positions.position(list_path.path),
@@ -285,9 +285,9 @@ class ListReader:
 
 
 def listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:
-    """A detail object, cut down to what the list would show, and the parents that it names itself.
+    """Return a detail object reduced to the fields that the list would show, and the parents that it names itself.
 
-    A parent that it does not name by an id is null: nobody could tell which one is meant.
+    A parent that the object does not name by an id is null: which row is meant would be a guess.
     """
     named = {name: raw.get(name.removesuffix("_id")) for name in endpoint.placeholders}
     types = stamp_types(endpoint)

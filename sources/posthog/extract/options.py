@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A range of time that is read again; both ends belong to it."""
+    """A range of time that is read again, both ends included."""
 
     since: datetime
     until: datetime | None = None
@@ -17,7 +17,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What the user asked of a run's reading."""
+    """The options of one extraction."""
 
     started: datetime
     page_size: int = 1000
@@ -26,8 +26,8 @@ class ReadOptions:
     full_every_of: Mapping[str, timedelta] = field(default_factory=dict)
     """By table, where it differs."""
     sweep_every: timedelta = timedelta(days=1)
-    """How often a list below a row is asked at least: a delivery can be sent by hand."""
+    """Longest time between two requests of a list below a row: a delivery can be sent by hand."""
     accept_deletes: bool = False
     new_columns: int = 100
     window: Window | None = None
-    """Of a backfill: what is read is loaded, nothing is concluded from what was not met, and no list's place moves."""
+    """Of a backfill: its rows are loaded, but no deletion is concluded and no position changes."""

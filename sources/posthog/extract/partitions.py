@@ -17,7 +17,7 @@ ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
 
 
 class Partitions:
-    """The scopes of some tables, each once in a run; `projects` narrows them to these ids, unless there are none."""
+    """The partitions of some tables, each once in a run; `projects` narrows them to these ids, unless it is empty."""
 
     def __init__(self, tables: Sequence[str], projects: frozenset[int]) -> None:
         self.endpoints = [ENDPOINTS[table] for table in tables]
@@ -25,9 +25,9 @@ class Partitions:
         self._met: set[str] = set()
 
     def roots(self, projects: Iterable[int]) -> Iterator[Partition]:
-        """Scopes that hang on no row: root lists, and the projects that the key is scoped to.
+        """Yield the partitions without a parent row: root lists, and the projects that the key is scoped to.
 
-        Such a key may not list projects, so each is asked for by its id.
+        Such a key may not list projects, so each project is requested by its id.
         """
         for endpoint in self.endpoints:
             if endpoint is not ORGANIZATIONS:
@@ -38,11 +38,11 @@ class Partitions:
                 yield Partition(PROJECTS, {}, (list_path,))
 
     def children(self, parent: Endpoint) -> list[Endpoint]:
-        """The endpoints whose lists hang on rows of this one."""
+        """Return the endpoints whose lists are below rows of `parent`."""
         return [e for e in self.endpoints if parent in map(parent_of, e.paths)]
 
     def below(self, partition: Partition, idents: Iterable[Any]) -> list[Partition]:
-        """The scopes below these rows of a scope that no row has led to yet."""
+        """Return the partitions below these rows of a partition, without those that this run has already."""
         parent = partition.endpoint
         children = self.children(parent)
         found = [
@@ -58,7 +58,7 @@ class Partitions:
 
 
 def partitions_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Partition]:
-    """An endpoint's scopes below one parent row: its lists, those of the same rows together."""
+    """Return an endpoint's partitions below one parent row; lists of the same rows are in one partition."""
     grouped: dict[tuple[tuple[str, Any], ...], list[ListPath]] = {}
     for path in endpoint.paths:
         if parent_of(path) is not parent:

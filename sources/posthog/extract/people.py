@@ -17,11 +17,11 @@ from sources.posthog.shape.types import ARROW, Values, canonical
 from sources.posthog.whole_numbers import whole
 
 Told = tuple[int, int, str]
-"""How much a word of somebody counts: its source's rank, how much it says, and, where that is equal, what."""
+"""Weight of one source's values of a person: the source's rank, the number of values, and as tie-break the values."""
 
 
 class People:
-    """Gathers users out of rows; safe to share between threads."""
+    """Collects users out of rows; safe to share between threads."""
 
     def __init__(self) -> None:
         self._met: dict[int, tuple[Told, Values]] = {}
@@ -30,11 +30,11 @@ class People:
         self._lock = threading.Lock()
 
     def meet(self, people: Iterable[Values], rank: int) -> None:
-        """Take note of people whom declared fields name."""
+        """Add people whom declared fields name."""
         self._note(self._met, people, rank)
 
     def mention(self, people: Iterable[Values]) -> None:
-        """Take note of people in free JSON: nobody else's word counts less."""
+        """Add people whom free JSON names: every other source outranks it."""
         self._note(self._mentioned, people, 0)
 
     def _note(self, noted: dict[int, tuple[Told, Values]], people: Iterable[Values], rank: int) -> None:
@@ -45,28 +45,28 @@ class People:
                     noted[identifier] = word
 
     def recall(self, rows: Iterable[Values]) -> None:
-        """Take note of people as an earlier run would have stored them: anybody's word of today counts more."""
+        """Add people from a checkpoint, as they would have been stored: any person met in this run replaces them."""
         with self._lock:
             self._recalled |= {row["id"]: row for row in rows}
 
     def recalled(self) -> Mapping[int, Values]:
-        """The rows of those of whom only an earlier run was told, by their ids."""
+        """Return the rows of people whom only a checkpoint names, by their ids."""
         return {i: row for i, row in sorted(self._recalled.items()) if i not in self._met}
 
     def mentioned(self) -> Mapping[int, Values]:
-        """Those whom only free JSON names, by their ids."""
+        """Return the people whom only free JSON names, by their ids."""
         named = self._met.keys() | self._recalled.keys()
         return {i: person for i, (_, person) in sorted(self._mentioned.items()) if i not in named}
 
     def everybody(self) -> Mapping[int, Values]:
-        """All people whom declared fields name by their ids, in that order."""
+        """Return all people whom declared fields name, by their ids, in that order."""
         return {identifier: person for identifier, (_, person) in sorted(self._met.items())}
 
 
 def fullest(people: Iterable[Values]) -> dict[int, Values]:
-    """Of each person what says most, in whatever order it comes, by their ids; objects without a 64-bit id are nobody.
+    """Return each person's fullest object by id, whatever the order; objects without a 64-bit id are ignored.
 
-    A page of a thousand rows speaks of a handful, each time in full and in the same words.
+    A page of a thousand rows names a handful of people, each time in full and in the same words.
     """
     found: dict[int, Values] = {}
     for person in people:
@@ -80,23 +80,23 @@ def fullest(people: Iterable[Values]) -> dict[int, Values]:
 
 
 def _weight(person: Values) -> tuple[int, str]:
-    """How much somebody is told of, and what."""
+    """Return how many values a person has, and the values as text."""
     try:
         return sum(value is not None for value in person.values()), canonical(person)
-    except RecursionError:  # what goes too deep to be compared says least
+    except RecursionError:  # an object too deep to compare has the least weight
         return 0, ""
 
 
 def shaped(people: Iterable[Values], shape: RowShape) -> Batch:
-    """People as rows; what is not declared of them is kept by nobody."""
+    """Return people as rows; undeclared fields are dropped."""
     fields = {declared.name for declared in shape.endpoint.fields}
     return shape.to_batch([{name: person[name] for name in fields & person.keys()} for person in people], {})
 
 
 def gathered(people: People, changes: TableChanges) -> tuple[Batch, Batch, Batch]:
-    """Rows for everybody met, then for those who are not stored and of whom only an earlier run or free JSON told.
+    """Return rows for everybody met, then for unstored people whom only a checkpoint or only free JSON names.
 
-    What a poorer source did not send stays as it is stored.
+    A value that a poorer source did not send stays as it is stored.
     """
     met, recalled, mentioned = people.everybody(), people.recalled(), people.mentioned()
     shape = changes.shape
@@ -112,7 +112,7 @@ def gathered(people: People, changes: TableChanges) -> tuple[Batch, Batch, Batch
 
 
 def _again(rows: Sequence[Values], shape: RowShape) -> Batch:
-    """Rows that were shaped by an earlier run."""
+    """Return a batch of rows that an earlier run shaped."""
     batch = Batch([{}] * len(rows))
     for name, type_ in shape.columns.items():
         batch.arrays[name] = pa.array([row.get(name) for row in rows], ARROW[type_])

@@ -1,7 +1,7 @@
-"""Where a list stands after a run: pure decisions over what earlier runs left and what came of the list in this one.
+"""Computes a list's position after a run: earlier position and `ListResult` -> `Position`. Pure functions.
 
-What a walk proved (rows, gap, deletes held) stands together with the key that proved it: a walk under another key
-changes nothing of it, unless that walk leaves nothing open or the user accepts its deletes.
+The results of a walk (rows, gap, deletes held) belong to the key that made it: a walk with another key does not change
+them, unless that walk leaves nothing open or the user accepts its deletes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from sources.posthog.extract.walks import MIXED_KEYS, ListPath, ListResult, Posi
 
 
 def initial(list_path: ListPath) -> Position:
-    """The position of a list that was never read."""
+    """Return the position of a list that was never read."""
     return Position(path=list_path.path, table=list_path.endpoint.table)
 
 
 def before_load(
     result: ListResult, position: Position | None, fingerprint: str | None, has_new_rows: Callable[[], bool]
 ) -> Position | None:
-    """The position to write before the rows are loaded, so that they are attributed to the key that saw them.
+    """Return the position to write before loading, so that the rows are attributed to the key that saw them.
 
-    Rows of a run that dies before its record, or of a backfill, would else be taken for those of another key, whose
-    walk does not show them. So would those of a run that cannot tell what its key sees.
+    Rows of a backfill, or of a run that is killed before its record, would otherwise be attributed to another key,
+    whose walk does not show them. So would rows of a run that cannot tell what its key sees.
     """
     sees = fingerprint or MIXED_KEYS
     if not result.list_path.endpoint.detects_deletes or not result.pages:
@@ -52,15 +52,15 @@ def advance(
     parent_cursor: str | None,
     table_lost_rows: bool,
 ) -> Position:
-    """Return where the list stands after this run.
+    """Return the list's position after this run.
 
-    `fingerprint` tells what the key sees of the list, `parent_cursor` what the row above the list says, and to which
-    key. After `table_lost_rows` no more of a failed list was read again than the walk has met.
+    `fingerprint` is that of the key for this list, `parent_cursor` the parent row's cursor with the key's fingerprint.
+    With `table_lost_rows`, only the rows that a failed walk saw were read again.
     """
     before = position or initial(result.list_path)
     if result.status != "read" and not result.is_incremental and table_lost_rows:
         before = replace(before, watermark=None, last_complete_at=None, moved=None)
-    if not result.walks:  # the run stopped before it came to anything
+    if not result.walks:  # the run stopped before the first request
         return before
     walk, detects_deletes = result.last, result.list_path.endpoint.detects_deletes
     after = replace(
@@ -73,7 +73,7 @@ def advance(
         after = replace(after, fingerprint=result.position_before_load.fingerprint)
     if result.status != "read":
         return after
-    # What was written late among rows that were saved waits for the next run, which must ask.
+    # An edit of a row on a saved page was not seen, so the next run must request the list.
     after = replace(after, open_floor=walk.open_floor, moved=None if walk.resumed_pages else parent_cursor)
     if result.complete:
         first = before.first_complete_at or before.last_complete_at or options.started
@@ -84,7 +84,7 @@ def advance(
     if not same_key and not result.complete:
         return after
     if not same_key and result.deletes_held:
-        # What another key does not see counts on, but was looked for: no run need do so before one is due.
+        # Rows that this key does not see still count; a full walk looked for them, so the next is not due early.
         rows = walk.distinct + result.deletes_held
         return replace(after, rows=rows, held=result.deletes_held, last_complete_at=options.started)
     after = replace(

@@ -18,12 +18,12 @@ from sources.posthog.redaction.text import redacted
 
 Status = Literal["loaded", "unchanged", "unavailable", "failed"]
 LETTERS = 10_000
-"""A detail has no more: some of its words are PostHog's."""
+"""Longest detail: some of its words are PostHog's."""
 
 
 @dataclass(slots=True)
 class TableResult:
-    """What came of one table."""
+    """The result of one table."""
 
     table: str
     lists: list[ListResult] = field(default_factory=list)
@@ -31,28 +31,28 @@ class TableResult:
     requests: int = 0
     pages: int = 0
     pages_again: int = 0
-    """Of these, pages of second looks."""
+    """Of `pages`: pages of second walks."""
     rows_read: int = 0
     skipped: int = 0
-    """Lists that were not asked, because nothing new could be in them."""
+    """Lists that were not requested, because they could have nothing new."""
     note: str = ""
     parent_status: Literal["", "unavailable", "failed"] = ""
-    """Set where no list could be asked for, because the parents were not to be had."""
+    """Set if no list could be requested, because the parents could not be read."""
     parents_complete: bool = True
     gathered: Counter[str] = field(default_factory=Counter)
-    """As `misfits`, of rows that are gathered from other tables' and not listed."""
+    """Like `misfits`, for rows collected from other tables' rows."""
     data_warnings: list[str] = field(default_factory=list)
-    """What else than plain rows came, a sentence for each kind."""
+    """One sentence for each kind of data that was not as declared."""
     lost: list[RunWarning] = field(default_factory=list)
-    """What cannot be read any more besides lists that are refused."""
+    """Lost access besides refused lists."""
 
     def count(self, status: str) -> int:
-        """How many lists ended so."""
+        """Return how many lists have this status."""
         return sum(one.status == status for one in self.lists)
 
     @property
     def status(self) -> Status:
-        """The table's one word."""
+        """Return the table's status."""
         if self.parent_status == "failed" or self.count("failed"):
             return "failed"
         if self.parent_status or (self.lists and self.count("unavailable") == len(self.lists)):
@@ -61,9 +61,9 @@ class TableResult:
 
     @property
     def readable(self) -> bool:
-        """Whether a list answered this run, or the one whose pages it goes on from, or none was to be asked.
+        """Return whether a list answered in this run or in the one that it resumes, or none had to be requested.
 
-        Not if the warehouse refused its rows.
+        False if the warehouse refused the table's rows.
         """
         walks = [walk for one in self.lists for walk in one.walks]
         answered = any(walk.pages for walk in walks) if self.lists else not self.parent_status
@@ -71,7 +71,7 @@ class TableResult:
 
     @property
     def complete(self) -> bool:
-        """Whether every list of the table was read completely, proven."""
+        """Return whether every list of the table was read completely."""
         return (
             self.parents_complete
             and not (self.parent_status or self.skipped)
@@ -80,22 +80,22 @@ class TableResult:
 
     @property
     def misfits(self) -> Counter[str]:
-        """How many values did not fit, by column; of a list that was walked twice, in its last walk."""
+        """Return how many values did not fit, by column; of a list that was walked twice, in its last walk."""
         return sum((one.last.misfits for one in self.lists if one.walks), self.gathered)
 
     @property
     def deletes_held(self) -> int:
-        """Deaths that are not believed yet."""
+        """Return the number of deletes held."""
         return sum(one.deletes_held for one in self.lists)
 
     @property
     def warnings(self) -> list[RunWarning]:
-        """What an unattended caller must hear of although the table did not fail."""
+        """Return the warnings that an unattended caller must see although the table did not fail."""
         return [*self.lost, *warnings_of(self.table, self.lists)]
 
     @property
     def detail(self) -> str:
-        """What a person should know, each thing once, with the first list that it is said of."""
+        """Return one text for a person: each fact once, with the first list that it concerns."""
         spared = f"{self.skipped:,} lists not asked, nothing was due" if self.skipped else ""
         held = held_deletes(self.lists) if self.deletes_held else ""
         said: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, spared) if note}
@@ -108,9 +108,9 @@ class TableResult:
 
 
 def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:
-    """Parents' trouble is their children's: what could not be asked for is not complete.
+    """Give each table its parents' failure: a list that could not be requested is not complete.
 
-    Except below a parent that is refused as a whole where lists are found without it, as with a key that is scoped to
+    Except below a parent that is refused as a whole while lists are found without it, as with a key that is scoped to
     projects.
     """
     for table in tables:

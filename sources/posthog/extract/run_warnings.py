@@ -29,19 +29,19 @@ KINDS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RunWarning:
-    """One warning of a run, as its record and `--json` tell it."""
+    """One warning of a run, as its record and `--json` show it."""
 
     table: str
-    """Empty where it is about the whole run."""
+    """Empty if the warning concerns the whole run."""
     path: str
-    """The first list that it is about, as in `_hogsync_paths`; empty where it is about none."""
+    """The first list that the warning concerns, as in `_hogsync_paths`; empty if none."""
     kind: Kind
     text: str
     """One sentence without a full stop: what, where, and what to do if there is something."""
 
 
 def warnings_of(table: str, listed: Sequence[ListResult]) -> Iterator[RunWarning]:
-    """The warnings that follow from how a table's lists were read."""
+    """Yield the warnings that follow from the results of a table's lists."""
     lost: dict[str, list[ListResult]] = {}
     for one in listed:
         if one.lost_access:
@@ -57,14 +57,14 @@ def warnings_of(table: str, listed: Sequence[ListResult]) -> Iterator[RunWarning
 
 
 def held_deletes(listed: Sequence[ListResult]) -> str:
-    """How many deletes of a table are held, why, and where."""
+    """Return how many deletes of a table are held, why, and where."""
     held = [one for one in listed if one.deletes_held]
     reasons = ", ".join(dict.fromkeys(one.held_reason for one in held))
     return f"{sum(one.deletes_held for one in held):,} deletes held: {reasons}{where(held)}"
 
 
 def where(listed: Sequence[ListResult]) -> str:
-    """Which lists something is said of: the first one, and how many more."""
+    """Return which lists a text concerns: the first one, and how many more."""
     more = f" and {len(listed) - 1:,} more" if len(listed) > 1 else ""
     return f" ({listed[0].list_path.url_path}{more})" if listed else ""
 
@@ -75,10 +75,10 @@ SHOWN = 10
 def data_warnings(
     misfits: Counter[str], apart: Iterable[str], beyond: Collection[str], mended: Iterable[str]
 ) -> list[str]:
-    """A sentence for each kind of oddity that a run met.
+    """Return a sentence for each kind of oddity in a run's data.
 
-    `misfits` are values kept as text, by column; `apart` columns whose fields' names fall together; `beyond` fields
-    that have no column of their own; `mended` what was no JSON.
+    `misfits` are values kept as text, by column; `apart` columns whose fields' names are equal as column names;
+    `beyond` fields without a column of their own; `mended` what was no JSON.
     """
     said = []
     if count := misfits.total():
@@ -91,7 +91,7 @@ def data_warnings(
 
 
 def left_out(rejected: Counter[str], places: Sequence[int] = ()) -> str:
-    """How many rows could not be stored, why, and, of one list, where in it the first of them stood."""
+    """Return how many rows could not be stored, why, and, of one list, the places of the first of them."""
     why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(rejected.items()))
     said = f"{_many(rejected.total(), 'row')} left out: {why}"
     if not places:
@@ -106,12 +106,12 @@ def _many(count: int, thing: str) -> str:
 
 
 def _names(columns: Iterable[str]) -> str:
-    """The first of the names, in order."""
+    """Return the first of the names, in order."""
     return first_few(sorted(columns), SHOWN)
 
 
 def first_few(things: Iterable[object], most: int = 20) -> str:
-    """The first of some things, `most` at most, and how many more there are."""
+    """Return the first things, `most` at most, and how many more there are."""
     words = list(map(str, things))
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more

@@ -24,11 +24,11 @@ VISIBILITY_FIELDS = {
     USERS.table: ("id", "is_staff"),
     MEMBERS.table: ("user",),
 }
-"""The fields by which this is told; without them a key that sees less would end what it does not see."""
+"""The fields that the fingerprint needs: without them a key that sees less would delete what it does not see."""
 
 
 class KeyVisibility:
-    """An observer of pages. `fingerprint` is None, and nothing is concluded, until the organizations are read."""
+    """An observer of pages. `fingerprint` is None, and nothing is deleted, until the organizations are read."""
 
     def __init__(self) -> None:
         self.key: Key | None = None
@@ -37,15 +37,15 @@ class KeyVisibility:
         self._by_path: dict[str, str] = {}
 
     def fingerprint_of(self, list_path: ListPath) -> str | None:
-        """The fingerprint of what the key sees of a list."""
+        """Return the fingerprint of what the key sees of a list."""
         return self.fingerprint and self.fingerprint + self._by_path.get(list_path.path, "")
 
     def organizations_read(self) -> None:
-        """All levels of the owner are known."""
+        """Compute the fingerprint, once all membership levels of the key's owner are known."""
         self.fingerprint = self.key.fingerprint(self._levels) if self.key else None
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
-        """What a page tells of its reader; a pager's observer."""
+        """Record what a page reveals about the key that reads it."""
         if endpoint is ORGANIZATIONS:
             levels = (level or 0 for level in batch.values("membership_level"))
             self._levels |= dict(zip(batch.values("id"), levels, strict=True))
@@ -55,13 +55,13 @@ class KeyVisibility:
             self._note_company(batch, self.key)
 
     def _note_staff(self, batch: Batch, key: Key) -> None:
-        """Whether the owner is staff, who see all users."""
+        """Record whether the key's owner is staff, who see all users."""
         flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
         if any(staff for owner, staff in flags if owner == key.user_id):
             self._by_path[USERS.paths[0]] = " staff"
 
     def _note_company(self, batch: Batch, key: Key) -> None:
-        """Whether an organization shows any member but the owner to an owner who is no admin."""
+        """Record whether an organization shows members besides the owner, if the owner is no admin."""
         organization = batch.values("organization_id")[0]
         path = MEMBERS.paths[0].format(organization_id=organization)
         if any(member != key.user_id for member in batch.values("user_id")):

@@ -19,7 +19,7 @@ from sources.posthog.errors import PostHogError, Unavailable
 from sources.posthog.shape.batch import Batch
 
 Observer = Callable[[Endpoint, Batch], None]
-"""Is told of every page's rows."""
+"""Receives every page's rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,30 +33,31 @@ class Position:
     last_walk_at: datetime | None = None
     last_complete_at: datetime | None = None
     first_complete_at: datetime | None = None
-    """When it was first known as a whole: what it held by then may be older than that."""
+    """When the first complete walk ended; the rows that it found may be older."""
     fingerprint: str | None = None
     rows: int = 0
     gap: int = 0
     held: int = 0
     moved: str | None = None
-    """What the row above it said when it was last walked (`Endpoint.parent_cursor`), and to which key."""
+    """The parent row's cursor at the last walk (`Endpoint.parent_cursor`), and the fingerprint of the key that saw
+    it."""
 
 
 MIXED_KEYS = "several keys"
-"""The fingerprint of a list whose stored rows were seen by several keys: no key's walk may end them."""
+"""The fingerprint of a list whose stored rows were seen by several keys: a walk with one key may not delete them."""
 
 
 class PositionStore(Protocol):
-    """What is remembered of list paths."""
+    """The remembered positions of list paths."""
 
     def position(self, path: str) -> Position | None:
-        """The path's position, if it was ever read."""
+        """Return the path's position; None if it was never read."""
 
     def was_read(self, table: str) -> bool:
-        """Whether any list of the table was ever read."""
+        """Return whether any list of the table was ever read."""
 
     def held(self, path: str) -> frozenset[str]:
-        """Row keys whose death the last complete walk held."""
+        """Return the row keys whose deletion the last complete walk held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +71,23 @@ class ListPath:
 
     @property
     def url_path(self) -> str:
-        """The path without its query."""
+        """Return the path without its query."""
         return self.path.split("?", 1)[0]
 
     @property
     def url_paths(self) -> tuple[str, ...]:
-        """All that is asked to read the list."""
+        """Return all paths that are requested to read the list."""
         return (self.url_path, self.count_path.split("?", 1)[0])
 
     @property
     def count_path(self) -> str:
-        """The path that tells how many rows the list has; empty if there is none."""
+        """Return the path that tells how many rows the list has; empty if there is none."""
         return filled(self.endpoint.count_path, self.parent_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """All lists that together hold one parent's rows: the unit of a conclusion."""
+    """All lists that together hold one parent's rows; deletions are decided per partition."""
 
     endpoint: Endpoint
     parent_ids: Stamps
@@ -94,7 +95,7 @@ class Partition:
 
 
 REJECTED_SHOWN = 3
-"""Of so many rows that were left out it is told where they stood."""
+"""The places of up to this many rejected rows are reported."""
 
 
 @dataclass(slots=True)
@@ -104,26 +105,27 @@ class Walk:
     id: int
     pages: int = 0
     resumed_pages: int = 0
-    """Of these, pages that an earlier run had read of the same walk."""
+    """Of `pages`: pages that a checkpoint of an earlier run held."""
     rows: int = 0
     distinct: int = 0
     keys: set[tuple[Any, ...]] | None = None
-    """The different keys of a short list; those of a long one are in the workspace only."""
+    """The distinct keys of a short list; those of a long one are only in the scratch database."""
     rejected: Counter[str] = field(default_factory=Counter)
-    """How many rows were left out, by the reason."""
+    """Number of rows left out, by reason."""
     rejected_at: list[int] = field(default_factory=list)
-    """Where in the list the first of them stood, counted from 1."""
+    """Places of the first rejected rows in the list, counted from 1."""
     misfits: Counter[str] = field(default_factory=Counter)
-    """How many values did not fit, by column."""
+    """Number of values that did not fit, by column."""
     reached_end: bool = False
     counts: list[int | None] = field(default_factory=list)
     filtered: bool = False
-    """Whether PostHog was asked for the rows from some time on only."""
+    """Whether PostHog was asked only for rows from a time on."""
     new_rows: int = 0
-    """Of a walk that is not whole: rows that were not stored yet."""
+    """Of an incremental walk: rows that were not stored yet."""
     newest: datetime | None = None
     newest_at_resume: datetime | None = None
-    """Of a walk that was gone on with: the newest row when it began; in the order of time, when it broke off."""
+    """Of a resumed walk: the newest row when the walk began; in a list in time order, when the earlier run broke
+    off."""
     oldest: datetime | None = None
     ascending: bool = True
     """Whether no page had an older row than the pages before it."""
@@ -131,7 +133,7 @@ class Walk:
     failure: PostHogError | None = None
 
     def note_rejected(self, batch: Batch) -> None:
-        """Take note of the rows that were left out of the page which comes next."""
+        """Record the rows that were left out of the next page."""
         self.rejected.update({reason: len(places) for reason, places in batch.rejected.items()})
         places = sorted(place for all_ in batch.rejected.values() for place in all_)
         self.rejected_at += [self.rows + place + 1 for place in places][
@@ -140,64 +142,64 @@ class Walk:
 
     @property
     def all_rejected(self) -> bool:
-        """There were rows, and none could be stored."""
+        """Return whether there were rows and none could be stored."""
         return 0 < self.rows == self.rejected.total()
 
     @property
     def is_full(self) -> bool:
-        """Every page came and every row could be stored."""
+        """Return whether every page came and every row could be stored."""
         return self.reached_end and not self.filtered and not self.rejected and not self.failure
 
     @property
     def is_resuming(self) -> bool:
-        """Whether the last page was one of those that an earlier run had read."""
+        """Return whether the last page came from a checkpoint."""
         return self.pages == self.resumed_pages
 
     @property
     def watermark(self) -> datetime | None:
-        """The newest row behind which nothing came that the walk has not met: later ones may have come in between."""
+        """Return the highest cursor value up to which the walk saw every row; above it rows may have been missed."""
         return self.newest_at_resume if self.resumed_pages else self.newest
 
     @property
     def gap(self) -> int:
-        """How many more rows the list says it has than could be seen; 0 where it does not say."""
+        """Return how many more rows the list's count tells than the walk saw; 0 if the list has no count."""
         last = self.counts[-1] if self.counts else None
         return 0 if last is None else last - self.distinct
 
     @property
     def count_is_stable(self) -> bool:
-        """The list told one length, first page and last."""
+        """Return whether the first and the last page told the same count."""
         return not self.counts or self.counts[0] == self.counts[-1]
 
 
 @dataclass(slots=True)
 class ListResult:
-    """What came of one list in this run."""
+    """The result of one list in this run."""
 
     list_path: ListPath
     status: Literal["read", "unavailable", "failed"] = "read"
     walks: list[Walk] = field(default_factory=list)
     complete: bool = False
     is_incremental: bool = False
-    """Whether it was to be read down to what is known of it, and not as a whole."""
+    """Whether the list was to be read from its watermark on, not in full."""
     deletes_held: int = 0
     held_reason: str = ""
     lost_access: bool = False
-    """Whether it is refused now and an earlier run could read it."""
+    """Whether the list is refused now and an earlier run could read it."""
     detail: str = ""
     position: Position | None = None
     position_before_load: Position | None = None
-    """What must stand before its rows are loaded, in case that nothing can be written after them."""
+    """The position to write before the list's rows are loaded, in case nothing can be written after them."""
     held_keys: tuple[str, ...] | None = None
-    """Row keys whose death is held; None leaves what is remembered."""
+    """Row keys whose deletion is held; None leaves the remembered keys as they are."""
 
     def fail(self, detail: str) -> None:
-        """Whatever came of it, the list was not read."""
+        """Mark the list as not read."""
         self.status, self.complete, self.detail = "failed", False, detail
 
     @property
     def was_deleted_with_parent(self) -> bool:
-        """Whether PostHog does not find it, and it is below a row that can be deleted."""
+        """Return whether PostHog answers 404 for the list, and the list is below a row that can be deleted."""
         refusal = self.last.failure if self.walks else None
         parent = parent_of(self.list_path.endpoint.paths[0])
         return (
@@ -208,40 +210,40 @@ class ListResult:
         )
 
     def record_lost_access(self) -> None:
-        """It is refused, and an earlier run could read it."""
+        """Mark the list as refused although an earlier run could read it."""
         self.lost_access, self.detail = True, f"could be read before and is refused now: {self.detail}"
 
     @property
     def last(self) -> Walk:
-        """The walk that counts."""
+        """Return the last walk: the one that counts."""
         return self.walks[-1]
 
     @property
     def is_resumed(self) -> bool:
-        """Whether rows count as seen that only an earlier run has read: some of them may be gone."""
+        """Return whether some rows count as seen that only an earlier run read: they may have been deleted since."""
         return any(walk.resumed_pages for walk in self.walks)
 
     @property
     def pages(self) -> int:
-        """Pages read over all walks."""
+        """Return the pages read in all walks, saved pages not counted."""
         return sum(walk.pages - walk.resumed_pages for walk in self.walks)
 
     @property
     def pages_again(self) -> int:
-        """Of these, pages of second looks."""
+        """Return the pages of second walks."""
         return sum(walk.pages for walk in self.walks[1:])
 
     @property
     def rows(self) -> int:
-        """Rows read over all walks."""
+        """Return the rows read in all walks."""
         return sum(walk.rows for walk in self.walks)
 
 
 @dataclass(slots=True)
 class PartitionResult:
-    """A scope and what came of its lists."""
+    """A partition and the results of its lists."""
 
     partition: Partition
     lists: list[ListResult] = field(default_factory=list)
     missing: pa.Table | None = None
-    """Stored rows that a complete reading did not meet; None where there are none, or nobody has asked yet."""
+    """Stored rows that the complete walks did not see; None if there are none, or before they are looked up."""
