@@ -37,22 +37,22 @@ class TargetTable:
     key: tuple[str, ...]
     columns: Mapping[str, Type]
     parent: str
-    """The table whose result speaks for this one: itself, or a child's parent."""
+    """The table whose result covers this one: itself, or a child's parent."""
     empty: bool
-    """Whether nothing is stored yet, so that nothing can be there twice."""
+    """Whether the table is still empty, so that no row can be written twice."""
     child: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What is to be written of one table, a row per key."""
+    """What is to be written of one table, one row per key."""
 
     target: TargetTable
     batches: Iterator[pa.Table]
 
 
 def target_tables(changes: TableChanges) -> Iterator[TargetTable]:
-    """A table and its child tables."""
+    """Yield a table and its child tables."""
     table, shape, empty = changes.table, changes.shape, changes.stored_index.empty
     yield TargetTable(table, shape.key, {**shape.columns, **STAMPED}, table, empty[table])
     for child, own in shape.child_columns.items():
@@ -62,7 +62,7 @@ def target_tables(changes: TableChanges) -> Iterator[TargetTable]:
 
 
 def delta(changes: TableChanges, target: TargetTable) -> Delta:
-    """What is to be written of a table or child table; needs its changes settled."""
+    """Return what is to be written of a table or child table; needs `TableChanges.finalize`."""
     batches = _child_rows(changes, target) if target.child else _rows(changes)
     return Delta(target, batches)
 
@@ -80,7 +80,7 @@ def _rows(changes: TableChanges) -> Iterator[pa.Table]:
     dying = f"select {changes.key} from {changes.name('deleted')}"
     for keys in changes.scratch.batches(dying, size=LOOKUP_KEYS):
         stored = changes.stored.rows(changes.table, keys)
-        if not stored.num_rows:  # rows that were never stored have children to end only
+        if not stored.num_rows:  # none was stored: only their child rows are to be deleted
             continue
         yield changes.scratch.table(
             f"""
@@ -94,7 +94,7 @@ def _rows(changes: TableChanges) -> Iterator[pa.Table]:
 
 
 def _child_rows(changes: TableChanges, target: TargetTable) -> Iterator[pa.Table]:
-    """Child rows that differ from the stored ones under every parent that is written, and the ends of others."""
+    """Yield child rows that differ from the stored ones below every written parent, and tombstones for missing ones."""
     if target.empty:
         yield from _first_children(changes, target)
         return
@@ -104,7 +104,7 @@ def _child_rows(changes: TableChanges, target: TargetTable) -> Iterator[pa.Table
 
 
 def _wanted(changes: TableChanges, target: TargetTable) -> str:
-    """The query for the children that written parents shall have, a row for each item of their lists."""
+    """Return the query for the child rows of written parents: one row for each item of their lists."""
     key, split, name = changes.shape.key, quoted(target.child), changes.name
     return f"""
         select *, {row_hash(changes.shape.items(target.child))} as _row_hash from (
@@ -125,7 +125,7 @@ def _first_children(changes: TableChanges, target: TargetTable) -> Iterator[pa.T
 
 
 def _line_up(changes: TableChanges, target: TargetTable) -> None:
-    """Put side by side the written parents, the children they shall have and those they have."""
+    """Create the scratch tables of the written parents, their child rows, and their stored child rows."""
     run, key, name = changes.scratch.run, changes.key, changes.name
     run(
         f"""
@@ -165,10 +165,11 @@ def _changed_children(changes: TableChanges, target: TargetTable) -> Iterator[pa
 
 
 def _ended_children(changes: TableChanges, target: TargetTable) -> Iterator[pa.Table]:
-    """Children that their parents have no more; those that share a dead parent's date were its list when it died.
+    """Yield tombstones for child rows missing from their parent's list.
 
-    So what a dead parent was seen without is gone a moment before it. Of a parent that was not seen, what is dead
-    already died earlier and stays so, unless an unfinished load ended all there was: then it was to end the parent.
+    Child rows deleted with their parent have its `_deleted_at`. A row missing from the list of a seen, deleted parent
+    gets a time 1 µs before it. Below a parent that was not seen, rows deleted earlier keep their time, unless an
+    uncommitted load deleted all of them: then it was to delete the parent.
     """
     name = changes.name
     return changes.scratch.batches(

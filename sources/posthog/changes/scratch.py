@@ -15,11 +15,11 @@ from sources.posthog.changes.sql import literal
 from sources.posthog.errors import NoRoom, Stopped
 
 LOOKUP_KEYS = 20_000
-"""Keys that are asked for at once."""
+"""Keys looked up in one query."""
 IDLE_MEMORY = "8MB"
-"""The memory of a working DuckDB that is only kept for the case that it is needed again."""
+"""Memory limit of the scratch database while it is probably no longer needed."""
 BATCH_ROWS = 60_000
-"""Rows in one Arrow batch on their way to dlt, which looks at the schema of each."""
+"""Rows of one Arrow batch on its way to dlt, which checks the schema of each batch."""
 
 
 class ScratchDatabase:
@@ -28,7 +28,7 @@ class ScratchDatabase:
     def __init__(self, folder: Path, memory: str = "160MB") -> None:
         self.lock = threading.RLock()
         self._held = threading.Lock()
-        """Whoever closes the connections and whoever interrupts them have them to themselves."""
+        """Held while connections are closed or interrupted."""
         self._closed = False
         self._memory = memory
         with self._registered({}):
@@ -41,24 +41,24 @@ class ScratchDatabase:
                 self._connection.execute(f"set global {name} = {literal(value)}")
 
     def run(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table | pa.RecordBatch) -> None:
-        """Execute one statement, Arrow data at hand under the given names."""
+        """Execute one statement, with Arrow data registered as views under the given names."""
         with self._registered(tables):
             self._connection.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> list[tuple[Any, ...]]:
-        """The answer as Python tuples."""
+        """Return the result as Python tuples."""
         with self._registered(tables):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def table(self, sql: str, parameters: Sequence[Any] = (), **tables: pa.Table) -> pa.Table:
-        """The answer as Arrow."""
+        """Return the result as an Arrow table."""
         with self._registered(tables):
             return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
     def batches(
         self, sql: str, parameters: Sequence[Any] = (), *, size: int = BATCH_ROWS
     ) -> Iterator[pa.Table]:
-        """The answer as Arrow tables of `size` rows, read through a connection of its own."""
+        """Yield the result as Arrow tables of `size` rows, read through a connection of its own."""
         with self._through(cursor := self._connection.cursor()):
             reader = cursor.sql(sql, params=list(parameters)).to_arrow_reader(size)
         while True:
@@ -70,7 +70,7 @@ class ScratchDatabase:
 
     @contextmanager
     def _through(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """One statement through another connection, or one batch of its answer."""
+        """Run one statement through another connection, or fetch one batch of its result."""
         with self._registered({}):
             self._running = connection
             try:
@@ -80,9 +80,9 @@ class ScratchDatabase:
 
     @contextmanager
     def shrink(self) -> Iterator[None]:
-        """A block in which the working tables lie in the folder and not in memory, as far as there is room for them.
+        """Spill the scratch tables into the folder for one block, as far as the disk has room.
 
-        What uses the memory meanwhile seldom needs them again.
+        The code in the block uses the memory and seldom needs the tables.
         """
         with suppress(NoRoom):
             self._limit(IDLE_MEMORY)
@@ -95,13 +95,13 @@ class ScratchDatabase:
         self.run(f"set global memory_limit = {literal(memory)}")
 
     def interrupt(self) -> None:
-        """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
+        """Interrupt the running statement of any thread, which then raises KeyboardInterrupt."""
         with self._held:
             if not self._closed:
                 self._running.interrupt()
 
     def close(self) -> None:
-        """Forget everything; a thread that is still reading ends by Stopped, or in mid-statement."""
+        """Drop everything; a thread that still reads raises Stopped, or KeyboardInterrupt in mid-statement."""
         self.interrupt()
         with self.lock, self._held:
             self._closed = True
@@ -109,7 +109,7 @@ class ScratchDatabase:
 
     @contextmanager
     def _registered(self, tables: Mapping[str, Any]) -> Iterator[None]:
-        """Arrow data under its names for one statement; afterwards the names, and the memory, are free again."""
+        """Register Arrow tables as views for one statement and unregister them afterwards, which frees their memory."""
         with self.lock:
             if self._closed:
                 raise Stopped("The run is being stopped.")

@@ -18,41 +18,41 @@ SQL_TYPES: Mapping[Type, str] = {
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """Return a name as an SQL identifier."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 
 
 def scratch_table(table: str, kind: str, child: str = "") -> str:
-    """A working table of a table, as an SQL identifier."""
+    """Return a scratch table of a table, as an SQL identifier."""
     return quoted(f"{kind} {table} {child}".rstrip())
 
 
 def child_table(table: str, child: str) -> str:
-    """The child table of a split list."""
+    """Return the child table of a split list."""
     return f"{table}__{child}"
 
 
 def literal(value: str) -> str:
-    """A text as an SQL literal."""
+    """Return a text as an SQL literal."""
     escaped = value.replace("'", "''")
     return f"'{escaped}'"
 
 
 def column_definitions(columns: Mapping[str, Type]) -> str:
-    """Columns with their types, as `create table` lists them."""
+    """Return columns with their types, as `create table` lists them."""
     return ", ".join(f"{quoted(name)} {SQL_TYPES[type_]}" for name, type_ in columns.items())
 
 
 def struct_list(columns: Mapping[str, Type]) -> str:
-    """The SQL type of a list of items with these columns."""
+    """Return the SQL type of a list of items with these columns."""
     return f"STRUCT({column_definitions(columns)})[]"
 
 
 def row_hash(columns: Mapping[str, Type], lists: Iterable[str] = ()) -> str:
-    """MD5 over the names and values of all columns and split lists that are not null, in the order of their names.
+    """Return the SQL of an MD5 over names and values of all columns and split lists that are not null, in name order.
 
-    A text says its length first, so that no two rows read the same; nothing depends on a time zone.
+    A text is preceded by its length, so that no two rows give the same input; nothing depends on a time zone.
     """
     parts = {name: _labelled(name, type_) for name, type_ in columns.items()}
     parts |= {name: _labelled(name, "list") for name in lists}
@@ -60,7 +60,7 @@ def row_hash(columns: Mapping[str, Type], lists: Iterable[str] = ()) -> str:
 
 
 def _labelled(name: str, type_: Type | Literal["list"]) -> str:
-    """A value with its name as text; null if it is null, which `concat` leaves out."""
+    """Return the SQL of a value with its name as text; null if it is null, which `concat` leaves out."""
     column = quoted(name)
     if type_ in {"text", "json"}:
         return f"{literal(name)} || strlen({column}) || ':' || {column}"
@@ -69,17 +69,17 @@ def _labelled(name: str, type_: Type | Literal["list"]) -> str:
 
 
 def columns_of(alias: str, names: Iterable[str]) -> str:
-    """Columns of one table of a join."""
+    """Return columns of one table of a join."""
     return ", ".join(f"{alias}.{quoted(name)}" for name in names)
 
 
 def equal(left: str, right: str, names: Iterable[str]) -> str:
-    """That two rows agree in these columns."""
+    """Return the condition that two rows agree in these columns."""
     return " and ".join(f"{left}.{quoted(name)} = {right}.{quoted(name)}" for name in names)
 
 
 def select_or_null(columns: Mapping[str, Type], there: Iterable[str], alias: str) -> str:
-    """These columns of a table, null where it has none."""
+    """Return these columns of a table, null for those that it does not have."""
     existing = set(there)
     return ", ".join(
         f"{f'{alias}.{quoted(n)}' if n in existing else 'null'}::{SQL_TYPES[t]} as {quoted(n)}"

@@ -22,7 +22,7 @@ from sources.posthog.shape.row_shape import RowShape
 
 
 class StoredIndex:
-    """One table as the warehouse has it when the run begins."""
+    """The index of one table's stored rows, as they are when the run begins."""
 
     def __init__(self, scratch: ScratchDatabase, shape: RowShape, stored: StoredTables) -> None:
         self.scratch = scratch
@@ -33,7 +33,7 @@ class StoredIndex:
         self.name = scratch_table(self.table, "stored")
         tables = (self.table, *(child_table(self.table, child) for child in shape.child_columns))
         self.empty = {table: stored.empty(table) for table in tables}
-        """By table and child table, whether it holds nothing yet."""
+        """By table and child table, whether it is still empty."""
         self._take_in()
         for child in shape.child_columns:
             self._mark_uncommitted(stored.uncommitted(child_table(self.table, child), shape.key))
@@ -45,7 +45,7 @@ class StoredIndex:
         self._written: Mapping[tuple[Any, ...], datetime] | None = None
 
     def _take_in(self) -> None:
-        """Read what is stored; in key order, so that a page or a scope touches a few blocks of it only."""
+        """Read the stored rows in key order, so that a page or a partition touches only a few blocks of the table."""
         run, stored, unsorted = self.scratch.run, self.name, scratch_table(self.table, "unsorted")
         own = "row_hash varchar, deleted_at timestamptz, sound boolean"
         columns = f"{column_definitions(self.shape.key_columns)}, {own}"
@@ -65,19 +65,19 @@ class StoredIndex:
         return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
 
     def has_uncommitted(self, scope: Stamps, *, revived: bool) -> bool:
-        """Whether a scope holds rows that must be written again, wherever in its list they stand.
+        """Return whether a partition has rows that must be written again, wherever in its list they are.
 
-        With `revived`, dead rows too: those of a list that returned with its parent are alive again.
+        With `revived`, deleted rows count, too: rows of a list that returned with its parent are live again.
         """
         scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
         return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
 
     def ask_when_written(self) -> None:
-        """Learn when each scope was last written, what only half-read lists want to know; needs the warehouse."""
+        """Load when each partition was last written, which only checkpoints need; needs the warehouse open."""
         self._written = self.stored.written(self.table, self._scope_columns)
 
     def unchanged_since(self, scope: Stamps, since: datetime) -> bool:
-        """Whether no run that began later wrote a row of a scope; False where that was not asked."""
+        """Return whether no later run wrote a row of a partition; False without `ask_when_written`."""
         if self._written is None:
             return False
         columns = self._scope_columns
@@ -88,7 +88,7 @@ class StoredIndex:
         return all(time <= since for time in times)
 
     def _intact(self) -> bool:
-        """Whether every column has a place; what somebody dropped, or a newer catalogue added, is filled anew."""
+        """Return whether every column exists; one that was dropped, or that the catalogue added, is filled anew."""
         shape, has = self.shape, self.stored.has
         children = (
             (child_table(self.table, c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
@@ -96,7 +96,7 @@ class StoredIndex:
         return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
 
     def _mark_uncommitted(self, parents: pa.Table) -> None:
-        """Rows whose children come from an unfinished load are as unknown as those children."""
+        """Mark rows as uncommitted whose child rows are of an uncommitted load."""
         if parents.num_rows:
             self.scratch.run(
                 f"update {self.name} k set sound = false "
@@ -106,14 +106,14 @@ class StoredIndex:
             self._suppose("parents", self.shape.key, parents=parents)
 
     def suppose_above(self, below: StoredIndex, columns: Sequence[str]) -> None:
-        """Rows that an unfinished load has written may hang on rows that it has not; these are known without a hash.
+        """Add placeholder entries for parent rows that an uncommitted load referenced but did not write.
 
-        `columns` are those by which the rows below name theirs here.
+        `columns` are those by which the rows below name their parent here.
         """
         self._suppose(f"(from {below.name} where not sound{below.hanging(columns)})", columns)
 
     def hanging(self, columns: Sequence[str]) -> str:
-        """That a row has the parent whose key these columns hold: not all rows of a table have."""
+        """Return the condition that a row has the parent that these columns name: not all rows have one."""
         absent = self.shape.endpoint.key_defaults.items()
         return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
 

@@ -39,32 +39,33 @@ from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 
 ROW_COLUMNS: Mapping[str, Type] = {"_sequence": "bigint", "_dead": "bool", "_row_hash": "text"}
-"""What a row is known by until it is written; of two rows with one key the one with the higher sequence counts."""
+"""Columns that exist only until a row is written; of two rows with one key the one with the higher sequence counts."""
 COMPARE_ROWS = 20_000
-"""Rows that are compared at once: each comparison scans all that is known, and page by page would cost its square."""
+"""Rows compared at once: each comparison scans all stored keys, so page by page would cost the square of their
+number."""
 
 ROW_KEY_BYTES = 500
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a table's delta holds; children are counted with their parent's row."""
+    """The rows that a table's delta holds; child rows are counted with their parent's row."""
 
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
     supposed: int = 0
-    """Rows that were never stored, of which an unfinished load left children or rows below to be ended."""
+    """Rows that were never stored, but have child rows or rows below of an uncommitted load that are to be deleted."""
 
     @property
     def written(self) -> int:
-        """Rows in all; 0 if nothing is to be done."""
+        """Return the number of all rows; 0 if nothing is to be written."""
         return self.inserted + self.updated + self.deleted + self.supposed
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page that waits to be compared, and the walk that brought it."""
+    """A page that waits to be compared, and its walk."""
 
     columns: Mapping[str, pa.Array]
     rows: int
@@ -73,7 +74,7 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class ChildTable:
-    """A table whose rows hang on rows of another, and the columns that name them."""
+    """A table with rows below another table's rows, and the columns that name their parent."""
 
     changes: TableChanges
     columns: tuple[str, ...]
@@ -94,7 +95,7 @@ class TableChanges:
         self.staged: dict[str, Type] = {**shape.columns, **ROW_COLUMNS}
         self._sequence = self._taken = 0
         self.lost_pages = False
-        """Whether pages were lost on the way: then no list of the table has been read."""
+        """Whether pages were lost before they were compared: then no list of the table counts as read."""
         self._lock = threading.Lock()
         self._waiting: list[_Page] = []
         self.stored_index = StoredIndex(scratch, shape, stored)
@@ -109,13 +110,13 @@ class TableChanges:
         run(f"create table {self.name('staged')} ({column_definitions(self.staged)}{split})")
 
     def name(self, kind: str, child: str = "") -> str:
-        """A working table of this table."""
+        """Return a scratch table of this table."""
         return scratch_table(self.table, kind, child)
 
     # -- while reading
 
     def stage(self, batch: Batch, walk: int) -> None:
-        """Take in rows as they were read; those that differ from what is stored are staged, split lists too."""
+        """Add rows as they were read; rows that differ from the stored ones are staged, with their split lists."""
         if not len(batch):
             return
         with self._lock:
@@ -126,14 +127,14 @@ class TableChanges:
             self._compare_pending()
 
     def _compare_pending(self) -> None:
-        """Compare the pages that wait, all at once: keep every key in mind, whole rows only of those that differ."""
-        with self.scratch.lock:  # whoever asks about rows waits here for those that others are taking in
+        """Compare all waiting pages at once: record every key, and stage whole rows only of those that differ."""
+        with self.scratch.lock:  # a query about rows waits here until other threads' pages are compared
             with self._lock:
                 waiting, self._waiting = self._waiting, []
                 before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
-            self.lost_pages = True  # until these pages are in
+            self.lost_pages = True  # reset once these pages are compared
             pages = self._hashed(self._marked(waiting, before))
             run, key = self.scratch.run, self.shape.key
             run(
@@ -152,7 +153,7 @@ class TableChanges:
             self.lost_pages = False
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
-        """The pages' rows with what each is known by; `before` rows were taken in earlier."""
+        """Return the pages' rows with `ROW_COLUMNS`; `before` rows were taken in earlier."""
         rows = self.shape.table([page.columns for page in waiting], [page.rows for page in waiting])
         own = self.shape.columns.get("deleted") == "bool"
         dead = rows["deleted"].fill_null(fill_value=False) if own else pa.array([False] * len(rows))
@@ -166,7 +167,7 @@ class TableChanges:
         return pa.Table.from_arrays([*rows.columns, *marks.values()], names=[*rows.column_names, *marks])
 
     def _hashed(self, pages: pa.Table) -> pa.Table:
-        """The rows with their hashes; columns that are null all the way need not be looked at."""
+        """Return the rows with their hashes; columns with only nulls are left out of the computation."""
         filled = {name for name in pages.column_names if pages[name].null_count < pages.num_rows}
         columns = {name: type_ for name, type_ in dict(self.shape.columns).items() if name in filled}
         hashes = row_hash(columns, filled.intersection(self.shape.child_columns))
@@ -174,7 +175,7 @@ class TableChanges:
         return pages.append_column("_row_hash", found["_row_hash"])
 
     def _widen(self, pages: pa.Table) -> None:
-        """Give the staged rows the columns that the run has found since."""
+        """Add the columns to `staged` that the run has found since."""
         for column in pages.column_names:
             if column not in self.staged and column in self.shape.columns:
                 self.staged[column] = type_ = self.shape.columns[column]
@@ -182,35 +183,35 @@ class TableChanges:
                 self.scratch.run(f"alter table {self.name('staged')} {add}")
 
     def distinct(self, walk: int) -> int:
-        """How many different keys a walk has read."""
+        """Return the number of distinct keys that a walk has read."""
         self._compare_pending()
         sql = f"select count(*) from (select distinct {self.key} from {self.name('seen')} where walk = ?)"
         return int(self.scratch.rows(sql, [walk])[0][0])
 
     def keys(self, walks: Sequence[int]) -> set[tuple[Any, ...]]:
-        """The different keys that these walks have read."""
+        """Return the distinct keys that these walks have read."""
         self._compare_pending()
         sql = f"select distinct {self.key} from {self.name('seen')} where list_contains(?, walk)"
         return set(self.scratch.rows(sql, [list(walks)]))
 
     def count_new(self, walk: int) -> int:
-        """How many of the keys that a walk has read were not stored before."""
+        """Return how many of the keys that a walk has read were not stored before."""
         self._compare_pending()
         stored = f"{self.name('stored')} k where k.row_hash is not null and {equal('k', 's', self.shape.key)}"
         read = f"select distinct {self.key} from {self.name('seen')} s where walk = ?"
         sql = f"select count(*) from ({read} and not exists (select 1 from {stored}))"
         return int(self.scratch.rows(sql, [walk])[0][0])
 
-    # -- concluding
+    # -- deletes
 
     def count_live(self, scope: Stamps) -> int:
-        """How many stored rows of a scope live."""
+        """Return the number of live stored rows of a partition."""
         shared = self.placed(scope)
         sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{_within('k', shared)}"
         return int(self.scratch.rows(sql, list(shared.values()))[0][0])
 
     def has_new_rows(self, scope: Stamps) -> bool:
-        """Whether this run has seen rows of a scope that were not stored and alive."""
+        """Return whether this run has seen rows of a partition that were not stored and live."""
         self._compare_pending()
         shared = self.placed(scope)
         living = (
@@ -224,10 +225,10 @@ class TableChanges:
         return bool(found)
 
     def missing(self, scopes: Sequence[Stamps], below: Sequence[ChildTable] = ()) -> pa.Table:
-        """Stored rows of some scopes that no walk of this run has seen.
+        """Return the stored rows of some partitions that no walk of this run has seen.
 
-        The key, as text `row_key`, `living`, and the position of the row's `scope`. Of rows that are dead already only
-        those that are torn, or that rows below them outlive.
+        Columns are the key, the key as text (`row_key`), `living`, and the number of the row's partition (`scope`). Of
+        rows that are deleted already, only uncommitted ones and those with live rows below them are included.
         """
         self._compare_pending()
         named = [self.placed(scope) for scope in scopes]
@@ -245,7 +246,7 @@ class TableChanges:
         )
 
     def _has_live_children(self, below: Sequence[ChildTable]) -> str:
-        """That one of the rows below still lives."""
+        """Return the condition that a row below is still live."""
         return "".join(
             f"or exists (select 1 from {it.changes.name('stored')} c where c.deleted_at is null and "
             + " and ".join(
@@ -256,7 +257,7 @@ class TableChanges:
         )
 
     def delete(self, keys: pa.Table) -> None:
-        """Conclude that these rows are gone."""
+        """Mark these rows as deleted."""
         if keys.num_rows:
             same = self.shape.key
             self.scratch.run(
@@ -269,7 +270,7 @@ class TableChanges:
             )
 
     def cascade_delete(self, parent: TableChanges, columns: Sequence[str]) -> None:
-        """Conclude that the living rows under a parent that is gone are gone with it."""
+        """Mark the live rows below deleted parents as deleted, too."""
         pairs = zip(columns, parent.shape.key, strict=True)
         link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
         gone = self.scratch.table(
@@ -282,24 +283,24 @@ class TableChanges:
         self.delete(gone)
 
     def live_not_seen(self) -> list[tuple[Any, ...]]:
-        """Keys of living stored rows that this run has not met."""
+        """Return the keys of live stored rows that this run has not seen."""
         self._compare_pending()
         seen = f"select 1 from {self.name('seen')} s where {equal('s', 'k', self.shape.key)}"
         stored = f"{self.name('stored')} k where k.deleted_at is null and not exists ({seen})"
         return self.scratch.rows(f"select {self.key} from {stored} order by all")
 
     def placed(self, scope: Stamps) -> dict[str, Any]:
-        """The key columns that all rows of a scope share, with their values."""
+        """Return the key columns that all rows of a partition share, with their values."""
         shared = {**self.shape.endpoint.key_defaults, **scope}
         return {name: value for name, value in shared.items() if name in self.shape.key}
 
     # -- after reading
 
     def finalize(self) -> Counts:
-        """Fix which rows are written; call once, after the last `add` and `end`.
+        """Fix which rows are written; call once, after the last `stage` and `delete`.
 
-        No row that was seen is dying: a scope's rows are ended after the last walk over its lists, no other scope has
-        rows of their keys, and lists below a row are only read if that was seen.
+        No row that was seen is deleted: a partition's rows are deleted after the last walk over its lists, no other
+        partition has rows of their keys, and lists below a row are only read if the row was seen.
         """
         self._compare_pending()
         key = self.shape.key
@@ -317,7 +318,7 @@ class TableChanges:
             """,
             [self.started],
         )
-        dead = "deleted_at is not null and sound"  # ended before, and only here for the rows below it
+        dead = "deleted_at is not null and sound"  # deleted earlier, and listed here only for the rows below
         self.scratch.run(f"delete from {self.name('deleted')} where {dead}")
         return self._counts()
 
@@ -339,10 +340,10 @@ class TableChanges:
 
 
 def _row_key(text: str) -> str:
-    """A key as one text that is remembered; of a long one, for which an index has no room, a digest."""
+    """Return a key as one text; of a long one, for which an index has no room, a digest."""
     return f"case when strlen({text}) > {ROW_KEY_BYTES} then md5({text}) else {text} end"
 
 
 def _within(alias: str, shared: Mapping[str, Any]) -> str:
-    """That a row is of the scope whose key columns have these values."""
+    """Return the condition that a row is of the partition whose key columns have these values."""
     return "".join(f" and {alias}.{quoted(name)} = ?" for name in shared)
