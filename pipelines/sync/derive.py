@@ -26,39 +26,41 @@ from sources.posthog.extract.extraction import Extraction
 
 
 def derived_until_key(target: str) -> str:
-    """The key of `_hogsync_meta` under which stands until when a table has been derived."""
+    """Return the key of `_hogsync_meta` that holds the time up to which a table is derived."""
     return f"{target} until"
 
 
 def history_since_key(target: str) -> str:
-    """The key of `_hogsync_meta` under which stands when a history began."""
+    """Return the key of `_hogsync_meta` that holds when a history began."""
     return f"{target} since"
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The tables that follow those of one run."""
+    """The derivation of one run's derived tables."""
 
     warehouse: Warehouse
     extraction: Extraction
     state: DatasetState
     tables: DerivedTables
     after_loading: bool = False
-    """Whether what lacks is derived after this run's rows are loaded, and not before: with other privacy settings the
-    stored rows still hold what may be kept no longer."""
+    """True if the backlog is derived after this run's rows are loaded, not before.
+
+    After a change of the privacy settings the stored rows still hold values that must not be copied.
+    """
     troubles: dict[str, str] = field(default_factory=dict)
-    """Of tables that could not be written, a sentence each. The run's own rows and records do without them."""
+    """One sentence for each table that could not be written; the run's own rows and records do not need them."""
 
     @contextmanager
     def _troubled_by(self, one: Derived) -> Iterator[None]:
-        """Record a database's refusal as this table's trouble; with a lost connection the next statement fails, too.
+        """Record a database error as this table's trouble, and go on; after a lost connection the next statement fails.
 
-        The database's words may quote a row, its class does not.
+        The error's class is recorded, not its text, because the text may quote a row.
         """
         try:
             yield
         except DatabaseOutOfMemory:
-            raise  # this process's trouble: nothing is to be done about the table
+            raise  # this process is short of memory: the table is not to blame
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
             self.troubles[one.target] = said = (
@@ -70,21 +72,21 @@ class Derivation:
         return [one for one in derived if one.target not in self.troubles]
 
     def behind(self) -> list[Derived]:
-        """What lacks rows that earlier runs have loaded, or was dropped by somebody."""
+        """Return the derived tables that miss rows of earlier runs, or that were dropped."""
         there = self.state.tables
         found = self.tables.of(self._stocked(), there)
         return [one for one in found if not self._is_up_to_date(one, there) and not self._waits(one)]
 
     def _waits(self, one: Derived) -> bool:
-        """Whether a history that lags has lost a column: it is filled in this run and derived by the next.
+        """True if a history that is behind has lost a column: this run fills the column, the next run derives.
 
-        Its table may just have got the column back, too, and gets the values with this run's rows.
+        The source table may just have got the column back, too, and gets its values with this run's rows.
         """
         there = self.state.tables
         return _is_there(one, there) and not self._is_up_to_date(one, there) and bool(self._lost(one, there))
 
     def _stocked(self) -> list[TableChanges]:
-        """The tables that hold rows which earlier runs have loaded."""
+        """Return the tables that hold rows of earlier runs."""
         return [
             changes
             for table, changes in self.extraction.changes.items()
@@ -97,10 +99,10 @@ class Derivation:
         return bool(told) and _is_there(one, there)
 
     def _lost(self, one: Derived, there: Tables) -> Types:
-        """Columns of its rows that a history, which is there, once had and somebody has dropped.
+        """Return the columns that an existing history had and that were dropped since.
 
-        What is noted as made may never have come to be. A field is news if no load has had its column yet, or no run
-        that was recorded.
+        A column that `made` names may never have been created. A field is new if no load has had its column yet, or no
+        recorded run has.
         """
         if not isinstance(one, History):
             return {}
@@ -112,19 +114,19 @@ class Derivation:
         return {name: one.columns[name] for name in lost}
 
     def _begins(self, one: Derived, there: Tables) -> bool:
-        """Whether a history has not begun, or somebody has taken away what it held."""
+        """True if a history has not begun, or its table was dropped or emptied."""
         kept = self.state.meta.get(history_since_key(one.target)) and not self.state.lost_rows(one.target)
         kept = kept and _is_there(one, there)
         return isinstance(one, History) and not kept
 
     def making(self, behind: Iterable[Derived]) -> dict[str, str]:
-        """What `_hogsync_meta` must say before these are made: a table that is made anew is empty until derived."""
+        """Return the facts to write before these tables are created: a new table is empty until it is derived."""
         there = self.state.tables
         beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}
         return {derived_until_key(one.target): "" for one in behind} | beginning
 
     def blanked(self) -> dict[str, str]:
-        """What `_hogsync_meta` must say before rows are loaded, of histories that are switched off too."""
+        """Return the facts to write before rows are loaded, including those of histories that are switched off."""
         return {
             derived_until_key(name): ""
             for changes in self._written()
@@ -132,7 +134,7 @@ class Derivation:
         }
 
     def make(self, derived: Iterable[Derived], there: Tables) -> None:
-        """See to it that these tables are there with all of their columns."""
+        """Create these tables and the columns that they lack."""
         work = self._untroubled(derived)
         for one in work:
             existing = there.get(one.target, {})
@@ -142,7 +144,7 @@ class Derivation:
                 self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
 
     def _mend(self, one: History, there: Tables) -> Types:
-        """Empty a history whose versions cannot be told, else fill the columns that it has lost; gives these."""
+        """Empty a history that has lost its version columns, else fill its lost columns; returns the filled columns."""
         if not _is_there(one, there):
             self.warehouse.alter_table(one.target, f"truncate table {self.warehouse.name(one.target)}")
             return {}
@@ -151,15 +153,16 @@ class Derivation:
         return lost
 
     def readable(self, there: Tables) -> Iterator[Derived]:
-        """What follows the tables that could be read, empty ones too."""
+        """Yield the tables derived from readable tables, including empty ones."""
         results = self.extraction.results
         found = [changes for table, changes in self.extraction.changes.items() if results[table].readable]
         return self.tables.of(found, there)
 
     def derive_backlog(self) -> None:
-        """Derive what earlier runs have loaded and not derived; needs the warehouse open.
+        """Derive the rows that earlier runs loaded and did not derive; needs the warehouse open.
 
-        Before this run's rows are loaded: they would overwrite the only source of a version that is missing.
+        This happens before this run's rows are loaded, because they would overwrite the only source of a missing
+        version.
         """
         behind = [] if self.after_loading else self.behind()
         if not behind:
@@ -171,9 +174,9 @@ class Derivation:
             self._derive(one, finished(self.warehouse, one), there)
 
     def derive(self, there: Tables) -> None:
-        """Derive what this run has loaded, each table in a transaction of its own; `there` is what was there before.
+        """Derive this run's rows, each table in a transaction of its own; `there` are the tables before derivation.
 
-        A run that is killed in between leaves its `until` blank, and the next run derives what is missing.
+        A run that is killed in between leaves `until` blank, and the next run derives what is missing.
         """
         self.make(self.readable(there), there)
         behind = {one.target for one in self.behind()} if self.after_loading else set()
@@ -185,7 +188,7 @@ class Derivation:
         self._end_missing(there)
 
     def _derive(self, one: Derived, rows: Rows, there: Tables) -> None:
-        """Bring one table up to date, and note until when, in one transaction."""
+        """Derive one table and write its `until` fact, in one transaction."""
         now = self.extraction.options.started
         with self._troubled_by(one), self.warehouse.transaction():
             began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
@@ -193,10 +196,10 @@ class Derivation:
             write_meta(self.warehouse, dict.fromkeys(facts, now.isoformat()))
 
     def _end_missing(self, there: Tables) -> None:
-        """Close the versions of rows that went with a dropped table, for nothing else can miss them.
+        """Close the versions of rows that were lost with a dropped table, because delete detection cannot see them.
 
-        Once, by the first complete reading of their lists; where a history lags behind, that may have been in a run
-        that did not derive it.
+        The first complete walk of their lists closes them, once. For a history that is behind, that walk may have been
+        in a run that did not derive it.
         """
         now = self.extraction.options.started
         for one in self._untroubled(self.readable(there)):
@@ -210,19 +213,19 @@ class Derivation:
                     one.end_missing(self.warehouse, partitions, now)
 
     def sources(self) -> dict[str, str]:
-        """The tables that this run may have written, and of each the table that it was read or derived from."""
+        """Return the tables that this run may have written, each with the table that it was read or derived from."""
         there = self.warehouse.columns()
         derived = [one for one in self._untroubled(self.readable(there)) if one.target in there]
         targets = {target.table: target.parent for target in self.extraction.target_tables()}
         return targets | {one.target: one.source for one in derived}
 
     def _own_rows(self, one: Derived) -> Rows:
-        """The rows of its source that this run has written."""
+        """Return the source table's rows that this run wrote."""
         number = self.extraction.results[one.source].counts.written
         return written_at(self.warehouse, self.extraction.options.started, number)
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
-        """Since when there are histories of tables that hold nothing yet: what comes to these later is new."""
+        """Return the `since` facts of histories whose source tables are still empty: later rows in them are new."""
         results, now = self.extraction.results, self.extraction.options.started.isoformat()
         empty = [
             changes
@@ -240,7 +243,7 @@ class Derivation:
 
 
 def _why(error: WarehouseUnavailable) -> str:
-    """What to do about a table that could not be written."""
+    """Return the reason why a table could not be written, and what to do about it."""
     if isinstance(error, TableInUse):
         return " while somebody else's transaction uses it"
     kind = type(error.__cause__ or error).__name__
@@ -248,6 +251,6 @@ def _why(error: WarehouseUnavailable) -> str:
 
 
 def _is_there(one: Derived, there: Tables) -> bool:
-    """Whether its rows can be told apart, and a history's versions from each other."""
+    """True if a table has its key columns, and a history its version columns, too."""
     needed = {*one.key, *VERSION} if isinstance(one, History) else {*one.key}
     return needed <= there.get(one.target, {}).keys()

@@ -24,7 +24,7 @@ Tables = Mapping[str, Types]
 
 
 def with_history(settings: Settings) -> frozenset[str]:
-    """The tables that have a history by these settings; raises UsageError for a name that is no table."""
+    """Return the tables that have a history by these settings; raises UsageError for an unknown name."""
     for name in settings.history.without:
         if name not in ENDPOINTS:
             near = did_you_mean(name, list(ENDPOINTS))
@@ -35,21 +35,21 @@ def with_history(settings: Settings) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class DerivedTables:
-    """The tables that follow others, as the settings have it."""
+    """The derived tables that the settings ask for."""
 
     state: DatasetState
     versioned: frozenset[str]
     """The tables that have a history."""
 
     def of(self, sources: Sequence[TableChanges], there: Tables) -> Iterator[Derived]:
-        """What follows these tables, with the columns that are there."""
+        """Yield the tables derived from these sources, with the columns that exist."""
         for changes in sources:
             if changes.table in self.versioned:
                 yield self._history(changes, there)
             yield from self._trends(changes, there)
 
     def _types(self, changes: TableChanges, there: Tables) -> Types:
-        """The columns that loads have made, also those whose field is no longer stored, and their types."""
+        """Return the columns that loads have made, and their types; includes those whose field is no longer stored."""
         known = {**self.state.columns(changes.table), **changes.shape.columns}
         return {
             name: known[name]
@@ -80,7 +80,7 @@ class DerivedTables:
         endpoint, types = changes.shape.endpoint, self._types(changes, there)
         for trend in endpoint.trends:
             names = trend.named(endpoint)
-            if names.keys() <= types.keys():  # not where a setting drops the numbers
+            if names.keys() <= types.keys():  # a setting may drop the numbers
                 yield Trend(
                     target=trend.table,
                     source=changes.table,

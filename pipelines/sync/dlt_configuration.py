@@ -38,16 +38,16 @@ def _level(value: str) -> str:
 
 OWN: Mapping[str, Any] = {
     "normalize.parquet_normalizer.add_dlt_load_id": True,
-    "data_writer.file_max_items": 100_000,  # ADBC reads a file whole: a million rows in one took 70 MB more
+    "data_writer.file_max_items": 100_000,  # ADBC reads a file as a whole: a million rows in one took 70 MB more
     "load.workers": 4,
     "load.truncate_staging_dataset": True,
     "load.raise_on_max_retries": 5,
-    "schema.naming": "direct",  # of a schema that has none of its own yet; see `sources.posthog.resource`
-    "runtime.log_level": "CRITICAL",  # its warnings are about hints that are meant so
+    "schema.naming": "direct",  # for a schema that has no naming of its own yet; see `sources.posthog.resource`
+    "runtime.log_level": "CRITICAL",  # its warnings are about hints that are intended
     "runtime.dlthub_telemetry": False,
     "providers.enable_airflow_secrets": False,
 }
-"""What hogsync needs of dlt other than dlt's defaults."""
+"""Values that hogsync needs and that differ from dlt's defaults."""
 OPEN: Mapping[str, Callable[[str], Any]] = {
     "data_writer.buffer_max_items": _count,
     "data_writer.file_max_bytes": _count,
@@ -55,18 +55,18 @@ OPEN: Mapping[str, Callable[[str], Any]] = {
     "load.workers": _count,
     "runtime.log_level": _level,
 }
-"""What may be set where dlt itself looks for it, under its full name; none of it can move or change a row."""
+"""Settings that users may set where dlt looks for them, by full name; none of them moves or changes a row."""
 
 
 @contextmanager
 def configured(folder: Path) -> Iterator[None]:
-    """Have dlt know this configuration alone; `folder` is where it leaves files that have no place of their own."""
+    """Make dlt use this configuration only; dlt writes files without a place of their own to `folder`."""
     with Container().injectable_context(PluggableRunContext(_OwnContext(folder))):
         yield
 
 
 class _OwnContext(RunContext):
-    """Where dlt looks for settings and writes files: nowhere but in one folder, whatever DLT_… variables say."""
+    """A run context that looks for settings and writes files in one folder only; ignores DLT_… variables."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
@@ -80,14 +80,14 @@ class _OwnContext(RunContext):
 
     @property
     def module(self) -> None:
-        """None: dlt would import whatever bears the folder's name."""
+        """Return None: otherwise dlt would import any module that has the folder's name."""
 
     def initial_providers(self) -> list[ConfigProvider]:
         return [_OwnProvider({**OWN, **_set_by_others()})]
 
 
 class _OwnProvider(ConfigProvider):
-    """Values by their full names."""
+    """A provider of values by their full names."""
 
     name = "hogsync"
     supports_secrets = True
@@ -108,7 +108,7 @@ class _OwnProvider(ConfigProvider):
 
 
 def _set_by_others() -> dict[str, Any]:
-    """What of OPEN is set in the environment or a `.dlt/config.toml`; what makes no sense is told and left out."""
+    """Return the OPEN settings found in the environment or `.dlt/config.toml`; logs and leaves out invalid values."""
     found, providers = {}, _usual_providers()
     for name, parsed in OPEN.items():
         *sections, key = name.split(".")
@@ -124,7 +124,7 @@ def _set_by_others() -> dict[str, Any]:
 
 
 def _usual_providers() -> list[ConfigProvider]:
-    """Where dlt itself looks for what is not secret."""
+    """Return the providers that dlt itself uses for settings that are not secret."""
     usual = RunContext(None)
     try:
         return [EnvironProvider(), ConfigTomlProvider(usual.settings_dir, usual.global_dir)]

@@ -16,12 +16,12 @@ from sources.posthog.extract.extraction import Extraction
 
 
 def mark_incomplete(warehouse: Warehouse, extraction: Extraction, existing: Mapping[str, Types]) -> None:
-    """Blank the hashes of rows that lost a column, a list or items of a list, before an empty one takes its place.
+    """Blank the hashes of rows that lost a column, a list or list items, before an empty one is created in its place.
 
-    Their hashes still speak of the lost values: the rows of a list that fails now, or of a run that dies before it has
-    written them, would count as unchanged ever after. A row without a hash differs from what PostHog sends, so it is
-    written when it is read again, with its lists; until then it makes no version. What has lost a column of its key
-    loses its rows as it gets that column again.
+    The hash of such a row still covers the lost values. Without this, its rows would count as unchanged for ever if
+    their list fails now or the run is killed before it writes them. A row without a hash differs from what PostHog
+    sends, so it is written, with its lists, when it is read again; until then it gets no version. A table that lost a
+    column of its key loses its rows when it gets that column again.
     """
     tables = {target.table: target for target in extraction.target_tables()}
     lost = [target for target in tables.values() if _lost(target, extraction, existing)]
@@ -30,19 +30,19 @@ def mark_incomplete(warehouse: Warehouse, extraction: Extraction, existing: Mapp
             warehouse.execute(f"update {warehouse.name(table)} set _row_hash = ''")
     for target in tables.values():
         if target.child and not target.empty and _makes_place(tables[target.parent], extraction, existing):
-            # Lists are written with their rows: items whose row does not come again would stay for ever.
+            # Items are written with their parent row: items whose row does not come again would stay for ever.
             warehouse.alter_table(target.table, f"truncate table {warehouse.name(target.table)}")
 
 
 def _lost(target: TargetTable, extraction: Extraction, existing: Mapping[str, Types]) -> bool:
-    """Whether a table has lost a column, or a list's table any of its rows."""
+    """True if a table has lost a column, or a child table any of its rows."""
     known, there = extraction.stored, existing.get(target.table, {})
     made = known.columns(target.table).keys() & target.columns.keys()
     return bool(made - there.keys()) or (bool(target.child) and known.lost_rows(target.table))
 
 
 def _makes_place(parent: TargetTable, extraction: Extraction, existing: Mapping[str, Types]) -> bool:
-    """Whether a table that was read has lost all of its rows, or a column without which nobody can tell them apart."""
+    """True if a table that was read has lost all of its rows, or a column of its key."""
     lost = (
         extraction.stored.lost_rows(parent.table)
         or not {*parent.key} <= existing.get(parent.table, {}).keys()

@@ -33,17 +33,17 @@ READ_BY_IMPORTING_DLT = (
     "DLT_JSON_TYPED_PUA_START",
     "DLT_USE_JSON",
 )
-"""Variables that dlt turns into constants when it is imported, beside all configuration; nonsense ends the import."""
+"""Variables that dlt turns into constants while it is imported; an invalid value ends the import."""
 _AWAKING = threading.Lock()
-"""Modules that import each other are not to be imported by two threads at once."""
+"""Held while dlt is imported: two threads must not import modules that import each other."""
 
 
 class LoadFailed(Exception):
-    """dlt could not load the run's package; what it tore, the next run mends."""
+    """dlt could not load the run's package; the next run rewrites the uncommitted rows."""
 
 
 class TableRefused(LoadFailed):
-    """The warehouse did not take the rows of one table."""
+    """The warehouse refused the rows of one table."""
 
     def __init__(self, table: str, message: str) -> None:
         super().__init__(message)
@@ -51,10 +51,10 @@ class TableRefused(LoadFailed):
 
 
 def load(extraction: Extraction, warehouse: Warehouse, folder: Path, existing: Mapping[str, Types]) -> None:
-    """Write a reading's deltas; needs the warehouse open, of which `existing` are the tables and their columns.
+    """Write an extraction's rows; needs the warehouse open. `existing` are its tables and their columns.
 
-    Every list that could be read has its table afterwards, also an empty one. hogsync makes the tables itself,
-    because dlt cannot make an empty one on Postgres in the format that it loads quickest.
+    Afterwards every readable list has its table, even if it is empty. hogsync creates the tables itself, because dlt
+    cannot create an empty one on Postgres in the format that it loads fastest.
     """
     targets = [target for target in extraction.target_tables() if extraction.results[target.parent].readable]
     _make_what_can_be(extraction, warehouse, targets, existing)
@@ -73,7 +73,7 @@ def _make_what_can_be(
     targets: Sequence[TargetTable],
     existing: Mapping[str, Types],
 ) -> None:
-    """See to it that these tables are there, and fail those that the warehouse refuses; raises if that leaves nothing.
+    """Create these tables, and fail those that the warehouse refuses; raises if that leaves nothing to write.
 
     With a lost connection the warehouse refuses all.
     """
@@ -83,13 +83,13 @@ def _make_what_can_be(
             warehouse.ensure(target.table, columns, target.key, existing.get(target.table, {}))
             warehouse.index_key(target.table, target.key)
         except DatabaseOutOfMemory:
-            raise  # this process's trouble
+            raise  # this process is short of memory
         except WarehouseUnavailable as refused:
             _fail(extraction, target.parent, refused)
 
 
 def _fail(extraction: Extraction, table: str, refused: Exception) -> None:
-    """Do without a table that the warehouse refuses; raises the refusal if nothing else is to be written."""
+    """Mark a table as failed that the warehouse refuses; raises the refusal if nothing else is to be written."""
     log.debug("%s", table, exc_info=refused)
     extraction.fail(table, str(refused))
     if not any(result.counts.written for result in extraction.results.values()):
@@ -97,10 +97,10 @@ def _fail(extraction: Extraction, table: str, refused: Exception) -> None:
 
 
 def _load_what_can_be(extraction: Extraction, warehouse: Warehouse, folder: Path) -> None:
-    """Load all tables, and without those that the warehouse refuses; raises LoadFailed if it takes none.
+    """Load all tables that the warehouse accepts; raises LoadFailed if it accepts none.
 
-    A package fails as a whole, so the others are loaded again, by a package of their own: all writes go by key, and
-    rows of a load that was not finished count as unknown.
+    A package fails as a whole, so the other tables are loaded again in a new package. That is safe: all writes go by
+    key, and rows of an uncommitted load are written again.
     """
     parents = {target.table: target.parent for target in extraction.target_tables()}
     tries = 0
@@ -115,13 +115,13 @@ def _load_what_can_be(extraction: Extraction, warehouse: Warehouse, folder: Path
 
 
 def prepare(extraction: Extraction) -> None:
-    """Wake dlt, half a second, while PostHog is read: where nobody was met yet there will be a load."""
+    """Import dlt (half a second) in a thread while PostHog is read, if no people are stored: a load will follow."""
     if extraction.people.stored_index.empty[PEOPLE.table]:
         threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
 
 
 def _awake() -> Any:
-    """dlt, imported with what its first use imports."""
+    """Import dlt and the modules that it imports at first use; returns dlt."""
     with _AWAKING, set_aside(READ_BY_IMPORTING_DLT):
         import dlt
         import dlt.sources.helpers.requests
@@ -151,17 +151,17 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
             pipeline.sync_destination()
             rows = changed(extraction, warehouse.appendable, again=again)
             pipeline.extract(rows, loader_file_format="parquet")
-            with extraction.scratch.shrink():  # only a second package would ask for it again
+            with extraction.scratch.shrink():  # only a second package would read these rows again
                 pipeline.normalize()
                 loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
         cause = _cause(failed)
-        # dlt wraps Ctrl-C like any failure of a step; what was cut short in mid-stream is an error of Arrow's.
+        # dlt wraps Ctrl-C like any failure of a step; an interrupted stream raises an error of Arrow's.
         if isinstance(cause, KeyboardInterrupt) or signals.stop_requested.is_set():
             raise KeyboardInterrupt from failed
         if isinstance(cause, MemoryError | OutOfMemoryException):
             raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
-        if isinstance(cause, OSError):  # a database has errors of its own
+        if isinstance(cause, OSError):  # database errors are of other types
             why = cause.strerror or cause
             raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
         refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
@@ -176,7 +176,7 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
 
 
 def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
-    """Raise LoadFailed unless this dataset has the loads on record: else nobody knows where their rows are."""
+    """Raise LoadFailed unless this dataset records the loads: otherwise it is unknown where their rows are."""
     mark = warehouse.placeholder
     sql = f"select count(*) from {warehouse.name(LOADS)} where load_id = {mark} and status = 0"
     if not load_ids or any(warehouse.rows(sql, [load_id]) != [(1,)] for load_id in load_ids):
@@ -188,7 +188,7 @@ def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those behind it."""
+    """Yield an error and its causes."""
     yield error
     while error.__cause__ is not None:
         error = error.__cause__
@@ -196,6 +196,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The innermost error."""
+    """Return the innermost cause."""
     *_, innermost = _chain(error)
     return innermost

@@ -21,12 +21,12 @@ log = logging.getLogger("hogsync")
 
 
 def last_run(settings: Settings) -> str | None:
-    """The run that this machine recorded last in the warehouse of the settings."""
+    """Return the id of the run that this machine recorded last in the warehouse of the settings, or None."""
     return _noted(settings.home / FILE).get(name(settings))
 
 
 def remember_run(settings: Settings, run_id: str) -> None:
-    """Remember a run that was recorded; a home that cannot be written is the next run's trouble."""
+    """Remember a recorded run. A home that cannot be written is only logged: the next run reports it."""
     file = settings.home / FILE
     try:
         write_atomically(file, json.dumps({**_noted(file), name(settings): run_id}))
@@ -46,12 +46,12 @@ def _noted(file: Path) -> dict[str, str]:
 
 
 def checkpoint_folder(settings: Settings) -> Path:
-    """Where the half-read lists of the warehouse of the settings are kept."""
+    """Return the folder for the checkpoints of the warehouse of the settings."""
     return settings.home / "walks" / name(settings)
 
 
 def name(settings: Settings) -> str:
-    """One warehouse and dataset; a digest, for a path or an address is nobody else's business."""
+    """Return a digest that names the warehouse and dataset; a path or an address may be confidential."""
     place = settings.warehouse
     where = os.path.realpath(place.path) if place.kind == "duckdb" else place.label
     return digest([where, settings.dataset])

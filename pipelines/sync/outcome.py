@@ -30,40 +30,40 @@ from sources.posthog.extract.run_warnings import RunWarning
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did, as the run records say it too."""
+    """The outcome of a run, as the run records hold it."""
 
     run: Run
     requests: int = 0
     tables: Sequence[TableResult] = field(default_factory=tuple)
     exit_code: int = 0
     key: Key | None = None
-    """What PostHog told of the key."""
+    """What PostHog reports about the key."""
     standing: frozenset[str] = frozenset()
-    """Tables with refusals of which their last run has told the same."""
+    """Tables whose refusals were already reported by their last run."""
 
 
 class ExtractionFailed(HogsyncError):
-    """PostHog could not be read at all, and the key is not to blame."""
+    """PostHog could not be read at all, for another reason than the key."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHeader:
-    """What is known of a run at its start."""
+    """The facts that are known at the start of a run."""
 
     tables: tuple[str, ...]
-    """The tables that were asked for."""
+    """The selected tables."""
     trigger: Trigger
     started: datetime
     strict: bool
-    """Whether warnings make the exit code 1."""
+    """True if warnings make the exit code 1."""
     warnings: tuple[RunWarning, ...] = ()
-    """What concerns no single table."""
+    """Warnings that concern no single table."""
     run_id: str = field(default_factory=lambda: uuid4().hex)
 
     def run(self, status: RunStatus, error: str | None, results: Mapping[str, TableResult]) -> Run:
-        """The run as it is recorded; it ends now."""
+        """Return the run as it is recorded, with now as its end."""
         warnings = (warning for result in results.values() for warning in result.warnings)
         return Run(
             run_id=self.run_id,
@@ -79,7 +79,7 @@ class RunHeader:
     def outcome(
         self, extraction: Extraction, problems: Collection[str] = (), standing: frozenset[str] = frozenset()
     ) -> Outcome:
-        """What came of a run that read PostHog; `problems` are sentences about tables that could not be derived."""
+        """Return the outcome of a run that read PostHog; `problems` are sentences about tables not derived."""
         results = tuple(extraction.results.values())
         status, exit_code = run_status(results, self.tables, refused=extraction.refusal is not None)
         if problems and status == "ok":
@@ -100,7 +100,7 @@ class RunHeader:
 def run_status(
     results: Sequence[TableResult], chosen: Sequence[str], *, refused: bool
 ) -> tuple[RunStatus, int]:
-    """A run's status and exit code, from what came of its tables and of those that were asked for."""
+    """Return a run's status and exit code, from the results of its tables and of the selected ones."""
     listed = [result for result in results if result.table != PEOPLE.table]
     unreadable = all(result.status == "unavailable" for result in listed if result.table in chosen)
     if refused or unreadable or leads_nowhere(results, chosen):
@@ -114,7 +114,7 @@ def run_status(
 def recorded(
     header: RunHeader, warehouse: Warehouse, extraction: Extraction, *, dry_run: bool
 ) -> Iterator[None]:
-    """Record a run that an error ends, and raise the HogsyncError that explains that error."""
+    """Record a run that an error ends, and raise the HogsyncError that explains the error."""
     try:
         yield
     except BaseException as error:
@@ -139,13 +139,13 @@ FAILURES: tuple[tuple[type[BaseException], RunStatus, Callable[[Any], HogsyncErr
     (PostHogError, "failed", ExtractionFailed),
     (MemoryError, "failed", OutOfMemory),
 )
-"""Of errors that are told whether or not the run was asked to stop: the run's status and the error to raise."""
+"""Errors that are reported whether or not a stop was requested: each with the run's status and the error to raise."""
 
 
 def failure(error: BaseException, *, stopped: bool) -> tuple[RunStatus | None, str, BaseException]:
-    """The status and the text with which a run is recorded that this error ends, and the error to raise instead.
+    """Return the status and text to record for a run that this error ends, and the error to raise instead.
 
-    No status: what is wrong was known before anything was read, so there is nothing to record.
+    The status is None if the error was found before anything was read: then nothing is recorded.
     """
     for kind, status, explain in FAILURES:
         if isinstance(error, kind):
@@ -162,7 +162,7 @@ def failure(error: BaseException, *, stopped: bool) -> tuple[RunStatus | None, s
 
 
 def _record_failure(warehouse: Warehouse, run: Run) -> Run:
-    warehouse.wait = 0  # it was told to stop, or has waited already
+    warehouse.wait = 0  # a stop was requested, or the run has waited already
     with warehouse.opened():
         warehouse.create_dataset()
         record_run(warehouse, run)

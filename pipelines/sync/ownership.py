@@ -32,7 +32,7 @@ DLT = {
     "_dlt_version": frozenset({"schema_name", "schema", "version_hash", "inserted_at"}),
     "_dlt_pipeline_state": frozenset({"pipeline_name", "state", "created_at"}),
 }
-"""dlt's own tables, which all of its pipelines into a dataset share."""
+"""dlt's own tables, which all dlt pipelines into a dataset share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Table:
     """A table that hogsync may write."""
 
     telling: frozenset[str]
-    """Columns that tell that it is hogsync's."""
+    """Columns that identify it as hogsync's."""
     columns: frozenset[str]
 
 
 def expected_tables(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
-    """The tables that a sync of some of PostHog's may write."""
+    """Return the tables that a sync of these PostHog tables may write."""
     rules, endpoints = (
         privacy_policy(settings, hashing=False),
         [ENDPOINTS[table] for table in with_parents(tuple(tables))],
@@ -55,7 +55,7 @@ def expected_tables(tables: Iterable[str], settings: Settings) -> dict[str, Tabl
 
 
 def tables_of(shapes: Iterable[RowShape], versioned: Collection[str]) -> dict[str, Table]:
-    """The tables that rows of these shapes may go to."""
+    """Return the tables that rows of these shapes may be written to."""
     return {
         name: table for shape in shapes for name, table in _tables(shape, shape.endpoint.table in versioned)
     }
@@ -84,9 +84,9 @@ def foreign_tables(
     made: Collection[str] | None,
     meta: Collection[str],
 ) -> list[str]:
-    """The names among hogsync's at which something of somebody else's stands.
+    """Return the names of hogsync's tables that are taken by an object that hogsync did not make.
 
-    `made` are the tables that hogsync has noted as its own, None where nothing is noted; `meta` the keys of
+    `made` are the tables that hogsync has noted as its own, None if nothing is noted; `meta` the keys of
     `_hogsync_meta`.
     """
     return sorted(
@@ -108,7 +108,7 @@ def foreign_tables(
 def _is_ours(name: str, found: Relation, table: Table, made: Collection[str] | None) -> bool:
     if made is None:
         return _has(found, table.telling, 1)
-    return name in made and _has(found, table.telling, 0.5)  # somebody may have dropped some
+    return name in made and _has(found, table.telling, 0.5)  # some columns may have been dropped
 
 
 def _has(found: Relation, columns: Collection[str], share: float) -> bool:
@@ -117,12 +117,12 @@ def _has(found: Relation, columns: Collection[str], share: float) -> bool:
 
 
 def _is_meta(found: Relation, keys: Collection[str]) -> bool:
-    """Whether a table is hogsync's `_hogsync_meta`; one without rows may be one that somebody has emptied."""
+    """True if a table is hogsync's `_hogsync_meta`; a table without rows may be one that was emptied."""
     return _has(found, TABLES[META][1], 1) and (not keys or not {"origin", "schema_version"}.isdisjoint(keys))
 
 
 def refuse_others(state: DatasetState, tables: Mapping[str, Table]) -> None:
-    """Raise WarehouseProblem where a sync would write to what is somebody else's; needs the warehouse open."""
+    """Raise WarehouseProblem if a sync would write to an object that hogsync did not make; needs the warehouse open."""
     warehouse = state.warehouse
     _refuse_spellings(warehouse)
     where, held = f"in {warehouse.label}", warehouse.relations(warehouse.dataset)
@@ -145,7 +145,7 @@ def refuse_others(state: DatasetState, tables: Mapping[str, Table]) -> None:
 
 
 def _refuse_spellings(warehouse: Warehouse) -> None:
-    """Raise WarehouseProblem where a schema has hogsync's name for the database alone: dlt would not find it."""
+    """Raise WarehouseProblem if a schema's name differs from hogsync's only in case: dlt would not find the schema."""
     for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
         for other in warehouse.same_names(schema):
             raise WarehouseProblem(
@@ -155,9 +155,9 @@ def _refuse_spellings(warehouse: Warehouse) -> None:
 
 
 def claim_tables(state: DatasetState, shapes: Iterable[RowShape], versioned: Collection[str]) -> None:
-    """Note which tables and columns are about to be made, before they are; needs the warehouse open.
+    """Note the tables and columns that are about to be created, before they are; needs the warehouse open.
 
-    Raises WarehouseProblem where something of somebody else's has come to stand there since the run began.
+    Raises WarehouseProblem if an object that hogsync did not make took one of their names since the run began.
     """
     tables = tables_of(shapes, versioned)
     refuse_others(state, tables)
@@ -168,7 +168,7 @@ def claim_tables(state: DatasetState, shapes: Iterable[RowShape], versioned: Col
 
 
 def foreign_objects(state: DatasetState) -> list[str]:
-    """The names of all that hogsync may ever write at which something of somebody else's stands."""
+    """Return all names that hogsync may ever write and that are taken by an object that hogsync did not make."""
     held = state.warehouse.relations(state.warehouse.dataset)
     return foreign_tables(held, _every_table(), state.made, state.meta)
 
@@ -180,7 +180,7 @@ def _every_table() -> dict[str, Table]:
 
 
 def _adopted(state: DatasetState) -> dict[str, frozenset[str]]:
-    """The tables, and their columns, of a dataset in which nothing is noted of them yet."""
+    """Return hogsync's tables and columns in a dataset that has no `made` entry yet."""
     tables, held = _every_table(), state.warehouse.relations(state.warehouse.dataset)
     ours = [name for name in tables if name in held and _is_ours(name, held[name], tables[name], None)]
     return {name: tables[name].columns | state.own_columns(name) for name in ours}

@@ -38,27 +38,27 @@ OLDER_WAREHOUSE = RunWarning(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorState:
-    """What a run knows of its warehouse before it reads PostHog."""
+    """The state of the warehouse before PostHog is read."""
 
     dataset: DatasetState | EmptyWarehouse
     meta: Mapping[str, str]
-    """What `_hogsync_meta` must say before rows are loaded."""
+    """What `_hogsync_meta` must hold before rows are loaded."""
     privacy: str
     """The privacy settings, as `_hogsync_meta` spells them."""
     read_all: bool
-    """Whether every list is read in full."""
+    """True if every list is read in full."""
     privacy_changed: bool
-    """Whether some rows were stored with other privacy settings."""
+    """True if some rows were stored under other privacy settings."""
     warnings: tuple[RunWarning, ...]
 
 
 def load_prior_state(
     warehouse: Warehouse, settings: Settings, selection: Selection, tables: Sequence[str], started: datetime
 ) -> PriorState:
-    """Return what the warehouse holds; needs it open, unless a dry run finds none.
+    """Return the state of the warehouse; needs it open, unless a dry run finds none.
 
-    UsageError if the dataset belongs to another PostHog or hash key, WarehouseProblem if anything at the names of the
-    run's tables is somebody else's.
+    Raises UsageError if the dataset belongs to another PostHog or hash key, WarehouseProblem if an object that hogsync
+    did not make has the name of one of the run's tables.
     """
     dry_run = selection.dry_run
     meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
@@ -94,7 +94,7 @@ def _dataset_state(
     refuse_others(state, tables)
     state.check_owner(meta)
     if not dry_run and (behind := not_yet_within(state, settings)):
-        warehouse.declare_keys()  # what a publication has can be changed only with a key
+        warehouse.declare_keys()  # Postgres updates rows of a published table only if it has a key
         rewritten = rewrite_refused(state, settings, behind, started)
         state = DatasetState(warehouse)
         state.rewritten = rewritten
@@ -102,9 +102,9 @@ def _dataset_state(
 
 
 def is_restored(known: DatasetState | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:
-    """Whether the warehouse is an older state of what this machine left; then every list is read in full.
+    """True if the warehouse is older than this machine's last run in it; then every list is read in full.
 
-    Lists that this run leaves out are forgotten, for the next run will notice nothing.
+    Clears the positions of lists that this run leaves out, too, because the next run cannot notice the restore.
     """
     if not isinstance(known, DatasetState) or not known.misses_run(last_run):
         return False
@@ -116,10 +116,11 @@ def is_restored(known: DatasetState | EmptyWarehouse, last_run: str | None, *, d
 def read_all_again(
     known: DatasetState | EmptyWarehouse, tables: Mapping[str, Table], *, dry_run: bool
 ) -> bool:
-    """Tell which of some tables somebody has emptied; whether every list is read in full, because people was.
+    """Warn of tables that were emptied; returns True if people was, because then every list is read in full.
 
-    A history that was emptied, or has lost what tells its versions, begins anew. No list has the people for its own:
-    all name them. Lists that this run leaves out are forgotten, for the next run will notice nothing.
+    A history that was emptied, or has lost columns that identify its versions, begins anew. People have no list of
+    their own: all lists name them. Clears the positions of lists that this run leaves out, too, because the next run
+    cannot notice the loss.
     """
     if not isinstance(known, DatasetState):
         return False
@@ -145,19 +146,19 @@ def _forget_every_list(known: DatasetState, *, dry_run: bool) -> None:
 
 
 def stored_under(known: DatasetState | EmptyWarehouse, privacy: str, tables: Sequence[str]) -> dict[str, str]:
-    """The privacy settings under which each table's rows were stored; those of now if none were yet."""
+    """Return the privacy settings under which each table's rows were stored; the current ones if it has no rows."""
     meta = known.meta if isinstance(known, DatasetState) else {}
     return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
 
 
 def privacy_marks(modes: Mapping[str, str], privacy: str) -> dict[str, str]:
-    """What `_hogsync_meta` must say of privacy before rows are loaded: `modes` are those of the stored ones."""
-    # What differs is half this, half that until it has been read to its end.
+    """Return the privacy facts to write before rows are loaded; `modes` are the settings of the stored rows."""
+    # A table with other settings holds rows of both until it has been read to its end.
     return {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
 
 
 def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
-    """Whether the settings differ from those under which some rows were stored; then every list is read in full."""
+    """True if some rows were stored under other privacy settings; then every list is read in full."""
     if all(mode == privacy for mode in stored_under.values()):
         return False
     log.warning(

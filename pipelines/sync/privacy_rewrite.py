@@ -34,28 +34,28 @@ from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 log = logging.getLogger("hogsync")
 WITHIN = "privacy within "
 EVER = " ever"
-"""Ends the keys under which an older hogsync has noted how all of a table was stored; blank if not all alike."""
+"""Ends the keys under which an older hogsync noted the settings of all rows of a table; blank if these differ."""
 HASH = '0123456789abcdef"'
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Columns of a stored table whose values may not stay, each with the condition under which a value goes."""
+    """Columns of a stored table with refused values, each with the condition under which a value is emptied."""
 
     table: str
     columns: Mapping[str, str]
     ends: bool = False
-    """Whether its living rows end: those of a list that is not stored any more."""
+    """True if its live rows are deleted, because their list is no longer stored."""
 
 
 def within(settings: Settings) -> dict[str, str]:
-    """What `_hogsync_meta` says of tables of which nothing is stored that these settings refuse."""
+    """Return the facts that state that a table holds nothing that these settings refuse."""
     said = f"{RULES} {settings.privacy.model_dump_json()}"
     return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
 
 
 def not_yet_within(state: DatasetState, settings: Settings) -> dict[str, str]:
-    """Return what `_hogsync_meta` does not say yet of stored tables; empty while the settings stay the same."""
+    """Return the facts that `_hogsync_meta` lacks about stored tables; empty while the settings stay the same."""
     stored = META in state.tables
     return {key: said for key, said in within(settings).items() if stored and state.meta.get(key) != said}
 
@@ -63,10 +63,10 @@ def not_yet_within(state: DatasetState, settings: Settings) -> dict[str, str]:
 def rewrite_refused(
     state: DatasetState, settings: Settings, behind: Mapping[str, str], started: datetime
 ) -> dict[str, int]:
-    """Empty what the settings refuse, and give how many rows that were by table; needs the warehouse open.
+    """Empty refused values, and return the number of emptied rows by table; needs the warehouse open.
 
-    `behind` is what `not_yet_within` returns. Living rows lose their hashes, too: a full walk of their list stores them
-    as the settings want them now.
+    `behind` is the result of `not_yet_within`. Live rows lose their hashes, too, so that a full walk of their list
+    stores them by the current settings.
     """
     now, counts, wiped = privacy_policy(settings), dict[str, int](), list[str]()
     foreign = frozenset(foreign_objects(state))
@@ -84,7 +84,7 @@ def rewrite_refused(
 
 
 def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
-    """Take emptied values off the disk; where the database refuses that they are gone from the tables all the same."""
+    """Take emptied values off the disk; if the database refuses that, they are still removed from the tables."""
     try:
         warehouse.wipe(tables)
     except DatabaseOutOfMemory:
@@ -98,7 +98,7 @@ def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
 
 
 def _before(state: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
-    """The policy within which a table is stored, and whether today's rules judged it."""
+    """Return the policy that a table's stored values satisfy, and whether the current rules applied it."""
     said = state.meta.get(f"{WITHIN}{endpoint.table}", "")
     rules, _, modes = said.partition(" ")
     modes = modes or state.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
@@ -110,7 +110,7 @@ def _before(state: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
 
 
 def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:
-    """What may not stay of a table, its lists and what is derived from it."""
+    """Yield the refused columns of a table, its lists and its derived tables."""
     before, judged = _before(state, endpoint)
     table = endpoint.table
     own = [name for name in state.columns(table) if name not in BOOKKEEPING_COLUMNS]
@@ -142,7 +142,7 @@ def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterato
 def _rewrites(
     state: DatasetState, table: str, verdicts: Mapping[str, str], *, ends: bool = False
 ) -> Iterator[Rewrite]:
-    """The emptying of those columns that are there, if there are any."""
+    """Yield the rewrite of those columns that exist, if any does."""
     conditions = {
         name: _condition(name, what) for name, what in verdicts.items() if name in state.tables.get(table, {})
     }
@@ -154,15 +154,15 @@ def _condition(column: str, what: str) -> str:
     text = f"{quoted(column)}::varchar"
     if what == "all":
         return f"{quoted(column)} is not null"
-    # No hash, be it text or JSON: a regular expression that both databases would understand there is not.
+    # Select values that are not a hash, as text or JSON; no regular expression works in both databases.
     return f"(length({text}) not in (64, 66) or translate({text}, '{HASH}', '') <> '')"
 
 
 def _rewrite(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Rewrite], started: datetime) -> int:
-    """Do it, all at once for a table and what hangs on it; gives the number of rows that were emptied."""
+    """Empty a table and its child and derived tables in one transaction; returns the number of emptied rows."""
     with warehouse.transaction():
         count = sum(_rewrite_table(warehouse, endpoint, one, started) for one in work)
-        if work and endpoint is not PEOPLE:  # wherever its lists are read next, they are read in full
+        if work and endpoint is not PEOPLE:  # its lists are read in full when they are read next
             write_meta(warehouse, {f"{PRIVACY}{endpoint.table}": ""})
     return count
 
@@ -191,7 +191,7 @@ def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, start
 
 
 def record_rewrites(extraction: Extraction) -> None:
-    """Have the run's record say how many stored rows were emptied of each table that it reads."""
+    """Add to the run's record how many stored rows were emptied, for each table that the run reads."""
     state = extraction.stored
     for table, rows in state.rewritten.items() if isinstance(state, DatasetState) else ():
         said = f"{rows:,} stored rows emptied of what the privacy settings refuse"

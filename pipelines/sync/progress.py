@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 from pipelines.sync.summary import log
 
 HEARTBEAT = 30.0
-"""Seconds between two signs of life in a log."""
-
-
-# -- while it runs
+"""Seconds between two log lines."""
 
 
 @contextmanager
 def progress(*, display: bool) -> Iterator[Observer]:
-    """An observer of a sync's pages: rows so far on a terminal's stderr, else a log line now and then."""
+    """Yield an observer of a sync's pages that shows the rows so far: on a terminal's stderr, else in log lines."""
     if display:
         with _displayed() as observe:
             yield observe

@@ -18,7 +18,7 @@ NOWHERE = (
 
 
 def depends_on_organizations(tables: Iterable[str]) -> frozenset[str]:
-    """Those of the tables that hold nothing without an organization or a project."""
+    """Return those tables that hold nothing without an organization or a project."""
     return frozenset(table for table in tables if _hangs(ENDPOINTS[table]))
 
 
@@ -28,7 +28,7 @@ def _hangs(endpoint: Endpoint) -> bool:
 
 
 def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bool:
-    """Whether no organization and no project was met, though chosen tables hang on one and no list failed."""
+    """True if no organization or project was found, although selected tables depend on one and no list failed."""
     hanging = depends_on_organizations(result.table for result in results if result.table in ENDPOINTS)
     if not hanging & set(chosen):
         return False
@@ -38,17 +38,17 @@ def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bo
 
 
 def unknown_projects(asked: Iterable[int], met: Collection[int], *, all_listed: bool) -> list[int]:
-    """The projects that were asked for and are not there, as far as it can be told.
+    """Return the selected projects that do not exist, as far as that is known.
 
-    Where lists of projects were refused, the project may stand in one of them: the others are read then, unless there
-    is no other.
+    If a list of projects was refused, a project may be in that list: then the other selected projects are read, unless
+    there is none.
     """
     unknown = sorted(set(asked) - set(met))
     return unknown if all_listed or not set(asked) & set(met) else []
 
 
 def no_such_project(unknown: Iterable[int], met: Iterable[int]) -> str:
-    """The sentence about projects that are not there."""
+    """Return the sentence about projects that do not exist."""
     there = ", ".join(map(str, sorted(met))) or "none"
     return (
         f"The key reaches no project {', '.join(map(str, unknown))}; it reaches {there}. "
@@ -57,7 +57,7 @@ def no_such_project(unknown: Iterable[int], met: Iterable[int]) -> str:
 
 
 def refuse_unknown_projects(extraction: Extraction, chosen: Collection[str]) -> None:
-    """Raise UsageError for a project that was asked for and that the key does not reach; needs PostHog read."""
+    """Raise UsageError for a selected project that the key does not reach; PostHog must have been read."""
     asked, projects = extraction.partitions.projects, extraction.results.get("projects")
     if not asked or not projects or projects.status == "failed":
         return

@@ -15,28 +15,28 @@ from sources.posthog.extract.options import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a run is asked to do."""
+    """The tables, projects and options of a run."""
 
     tables: tuple[str, ...] = ()
-    """Names of tables; empty: the settings' selection, else all."""
+    """Names of tables; if empty, the settings' selection; if that is empty, too, all."""
     projects: tuple[int, ...] = ()
     full: bool = False
     accept_deletes: bool = False
     strict: bool = False
-    """Whether warnings make the exit code 1; `[sync] strict` asks for it, too."""
+    """True if warnings make the exit code 1; `[sync] strict` sets this, too."""
     dry_run: bool = False
     window: Window | None = None
-    """Of a backfill: the range of time that is read again."""
+    """The range of time that a backfill reads again."""
     trigger: Trigger = "manual"
 
 
 def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
-    """The tables to read; raises UsageError for a name that is no table, with the nearest one."""
+    """Return the tables to read; raises UsageError for an unknown name, with the nearest one."""
     return known_tables(selection.tables or settings.selection.tables or ENDPOINTS)
 
 
 def known_tables(names: Iterable[str]) -> tuple[str, ...]:
-    """The names, each once, if all are tables with lists of their own; else UsageError, with the nearest one."""
+    """Return the names without repetition; raises UsageError for one that has no lists of its own, with the nearest."""
     chosen = tuple(dict.fromkeys(names))
     for name in chosen:
         if name not in ENDPOINTS:
@@ -45,7 +45,7 @@ def known_tables(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _why_not(name: str) -> str:
-    """Why a name cannot be synced: hogsync makes that table from others, or there is none."""
+    """Return why a name cannot be synced: hogsync makes that table from others, or it does not exist."""
     if name == PEOPLE.table:
         return (
             f"{name} is gathered from the rows of every table that is synced and cannot be named; "

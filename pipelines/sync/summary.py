@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hogsync")
 warned = logging.getLogger("hogsync.warnings")
-"""Its level is WARNING also where the others' is ERROR (`--quiet`)."""
+"""Its level is WARNING even when the others' is ERROR (`--quiet`)."""
 
 WORDS = {
     "loaded": ("loaded", "green"),
@@ -34,7 +34,7 @@ WORDS = {
 
 
 def log_tables(outcome: Outcome) -> None:
-    """One log line for each table and for each warning; why a table was never available is told once."""
+    """Log one line for each table and each warning; the reason why a table was never available is logged once."""
     for result in outcome.tables:
         level = logging.ERROR if result.status == "failed" else logging.INFO
         log.log(
@@ -50,7 +50,7 @@ def log_tables(outcome: Outcome) -> None:
 
 
 def warning_line(warning: RunWarning) -> str:
-    """A warning in one printable line without a full stop."""
+    """Return a warning as one printable line without a full stop."""
     about = f"{warning.table}: " if warning.table else ""
     return printable(f"{about}{warning.text}")
 
@@ -59,11 +59,11 @@ def _tail(detail: str) -> str:
     return f" ({detail})" if detail else ""
 
 
-# -- at its end, for programs
+# -- for programs
 
 
 def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
-    """The run as its records say it, in the shape that scripts rely on; `error` only where there is one."""
+    """Return the run as its records hold it, in the shape that scripts rely on; `error` only if there is one."""
     from pipelines.bookkeeping.records import run_table_row
 
     run = outcome.run
@@ -77,7 +77,7 @@ def _table_as_json(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nothing_as_json(run: Run, *, recorded: bool, requests: int = 0, dry_run: bool = False) -> dict[str, Any]:
-    """The same shape for a run that came to nothing; only one that was recorded has an id."""
+    """Return the same shape for a run without results; only a recorded run has an id."""
     return _run_as_json(run, run.run_id if recorded else None, requests, [], dry_run=dry_run)
 
 
@@ -103,11 +103,11 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# -- at its end, for people
+# -- for people
 
 
 def summary_table(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
-    """What came, what changed, what was not available and why, what to do about it; the last line sums up."""
+    """Return the results by table, the reasons and remedies for what is not available, and a last line that sums up."""
     from rich.table import Table
     from rich.text import Text
 
@@ -130,7 +130,7 @@ def summary_table(outcome: Outcome, settings: Settings, *, dry_run: bool = False
 
 
 def _notes(result: TableResult, key: Key | None, *, advised: bool) -> list[str]:
-    """What a person should know about a table, and what they can do."""
+    """Return notes about a table: what happened and what to do about it."""
     if not result.detail and result.status in {"loaded", "unchanged"}:
         return []
     said = printable(result.detail) or "no reason was given"
@@ -154,7 +154,7 @@ def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:
 
 
 def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
-    """One true sentence about the whole run."""
+    """Return one sentence about the whole run."""
     listed = [result for result in outcome.tables if result.table in ENDPOINTS]
     by_status = {word: [r.table for r in listed if r.status == word] for word in WORDS}
     failed, missing = by_status["failed"], by_status["unavailable"]

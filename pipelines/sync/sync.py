@@ -54,16 +54,16 @@ def sync(
     *,
     retry: RetryPolicy | None = None,
 ) -> Outcome:
-    """Run one sync and return its outcome; raises HogsyncError where nothing could be done at all.
+    """Run one sync and return its outcome; raises HogsyncError if nothing could be done at all.
 
-    `observers` are told of every page as it is read; `retry` says how long a page that fails is tried for.
+    `observers` are called with every page that is read; `retry` limits how long a failing page is retried.
     """
-    signals.too_late.clear()  # an earlier run of this process was done
+    signals.too_late.clear()  # an earlier run of this process may have set it
     tables, versioned, dry_run = chosen_tables(settings, selection), with_history(settings), selection.dry_run
     key = settings.require_key().get_secret_value()
     command = "hogsync backfill" if selection.window else "hogsync sync"
     with load_lock(settings, settings.wait, command) as lock, work_dir(settings.home) as folder, relaxed_gc():
-        started = datetime.now(UTC)  # under the lock: runs are in the order of their times
+        started = datetime.now(UTC)  # under the lock, so that runs are in the order of their times
         warehouse = open_warehouse(settings)
         client = open_client(settings, key, retry=retry)
         checkpoints = _checkpoints(settings, selection, started)
@@ -82,7 +82,7 @@ def sync(
             _extract(extraction, observers, tables, dry_run=dry_run)
             if dry_run or not isinstance(prior.dataset, DatasetState):
                 return header.outcome(extraction)
-            lock.verify()  # reading takes long: after another's run, older rows would go over newer ones
+            lock.verify()  # reading takes long: if another process wrote meanwhile, older rows would replace newer ones
             derived = DerivedTables(prior.dataset, versioned)
             derivation = Derivation(warehouse, extraction, prior.dataset, derived, prior.privacy_changed)
             with warehouse_problems(), warehouse.opened():
@@ -103,7 +103,7 @@ def _checkpoints(settings: Settings, selection: Selection, started: datetime) ->
 
 @contextmanager
 def _to_be_read(warehouse: Warehouse, *, dry_run: bool) -> Iterator[None]:
-    """The warehouse open; a dry run must not bring a DuckDB file into being."""
+    """Open the warehouse; a dry run must not create a DuckDB file."""
     opened = warehouse.opened() if warehouse.exists() or not dry_run else nullcontext()
     with warehouse_problems(), opened, signals.interruptible(warehouse.interrupt):
         yield
@@ -160,7 +160,7 @@ def _header(
 def _extract(
     extraction: Extraction, observers: Sequence[Observer], tables: tuple[str, ...], *, dry_run: bool
 ) -> None:
-    """Read PostHog: afterwards `extraction` holds what came of each table, and the rows to write."""
+    """Read PostHog: afterwards `extraction` holds the result of each table, and the rows to write."""
     extraction.reader.observers.extend(observers)
     record_rewrites(extraction)
     if not dry_run:
@@ -172,7 +172,7 @@ def _extract(
 def _load(
     extraction: Extraction, warehouse: Warehouse, folder: Path, prior: PriorState, derivation: Derivation
 ) -> Mapping[str, Types]:
-    """Write the rows; returns the tables with their columns that were there before, for `derive`."""
+    """Write the rows; returns the tables and columns that exist afterwards, for `derive`."""
     warehouse.create_dataset()
     readable = [one.shape for table, one in extraction.changes.items() if extraction.results[table].readable]
     claim_tables(derivation.state, [*readable, extraction.people.shape], derivation.tables.versioned)
@@ -189,7 +189,7 @@ def _load(
 def _record(
     header: RunHeader, warehouse: Warehouse, extraction: Extraction, prior: PriorState, derivation: Derivation
 ) -> Outcome:
-    """Record the run and where its lists stand, in one transaction, after all that it speaks of is stored."""
+    """Record the run and the positions of its lists in one transaction, after all that they describe is stored."""
     results = extraction.results.values()
     standing = records.standing_warnings(warehouse, results)
     facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}
@@ -201,9 +201,9 @@ def _record(
 
 @contextmanager
 def relaxed_gc() -> Iterator[None]:
-    """Python's collector of cycles at work less often: pages are many small objects without any.
+    """Make Python's garbage collector run less often: pages are many small objects without cycles.
 
-    By its default it goes through them time and again, 10 to 15 % of a large first sync's CPU.
+    With its default thresholds it takes 10 to 15 % of the CPU of a large first sync.
     """
     before = gc.get_threshold()
     gc.set_threshold(200_000, 20, 100)

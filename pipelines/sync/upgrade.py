@@ -15,13 +15,14 @@ from pipelines.sync.derive import Derivation
 
 log = logging.getLogger("hogsync")
 LEFT = "json of "
-"""Begins the keys of `_hogsync_meta` under which stand the JSON columns of a table that keep their former type."""
+"""Begins the keys of `_hogsync_meta` that hold the JSON columns of a table that keep their former type."""
 
 
 def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
-    """Declare keys and give JSON columns their type of today; gives what `_hogsync_meta` shall say of it.
+    """Declare keys and give JSON columns their current type; returns the facts to write to `_hogsync_meta`.
 
-    A table that is in use is left for the next run; what the database refuses is said once and left for good.
+    A table in use is left to the next run. Columns whose type the database refuses to change are reported once and
+    never tried again.
     """
     warehouse, facts = derivation.warehouse, dict[str, str]()
     warehouse.declare_keys()
@@ -36,7 +37,7 @@ def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, 
 
 
 def _columns(derivation: Derivation, existing: Mapping[str, Types]) -> Iterable[tuple[str, Types]]:
-    """The tables that this run may write, and their columns."""
+    """Yield the tables that this run may write, with their columns."""
     yield from ((target.table, target.columns) for target in derivation.extraction.target_tables())
     derived = derivation.tables.of([*derivation.extraction.changes.values()], existing)
     yield from ((one.target, one.columns) for one in derived)
@@ -44,7 +45,7 @@ def _columns(derivation: Derivation, existing: Mapping[str, Types]) -> Iterable[
 
 
 def _left(warehouse: Warehouse, table: str, columns: Sequence[str]) -> Sequence[str]:
-    """Those of the columns whose type the database does not change, whatever it is that hinders it."""
+    """Return those columns whose type the database refuses to change, for any reason."""
     if not columns:
         return ()
     try:
