@@ -34,14 +34,13 @@ from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.walks import MIXED_KEYS, Position
 
 POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
-"""Of a list's position, what says how far it was read."""
+"""The columns of a position that hold how far its list was read."""
 
 
 def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
-    """Forget where the lists of some tables stand, so that the next run reads them in full; needs the warehouse open.
+    """Clear the positions of some tables' lists, so that the next run reads them in full; needs the warehouse open.
 
-    What is known of the key that saw them stays: it keeps rows alive that another key does not see. Gives the number
-    of lists.
+    The lists' fingerprints stay: they prevent deletes by a key that does not see the rows. Returns the number of lists.
     """
     existing = warehouse.columns().get(PATHS, {})
     places = [name for name in POSITION_COLUMNS if name in existing]
@@ -56,7 +55,7 @@ def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
 
 
 def clear_hash_key(warehouse: Warehouse) -> None:
-    """Let the dataset be hashed anew with the next run's key; needs the warehouse open."""
+    """Clear the hash key's digest, so that the next run hashes the dataset with its key; needs the warehouse open."""
     if META not in warehouse.columns():
         return
     with warehouse.transaction():
@@ -66,10 +65,10 @@ def clear_hash_key(warehouse: Warehouse) -> None:
 
 
 def move_origin(warehouse: Warehouse, origin: str, tables: Collection[str]) -> str:
-    """Let the dataset belong to the PostHog at `origin`; give the former one, empty if it has none yet.
+    """Assign the dataset to the PostHog at `origin`; returns the former origin, empty if there was none.
 
-    Whether it is the same PostHog only a person knows. If it is not, its lists lack every row: so no walk ends any
-    before one has found them all, or somebody accepts the deletes. Needs the warehouse open.
+    Only a person knows whether both are the same PostHog. If they are not, every stored row is missing in its lists: so
+    a walk deletes nothing until one has found all rows, or the deletes are accepted. Needs the warehouse open.
     """
     if META not in warehouse.columns():
         return ""
@@ -84,7 +83,7 @@ def move_origin(warehouse: Warehouse, origin: str, tables: Collection[str]) -> s
 
 
 def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
-    """A row of a bookkeeping table, whatever came into it: a record must not fail over what it tells of."""
+    """Return a row with values that every database takes: a record must not fail over its content."""
     return {name: BOOKABLE.get(types[name], _as_it_is)(value) for name, value in row.items()}
 
 
@@ -93,12 +92,12 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _text(value: str | None) -> str | None:
-    """Without NUL and halves of characters, which Postgres does not take; a name of a file may hold some."""
+    """Return text without NUL and lone surrogates, which Postgres refuses; file names may hold some."""
     return None if value is None else value.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _number(value: int | None) -> int | None:
-    """The nearest number of 64 bits."""
+    """Return the nearest number of 64 bits."""
     return None if value is None else max(-(2**63), min(value, 2**63 - 1))
 
 
@@ -112,21 +111,23 @@ def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
-    """Say which tables, with which columns, are hogsync's, and of which version; needs the warehouse open."""
+    """Record which tables and columns hogsync makes, and the schema version; needs the warehouse open."""
     existing = warehouse.columns()
     told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
-    with warehouse.transaction():  # a table of this name without a row of hogsync's would be somebody else's
+    with warehouse.transaction():  # without one of these rows such a table would count as foreign
         _ensure(warehouse, META, existing)
         write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
 
 
 def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: Extraction) -> None:
-    """Say whose rows the dataset holds and which key saw them, before the first of them; needs `_hogsync_meta`.
+    """Write the dataset's owner and the key's fingerprints before the first row is loaded; needs `_hogsync_meta`.
 
-    A run that brought no row must not: with a misspelt POSTHOG_HOST it would shut out the right one for good.
+    A run that brought no row must not write them: with a misspelt POSTHOG_HOST it would lock out the right one for
+    good.
 
-    Of tables that are to be stored anew, by other privacy settings or with columns that lack, every list is forgotten:
-    those that this run leaves out, below other projects, are to be read in full by whichever run reads them.
+    The positions of all lists are cleared for tables that must be stored anew, because of other privacy settings or
+    missing columns. This run may leave out some of their lists, below other projects: the next run that reads these
+    reads them in full.
     """
     write_meta(warehouse, meta)
     listed = (one for result in extraction.results.values() for one in result.lists)
@@ -141,7 +142,7 @@ def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: 
         for table, changes in extraction.changes.items()
         if meta.get(f"{PRIVACY}{table}") == "" or not changes.stored_index.whole
     ]
-    if anew:  # claims say where their lists stood
+    if anew:  # after the claims, which hold positions, too
         clear_positions(warehouse, anew)
 
 
@@ -151,9 +152,9 @@ def record_run(
     extraction: Extraction | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Record a run, where its lists stand and what else holds from now on, in one transaction; needs rows loaded.
+    """Record a run, its lists' positions and further facts in one transaction; the rows must be loaded.
 
-    Until its commit the run can be stopped.
+    The run can be stopped until the commit.
     """
     existing = warehouse.columns()
     for table in TABLES:
@@ -167,9 +168,9 @@ def record_run(
 
 
 def rows_noted(state: DatasetState, extraction: Extraction, sources: Mapping[str, str]) -> dict[str, str]:
-    """What `_hogsync_meta` shall say of how many rows tables have; nothing if all is as before.
+    """Return the fact that holds how many rows tables have; empty if nothing changed.
 
-    `sources` are the tables that this run may have written and the tables that they were read or derived from.
+    `sources` are the tables that this run may have written, each with the table that it was read or derived from.
     """
     changed = [
         table
@@ -187,7 +188,7 @@ def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -
     _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
     _put(warehouse, RUN_TABLES, [run_table_row(run.run_id, r) for r in results])
     listed = [one for result in results for one in result.lists if one.position]
-    # One each: a project that moved between two organizations is listed, and its lists are read, below both.
+    # One per path: a project that moved between two organizations is listed, and its lists are read, below both.
     positions = {one.position.path: one.position for one in listed if one.position}
     _put(warehouse, PATHS, map(_path_row, positions.values()))
     _write_held(warehouse, {one.list_path.path: one.held_keys for one in listed if one.held_keys is not None})
@@ -199,17 +200,17 @@ def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> 
 
 
 def ensure_meta(warehouse: Warehouse, existing: Mapping[str, Types]) -> None:
-    """Make `_hogsync_meta`, or what is missing of it; `existing` are the dataset's tables with their columns."""
+    """Create `_hogsync_meta`, or the columns that it lacks; `existing` are the dataset's tables with their columns."""
     _ensure(warehouse, META, existing)
 
 
 def write_meta(warehouse: Warehouse, facts: Mapping[str, str]) -> None:
-    """Write facts into `_hogsync_meta`, which must be there."""
+    """Write facts to `_hogsync_meta`, which must exist."""
     _put(warehouse, META, [{"key": key, "value": value} for key, value in facts.items()])
 
 
 def _named(extraction: Extraction | None) -> dict[str, str]:
-    """Which columns undeclared fields got, by table, so that they keep them whatever comes first next time."""
+    """Return the columns that undeclared fields got, by table, so that they keep them in any order of arrival."""
     changes = extraction.changes.items() if extraction else ()
     named = {table: own.shape.undeclared.named for table, own in changes}
     return {f"{NAMED}{table}": json.dumps(columns) for table, columns in named.items() if columns}
@@ -228,7 +229,7 @@ def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None
 
 
 def standing_warnings(warehouse: Warehouse, results: Iterable[TableResult]) -> frozenset[str]:
-    """The tables with refusals of which their last run has told the same; the warehouse is open, the run unrecorded."""
+    """Return the tables whose last run reported the same refusals; needs the warehouse open and the run unrecorded."""
     refused = {one.table: one.detail for one in results if one.parent_status or one.count("unavailable")}
     there = warehouse.columns()
     if not refused or any(TABLES[book][1].keys() - there.get(book, {}).keys() for book in (RUNS, RUN_TABLES)):
@@ -243,7 +244,7 @@ def standing_warnings(warehouse: Warehouse, results: Iterable[TableResult]) -> f
 
 
 def run_table_row(run_id: str, result: TableResult) -> dict[str, Any]:
-    """One row of `_hogsync_run_tables`."""
+    """Return one row of `_hogsync_run_tables`."""
     marks = [one.position.watermark for one in result.lists if one.position and one.position.watermark]
     return {
         "run_id": run_id,

@@ -1,4 +1,4 @@
-"""The `_hogsync_*` tables: names, keys, columns, and the keys of `_hogsync_meta`."""
+"""Defines the `_hogsync_*` tables: names, keys, columns, and the keys of `_hogsync_meta`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from destinations.warehouse import Types
 
 SCHEMA_VERSION = 2
-"""Raised when an older hogsync would lose or garble something of a dataset: it leaves a higher one alone. 2: `made`,
-`privacy within <table>` and `jsonb` are true only while every run heeds them."""
+"""Raised when an older hogsync would lose or damage data of a dataset; an older hogsync refuses a higher version.
+
+2: `made`, `privacy within <table>` and `jsonb` are true only if every run maintains them.
+"""
 SCHEMA = "schema_version"
-"""The key of `_hogsync_meta` under which it stands."""
+"""The key of `_hogsync_meta` that holds the schema version."""
 META, RUNS, RUN_TABLES, PATHS, HELD = (
     "_hogsync_meta",
     "_hogsync_runs",
@@ -19,13 +21,13 @@ META, RUNS, RUN_TABLES, PATHS, HELD = (
     "_hogsync_held",
 )
 PRIVACY = "privacy of "
-"""Begins the keys of `_hogsync_meta` under which stands how each table was stored."""
+"""Begins the keys of `_hogsync_meta` that hold the privacy settings of each table's rows."""
 MADE = "made"
-"""The key of `_hogsync_meta` under which stands what hogsync made in the dataset: tables and their columns."""
+"""The key of `_hogsync_meta` that holds the tables that hogsync made in the dataset, with their columns."""
 ROWS = "rows"
-"""The key of `_hogsync_meta` under which stands how many rows tables had: of a list's all, of others whether any."""
+"""The key of `_hogsync_meta` that holds row counts: of child tables all rows, of other tables whether there are any."""
 NAMED = "columns of "
-"""Begins the keys of `_hogsync_meta` under which undeclared fields' columns stand."""
+"""Begins the keys of `_hogsync_meta` that hold the columns of undeclared fields."""
 
 
 def _columns(spelled: str) -> Types:

@@ -1,4 +1,4 @@
-"""Reads once, at the start of a run, what a dataset remembers of its origin, its rows and its lists."""
+"""Reads, once at the start of a run, the origin, the rows and the list positions that a dataset records."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from pipelines.errors import UsageError
 from sources.posthog.extract.walks import Position
 
 RUNS_LOOKED_AT = 50
-"""Runs in which the last one of a table is looked for."""
+"""The number of latest runs in which a table's last run is searched."""
 
 
 class DatasetState(Dataset):
-    """What the dataset holds and what it remembers, read once at the start of a run."""
+    """The rows and the bookkeeping of a dataset, read once at the start of a run."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        """Needs the warehouse open."""
+        """Read the bookkeeping tables; needs the warehouse open."""
         super().__init__(warehouse)
         self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
         self.rewritten: Mapping[str, int] = {}
-        """How many stored rows of a table this run has emptied of what the privacy settings refuse."""
+        """By table, the number of stored rows from which this run emptied values that the privacy settings refuse."""
         made = self.meta.get(MADE)
         self.made: dict[str, frozenset[str]] | None = (
             {table: frozenset(columns) for table, columns in json.loads(made).items()} if made else None
         )
-        """The tables that hogsync noted before it made them, with their columns; None where it noted nothing."""
+        """The tables that hogsync noted before it created them, with their columns; None if it noted nothing."""
         self.rows_noted: dict[str, int] = json.loads(self.meta.get(ROWS) or "{}")
         now = row_counts(warehouse, [table for table in self.rows_noted if table in self.tables])
         self._lost_rows = {table for table, rows in self.rows_noted.items() if now.get(table, 0) < rows}
@@ -51,20 +51,20 @@ class DatasetState(Dataset):
             self._held[path].add(row_key)
 
     def _book(self, table: str) -> list[tuple[Any, ...]]:
-        there = self.tables.get(table, {})  # what a newer hogsync has come to remember is not there yet
+        there = self.tables.get(table, {})  # a dataset of an older hogsync lacks newer columns
         names = ", ".join(name if name in there else f"null as {name}" for name in TABLES[table][1])
         return self.warehouse.rows(f"select {names} from {self.warehouse.name(table)}") if there else []
 
     def column_names_of_fields(self, table: str) -> Mapping[str, str]:
-        """The columns that undeclared fields got in earlier runs."""
+        """Return the columns that undeclared fields got in earlier runs."""
         return dict(json.loads(self.meta.get(f"{NAMED}{table}", "{}")))
 
     def lost_rows(self, table: str) -> bool:
-        """Whether somebody has taken all rows of a table away, or any of a split list's."""
+        """True if a table lost all of its rows since the last run, or a child table any of its rows."""
         return table in self._lost_rows
 
     def own_columns(self, table: str) -> frozenset[str]:
-        """The columns that hogsync made of a table; a history has its table's, too."""
+        """Return the columns of a table that hogsync made; a history has those of its table, too."""
         made = self.made or {}
         return frozenset(
             column
@@ -73,36 +73,36 @@ class DatasetState(Dataset):
         )
 
     def foreign_columns(self, table: str) -> frozenset[str]:
-        """The columns that somebody else made on a table, in lower case; none where hogsync's are not known."""
+        """Return a table's columns that hogsync did not make, in lower case; none if hogsync's columns are unknown."""
         known = self.columns(table) if self.made is None else self.made
         there = {column.lower() for column in self.tables.get(table, ())}
         return frozenset(there - self.own_columns(table)) if known else frozenset()
 
     def position(self, path: str) -> Position | None:
-        """The path's position, if it was ever read."""
+        """Return the position of a path, None if it was never read."""
         return self._positions.get(path)
 
     def was_read(self, table: str) -> bool:
-        """Whether any list of the table was ever read."""
+        """True if any list of the table was ever read."""
         return any(position.table == table for position in self._positions.values())
 
     def positions(self) -> Iterable[Position]:
-        """What is remembered of every list."""
+        """Return the positions of all lists."""
         return self._positions.values()
 
     def misses_run(self, run_id: str | None) -> bool:
-        """Whether a run that was recorded here is recorded no longer: then this is an older state of the dataset."""
+        """True if a run that was recorded here is no longer recorded: then this is an older state of the dataset."""
         if run_id is None or "run_id" not in self.tables.get(RUNS, {}):
             return False
         sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.placeholder}"
         return not self.warehouse.rows(sql, [run_id])
 
     def held(self, path: str) -> frozenset[str]:
-        """Row keys whose death the last complete walk held."""
+        """Return the keys of rows whose deletion the last complete walk held back."""
         return frozenset(self._held.get(path, ()))
 
     def check_owner(self, expected: Mapping[str, str]) -> None:
-        """Refuse a dataset that belongs to another PostHog, another hash key or a newer hogsync."""
+        """Raise UsageError if the dataset belongs to another PostHog, another hash key or a newer hogsync."""
         where = f"The dataset {self.warehouse.dataset} in {self.warehouse.label}"
         schema = self.meta.get(SCHEMA, "0")
         if schema.isdigit() and int(schema) > SCHEMA_VERSION:
@@ -128,7 +128,7 @@ def _position(row: tuple[Any, ...]) -> Position:
 
 
 def row_counts(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:
-    """How many rows each split list's table holds, and whether others hold any; asked at once, for every run asks."""
+    """Return how many rows each child table has, and 1 or 0 for other tables; one query, because every run asks."""
     limits = {table: "" if "__" in table else " limit 1" for table in tables}
     asked = [
         f"select '{table}', count(*) from (select 1 from {warehouse.name(table)}{limit}) r"
