@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     import psycopg2
 
 ANYONE = "another process"
-APPLICATION_NAME = 63  # bytes that Postgres keeps of one
+APPLICATION_NAME = 63  # bytes of an application name that Postgres keeps
 
 
 class LoadLock(Protocol):
-    """One process's place at one warehouse."""
+    """One process's lock on one warehouse."""
 
     def acquire(self) -> bool:
-        """Whether the turn is ours now; never waits."""
+        """Try to take the lock; returns True if this process holds it now. Never waits."""
 
     def holder(self) -> str:
-        """Who has it instead: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
+        """Return who holds the lock: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
 
     def verify(self) -> None:
-        """Raise WarehouseProblem if the turn is no longer ours: then others may have written."""
+        """Raise WarehouseProblem if the lock was lost: then others may have written."""
 
     def release(self) -> None:
-        """Let the next one in; harmless without a turn."""
+        """Release the lock, if it is held."""
 
 
 def holder_text(who: str, room: int = 200) -> str:
-    """Who holds the lane, in `room` bytes: a long host name is cut, not the time."""
+    """Return the text that names the holder, of at most `room` bytes: a long host name is cut, not the time."""
     since = f", since {datetime.now(UTC):%H:%M} UTC"
     start = f"{who}, process {os.getpid()} on "
     host = socket.gethostname().encode("ascii", "replace").decode()
@@ -52,9 +52,9 @@ def holder_text(who: str, room: int = 200) -> str:
 
 
 class FileLoadLock:
-    """A turn at a DuckDB file: the system's lock on `<file>.lock` beside it, one for all symlinks.
+    """A lock on a DuckDB file: the operating system's lock on `<file>.lock` beside it, one for all symlinks.
 
-    `purpose` is empty for loading; another one has a lock of its own.
+    `purpose` is empty for loading; another purpose has a lock of its own.
     """
 
     def __init__(self, warehouse: WarehouseUrl, who: str, purpose: str = "") -> None:
@@ -64,9 +64,9 @@ class FileLoadLock:
         self._lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
 
     def acquire(self) -> bool:
-        """Lock the file, and say in it who did."""
+        """Lock the file, and write the holder into it."""
         try:
-            self._path.parent.stat()  # acquire would make the folder, and hide that its name is misspelt
+            self._path.parent.stat()  # acquire would create the folder, and hide that its name is misspelt
             self._lock.acquire(blocking=False)
         except Timeout:
             return False
@@ -75,12 +75,12 @@ class FileLoadLock:
                 f"The warehouse {self._label} cannot be locked by {self._path} ({error.strerror}); "
                 "its folder must exist, and hogsync must be allowed to write there."
             ) from error
-        with suppress(OSError):  # a courtesy to those who wait; a full disk is told where it hurts
+        with suppress(OSError):  # only informs waiting processes; the load reports a full disk
             self._path.write_text(holder_text(self._who), "utf-8")
         return True
 
     def holder(self) -> str:
-        """What the holder wrote."""
+        """Return the text that the holder wrote."""
         try:
             said = self._path.read_bytes()[:200].decode("utf-8", "replace")
         except OSError:
@@ -88,7 +88,7 @@ class FileLoadLock:
         return "".join(letter for letter in said if letter.isprintable()) or ANYONE
 
     def verify(self) -> None:
-        """Nobody can take away what the system gave."""
+        """Do nothing: a lock of the operating system cannot be lost."""
 
     def release(self) -> None:
         """Unlock the file; it stays."""
@@ -98,10 +98,9 @@ class FileLoadLock:
             self._lock.release()
 
 
-# Settings and lock are the transaction's, not the session's: behind PgBouncer those of a session would stay
-# with a connection that others get next, and the lock would outlive its holder. A transaction that wrote
-# nothing holds no snapshot between statements, so vacuum goes on. Keep-alives let the server notice that the
-# holder's machine is gone.
+# Settings and lock belong to the transaction, not the session: behind PgBouncer those of a session would stay with a
+# connection that others get next, and the lock would outlive its holder. A transaction that wrote nothing holds no
+# snapshot between statements, so vacuum goes on. Keep-alives let the server notice that the holder's machine is down.
 OURS = """
 SELECT set_config(name, value, true)
   FROM (VALUES ('application_name', %(name)s),
@@ -123,13 +122,13 @@ SELECT application_name
 
 
 def lock_number(dataset: str, purpose: str = "") -> int:
-    """The advisory lock of `dataset`: the same 64 bits on every machine; the database scopes it."""
+    """Return the number of the advisory lock of `dataset`: 64 bits, the same on every machine; unique per database."""
     name = f"hogsync {dataset}{purpose and f' {purpose}'}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 class AdvisoryLoadLock:
-    """A turn at a dataset in Postgres: an advisory lock of a transaction on a connection of its own."""
+    """A lock on a dataset in Postgres: a transaction's advisory lock, on a connection of its own."""
 
     def __init__(self, warehouse: WarehouseUrl, dataset: str, who: str, purpose: str = "") -> None:
         self._warehouse, self._who, self._key = warehouse, who, lock_number(dataset, purpose)
@@ -147,23 +146,23 @@ class AdvisoryLoadLock:
         return taken
 
     def holder(self) -> str:
-        """The name of the session that has the lock."""
+        """Return the application name of the session that holds the lock."""
         with _as_problem(self._warehouse):
             name = self._ask(HOLDER)
             self._connection.rollback()
         return str(name or ANYONE)
 
     def verify(self) -> None:
-        """Ask over the connection whose transaction has the lock: gone with it is the lock."""
+        """Query over the connection whose transaction holds the lock: the lock is lost only with the connection."""
         with _as_problem(self._warehouse):
             self._ask("SELECT 1")
 
     def release(self) -> None:
-        """Hang up, which ends the transaction and the lock."""
+        """Close the connection, which ends the transaction and the lock."""
         self._connection.close()
 
     def _ask(self, question: str) -> Any:
-        """The first value of the answer, None without one."""
+        """Return the first value of the result, None without one."""
         with self._connection.cursor() as cursor:
             cursor.execute(question, {"key": self._key, "name": holder_text(self._who, APPLICATION_NAME)})
             row = cursor.fetchone()
@@ -171,7 +170,7 @@ class AdvisoryLoadLock:
 
 
 def _connect(warehouse: WarehouseUrl) -> psycopg2.extensions.connection:
-    """A connection that notices a dead server; the URL's own options win."""
+    """Open a connection that notices a dead server; options in the URL take precedence."""
     from destinations.postgres_connection import connect
 
     defaults: dict[str, str | int] = {
@@ -187,7 +186,7 @@ def _connect(warehouse: WarehouseUrl) -> psycopg2.extensions.connection:
 
 @contextmanager
 def _as_problem(warehouse: WarehouseUrl) -> Iterator[None]:
-    """What Postgres says, as one sentence of ours, in its own words but without the password."""
+    """Raise errors of Postgres as a UsageError or WarehouseProblem with the same text, without the password."""
     import psycopg2
 
     from destinations.warehouse import first_line
@@ -198,7 +197,7 @@ def _as_problem(warehouse: WarehouseUrl) -> Iterator[None]:
         says = first_line(error)
         for secret in warehouse.secrets:
             says = says.replace(secret, "…")
-        if isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None:  # never left this machine
+        if isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None:  # raised on this machine
             raise UsageError(f"WAREHOUSE_URL is not what Postgres understands: {says}.") from None
         raise WarehouseProblem(
             f"The warehouse {warehouse.label} cannot be used: {says}; check WAREHOUSE_URL and the server."

@@ -1,4 +1,4 @@
-"""Takes the load lock: writers of one warehouse take turns, and a turn ends with its process.
+"""Holds the load lock: one process writes to a warehouse at a time, and the lock ends with its process.
 
 with load_lock(settings, settings.wait, "hogsync sync"):
     ...  # no other process loads
@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def load_lock(settings: Settings, wait: float, who: str) -> Iterator[LoadLock]:
-    """The warehouse's only load lane, for as long as the block runs or the server of a Postgres does not end it.
+    """Hold the load lock while the block runs; the server of a Postgres may end it earlier.
 
-    `who` is what others read while they wait ("hogsync sync"). WarehouseProblem if the warehouse is out of
-    reach, or still held after `wait` seconds (0: no waiting, infinity: as long as it takes).
+    `who` names this process to those that wait ("hogsync sync"). Raises WarehouseProblem if the warehouse cannot be
+    reached, or the lock is still held after `wait` seconds (0: do not wait, infinity: wait without limit).
     """
     warehouse = settings.warehouse
     turn = (
@@ -42,7 +42,7 @@ def load_lock(settings: Settings, wait: float, who: str) -> Iterator[LoadLock]:
 
 
 def _wait_for_lock(turn: LoadLock, label: str, wait: float) -> None:
-    """Return with the turn taken; each holder on the way is named once."""
+    """Return when the lock is taken; logs each holder once."""
     deadline, named = time.monotonic() + wait, ""
     while not turn.acquire():
         holder = turn.holder()
