@@ -1,8 +1,8 @@
-"""`hogsync schedule`: each group at its own times, until SIGTERM or Ctrl-C.
+"""Runs `hogsync schedule`: each group at its own times, until SIGTERM or Ctrl-C.
 
-APScheduler is the clock and nothing more: it says that a group is due, and `runs` starts it when its turn comes. In
-APScheduler's own threads a run that comes due while the group's last one goes on would be skipped; here it waits.
-Between runs nothing is kept but the service's place at its warehouse: a lock, on Postgres of an idle connection.
+APScheduler is only the clock: it reports that a group is due, and the `RunQueue` starts the group after those before
+it. In APScheduler's own threads a run that comes due during the group's last run would be skipped; here it waits.
+Between runs the service holds only its lock on the warehouse, on Postgres with an idle connection.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("hogsync")
 
 TICK = 20.0
-"""Seconds after which the clock is read anew: waiting alone does not notice that the machine slept."""
+"""Seconds between two readings of the clock: a wait alone does not notice that the machine slept."""
 NEVER_DROPPED = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-"""However late the clock is, a group is due once; APScheduler itself would forget it after one second."""
+"""A group is due once, however late the clock is; APScheduler's default drops a run after one second."""
 
 Trigger = Any  # APScheduler has no types
 
 
 def run(settings: Settings) -> int:
-    """Sync the groups of the settings at their times until SIGTERM or SIGINT, then give 0.
+    """Sync the groups of the settings at their times until SIGTERM or SIGINT, then return 0.
 
-    UsageError if there is nothing to do: no group, no such table, a crontab that never comes; and what `look` and
-    `Place` refuse. What happens to a run is logged and never ends the service.
+    Raises UsageError if there is nothing to do (no group, no such table, a crontab that never comes), and the errors of
+    `look` and `ServiceLock`. Errors of a run are logged and never end the service.
     """
     return serve(settings, crontab, first_look=True)
 
@@ -47,7 +47,7 @@ def run(settings: Settings) -> int:
 def serve(
     settings: Settings, trigger: Callable[[str, GroupSettings], Trigger], *, first_look: bool = False
 ) -> int:
-    """`run`, with a group's times made by `trigger`, and without `first_look` at once."""
+    """Run the service with each group's times from `trigger`; without `first_look` it starts without checks."""
     from pipelines.schedule.start import ServiceLock, look
 
     clock, runs, place = _clock(), RunQueue(), ServiceLock()
@@ -79,7 +79,7 @@ def serve(
 
 
 def _wait(anew: list[int]) -> None:
-    """Until the clock is to be read, or SIGHUP came: `time.sleep` goes on after a signal that raises nothing."""
+    """Wait for the next reading of the clock or SIGHUP: `time.sleep` goes on after a signal that raises nothing."""
     until = time.monotonic() + TICK
     while not anew and time.monotonic() < until:
         time.sleep(1)
@@ -88,7 +88,7 @@ def _wait(anew: list[int]) -> None:
 def _plan(
     clock: Any, runs: RunQueue, settings: Settings, trigger: Callable[[str, GroupSettings], Trigger]
 ) -> None:
-    """Have the clock run the groups of these settings and no others; UsageError before anything is changed."""
+    """Set the clock to the groups of these settings and no others; raises UsageError before it changes anything."""
     _check_tables(settings)
     triggers = {name: trigger(name, group) for name, group in settings.groups.items()}
     for job in clock.get_jobs():
@@ -105,7 +105,7 @@ def _read_anew(
     former: Settings,
     trigger: Callable[[str, GroupSettings], Trigger],
 ) -> Settings:
-    """The settings as they are now, planned by; the former ones where something is wrong with them."""
+    """Load the settings again and plan by them; returns the former settings if the new ones are invalid."""
     from pipelines import logs, settings
     from pipelines.schedule.start import look
 
@@ -146,9 +146,9 @@ def _announce(name: str, group: GroupSettings, first: datetime) -> None:
 
 
 def _on_signals(runs: RunQueue) -> list[int]:
-    """SIGTERM and SIGINT alike: the first raises KeyboardInterrupt here, a second one kills the run that goes on.
+    """Handle SIGTERM and SIGINT: the first raises KeyboardInterrupt here, the second kills the current run.
 
-    SIGHUP is noted in the list; on a terminal it keeps its meaning, that the terminal is gone.
+    Returns a list to which SIGHUP is added; on a terminal SIGHUP keeps its meaning, that the terminal was closed.
     """
     noted: list[int] = []
 
@@ -170,13 +170,13 @@ def _on_signals(runs: RunQueue) -> list[int]:
 
 
 def crontab(name: str, group: GroupSettings) -> Trigger:
-    """The group's times, by the wall clock of its time zone; UsageError if they never come."""
+    """Return the group's times, in its time zone; raises UsageError if they never come."""
     from apscheduler.triggers.cron import CronTrigger
 
     said = f"The crontab of group {name} is {group.crontab!r}, which"
     try:
         trigger = CronTrigger.from_crontab(group.crontab, timezone=group.timezone)
-    except ValueError:  # the settings have checked everything else
+    except ValueError:  # the settings have already validated the rest
         raise UsageError(f"{said} has a step wider than its range; name the times instead.") from None
     if next(_fires(trigger, datetime.now(UTC)), None) is None:
         raise UsageError(f"{said} never comes; give it a day that exists.")
@@ -184,9 +184,9 @@ def crontab(name: str, group: GroupSettings) -> Trigger:
 
 
 def late(trigger: Trigger, last: datetime, now: datetime) -> bool:
-    """Whether a run was due since `last`, and `last` is longer ago than the crontab's period.
+    """True if a run was due since `last`, and `last` is longer ago than the crontab's period.
 
-    Where the period varies, as for weekdays only, the shortest one in sight counts.
+    If the period varies, as for weekdays only, the shortest of the next eight times counts.
     """
     fires = list(islice(_fires(trigger, last), 8))
     period = min((after - before for before, after in pairwise(fires)), default=timedelta(0))
@@ -194,7 +194,7 @@ def late(trigger: Trigger, last: datetime, now: datetime) -> bool:
 
 
 def _fires(trigger: Trigger, after: datetime) -> Iterator[datetime]:
-    """When `trigger` fires after a moment; in UTC, because differences within a zone ignore summer time."""
+    """Yield when `trigger` fires after a time; in UTC, because differences within a zone ignore summer time."""
     while fire := trigger.get_next_fire_time(None, after):
         moment: datetime = fire.astimezone(UTC)
         yield moment
@@ -205,7 +205,7 @@ def _fires(trigger: Trigger, after: datetime) -> Iterator[datetime]:
 
 
 def _clock() -> Any:
-    """A scheduler without jobs that logs whatever it does besides what it is told."""
+    """Return a scheduler without jobs that logs its events."""
     from apscheduler import events
     from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -217,7 +217,7 @@ def _clock() -> Any:
     codes: Mapping[int, str] = {getattr(events, f"EVENT_JOB_{name}"): name for name in names}
 
     def tell(event: Any) -> None:
-        """All but EXECUTED should be impossible, so whoever reads one of them has found a bug."""
+        """Log an event; any event but EXECUTED should be impossible, so it is logged as an error."""
         level = logging.DEBUG if event.code == events.EVENT_JOB_EXECUTED else logging.ERROR
         log.log(level, "The clock says %s for group %s.", codes[event.code], event.job_id)
 

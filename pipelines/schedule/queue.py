@@ -1,8 +1,8 @@
-"""The runs of the schedule: one after another, each in a process of its own, none dropped and none left behind.
+"""Runs due groups one after another, each in a process of its own; no run is dropped or left behind.
 
-A run is `python hogsync.py -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory ends with it, it
-can be ended from outside. Its standard input is a pipe of which only this process has the other end: the system closes
-that however this process ends, on every platform, and the run then ends itself.
+A run is `python hogsync.py -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory is freed with it,
+and it can be ended from outside. Its standard input is a pipe whose other end only this process holds: the system
+closes the pipe whenever this process ends, on every platform, and the run then ends itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger("hogsync")
 
 HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
-"""Seconds in which a run that is asked to end can record that it was interrupted."""
+"""Seconds in which a run that was asked to end can record that it was interrupted."""
 AS_NEW = NOTHING_DUE
 """The exit code of a run that found nothing to catch up."""
 HARMLESS = {0, AS_NEW}
@@ -30,10 +30,10 @@ HARMLESS = {0, AS_NEW}
 
 @dataclass(slots=True)
 class RunQueue:
-    """The groups that are due, in their order, and the one run that goes on."""
+    """The groups that are due, in order, and the current run."""
 
     waiting: dict[str, bool] = field(default_factory=dict)
-    """Groups that are due; True: only if their last success is too long ago."""
+    """Groups that are due; True if a group runs only when its last success is too long ago."""
     running: str = ""
     process: subprocess.Popen[bytes] | None = None
     ending: bool = False
@@ -41,7 +41,7 @@ class RunQueue:
     lane: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "hogsync-lane"))
 
     def due(self, group: str, *, catch_up: bool = False) -> None:
-        """Run the group as soon as nothing else runs; if it waits already, that one run stands for both."""
+        """Run the group when no other run is left before it; a group that already waits runs once for both."""
         with self.lock:
             if self.ending:
                 return
@@ -65,7 +65,7 @@ class RunQueue:
         if process is None:
             return
         log.info("Group %s runs as process %d.", group, process.pid)
-        with process:  # leaving closes its pipe
+        with process:  # closes its pipe at the end
             code = process.wait()
         with self.lock:
             self.process, self.running, ending = None, "", self.ending
@@ -73,20 +73,20 @@ class RunQueue:
         log.log(level, "Group %s: %s.", group, meaning(code))
 
     def _start(self, group: str) -> subprocess.Popen[bytes] | None:
-        """The group's run, None if nothing is to be started any more."""
+        """Start the group's run and return its process; None if nothing is to be started any more."""
         with self.lock:
             if self.ending:
                 return None
             catch_up = ["--catch-up"] * self.waiting.pop(group)
-            # By way of hogsync.py, which finds our packages whatever PYTHONPATH says. A session of its own: Ctrl-C
-            # in the terminal is for the service, which then asks the run, once.
+            # Through hogsync.py, which finds the packages whatever PYTHONPATH says. A session of its own: Ctrl-C in the
+            # terminal reaches only the service, which then asks the run to end, once.
             command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", group, *catch_up]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             self.running = group
             return self.process
 
     def end(self) -> None:
-        """Start nothing more, and let the run that goes on record its end; after GRACE it is killed."""
+        """Start no more runs, and let the current run record its end; after GRACE it is killed."""
         with self.lock:
             self.ending, process, group = True, self.process, self.running
         self.lane.shutdown(wait=False, cancel_futures=True)
@@ -100,13 +100,13 @@ class RunQueue:
         self.lane.shutdown()
 
     def kill(self) -> None:
-        """End the run that goes on at once."""
+        """Kill the current run."""
         if process := self.process:
             process.kill()
 
 
 def meaning(code: int) -> str:
-    """A run's exit code in words."""
+    """Return a run's exit code in words."""
     if code < 0:
         return f"killed by {signal.Signals(-code).name}; the next run mends what it left"
     return f"exit {code}, {EXIT_CODES.get(code, 'which hogsync does not use; see above')}"

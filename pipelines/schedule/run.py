@@ -1,7 +1,7 @@
 """One run of the schedule, in a process of its own: `python -m pipelines.schedule.run GROUP [--catch-up]`.
 
-Only `pipelines.schedule.queue` starts it, and keeps the other end of its standard input: when that closes, the service
-is gone, and the run ends as if it had been asked to.
+Only `pipelines.schedule.queue` starts it, and holds the other end of its standard input: when that closes, the service
+has ended, and the run stops as after a signal.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger("hogsync")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Sync a group of the settings as they are now; the exit codes of `hogsync sync`, and FRESH."""
+    """Sync a group by the current settings; returns an exit code of `hogsync sync`, or NOTHING_DUE."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.schedule.run", description=__doc__)
     parser.add_argument("group")
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _ended(asked.group, catch_up=asked.catch_up)
     except KeyboardInterrupt:
         pass
-    except RuntimeError:  # what DuckDB makes of a KeyboardInterrupt that meets it in a query
+    except RuntimeError:  # DuckDB turns a KeyboardInterrupt within a query into this
         if not signals.stop_requested.is_set():
             raise
     log.info("Stopped.")
@@ -52,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _ended(group: str, *, catch_up: bool) -> int:
-    """Run, and say what went wrong; who asks it to end after that changes nothing."""
+    """Run the group and log what went wrong; a stop request after that changes nothing."""
     problem: HogsyncError | None = None
     try:
         code = _run(group, catch_up=catch_up)
@@ -82,7 +82,7 @@ def _run(name: str, *, catch_up: bool) -> int:
 
 
 def is_due(settings: Settings, name: str, group: GroupSettings, now: datetime) -> bool:
-    """Whether the group's last success is longer ago than its period, and why, in the log; in doubt it is due."""
+    """True if the group's last success is longer ago than its period, or unknown; logs the reason."""
     try:
         last = last_success(settings, group)
     except (HogsyncError, WarehouseUnavailable) as problem:
@@ -98,10 +98,10 @@ def is_due(settings: Settings, name: str, group: GroupSettings, now: datetime) -
 
 
 def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
-    """When the oldest of the latest successful syncs of its tables began, None if one was never synced.
+    """Return the earliest start of its tables' latest successful syncs, None if a table was never synced.
 
-    A table that is not available counts as synced, as it does for the exit code. Nobody is waited for, and a
-    warehouse that is not there yet is not made.
+    A table that is not available counts as synced, as it does for the exit code. The load lock is not waited for, and a
+    missing warehouse is not created.
     """
     tables = chosen_tables(settings, Selection(tables=group.tables))
     warehouse = open_warehouse(settings.model_copy(update={"turns": WarehouseSettings(wait=0)}))
@@ -113,7 +113,7 @@ def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
 
 
 def _successes(warehouse: Warehouse) -> dict[str, datetime]:
-    """When each table's latest successful sync began."""
+    """Return when each table's latest successful sync began."""
     if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
         return {}
     sql = (
@@ -126,20 +126,20 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
 
 
 def _end_when_asked() -> None:
-    """Either signal interrupts, once, and so does the end of the service."""
+    """Interrupt this process at the first of either signal, or when the service ends."""
     signals.handle(_interrupt_once)
     signals.note(lambda _: None)
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
 
 
 def _interrupt_once(*_: object) -> None:
-    # systemd asks every process and the service asks its run; the second must not hit the run's last words.
+    # systemd signals every process and the service signals its run; the second must not interrupt the end.
     signals.handle(signal.SIG_IGN)
     signals.interrupt()
 
 
 def _watch() -> None:
-    """Wait for the service's end, then end too, in GRACE seconds at the latest."""
+    """Wait for the service's end, then end this process within GRACE seconds."""
     while os.read(0, 64):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -22,12 +22,12 @@ from sources.posthog.extract.api_key import current_key
 log = logging.getLogger("hogsync")
 
 SERVICE = "schedule"
-"""What tells the place of a service from a turn at loading."""
+"""The purpose that separates a service's lock from the load lock."""
 LASTING = {UsageError.exit_code: UsageError, KeyProblem.exit_code: KeyProblem}
 
 
 def look(settings: Settings) -> None:
-    """UsageError or KeyProblem for what stays wrong until somebody mends it; the rest is logged."""
+    """Raise UsageError or KeyProblem for errors that need a person; other errors are logged."""
     _look_at_posthog(settings)
     chosen = (group.tables or settings.selection.tables or ENDPOINTS for group in settings.groups.values())
     for finding in examine_warehouse(settings, known_tables(table for tables in chosen for table in tables)):
@@ -51,23 +51,23 @@ def _look_at_posthog(settings: Settings) -> None:
 
 
 class ServiceLock:
-    """The place of the only service of a warehouse, for as long as this process lives."""
+    """The lock of a warehouse's only service, held until this process ends."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
         self._lock: LoadLock | None = None
 
     def acquire(self, settings: Settings) -> None:
-        """Take it, or what is left of the former one if the warehouse is the same.
+        """Take the lock; keeps a lock that is held already if the warehouse is the same.
 
-        WarehouseProblem if another service has it; where the warehouse is not to be had nobody can tell.
+        Raises WarehouseProblem if another service holds it; if the warehouse cannot be reached, the lock is not taken.
         """
         if self._lock and self._settings and _where(self._settings) == _where(settings):
             return
         try:
             turn = _turn(settings)
             taken = turn.acquire()
-        except HogsyncError:  # `look` has told it
+        except HogsyncError:  # `look` has logged it
             return
         if not taken:
             holder = turn.holder()
@@ -80,7 +80,7 @@ class ServiceLock:
         self._settings, self._lock = settings, turn
 
     def verify(self, settings: Settings) -> None:
-        """Take it again if the server has ended the connection that held it, or could not be reached before."""
+        """Take the lock again if the server ended its connection, or if it could not be reached before."""
         try:
             if self._lock:
                 self._lock.verify()
@@ -92,7 +92,7 @@ class ServiceLock:
             log.error("%s", problem)
 
     def release(self) -> None:
-        """Let another service have it."""
+        """Release the lock, so that another service can take it."""
         if self._lock:
             self._lock.release()
         self._lock = None
