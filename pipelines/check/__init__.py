@@ -1,10 +1,10 @@
-"""`hogsync check`: everything that would hinder a sync, all at once, and what to do about each thing.
+"""Runs `hogsync check`: finds everything that would prevent a sync, and says what to do about each finding.
 
-The exit code is the one with which a sync would end for the same reason, but for one thing: a selected table that is
-refused as a whole is no failure of a sync, and here it is 1, so that an unattended caller can tell. Of several reasons
-the one to be mended first decides: wrong settings (2), because a refused key can be their consequence (another
-region), then the key (3), which waiting does not mend, then the warehouse (4), which may just be busy, last a table
-that is refused or failed (1), for which the key, the plan or PostHog itself has to change.
+The exit code is the one with which a sync would end for the same reason, with one exception: a selected table that is
+refused as a whole is no failure of a sync, but 1 here, so that an unattended caller notices. Of several reasons the one
+to fix first decides: wrong settings (2), because they can cause a refused key (another region), then the key (3), which
+waiting does not fix, then the warehouse (4), which may just be busy, last a table that is refused or failed (1), for
+which the key, the plan or PostHog itself has to change.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ URGENCY = (2, 3, 4, 1)
 
 
 class Line(NamedTuple):
-    """What a person reads: fine, not fine, or (None) good to know."""
+    """A line for a person: in order (True), not in order (False), or for information (None)."""
 
     ok: bool | None
     text: str
@@ -44,27 +44,27 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What `check` found, in the order in which it looked."""
+    """The findings of `check`, in the order of the checks."""
 
     findings: tuple[Finding, ...]
     tables: tuple[str, ...]
-    """The selection."""
+    """The selected tables."""
     access: Access | None
-    """None where PostHog could not be asked."""
+    """None if PostHog could not be queried."""
 
     @property
     def exit_code(self) -> int:
-        """0 if a sync would go through, else the most urgent reason why not."""
+        """Return 0 if a sync would succeed, else the code of the most urgent reason."""
         codes = {finding.exit_code for finding in self.findings}
         return next((code for code in URGENCY if code in codes), 0)
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The findings for a person."""
+        """Return the findings for a person."""
         return tuple(Line(finding.ok, finding.text) for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """The findings for a program: without any secret, ready for `json.dumps`."""
+        """Return the findings for a program: without any secret, ready for `json.dumps`."""
         key = self.access.key if self.access else None
         return {
             "exit_code": self.exit_code,
@@ -82,7 +82,7 @@ class CheckReport:
 
 
 def check(settings: Settings) -> CheckReport:
-    """Look at everything that a sync with these settings needs; raises nothing that a user can cause."""
+    """Check everything that a sync with these settings needs; user errors become findings, not exceptions."""
     tables, found = _selection(settings)
     reach, trouble = access_of(settings, tables)
     found += trouble
@@ -96,7 +96,7 @@ def check(settings: Settings) -> CheckReport:
 
 
 def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
-    """The tables that any sync of these settings takes, by hand or by schedule; names that are none."""
+    """Return the tables that syncs of these settings read, by hand or by schedule, and findings for unknown names."""
     wanted: set[str] = set()
     found: list[Finding] = []
     for names in (settings.selection.tables, *(group.tables for group in settings.groups.values())):
@@ -113,7 +113,7 @@ def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
 
 
 def _without(secrets: Sequence[str], finding: Finding) -> Finding:
-    """The last sieve: what a driver or a server quotes is not ours to trust."""
+    """Return the finding without secrets: drivers and servers may quote them."""
     return replace(finding, text=without(secrets, finding.text))
 
 
@@ -122,7 +122,7 @@ def _named(reach: Access | None, table: str) -> list[dict[str, Any]]:
 
 
 def _table(reach: Access | None, table: str) -> dict[str, Any]:
-    """One table: readable, partly, unavailable, failed, empty (nothing to ask below), or not asked."""
+    """Return one table: readable, partly, unavailable, failed, empty (no parent row), or not asked."""
     asked = reach.asked.get(table) if reach else None
     return {
         "table": table,

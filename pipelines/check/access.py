@@ -1,4 +1,4 @@
-"""What the key reaches: organizations, projects, and for each table PostHog's own answer to the smallest request."""
+"""Queries what the key reaches: organizations, projects, and each table with the smallest possible request."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from sources.posthog.paging.pagers import PAGERS, no_prefetch
 from sources.posthog.redaction.text import redacted
 
 PARENTS_ASKED = 20
-"""Below so many parents a table is asked for. A project takes a request per table, 7 today, so that even the
-most, some 150, stay within the 240 a minute that are half of PostHog's limit."""
+"""The number of parents below which a table is queried.
+
+A project takes a request per table, 7 today, so that even the most, some 150, stay within the 240 a minute that are
+half of PostHog's limit.
+"""
 NAMED = ("organizations", "projects")
-"""Read in full, for their names and for what hangs below them; of the others one row says enough."""
+"""Read in full, for their names and for the tables below them; one row of another table is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came back for a table below one parent row."""
+    """The answer for a table below one parent row."""
 
     where: Stamps
     rows: Sequence[Mapping[str, Any]] = ()
@@ -33,13 +36,13 @@ class Probe:
 
 @dataclass(slots=True)
 class TableAccess:
-    """What came back for a table; `parents` is how many parent rows there were to ask below."""
+    """The answers for a table; `parents` is the number of its parent rows."""
 
     endpoint: Endpoint
     parents: int
     answers: list[Probe]
     blocked_by: str = ""
-    """The parent that is not readable itself, so that nothing could be asked."""
+    """The parent table that is not readable, so that nothing could be queried."""
 
     @property
     def troubled(self) -> list[Probe]:
@@ -48,12 +51,12 @@ class TableAccess:
 
     @property
     def readable(self) -> bool:
-        """Whether rows could be had somewhere."""
+        """True if any parent's rows are readable."""
         return len(self.answers) > len(self.troubled)
 
     @property
     def status(self) -> str:
-        """`readable`, `partly`, `unavailable`, `failed`, or `empty` where there is no parent row to ask below."""
+        """`readable`, `partly`, `unavailable`, `failed`, or `empty` if there is no parent row."""
         if self.blocked_by:
             return "unavailable"
         if not self.answers:
@@ -70,14 +73,14 @@ class Access:
     client: Client
     tables: Sequence[str]
     only: Sequence[int] = ()
-    """Ids of the projects to look at; empty: all."""
+    """Ids of the projects to check; empty: all."""
     in_flight: int = 8
     key: Key | None = None
     asked: dict[str, TableAccess] = field(default_factory=dict)
     names: dict[str, dict[Any, str]] = field(default_factory=lambda: {table: {} for table in NAMED})
 
     def explore(self) -> None:
-        """Ask for everything; raises KeyRefused and Misdirected, and PageFailed if not even the key is told."""
+        """Query everything; raises KeyRefused and Misdirected, and PageFailed if even the key cannot be read."""
         self.key = current_key(self.client.get)
         with ThreadPoolExecutor(self.in_flight, thread_name_prefix="hogsync-check") as pool:
             for table in with_parents(("projects", *self.tables)):
@@ -85,7 +88,7 @@ class Access:
 
     @property
     def projects(self) -> set[Any]:
-        """Ids of the projects that were met, by name or only by the key's restriction."""
+        """Return the ids of the projects found, by their row or only by the key's restriction."""
         return {*self.names["projects"], *(self.key.projects if self.key else ())}
 
     def _ask(self, endpoint: Endpoint, pool: ThreadPoolExecutor) -> None:
@@ -100,9 +103,9 @@ class Access:
             self.names[endpoint.table] |= {row["id"]: _name(row) for row in answer.rows}
 
     def _below(self, endpoint: Endpoint) -> Iterator[tuple[str, str, Stamps]]:
-        """Where a table is asked for: path, how it is paged, ids of the parents.
+        """Yield where a table is queried: path, pagination, parent ids.
 
-        Of a table with several lists the first is asked for: one scope and one gate go for all of them.
+        Only the first list of a table is queried: all of its lists have the same scope and requirements.
         """
         path = endpoint.paths[0]
         parent = parent_of(path)
@@ -116,7 +119,7 @@ class Access:
                 yield filled(path, ids), endpoint.pagination, ids
 
     def _rows(self, parent: Endpoint) -> Iterator[Stamps]:
-        """The parent rows that were met; a project that may not be looked at may still be read."""
+        """Yield the parent rows found; a project may be readable below even if its own row is refused."""
         for answer in self.asked[parent.table].answers:
             if answer.trouble and "project_id" in answer.where and parent.table == "projects":
                 yield answer.where
@@ -125,7 +128,7 @@ class Access:
                     yield {**answer.where, parent.own_placeholder: row[parent.key[-1]]}
 
     def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Probe:
-        """The first row of a list, or all rows of one whose names are wanted."""
+        """Return the first row of a list, or all rows of a list whose names are needed."""
         named, column = endpoint.table in NAMED, endpoint.key[-1]
         rows: list[Mapping[str, Any]] = []
         trouble = None

@@ -1,4 +1,4 @@
-"""What `hogsync check` says: one finding for each thing that it looked at."""
+"""Defines the findings of `hogsync check`: one for each check."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str
     """settings, posthog, scopes, warehouse, or the name of a table."""
     ok: bool | None
-    """Fine, not fine, or None for what is only good to know."""
+    """True: in order, False: not in order, None: for information."""
     text: str
-    """One sentence; of what is not fine also what to do."""
+    """One sentence; if something is not in order, it also says what to do."""
     exit_code: int = 0
-    """With which `check` ends for this reason, if for no more urgent one; 0 where it is none."""
+    """The exit code of `check` if no finding is more urgent; 0 for none."""
 
 
 def fine(about: str, text: str) -> Finding:
-    """Looked at and in order."""
+    """Return a finding that is in order."""
     return Finding(about, ok=True, text=text)
 
 
 def note(about: str, text: str) -> Finding:
-    """Good to know."""
+    """Return a finding for information."""
     return Finding(about, ok=None, text=text)
 
 
 def wrong(about: str, text: str, exit_code: int = 0) -> Finding:
-    """Not in order."""
+    """Return a finding that is not in order."""
     return Finding(about, ok=False, text=text, exit_code=exit_code)

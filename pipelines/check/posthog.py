@@ -1,4 +1,4 @@
-"""What PostHog says to the key: who it is of, where it leads, and what becomes of each table."""
+"""Reports what PostHog answers to the key: its owner, what it reaches, and which tables it can read."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from sources.posthog.extract.run_warnings import first_few
 
 PATIENCE = RetryPolicy(tries=2, backoff=0.5, page_seconds=60)
 NO_KEY = "no-key"
-"""Sent when there is no key, only to learn whether a PostHog is there to refuse it."""
+"""Sent when there is no key, only to learn whether a PostHog answers with a refusal."""
 NOT_READABLE = 1
 """A selected table fails, or is refused as a whole."""
 
 
 def needed_scopes(tables: Collection[str]) -> list[str]:
-    """The least scopes with which these tables, and those that they hang on, can be read."""
+    """Return the least scopes with which these tables and their parents can be read."""
     return sorted({ENDPOINTS[table].scope for table in with_parents(tuple(tables))} - {""})
 
 
 def missing_scopes(tables: Collection[str], key: Key | None) -> list[str]:
-    """The needed scopes that the key lacks; none where PostHog does not tell."""
+    """Return the needed scopes that the key lacks; none if PostHog does not report its scopes."""
     return [scope for scope in needed_scopes(tables) if key and not key.may(scope)]
 
 
 def spare_scopes(tables: Collection[str], key: Key | None) -> list[str]:
-    """The key's scopes that these tables do not need."""
+    """Return the key's scopes that these tables do not need."""
     return sorted(set((key and key.scopes) or ()) - set(needed_scopes(tables)))
 
 
 def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None, list[Finding]]:
-    """What the key reaches, as far as it could be asked, and everything that stood against it."""
+    """Return what the key reaches, None if that is unknown, and a finding for each error."""
     found: list[Finding] = []
     try:
         token = settings.require_key().get_secret_value()
@@ -70,7 +70,7 @@ def _asked(reach: Access, origin: str, *, has_key: bool) -> Iterator[Finding]:
             yield wrong("posthog", str(refused), KeyProblem.exit_code)
     except Misdirected as problem:
         yield wrong("posthog", str(problem), UsageError.exit_code)
-    except PageFailed as failed:  # without any status nothing answered at all: the address, or the way to it
+    except PageFailed as failed:  # without a status nothing answered: the address, or the way to it
         yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else NOT_READABLE)
 
 
@@ -82,7 +82,7 @@ def _problem(about: str, problem: HogsyncError) -> Finding:
 
 
 def about_key(reach: Access, origin: str) -> Iterator[Finding]:
-    """Who the key is of, what it is restricted to, where it leads."""
+    """Yield findings about the key: its owner, its restrictions, what it reaches."""
     key = reach.key
     if key is None:
         return
@@ -121,7 +121,7 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
 
 
 def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> Iterator[Finding]:
-    """The least scopes, ready to copy, and what the key has beside or beyond them."""
+    """Yield findings about scopes: the least ones, ready to copy, and those that are missing or not needed."""
     key = reach.key if reach else None
     yield note("scopes", f"Scopes that the selection needs: {', '.join(needed_scopes(tables))}")
     missing, spare = missing_scopes(tables, key), spare_scopes(tables, key)
@@ -143,11 +143,11 @@ def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> It
 
 
 def about_tables(tables: Sequence[str], reach: Access) -> Iterator[Finding]:
-    """What becomes of each table, those that others hang on included."""
+    """Yield a finding for each table, including parents of selected tables."""
     asked = [reach.asked[table] for table in with_parents(tuple(tables)) if table in reach.asked]
     for one in asked:
         found = _table(one, reach)
-        # What is only a parent counts by what is selected below it.
+        # A table that is only a parent counts by the selected tables below it.
         yield found if one.endpoint.table in tables else replace(found, exit_code=0)
     selected = [one for one in asked if one.endpoint.table in tables]
     if selected and all(one.status == "unavailable" for one in selected):
@@ -180,7 +180,7 @@ def _everywhere(asked: TableAccess) -> str:
 
 
 def _trouble(asked: TableAccess, reach: Access) -> str:
-    """Why it is refused, and where if that differs from place to place."""
+    """Return why a table is refused, and where if not everywhere."""
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
         return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
@@ -196,7 +196,7 @@ def _reason(asked: TableAccess, answer: Probe, reach: Access) -> str:
 
 
 def _where(answer: Probe, reach: Access) -> str:
-    """A parent, by its name where that is known."""
+    """Return a parent, by its name if that is known."""
     for table, column in (("projects", "project_id"), ("organizations", "organization_id")):
         if column in answer.where:
             ident = answer.where[column]

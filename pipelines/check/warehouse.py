@@ -1,6 +1,6 @@
-"""Whether a sync could write: the folder for working files, the database, both schemas, whose dataset it is.
+"""Checks whether a sync could write: the folder for working files, the database, both schemas, the dataset's owner.
 
-Everything is tried for real and taken back: a DuckDB file that does not exist is not there afterwards either.
+Every check writes for real and rolls back: a DuckDB file that does not exist does not exist afterwards either.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.shape.types import digest
 
 WAIT = 5.0
-"""Seconds to wait for a DuckDB file that another process holds: who checks wants to know, not to wait."""
+"""Seconds to wait for a DuckDB file that another process holds: a check should answer soon."""
 VERSION = {
     "duckdb": "select 'DuckDB ' || version()",
     "postgresql": "select 'Postgres ' || current_setting('server_version')",
@@ -37,7 +37,7 @@ OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.tabl
 
 
 def examine_warehouse(settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
-    """Everything about the warehouse of these tables, as far as one thing can be tried without the other."""
+    """Yield findings about the warehouse of these tables, as far as one check does not depend on another."""
     yield from _home(settings)
     try:
         yield from _at_work(settings)
@@ -63,12 +63,12 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _at_work(settings: Settings) -> Iterator[Finding]:
-    """Who is loading right now; raises WarehouseProblem where a sync could not even queue."""
+    """Yield who is loading now; raises WarehouseProblem if a sync could not even wait for the lock."""
     from destinations.duckdb import may_exist
 
     place = settings.warehouse
     if place.kind == "duckdb" and not may_exist(Path(f"{os.path.realpath(place.path)}.lock")):
-        return  # nobody has ever loaded, and taking a turn would leave the lock's file behind
+        return  # nothing was ever loaded, and taking the lock would leave its file behind
     who = "hogsync check"
     turn: LoadLock = (
         FileLoadLock(place, who) if place.kind == "duckdb" else AdvisoryLoadLock(place, settings.dataset, who)
@@ -83,7 +83,7 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
 
 @contextmanager
 def _place(settings: Settings) -> Iterator[Warehouse]:
-    """The warehouse; for a DuckDB file that does not exist yet, one beside it that is gone afterwards."""
+    """Yield the warehouse; for a DuckDB file that does not exist, a temporary one beside it."""
     from destinations.duckdb import may_exist
 
     place = settings.warehouse
@@ -111,7 +111,7 @@ def _patient(settings: Settings) -> Warehouse:
 
 
 def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
-    """Which PostHog and which hash key the dataset belongs to, held against the settings, and what is not hogsync's."""
+    """Compare the dataset's PostHog and hash key with the settings, and find objects that hogsync did not make."""
     try:
         memory = DatasetState(warehouse)
         refuse_others(memory, expected_tables(tables, settings))
@@ -124,7 +124,7 @@ def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> I
 
 
 def _belonging(settings: Settings) -> Mapping[str, str]:
-    """What the dataset should say of itself; a hash key that nobody has made yet is not made here."""
+    """Return the expected owner of the dataset; does not create a hash key."""
     from destinations.duckdb import may_exist
 
     kept = settings.hash_key is not None or may_exist(settings.home / "hash.key")
@@ -133,7 +133,7 @@ def _belonging(settings: Settings) -> Mapping[str, str]:
 
 
 def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
-    """Each of the two schemas, tried."""
+    """Try to write to each of the two schemas."""
     on_server = settings.warehouse.kind == "postgresql"
     problems = 0
     for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
@@ -155,7 +155,7 @@ def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
 
 
 def _readers(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
-    """Which DuckDB opens the file, and that a setting for new files does not change one that is there."""
+    """Yield which DuckDB opens the file, and a note if `storage_version`, for new files only, differs."""
     since, wanted = warehouse.readable_since(), settings.warehouse_options.storage_version
     if since:
         kept = "" if since == wanted else f"; [warehouse] storage_version = {wanted} holds for new files only"
@@ -169,7 +169,7 @@ def _remedy(warehouse: Warehouse, schema: str, *, on_server: bool) -> str:
 
 
 def _of_others(warehouse: Warehouse, schema: str) -> Finding | None:
-    """Tables of an earlier sync under another role: this one could not add a column to them."""
+    """Return a finding for tables of an earlier sync under another role: this role could not add a column to them."""
     tables = [
         (name, owner) for name, owner in tables_of_others(warehouse, schema) if f"{name}_".startswith(OURS)
     ]
