@@ -29,9 +29,9 @@ SPAN = ("valid_from", "valid_to", "op")
 
 
 def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
-    """What has changed in these tables, or in all that have a history; only reads.
+    """Return what changed in these tables, or in all that have a history; only reads.
 
-    UsageError for a time or a table that there is not, WarehouseProblem if there is no reading the warehouse.
+    Raises UsageError for an invalid time or an unknown table, WarehouseProblem if the warehouse cannot be read.
     """
     moment = past("--since", since, datetime.now(UTC))
     wanted = [_endpoint(name) for name in tables]
@@ -50,7 +50,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
 
 
 def _behind(ask: Callable[[str], Answer]) -> set[str]:
-    """The histories that lack versions of rows that were loaded."""
+    """Return the histories that miss versions of loaded rows."""
     marks = ask(f"select key from {META} where key like '% until' and value = ''").rows
     return {key.removesuffix(derived_until_key("")) for (key,) in marks}
 
@@ -71,7 +71,7 @@ def _no_history(settings: Settings, table: str) -> str:
 
 
 def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list[str]]:
-    """The tables of the dataset with their columns."""
+    """Return the tables of the dataset with their columns."""
     found: dict[str, list[str]] = {}
     sql = "select table_name, column_name from information_schema.columns"
     order = "order by table_name, ordinal_position"
@@ -83,7 +83,7 @@ def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list
 def _compared(
     ask: Callable[[str], Answer], begun: HistoryStart, columns: Sequence[str], since: datetime
 ) -> TableDiff:
-    """The rows of a table that differ; what is older than its history counts as being there when that began."""
+    """Return a table's rows that differ; rows older than the history count as present at its beginning."""
     moment = max(since, begun.at or since)
     found = TableDiff(begun.endpoint, begun.at, begun.late(moment))
     told = _told(begun.endpoint, columns)
@@ -99,14 +99,14 @@ def _compared(
 
 
 def _told(endpoint: Endpoint, columns: Sequence[str]) -> list[str]:
-    """The columns whose changes are told, those for values that do not fit among them."""
+    """Return the columns whose changes are reported, including those for values that do not fit."""
     return [
         name for name in columns if name not in SPAN and name.removesuffix(VARIANT) not in endpoint.volatile
     ]
 
 
 def _row(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    """A row whose values stand under their fields' names, wherever they fitted."""
+    """Return a row with each value under its field's name, whichever column holds it."""
     stored = dict(zip(names, values, strict=True))
     beside = {name: stored.get(f"{name}{VARIANT}") for name in names}
     fields = [name for name in names if name.removesuffix(VARIANT) not in stored.keys() - {name}]
@@ -114,9 +114,9 @@ def _row(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late: bool) -> str:
-    """Rows that were there then, are there now, or both and in another version.
+    """Return the query for rows that existed then, exist now, or both in another version.
 
-    With `late`, a row that came later is beside its first version: it may have been there all along.
+    With `late`, a row that came later is paired with its first version: it may have existed all along.
     """
     moment, history = f"timestamptz '{since.isoformat()}'", endpoint.history
     order = ", ".join(f"coalesce(a.{name}, b.{name})" for name in map(quoted, endpoint.key))

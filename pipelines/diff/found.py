@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 @dataclass(slots=True)
 class Changed:
-    """A row that is there before and after, and each column's value of then and of now."""
+    """A row that exists before and after, and the old and new value of each changed column."""
 
     row: Row
     columns: dict[str, tuple[Any, Any]]
@@ -23,25 +23,25 @@ class Changed:
 
 @dataclass(slots=True)
 class TableDiff:
-    """What has changed in one table."""
+    """The changes in one table."""
 
     endpoint: Endpoint
     begins: datetime | None
     """When its history begins, None while it is empty."""
     late: Sequence[str] = ()
-    """Lists that were not known as a whole when the comparison begins: what they held once they were is not added."""
+    """Lists first read to their end after the comparison begins: rows found by then do not count as added."""
     behind: bool = False
-    """Whether rows were loaded of which no versions are derived yet."""
+    """True if rows were loaded whose versions are not derived yet."""
     added: list[Row] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     removed: list[Row] = field(default_factory=list)
 
     def key(self, row: Row) -> dict[str, Any]:
-        """What a row is known by."""
+        """Return the row's key."""
         return {name: plain(row[name]) for name in self.endpoint.key}
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of its rows, and of changed ones what has changed."""
+        """Return the keys of its rows, and the changed columns of changed rows."""
         changed = [
             {
                 "key": self.key(one.row),
@@ -65,35 +65,35 @@ class TableDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What has changed since a time, table by table."""
+    """The changes since a time, by table."""
 
     since: datetime
     tables: Sequence[TableDiff]
 
     @property
     def younger(self) -> dict[str, datetime]:
-        """Tables whose history begins later than was asked for, and when."""
+        """Return the tables whose history begins after the requested time, with that beginning."""
         return {
             one.endpoint.table: one.begins for one in self.tables if one.begins and one.begins > self.since
         }
 
     @property
     def behind(self) -> list[str]:
-        """Tables whose history is not kept up, because it is switched off or a run broke off."""
+        """Return the tables whose history misses versions, because it is switched off or a run was interrupted."""
         return [one.endpoint.table for one in self.tables if one.behind]
 
     @property
     def late(self) -> list[str]:
-        """Tables of which some lists were known as a whole only after the comparison begins."""
+        """Return the tables with lists that were first read to their end after the comparison begins."""
         return [one.endpoint.table for one in self.tables if one.late]
 
     def beginnings(self) -> list[tuple[str, list[str]]]:
-        """The same the other way round, the times as text."""
+        """Return the beginnings of `younger` as text, each with its tables."""
         times = sorted(set(self.younger.values()))
         return [(written(at), [table for table, its in self.younger.items() if its == at]) for at in times]
 
     def as_json(self) -> dict[str, Any]:
-        """`{"since", "tables": [{"table", "added", "changed", "removed"}]}`, `begins` where history is younger."""
+        """Return `{"since", "tables": [{"table", "added", "changed", "removed"}]}`; a younger history adds `begins`."""
         begins = {table: {"begins": plain(at)} for table, at in self.younger.items()}
         tables = [one.as_json() | begins.get(one.endpoint.table, {}) for one in self.tables]
         return {"since": plain(self.since), "tables": tables}

@@ -21,23 +21,23 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class HistoryStart:
-    """When a table's history began, and by when each of its lists was known as a whole."""
+    """When a table's history began, and when each of its lists was first read to its end."""
 
     endpoint: Endpoint
     at: datetime | None
-    """None while there is nothing in it."""
+    """None while the history is empty."""
     whole: Mapping[str, datetime] = field(default_factory=dict)
 
     def late(self, moment: datetime) -> list[str]:
-        """The lists that were not known as a whole by then."""
+        """Return the lists that were first read to their end after this time."""
         return sorted(path for path, known in self.whole.items() if known > moment)
 
     def found(self, row: Mapping[str, Any], first: datetime) -> bool:
-        """Whether a row whose first version is of this time was found with its list, and may be older."""
+        """True if a row whose first version began at `first` came with its list's first reading, and may be older."""
         return any(self.whole[path] >= first for path in self._lists(row) if path in self.whole)
 
     def _lists(self, row: Mapping[str, Any]) -> Iterator[str]:
-        """The lists that a row may stand in: those that ask for what it is."""
+        """Yield the lists that may hold a row: those whose path and query match its values."""
         for path in self.endpoint.paths:
             if row.keys() >= {*placeholders(path)}:
                 asked = query(one := filled(path, row))
@@ -48,11 +48,11 @@ class HistoryStart:
 def history_start(
     ask: Callable[[str], Answer], endpoint: Endpoint, books: Mapping[str, Sequence[str]]
 ) -> HistoryStart:
-    """What a dataset with these columns in its books says of a table."""
+    """Return the beginning of a table's history; `books` are the dataset's tables with their columns."""
     ((first,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
     noted = f"select value from {META} where key = '{history_since_key(endpoint.history)}' and value <> ''"
     at = [datetime.fromisoformat(value) for (value,) in ask(noted).rows] if META in books else []
-    if "first_complete_at" not in books.get(PATHS, ()):  # an older hogsync has written it
+    if "first_complete_at" not in books.get(PATHS, ()):  # the dataset of an older hogsync
         return HistoryStart(endpoint, at[0] if at else first)
     known = f"select path, coalesce(first_complete_at, last_complete_at) from {PATHS}"
     lists = ask(f"{known} where table_name = '{endpoint.table}'").rows

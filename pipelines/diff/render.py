@@ -13,14 +13,14 @@ from pipelines.diff.found import Diff, Row, TableDiff
 from pipelines.query.cells import written
 
 NAMES = ("name", "title")
-"""Columns by which a person knows a row, beside its key."""
+"""Columns that name a row for a person, beside its key."""
 COLOURS = {"added": "green", "changed": "yellow", "removed": "red"}
 SHOWN = 80
-"""Characters of a value that a table shows; `--json` has all."""
+"""Characters of a value in the table; `--json` has all."""
 
 
 def render(diff: Diff) -> str:
-    """All that has changed, and a last line that sums up."""
+    """Return all changes as a table, and a last line that sums up."""
     lines = [line for one in diff.tables for line in _lines(one)]
     counts = {
         "added": sum(len(one.added) for one in diff.tables),
@@ -43,7 +43,7 @@ def _lines(one: TableDiff) -> Iterator[tuple[str, ...]]:
 
 
 def _row_name(one: TableDiff, row: Row) -> str:
-    """A row by its key, and by its name if it has one besides."""
+    """Return a row's key, with its name if it has one."""
     names = [str(row[n]) for n in NAMES if row.get(n) and n not in one.endpoint.key]
     key = ", ".join(str(value) for value in one.key(row).values())
     return printable(f"{key} ({names[0]})" if names else key)
