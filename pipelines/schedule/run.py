@@ -104,7 +104,7 @@ def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
     missing warehouse is not created.
     """
     tables = chosen_tables(settings, Selection(tables=group.tables))
-    warehouse = open_warehouse(settings.model_copy(update={"turns": WarehouseSettings(wait=0)}))
+    warehouse = open_warehouse(settings.model_copy(update={"warehouse_options": WarehouseSettings(wait=0)}))
     if not warehouse.exists():
         return None
     with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
