@@ -97,7 +97,7 @@ def storm(posthog: Sandbox) -> Callable[..., None]:
 def test_a_key_that_other_programs_use_up_is_used_with_few_refusals_and_to_the_end(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    lists = {"page_size": 30, "in_flight": 4}
+    lists = {"page_size": 30, "in_flight": 4, "ahead": 1}  # pages asked for ahead are in flight beside these
     outcome = scene.sync(EVENTS, PROPERTIES, projects=(101,), lists=lists, observers=(storm(posthog),))
     assert outcome.exit_code == 0
     scene.learn(scene.truth(EVENTS, PROPERTIES, projects=(101,)))
