@@ -11,6 +11,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.component.scene import Extractions, Scene, settled
 from tests.pipelines.little_posthog import KEY, little_posthog, page
+from tests.truth.expected import PERSON
 from tests.truth.scene import of, written
 
 DELIVERIES = "subscription_deliveries"
@@ -134,6 +135,18 @@ def test_a_person_met_in_a_poorer_shape_keeps_what_is_known(scene: Scene, postho
     posthog.edit("cohorts", where=where, parents={"project_id": 101}, set=glance)
     assert written(scene.sync("users", "cohorts", **asked)) == 1
     assert scene.rows("people") == before
+
+
+def test_users_know_more_of_people_than_other_lists_however_much_these_say(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    owner = next(row for row in posthog.rows("users") if row["id"] == 1)
+    more = {"last_name": "Otherwise", "role_at_organization": "sales", "hedgehog_config": {"color": "green"}}
+    cohort = min(row["id"] for row in posthog.rows("cohorts") if row["_parents"] == {"project_id": 101})
+    said = {name: owner[name] for name in PERSON if name in owner} | more
+    posthog.edit("cohorts", where={"id": cohort}, parents={"project_id": 101}, set={"created_by": said})
+    scene.sync("users", "cohorts", **THERE)
+    assert scene.rows("people")[(1,)]["last_name"] == owner["last_name"]
 
 
 def test_what_a_poorer_source_does_not_send_of_a_person_stays(tmp_path: Path) -> None:

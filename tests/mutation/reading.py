@@ -301,7 +301,7 @@ READING_RULES = (
         "users know more of people than other lists",
         "self.people.meet(batch.people, endpoint.people_rank)",
         "self.people.meet(batch.people, 0)",
-        (f"{UNPROVEN}a_person_met_in_a_poorer_shape_keeps_what_is_known",),
+        (f"{UNPROVEN}users_know_more_of_people_than_other_lists_however_much_these_say",),
     ),
     Mutation(
         "a list with an open row is asked",
