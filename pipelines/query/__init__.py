@@ -1,1 +1,1 @@
-"""One question in SQL to the warehouse, and how its answer is written."""
+"""Answers one SQL query on the warehouse, and writes the result."""

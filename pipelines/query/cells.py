@@ -1,4 +1,4 @@
-"""How a value of the warehouse is written: in a cell for a person, in CSV, and in JSON."""
+"""Formats a value of the warehouse: as a cell for a person, as CSV, as JSON."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from pipelines.console import visible
 
 NULL = "NULL"
-"""What stands for no value where a person reads; an empty text is an empty cell."""
+"""Shown for a null to a person; an empty text is an empty cell."""
 QUOTED = re.compile('[,"\\n\\r]')
-"""What a cell of CSV holds only between quotation marks."""
+"""Characters that a CSV cell holds only between quotation marks."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet takes for a formula."""
+"""Beginnings of a text that a spreadsheet takes for a formula."""
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO with Z, what else JSON lacks as text."""
+    """Return a value as JSON has it: times in ISO with Z, other types that JSON lacks as text."""
     if isinstance(value, dict):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def written(value: Any) -> str:
-    """A value in a cell for a person, empty for none: one line without control characters."""
+    """Return a value as a cell for a person, empty for null: one line without control characters."""
     if value is None:
         return ""
     if isinstance(value, datetime | timedelta):
@@ -47,7 +47,7 @@ def written(value: Any) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value as text: a text as it is, JSON for objects and lists, else as databases write it."""
+    """Return a value as text: text unchanged, objects and lists as JSON, else as databases write it."""
     if isinstance(value, Decimal | float):
         return str(value)
     value = value if isinstance(value, str) else plain(value)
@@ -55,12 +55,12 @@ def as_text(value: Any) -> str:
 
 
 def csv_line(values: Sequence[Any]) -> str:
-    """A line of CSV; nothing between the commas is no value, `""` is an empty text."""
+    """Return a line of CSV; null is nothing between the commas, an empty text is `""`."""
     return ",".join(map(_csv_cell, values))
 
 
 def _csv_cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula, without control characters but ends of lines and tabs."""
+    """Return a cell that no spreadsheet takes for a formula, without control characters except tabs and line ends."""
     if value is None:
         return ""
     text = as_text(value)
@@ -74,7 +74,7 @@ def _csv_cell(value: Any) -> str:
 
 
 def markdown_line(values: Sequence[Any]) -> str:
-    """A row of a Markdown table, whose text is text and no markup."""
+    """Return a row of a Markdown table, with markup in values escaped."""
     return f"| {' | '.join(NULL if value is None else _markdown_cell(value) for value in values)} |"
 
 
@@ -86,7 +86,7 @@ def _markdown_cell(value: Any) -> str:
 
 
 def apart(names: Sequence[str]) -> list[str]:
-    """The names of columns, those that come again as `name__2`, `name__3`: an object holds each name once."""
+    """Return the column names, repeated ones as `name__2`, `name__3`: an object holds each name once."""
     found: list[str] = []
     for name in names:
         free = (f"{name}__{number}" if number > 1 else name for number in range(1, len(names) + 2))

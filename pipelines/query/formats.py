@@ -1,6 +1,6 @@
-"""An answer as a table for a person or as CSV, JSON, Markdown or Parquet for a program; on the screen or in a file.
+"""Writes a result as a table for a person or as CSV, JSON, Markdown or Parquet; to standard output or a file.
 
-CSV, JSON lines and Parquet are written while the rows arrive, so that an answer may be larger than the memory.
+CSV, JSON lines and Parquet are written while the rows arrive, so that a result may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ ENDINGS = {
     ".md": "markdown",
     ".parquet": "parquet",
 }
-"""What a file's name says of its format, where nobody else does."""
+"""The format by a file's suffix, if no format is given."""
 
 
 def write_answer(session: Session, sql: str, form: str | None, out: Path | None) -> None:
-    """Ask, and write the answer to standard output or, whole or not at all, into a file."""
+    """Run the query, and write the result to standard output or, completely or not at all, to a file."""
     form = form or (ENDINGS.get(out.suffix.lower()) if out else None) or "table"
     if form == "parquet":
         if not out:
@@ -54,7 +54,7 @@ def write_answer(session: Session, sql: str, form: str | None, out: Path | None)
 
 @contextmanager
 def _replaced(out: Path) -> Iterator[BinaryIO]:
-    """A file to write; UsageError if it cannot be, and then it stays as it was."""
+    """Yield a file to write; raises UsageError if that fails, and then the old file stays."""
     if out.exists() and not out.is_file():
         raise UsageError(f"--out {out} is no file that could be replaced.")
     try:
@@ -100,7 +100,7 @@ def _json_lines(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
 
 
 def _json(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    """`{"columns": [...], "rows": [[...], ...]}`: two columns may have one name."""
+    """Yield `{"columns": [...], "rows": [[...], ...]}`: two columns may have the same name."""
     rows = [[plain(value) for value in row] for batch in found.batches for row in batch]
     yield as_json({"columns": list(found.columns), "rows": rows})
 
@@ -114,7 +114,7 @@ def _markdown(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
 
 
 def _table(found: Rows, terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    """A table and how many rows it has; on a terminal that it does not fit, record by record."""
+    """Yield a table and its number of rows; record by record if the terminal is too narrow for the table."""
     rows = [row for batch in found.batches for row in batch]
     count = f"({len(rows):,} row{'' if len(rows) == 1 else 's'})"
     table = _as_table(found.columns, rows)
@@ -137,7 +137,7 @@ def _as_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Renderab
 
 
 def _records(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Iterator[RenderableType]:
-    """Each row as lines of its own: a column's name, and its value."""
+    """Yield each row as lines of column name and value."""
     from rich.table import Table
 
     for number, row in enumerate(rows, 1):
@@ -150,7 +150,7 @@ def _records(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Iterator[
 
 
 def _cell(value: Any) -> RenderableType:
-    """A value; where there is none, a word that is no text's."""
+    """Return a value as a cell; null as a dimmed word that no text has."""
     from rich.text import Text
 
     return Text(NULL, style="dim") if value is None else Text(written(value))

@@ -1,8 +1,8 @@
-"""How `hogsync query` asks Postgres: one statement that reads, in a transaction that it cannot leave.
+"""Runs a query of `hogsync query` on Postgres: one statement that reads, in a transaction that it cannot leave.
 
-The question goes to the server as a value, never as a command. There PL/pgSQL opens a cursor for it, which takes one
-statement that gives rows and no other: no commit, no set, no copy, no do. Its rows are fetched in a transaction that
-may not write and is never committed. Functions that act outside a transaction are refused by name.
+The SQL goes to the server as a value, never as a command. There PL/pgSQL opens a cursor for it, which takes only one
+statement that returns rows: no commit, no set, no copy, no do. Its rows are fetched in a transaction that may not write
+and is never committed. Functions that act outside a transaction are refused by name.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ $hogsync$
 """
 FETCH = f"fetch {BATCH} from hogsync_answer"
 NO_CURSOR = "42P11"
-"""The server's code for a text that is not one statement which gives rows."""
+"""The server's code for a text that is not one statement that returns rows."""
 ACTING = """
 select distinct proname from pg_proc p join pg_language l on l.oid = p.prolang
 where proname = any(%s) and provolatile = 'v' and not lanpltrusted
 and proname not like 'pg\\_stat\\_get\\_%%' and not 'internal'::regtype = any(proargtypes)
 order by proname limit 1
 """
-"""Functions of these names that no transaction holds back: volatile, and written in a language that may do anything."""
+"""Selects functions of these names whose effects no transaction undoes: volatile, in an untrusted language."""
 HARMLESS = frozenset(
     [
         "array_sample",
@@ -85,12 +85,12 @@ HARMLESS = frozenset(
         "uuidv7",
     ]
 )
-"""Those among them that only tell something."""
+"""Functions among them that only return information."""
 
 
 @contextmanager
 def postgres(settings: Settings) -> Iterator[PostgresSession]:
-    """A session whose transaction may not write and is rolled back; Ctrl-C ends a question of any length."""
+    """Yield a session whose transaction may not write and is rolled back; Ctrl-C ends a query of any length."""
     import psycopg2
     from psycopg2.extensions import set_wait_callback
     from psycopg2.extras import wait_select
@@ -128,14 +128,14 @@ class PostgresSession:
     cursor: Any
 
     def rows(self, sql: str) -> Rows:
-        """The answer as Python's values."""
+        """Return the result as Python values."""
         batches = self._batches(sql)
         first = next(batches)
         described = tuple(str(column.name) for column in self.cursor.description)
         return Rows(described, _from(first, batches))
 
     def arrow(self, sql: str) -> pa.RecordBatchReader:
-        """The answer as Arrow's types."""
+        """Return the result as Arrow types."""
         import pyarrow as pa
 
         batches = self._batches(sql)
@@ -146,7 +146,7 @@ class PostgresSession:
         )
 
     def _batches(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows, the first batch also where there are none; the cursor is closed after the last."""
+        """Yield the rows; the first batch comes even if it is empty, and the cursor is closed after the last."""
         with _answering(self.cursor, sql), values_in():
             self._refuse_acting(sql)
             self.cursor.execute(ASK, [sql])
@@ -186,7 +186,7 @@ def _answering(cursor: Any, sql: str) -> Iterator[None]:
     except psycopg2.Error as error:
         if (
             signals.stop_requested.is_set()
-        ):  # psycopg2 turns a KeyboardInterrupt into the server's word for it
+        ):  # psycopg2 raises the server's error instead of a KeyboardInterrupt
             raise KeyboardInterrupt from None
         if cursor.connection.closed:
             raise WarehouseProblem(f"The warehouse was lost in mid-query: {first_line(error)}.") from None
@@ -199,7 +199,7 @@ def _answering(cursor: Any, sql: str) -> Iterator[None]:
 
 
 def _excerpt(sql: str, position: str | None) -> str:
-    """The line of a question that is wrong, and a caret below the place; empty where nothing tells it."""
+    """Return the wrong line of the SQL with a caret below the place; empty if the position is unknown."""
     if not position:
         return ""
     before = sql[: int(position) - 1]
@@ -209,11 +209,11 @@ def _excerpt(sql: str, position: str | None) -> str:
     return f"{head}{sql.splitlines()[number - 1]}\n{' ' * blanks}^"
 
 
-# -- Postgres' types as Arrow's
+# -- Postgres types as Arrow types
 
 
 def _arrow_type(column: Any) -> pa.DataType:
-    """A column's type; text for what Arrow lacks, and a float for a numeric without declared digits."""
+    """Return a column's type; text for types that Arrow lacks, float for a numeric without declared digits."""
     import pyarrow as pa
 
     if column.type_code == 1700 and column.precision is not None and column.precision <= 38:
@@ -251,7 +251,7 @@ def _as_batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _fitting(value: Any, kind: pa.DataType) -> Any:
-    """A value as its column's type takes it."""
+    """Return a value in the form that its column's type takes."""
     import pyarrow as pa
 
     if value is None:

@@ -1,7 +1,7 @@
-"""One question in SQL to the warehouse, which it can read and not change.
+"""Runs one SQL query on the warehouse, which it can read and not change.
 
-`session(settings)` is a connection that answers questions: `rows` as Python has them, `arrow` as typed batches, both
-read from the database while they are consumed. `query_postgres` holds what protects Postgres.
+Settings -> a session: `rows` as Python values, `arrow` as typed batches, both read from the database while they are
+consumed. `query.postgres` holds the protection of Postgres.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 BATCH = 1_000
-"""Rows that are fetched at a time."""
+"""Rows per fetch."""
 ONE_STATEMENT = (
     "`hogsync query` answers one statement that reads, such as select, with, explain or show; "
     "this text holds "
@@ -30,12 +30,12 @@ ONE_STATEMENT = (
 
 
 class SqlProblem(UsageError):
-    """The database does not take a question; `below` shows where."""
+    """The database refuses the SQL; `below` shows where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An answer: its columns, and its rows in batches, fetched as they are asked for."""
+    """A result: its columns, and its rows in batches that are fetched when they are consumed."""
 
     columns: tuple[str, ...]
     batches: Iterator[list[tuple[Any, ...]]]
@@ -43,25 +43,25 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: columns and rows, values as Python has them."""
+    """A complete result: columns and rows, as Python values."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
 
 class Session(Protocol):
-    """A connection on which nothing can be changed; SqlProblem for what the database makes of a question."""
+    """A connection on which nothing can be changed; raises SqlProblem for SQL that the database refuses."""
 
     def rows(self, sql: str) -> Rows:
-        """The answer as Python's values."""
+        """Return the result as Python values."""
 
     def arrow(self, sql: str) -> pa.RecordBatchReader:
-        """The answer as Arrow's types."""
+        """Return the result as Arrow types."""
 
 
 @contextmanager
 def session(settings: Settings) -> Iterator[Callable[[str], Answer]]:
-    """A connection on which questions are answered in whole."""
+    """Yield a function that returns the complete result of a query."""
 
     def ask(sql: str) -> Answer:
         found = opened.rows(sql)
@@ -72,7 +72,7 @@ def session(settings: Settings) -> Iterator[Callable[[str], Answer]]:
 
 
 def connected(settings: Settings) -> AbstractContextManager[Session]:
-    """A session, with the dataset as search path; WarehouseProblem if there is no reading the warehouse."""
+    """Open a session with the dataset as search path; raises WarehouseProblem if the warehouse cannot be read."""
     if settings.warehouse.kind == "duckdb":
         return _duckdb(settings)
     from pipelines.query.postgres import postgres
@@ -81,7 +81,7 @@ def connected(settings: Settings) -> AbstractContextManager[Session]:
 
 
 def no_dataset(settings: Settings) -> UsageError:
-    """The dataset is not there yet."""
+    """Return the error for a dataset that does not exist yet."""
     return UsageError(
         f"The warehouse {settings.warehouse.label} has no dataset {settings.dataset} (HOGSYNC_DATASET); "
         "`hogsync sync` makes it."
@@ -89,7 +89,7 @@ def no_dataset(settings: Settings) -> UsageError:
 
 
 def sql_problem(said: str, below: str = "") -> SqlProblem:
-    """What a database says of a question, in its own words."""
+    """Return the error for SQL that the database refuses, with the database's message."""
     problem = SqlProblem(sentence(f"The database does not take this SQL: {said}"))
     problem.below = below
     return problem
@@ -97,7 +97,7 @@ def sql_problem(said: str, below: str = "") -> SqlProblem:
 
 @contextmanager
 def values_in() -> Iterator[None]:
-    """Refuse values that Python cannot hold, such as a time before the year 1."""
+    """Raise SqlProblem for values that Python cannot hold, such as a time before the year 1."""
     try:
         yield
     except (ValueError, OverflowError) as error:
@@ -125,7 +125,7 @@ class DuckDBSession:
     database: Any
 
     def rows(self, sql: str) -> Rows:
-        """The answer as Python's values."""
+        """Return the result as Python values."""
         with _answering():
             self._refuse_several(sql)
             cursor = self.database.execute(sql)
@@ -134,7 +134,7 @@ class DuckDBSession:
         return Rows(tuple(name for name, _ in described), self._batches(in_json) if described else iter(()))
 
     def arrow(self, sql: str) -> pa.RecordBatchReader:
-        """The answer as Arrow's types."""
+        """Return the result as Arrow types."""
         import pyarrow as pa
 
         with _answering():
@@ -153,7 +153,7 @@ class DuckDBSession:
 
 
 def _parsed(row: tuple[Any, ...], in_json: list[bool]) -> tuple[Any, ...]:
-    """DuckDB hands JSON out as text, Postgres as what it holds."""
+    """Return a row with parsed JSON: DuckDB returns JSON as text, Postgres as its content."""
     return tuple(json.loads(v) if j and isinstance(v, str) else v for v, j in zip(row, in_json, strict=True))
 
 
@@ -205,6 +205,6 @@ def _use(database: Any, settings: Settings) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says."""
+    """Return the first line of an error's message."""
     lines = str(error).strip().splitlines()
     return printable(lines[0]) if lines else type(error).__name__
