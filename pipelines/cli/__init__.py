@@ -1,4 +1,4 @@
-"""The command line: `main` runs the command of this process's arguments and exits as `exit` says."""
+"""Runs the command of this process's arguments, and exits as `exit` determines."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipelines.errors import Interrupted
 
 
 def main() -> NoReturn:
-    """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors say."""
+    """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors define."""
     for name in ("stdin", "stdout", "stderr"):
-        # Closed by the shell: the next file would get its number, and with that whatever is printed.
+        # If the shell closed it, the next opened file would get its number, and all printed text.
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115  until the end
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # Windows' old terminals know no arrows
+        if isinstance(stream, TextIOWrapper):  # old Windows terminals have no arrows
             stream.reconfigure(errors="replace")
-    os.umask(0o077)  # whatever is written, a database's log and dlt's files included, is its owner's alone
-    try:  # around the imports too, so that Ctrl-C is no traceback even before it begins
+    os.umask(0o077)  # every file, including a database's log and dlt's files, is private to its owner
+    try:  # around the imports too, so that Ctrl-C shows no traceback during them
         from pipelines.cli.commands import read
         from pipelines.cli.exit import run_command
         from pipelines.signals import leave

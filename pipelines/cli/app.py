@@ -1,6 +1,6 @@
-"""The command line itself: what every command shares.
+"""The Typer app, and what every command shares.
 
-Typer only reads the words; each command answers with a job, which is run where every way out is one sentence and one
+Typer only parses the arguments; each command returns a job. The job runs where every end becomes one sentence and one
 exit code. Nothing heavy is imported before a job needs it.
 """
 
@@ -29,9 +29,9 @@ app = typer.Typer(
 
 
 def read(words: list[str]) -> Job | int:
-    """What the words ask for: a job, or an exit code where Typer has answered already."""
+    """Return the job that the arguments ask for, or an exit code if Typer has answered already."""
     asked: Job | int = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
-    if asked == Interrupted.exit_code:  # Typer's word for Ctrl-C while it reads
+    if asked == Interrupted.exit_code:  # how Typer reports Ctrl-C while it parses
         raise KeyboardInterrupt
     return asked
 
@@ -52,7 +52,7 @@ def _hogsync(
 
 
 def require_sandbox() -> None:
-    """UsageError where the extra `sandbox` is not installed."""
+    """Raise UsageError if the extra `sandbox` is not installed."""
     from importlib.util import find_spec
 
     if not (find_spec("django") and find_spec("rest_framework")):
@@ -63,7 +63,7 @@ def require_sandbox() -> None:
 
 
 def ready(level: int, *, bare: bool) -> Settings:
-    """The settings, with logs set up, secrets hidden and signals listened to."""
+    """Set up signals and logs, and return the settings with their secrets hidden from the logs."""
     from pipelines import logs, settings, signals
 
     signals.listen()

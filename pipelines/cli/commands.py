@@ -1,4 +1,4 @@
-"""The command line with all its commands: importing them registers them."""
+"""Registers all commands, by importing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command ends: whatever happens becomes one sentence and one exit code, and with --json one object too."""
+"""Turns every end of a command into one sentence and one exit code, and with --json into one object, too."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pipelines.run import Run, RunStatus, Trigger
 
 BUG = 1
-# Click's complaints about words; by its version, typer brings click along or stands on it.
+# Click's class of usage errors; depending on its version, typer contains click or depends on it.
 ClickError: type[Exception] = next(
     kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
 )
 RECORDED: dict[type[Exception], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
 TRIGGERS: dict[str, Trigger] = {"sync": "manual", "backfill": "backfill"}
-"""The commands whose end is told like a run."""
+"""The commands whose end is reported like a run."""
 
 
 def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
-    """Read the words into a job (or an exit code), run it, say what went wrong, and give the exit code."""
+    """Parse the arguments into a job (or an exit code), run it, report an error, and return the exit code."""
     started = datetime.now(UTC)
     try:
         job = _run_words(read, words)
@@ -38,14 +38,14 @@ def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
         what = sentence(error.format_message())  # type: ignore[attr-defined]
         command = getattr(getattr(error, "ctx", None), "command_path", "hogsync")
         return _report_error(words, started, UsageError(f"{what} See `{command} --help`."))
-    except SystemExit:  # Typer's way out when nobody reads its help any more
+    except SystemExit:  # how Typer ends when the reader of its help has closed the pipe
         return 0
     except (KeyboardInterrupt, typer.Abort):
         return _report_error(words, started, Interrupted("Stopped."))
     except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
         if stop_requested.is_set() and not isinstance(
             error, HogsyncError
-        ):  # DuckDB's word for Ctrl-C in a query
+        ):  # DuckDB raises its own error for Ctrl-C in a query
             error = Interrupted("Stopped.")
         if isinstance(error, MemoryError):
             error = OutOfMemory(error)
@@ -53,7 +53,7 @@ def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
 
 
 def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
-    """Read the words; help is written on the way, to what may be a full disk."""
+    """Parse the arguments; this may write help, which can fail on a full disk."""
     try:
         return read(words)
     except OSError as error:
@@ -62,7 +62,7 @@ def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
 
 
 def _report_error(words: list[str], started: datetime, error: Exception) -> int:
-    """Say an error on stderr, and on stdout if JSON was asked for."""
+    """Write an error to stderr, and to stdout if JSON was asked for; returns the exit code."""
     from pipelines.logs import redacted, told
 
     code, said = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
@@ -75,7 +75,7 @@ def _report_error(words: list[str], started: datetime, error: Exception) -> int:
     if below:
         write_line("\n".join(map(visible, below.splitlines())), sys.stderr)
     if "--json" in words:
-        with suppress(UsageError):  # stdout takes nothing any more; the sentence is out
+        with suppress(UsageError):  # stdout cannot be written; the sentence is on stderr
             write_json(_error_object(words, started, f"{said} {below}".strip(), error))
     return code
 

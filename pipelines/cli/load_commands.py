@@ -47,7 +47,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
 
     def job() -> int:
         settings, display = _begun(quiet=quiet, as_json=as_json)
-        from pipelines.sync.selection import Selection  # heavy, and a wrong setting is told without it
+        from pipelines.sync.selection import Selection  # heavy; a wrong setting is reported before it
 
         selection = Selection(
             tables=_selected(settings, tables or [], group),
@@ -145,7 +145,7 @@ def reset(
 
 
 def _agreed(question: str) -> bool:
-    """Whether a person says yes; UsageError where nobody can be asked."""
+    """Return whether a person agrees; raises UsageError if there is no terminal to ask on."""
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here: add --yes.")
     return typer.confirm(question)
@@ -168,7 +168,7 @@ def schedule() -> Job:
 
 
 def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:
-    """The settings, logs set up for a load, and whether a person watches its progress on a terminal."""
+    """Return the settings, with logs set up for a load, and whether a person watches progress on a terminal."""
     display = sys.stderr.isatty() and not (quiet or as_json)
     level = logging.ERROR if quiet else logging.WARNING if display else logging.INFO
     return ready(level, bare=display), display
@@ -176,7 +176,7 @@ def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:
 
 @contextmanager
 def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
-    """The settings with a PostHog behind them: the one that is set, or a sandbox for as long as the block runs."""
+    """Yield the settings with a PostHog: the configured one, or a sandbox that runs during the block."""
     if not sandbox:
         yield settings
         return
@@ -191,7 +191,7 @@ def _posthog(settings: Settings, *, sandbox: bool) -> Iterator[Settings]:
 
 
 def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple[str, ...]:
-    """The tables that were named, or those of a group; empty for the settings' own selection."""
+    """Return the named tables, or those of a group; empty for the settings' own selection."""
     if group is None:
         return tuple(tables)
     if tables:

@@ -1,4 +1,4 @@
-"""The commands that answer a question: `check`, `tables`, `query`, `diff`; and `sandbox`, a PostHog to ask them of."""
+"""The commands that only read: `check`, `tables`, `query`, `diff`; and `sandbox`, a PostHog to practise on."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
 
 
 def _question(sql: str | None, file: Path | None) -> str:
-    """The SQL that was given in one of the three ways; UsageError for none, for two, or for what is no text."""
+    """Return the SQL given in one of three ways; raises UsageError for none, for two, or for invalid text."""
     if (sql is None) == (file is None):
         raise UsageError(
             "Give the SQL once: as in `hogsync query 'select 1'`, or by --file FILE, or - to read standard input."
@@ -210,14 +210,14 @@ def sandbox(
         begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
         try:
             return _let_a_day_pass(port, begin) if day else _serve(begin(port))
-        except RuntimeError:  # its own words are on stderr already
+        except RuntimeError:  # its message is on stderr already
             return UsageError.exit_code
 
     return job
 
 
 def _let_a_day_pass(port: int, begin: Callable[[], Sandbox]) -> int:
-    """Move on the sandbox that runs, or the kept company, which does so whenever it is started."""
+    """Let a day pass in the running sandbox, or in the kept company, where starting it does so."""
     from sources.sandbox import let_a_day_pass
 
     if not let_a_day_pass(port):
