@@ -1,6 +1,6 @@
-"""`.env`: its text -> names and values, as python-dotenv reads it, but for what stands in single quotes.
+"""Parses `.env`: its text -> names and values, as python-dotenv reads it, except for values in single quotes.
 
-There `${…}` is no variable, as in a shell: a password may hold it.
+In single quotes `${…}` is no variable, as in a shell: a password may hold it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SINGLE_QUOTED = re.compile(r"[^=]*=\s*'")
 
 
 def variables(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """What `text` sets; `${NAME}` is another of its variables, else one of the environment, else nothing."""
+    """Return what `text` sets; `${NAME}` is one of its variables, else one of the environment, else empty."""
     found: dict[str, str] = {}
     for binding in parse_stream(StringIO(text)):
         if binding.error:
@@ -38,7 +38,7 @@ def variables(text: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def read(path: Path) -> str:
-    """The file's text, empty if there is none: a folder of that name is somebody's virtual environment."""
+    """Return the file's text, empty if there is none: a folder of that name may be a virtual environment."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -47,7 +47,7 @@ def read(path: Path) -> str:
 
 
 def warn_of_readers(path: Path, secrets: Sequence[str]) -> None:
-    """Log a warning if the file, which sets these `secrets`, can be read by others on this machine."""
+    """Log a warning if other users of this machine can read the file, which sets these `secrets`."""
     if secrets and os.name == "posix" and path.stat().st_mode & 0o077:
         log.warning(
             "%s can be read by others on this machine, and it holds %s; run `chmod 600 %s`.",

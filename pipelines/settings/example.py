@@ -1,4 +1,4 @@
-"""`.env.example`, written from the settings: `python -m pipelines.settings.example`, with `--check` only compared."""
+"""`python -m pipelines.settings.example` writes `.env.example` from the settings; with `--check` it only compares."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ START = """\
 # and pairs a = x, b = y. Written by `make docs` from the settings (`pipelines/settings/`).
 """
 GROUP = "all"
-"""The group whose settings are shown: the one that there is by default."""
+"""The group whose settings are shown: the default one."""
 
 
 def document() -> str:
-    """All of `.env.example`."""
+    """Return the whole text of `.env.example`."""
     parts, section = [START], ""
     for entry in SETTINGS:
         head = entry.steps[0] if entry.toml else ""
@@ -32,7 +32,7 @@ def document() -> str:
 
 
 def table_row(entry: Entry) -> str:
-    """A setting's row in the table of SETTINGS.md."""
+    """Return a setting's row in the table of SETTINGS.md."""
     place = f"`{entry.toml}`" if entry.toml else ""
     default = f"`{entry.default}`" if entry.default else ""
     return f"| `{entry.name}` | {place} | {default} | {entry.meaning} |"
@@ -52,7 +52,7 @@ def _shown(entry: Entry) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Write the file, or with `--check` say whether it is as it would be written."""
+    """Write the file, or compare it with `--check`; returns the exit code."""
     text = document()
     if "--check" not in words:
         FILE.write_text(text, "utf-8")

@@ -1,4 +1,4 @@
-"""The random key of the hashes, kept in `HOGSYNC_HOME/hash.key` when no `HOGSYNC_HASH_KEY` is set."""
+"""Keeps the random hash key in `HOGSYNC_HOME/hash.key` when no `HOGSYNC_HASH_KEY` is set."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipelines.errors import UsageError
 
 
 def kept_hash_key(home: Path) -> bytes:
-    """The 32 bytes in `home`/hash.key, written (0600, in a folder 0700) by the first who asks.
+    """Return the 32 bytes of `home`/hash.key; the first call writes the file (0600, in a folder 0700).
 
-    UsageError if the file is damaged: a new key made silently would give every address a second hash.
+    Raises UsageError if the file is damaged: a new key made silently would give every address a second hash.
     """
     path = home / "hash.key"
     try:

@@ -1,8 +1,8 @@
-"""The personal API key and `WAREHOUSE_URL`, each in one normal form; `POSTHOG_HOST` is the client's (`client.origin`).
+"""Parses the personal API key and `WAREHOUSE_URL` into one normal form; `POSTHOG_HOST` is parsed by `client.origin`.
 
-What is wrong raises ValueError with the second half of a sentence ("has no scheme; write https://…"): who
-reads the settings knows the first, which setting it is and where it stands. What could hold a password or a
-key is never repeated.
+An invalid value raises ValueError with the second half of a sentence ("has no scheme; write https://…"): the caller
+knows the first half, which setting it is and where it is set. A value that may hold a password or a key is never
+repeated.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ POSTGRES = "postgresql://user:password@host/database"
 SERVER = re.compile(
     r"postgresql://((?P<user>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<database>(/[^?#]*)?)(\?|(?=$))(?P<query>[^#]*)"
 )
-"""As libpq takes it apart; the hosts are several, or none where a socket or an option names them."""
+"""As libpq parses it; there may be several hosts, or none if a socket or an option names them."""
 HOST = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]*)(:\d*)?", re.ASCII)
 NO_ADDRESS = "is no valid address: its port is no number, or a special character is not percent-encoded"
 
 
 def personal_key(value: str) -> str:
-    """The key without white space around it; what cannot be a personal API key is refused, never shown."""
+    """Return the key without surrounding white space; raises ValueError, without the value, for other texts."""
     key = value.strip()
     if not key:
         raise ValueError("is empty; give a personal API key, or leave the setting out")
@@ -46,7 +46,7 @@ def personal_key(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WarehouseUrl:
-    """Where the rows go; `label` is safe to print, `dsn` is not and therefore hides itself."""
+    """The address of the warehouse; `label` is safe to print, `dsn` is not and therefore hides itself."""
 
     kind: Literal["duckdb", "postgresql"]
     label: str
@@ -57,12 +57,12 @@ class WarehouseUrl:
 
     @property
     def catalog(self) -> str:
-        """What DuckDB itself calls the file: its name up to the first dot, compared without case."""
+        """Return DuckDB's own name for the file: its name up to the first dot, compared without case."""
         return self.path.name.lstrip(".").split(".")[0].lower()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed: the password as written and as meant."""
+        """Return texts that must never be printed: the password as written and decoded."""
         found = SERVER.fullmatch(self.dsn.get_secret_value())
         password = (found["user"] or "").partition(":")[2] if found else ""
         options = dict(parse_qsl(found["query"])) if found else {}
@@ -71,7 +71,7 @@ class WarehouseUrl:
 
     @classmethod
     def parse(cls, value: str) -> Self:
-        """The warehouse behind a URL; ValueError says what is possible."""
+        """Return the warehouse of a URL; raises ValueError with the possible forms."""
         url = value.strip()
         scheme, separator, rest = url.partition("://")
         if not separator:
@@ -109,8 +109,8 @@ class WarehouseUrl:
 
     @classmethod
     def _server(cls, url: str) -> Self:
-        # libpq and urllib disagree about what an unescaped @ : / ? # in a password means; refusing it keeps
-        # half a password from becoming a host name that some error message prints.
+        # libpq and urllib disagree about the meaning of an unescaped @ : / ? # in a password; refusing it keeps half a
+        # password from becoming a host name that an error message prints.
         found = SERVER.fullmatch(url)
         if not found or url.count("@") > (found["user"] is not None):
             raise ValueError(

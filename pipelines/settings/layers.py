@@ -1,7 +1,7 @@
-"""Which layer of settings a value stands in, what the layers come to, and what is wrong in one sentence.
+"""Merges the layers of settings, and describes what is wrong with them in one sentence.
 
-A layer is a mapping by environment name, a section being a mapping again:
-`{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`. The earlier layer of a sequence wins.
+A layer is a mapping by environment name, a section being a mapping again: `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY":
+{"person": "hash"}}`. The earlier layer of a sequence takes precedence.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings from one place; `where` finishes "POSTHOG_HOST …" ("in .env")."""
+    """Settings from one place; `where` completes "POSTHOG_HOST …" ("in .env")."""
 
     where: str
     values: Mapping[str, Any] = field(repr=False)
     toml: bool = False
 
     def has(self, path: Steps) -> bool:
-        """Whether this layer says anything about the setting at `path`."""
+        """True if this layer sets the setting at `path`."""
         found: Any = self.values
         for step in path:
             if not isinstance(found, Mapping) or step not in found:
@@ -61,23 +61,23 @@ class Layer:
         return True
 
     def name(self, path: Steps) -> str:
-        """The setting at `path` as it is written in this layer."""
+        """Return the setting at `path` as this layer spells it."""
         return in_toml(path) if self.toml else in_environment(path)
 
 
 def in_environment(path: Steps) -> str:
-    """`HOGSYNC_PRIVACY__PERSON`."""
+    """Return a setting's environment variable: `HOGSYNC_PRIVACY__PERSON`."""
     return "__".join((path[0], *(step.upper() for step in path[1:])))
 
 
 def in_toml(path: Steps) -> str:
-    """`[privacy] person`; a section alone is `[privacy]`."""
+    """Return a setting's place in TOML: `[privacy] person`; for a section `[privacy]`."""
     section, *rest = (path[0].removeprefix("HOGSYNC_").lower(), *path[1:])
     return " ".join([f"[{'.'.join([section, *rest[:-1]])}]", *rest[-1:]])
 
 
 def merged(layers: Sequence[Layer]) -> dict[str, Any]:
-    """All layers as one, sections merged key by key, the earlier layer winning."""
+    """Return all layers as one; sections are merged key by key, and the earlier layer takes precedence."""
     result: dict[str, Any] = {}
     for layer in reversed(layers):
         result = _over(layer.values, result)
@@ -95,7 +95,7 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str]) -> Layer:
-    """The sections of HOGSYNC_CONFIG; a file that nobody asked for may be missing."""
+    """Return the sections of HOGSYNC_CONFIG; a file that is not configured may be missing."""
     path = parse.location(Path(given or "hogsync.toml"))
     try:
         content = tomllib.loads(path.read_text("utf-8-sig"))
@@ -120,7 +120,7 @@ def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str
 
 
 def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
-    """What the file that `setting` names says for `key`."""
+    """Return a layer with the content of the file that `setting` names, as the value of `key`."""
     if not given.get(setting):
         return Layer("in no file", {})
     if given.get(key):
@@ -133,14 +133,14 @@ def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
 
 
 def why(error: OSError | UnicodeDecodeError) -> str:
-    """What kept a file from being read."""
+    """Return why a file could not be read."""
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 def complaint(
     error: ValidationError, layers: Sequence[Layer], known: Iterable[Steps], secret: AbstractSet[str]
 ) -> str:
-    """The first thing that is wrong: which setting, where it stands, what is allowed; never a secret."""
+    """Return a sentence about the first error: which setting, where it is set, what is allowed; never a secret."""
     first = error.errors(include_url=False)[0]
     path = tuple(step for step in first["loc"] if isinstance(step, str) and step != "[key]")
     if not path:
@@ -158,14 +158,14 @@ def complaint(
 
 
 def did_you_mean(given: str, known: Iterable[str], *, cutoff: float = 0.65) -> str:
-    """The end of a sentence about an unknown name, with the nearest known one if any is near; 1 is the same name."""
+    """Return the end of a sentence about an unknown name, with the nearest known one; cutoff 1 is the same name."""
     ours = {name.removeprefix("HOGSYNC_"): name for name in known}
     near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=cutoff)
     return f"; did you mean {ours[near[0]]}?" if near else "."
 
 
 def _source(path: Steps, layers: Sequence[Layer]) -> Layer:
-    """The layer that says most about `path`: what was written as a whole is found by its beginning."""
+    """Return the layer that sets the longest part of `path`: a section may be set as a whole."""
     for length in range(len(path), 0, -1):
         for layer in layers:
             if layer.has(path[:length]):
@@ -174,7 +174,7 @@ def _source(path: Steps, layers: Sequence[Layer]) -> Layer:
 
 
 def _beside(other: Steps, path: Steps) -> Steps:
-    """`other` with the group's name of `path` for its NAME."""
+    """Return `other` with NAME replaced by the group's name in `path`."""
     return tuple(mine if step == "NAME" else step for step, mine in zip(other, (*path, *other), strict=False))
 
 
@@ -184,5 +184,5 @@ def _shown(value: object) -> str:
 
 
 def _redacted(sentence: str) -> str:
-    """`sentence` without a key or a password that was put into the wrong setting."""
+    """Return `sentence` without a key or a password that was written into the wrong setting."""
     return re.sub(r"\b(ph[a-z]_)\w{6,}", r"\1…", re.sub(r"//[^/\s]*@", "//…@", sentence))

@@ -1,7 +1,7 @@
-"""How values are written in settings: crontabs, spans of time, time zones, lists and pairs.
+"""Parses values of settings: crontabs, spans of time, time zones, lists and pairs.
 
-Each takes what was given and returns its normal form; a ValueError holds the second half of a sentence
-("is '61 * * * *', but its minute must be …").
+A value -> its normal form, or a ValueError that holds the second half of a sentence ("is '61 * * * *', but its minute
+must be …").
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ COLUMNS = (
 
 
 def crontab(value: str) -> str:
-    """The five columns of cron, with weekdays as names.
+    """Return the five columns of a crontab, with weekdays as names.
 
-    Names, because cron's weekday 0 is Sunday and APScheduler's is Monday. Cron joins a day of the month and a
-    weekday by "or", APScheduler by "and": both at once are refused, so that nobody gets the other one.
+    Names, because cron's weekday 0 is Sunday and APScheduler's is Monday. Cron joins a day of the month and a weekday
+    by "or", APScheduler by "and": both at once are refused, so that no schedule means something else.
     """
     parts = value.lower().split()
     if len(parts) != len(COLUMNS):
@@ -56,7 +56,7 @@ def crontab(value: str) -> str:
 
 
 def _numbers(value: str, part: str, column: Column) -> set[int]:
-    """Every number that one column of a crontab allows."""
+    """Return every number that one column of a crontab allows."""
     ranges = [_range(item, column) for item in part.split(",")]
     if None in ranges:
         allowed = f"{column.lowest}-{column.highest}"
@@ -67,7 +67,7 @@ def _numbers(value: str, part: str, column: Column) -> set[int]:
 
 
 def _range(item: str, column: Column) -> range | None:
-    """The numbers of `5`, `mon`, `1-5`, `1-5/2`, `*` or `*/2`; None if it is none of these."""
+    """Return the numbers of `5`, `mon`, `1-5`, `1-5/2`, `*` or `*/2`; None for any other text."""
     found = ITEM.fullmatch(item)
     if not found:
         return None
@@ -78,14 +78,14 @@ def _range(item: str, column: Column) -> range | None:
 
 
 def _number(text: str, column: Column) -> int:
-    """What `5` or `mon` stands for; -1, which no column has, if nothing."""
+    """Return the number of `5` or `mon`; -1, which no column has, for any other text."""
     if text in column.names:
         return column.names.index(text) + column.lowest
     return int(text) if text.isdecimal() else -1
 
 
 def span(value: object) -> object:
-    """`30m`, `12h`, `1d` or `2w` as a timedelta."""
+    """Return `30m`, `12h`, `1d` or `2w` as a timedelta."""
     found = re.fullmatch(r"(\d{1,5})\s*([mhdw])", str(value).strip().lower())
     if isinstance(value, timedelta):
         return value
@@ -95,13 +95,13 @@ def span(value: object) -> object:
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 date or time, of UTC unless it says otherwise; ValueError or OverflowError for what is none."""
+    """Return an ISO 8601 date or time, UTC by default; raises ValueError or OverflowError for other texts."""
     found = datetime.fromisoformat(text.strip())
     return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 def written_span(value: timedelta) -> str:
-    """The shortest way to write `value`: `1d`."""
+    """Return the shortest spelling of `value`: `1d`."""
     for unit in reversed(SPAN):
         if not value % timedelta(**{SPAN[unit]: 1}):
             return f"{value // timedelta(**{SPAN[unit]: 1})}{unit}"
@@ -109,7 +109,7 @@ def written_span(value: timedelta) -> str:
 
 
 def time_zone(value: str) -> str:
-    """The name of a time zone that this machine knows, such as `Europe/Berlin`."""
+    """Return the name of a time zone that this machine knows, such as `Europe/Berlin`."""
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
@@ -118,12 +118,12 @@ def time_zone(value: str) -> str:
 
 
 def location(path: Path) -> Path:
-    """`path` with ~ for the home folder, or as it is where there is no home folder."""
+    """Return `path` with ~ replaced by the home folder, or unchanged if there is no home folder."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def dataset(value: str) -> str:
-    """A name that Postgres, DuckDB and dlt all take as it is."""
+    """Return a name that Postgres, DuckDB and dlt all take unchanged."""
     # dlt adds _staging and more to it, Postgres cuts names at 63 bytes.
     if not re.fullmatch(r"(?!pg_)[a-z][a-z0-9]*(_[a-z0-9]+)*", value) or len(value) > 50:
         raise ValueError(f"is {value!r}, but must be a plain lower-case name such as posthog or posthog_eu")
@@ -133,14 +133,14 @@ def dataset(value: str) -> str:
 
 
 def long_secret(value: str) -> str:
-    """A secret too long to be guessed, without white space around it."""
+    """Return a secret, too long to be guessed, without surrounding white space."""
     if len(value.strip()) < 16:
         raise ValueError("is shorter than 16 characters; set a long random text, or leave the setting out")
     return value.strip()
 
 
 def listed(value: object) -> object:
-    """A list as TOML has it, or for an environment variable `a, b` or `["a", "b"]`."""
+    """Return a list, as TOML has it or as an environment variable spells it: `a, b` or `["a", "b"]`."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -152,7 +152,7 @@ def listed(value: object) -> object:
 
 
 def paired(value: object) -> object:
-    """A table as TOML has it, or for an environment variable `a = x, b = y`."""
+    """Return a table, as TOML has it or as an environment variable spells it: `a = x, b = y`."""
     if not isinstance(value, str):
         return value
     pairs = [item.partition("=") for item in value.split(",") if item.strip()]

@@ -1,4 +1,4 @@
-"""Every setting as data: its names, its default and what it means, read off the model itself."""
+"""Lists every setting as data, from the model itself: its names, its default and its meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.settings.sections import Section
 
 
 class Entry(NamedTuple):
-    """One setting; `default` is as one would write it, empty if there is none."""
+    """One setting; `default` is spelled as in a settings file, empty if there is none."""
 
     steps: Steps
     default: str
@@ -22,17 +22,17 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """`HOGSYNC_PRIVACY__PERSON`; the keys of a group are those of a group called NAME."""
+        """The environment variable, `HOGSYNC_PRIVACY__PERSON`; the keys of a group are those of a group called NAME."""
         return in_environment(self.steps)
 
     @property
     def toml(self) -> str:
-        """`[privacy] person`, or nothing for what does not belong into `hogsync.toml`."""
+        """The place in TOML, `[privacy] person`; empty for a setting that does not belong into `hogsync.toml`."""
         return in_toml(self.steps) if len(self.steps) > 1 else ""
 
 
 def settings_reference(model: type[BaseModel]) -> Iterator[Entry]:
-    """The settings of `model`: its plain fields, and key by key its sections."""
+    """Yield the settings of `model`: its plain fields, and its sections key by key."""
     for field in model.model_fields.values():
         section = field.default
         steps: Steps = (str(field.validation_alias),)
@@ -46,7 +46,7 @@ def settings_reference(model: type[BaseModel]) -> Iterator[Entry]:
 
 
 def _written(default: object) -> str:
-    """A default as one would write it: 1000, false; nothing for what is unset or empty."""
+    """Return a default as in a settings file: 1000, false; empty for an unset or empty one."""
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, timedelta):

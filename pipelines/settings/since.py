@@ -1,4 +1,4 @@
-"""Since when: the times and spans that a person writes on the command line."""
+"""Parses the times and spans that a person writes on the command line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pipelines.settings import parse
 
 
 def parse_since(option: str, text: str, now: datetime, *, whole_day: bool = False) -> datetime:
-    """A time as ISO 8601 has it, of UTC unless it says otherwise, or a span until now: 30m, 12h, 2d, 1w.
+    """Return the time of an ISO 8601 text, UTC by default, or of a span before now: 30m, 12h, 2d, 1w.
 
-    With `whole_day` a date without a time is the end of that day. UsageError for what is none of these.
+    With `whole_day` a date without a time means the end of that day. Raises UsageError for other texts.
     """
     try:
         found = _moment(text.strip(), now)
@@ -25,7 +25,7 @@ def parse_since(option: str, text: str, now: datetime, *, whole_day: bool = Fals
 
 
 def past(option: str, text: str, now: datetime) -> datetime:
-    """`parsed`, of what has begun already; UsageError for the future."""
+    """Return the same as `parse_since`; raises UsageError for a time in the future."""
     found = parse_since(option, text, now)
     if found > now:
         raise UsageError(f"{option} is {text!r}, which is still to come.")

@@ -1,4 +1,4 @@
-"""Variables of this process that concern other programs than hogsync."""
+"""Handles variables of this process that belong to other programs than hogsync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def set_aside(names: Iterable[str]) -> Iterator[None]:
-    """Take variables out of the environment inside; they are back afterwards."""
+    """Remove variables from the environment during the block, and restore them afterwards."""
     aside = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield
