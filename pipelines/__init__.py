@@ -1,1 +1,1 @@
-"""What runs: one sync, the commands and the schedule around it."""
+"""Runs hogsync: one sync, the commands and the schedule."""

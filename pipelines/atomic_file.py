@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writes files that exist completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """`text` in `path`, for its owner alone, whole or not at all, also after a power cut."""
+    """Write `text` to `path`, private to its owner, completely or not at all, even after a power cut."""
     with atomic_file(path) as file:
         file.write(text.encode("ascii") + b"\n")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which replaces `path` when the block ends well and is gone when it does not."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made 0600
+    """Yield a file to write; it replaces `path` at the end of the block and is removed after an error."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # with mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

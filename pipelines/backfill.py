@@ -25,18 +25,18 @@ from sources.posthog.extract.walks import Position
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a backfill will ask of PostHog, by what is remembered of its lists: less where `--from` cuts them short."""
+    """The requests that a backfill may need, from its lists' positions; fewer if `--from` shortens the lists."""
 
     tables: tuple[str, ...]
     lists: int
     requests: int
     unknown: tuple[str, ...]
-    """Tables of which no list was ever read: nobody can tell how long theirs are."""
+    """Tables of which no list was ever read: their length is unknown."""
     minutes: int
 
     @property
     def told(self) -> str:
-        """One sentence."""
+        """Return the estimate as one sentence."""
         if not self.lists:
             return "No list of these tables was read before, so nobody can tell how many requests it takes."
         more = f", not counting {', '.join(self.unknown)}, never read before" if self.unknown else ""
@@ -45,7 +45,7 @@ class Estimate:
         return f"Up to about {requests} to {self.lists:,} lists, {span} within the request budget{more}."
 
     def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """Return the estimate for programs."""
         return {
             "tables": list(self.tables),
             "lists": self.lists,
@@ -56,7 +56,7 @@ class Estimate:
 
 
 def window(since: str, until: str | None) -> Window:
-    """The range of time that was asked for; UsageError for what is no time, or no range.
+    """Return the requested range of time; raises UsageError for an invalid time or range.
 
     A date that ends a range includes its day.
     """
@@ -69,7 +69,7 @@ def window(since: str, until: str | None) -> Window:
 
 
 def refuse_snapshots(tables: Sequence[str]) -> None:
-    """UsageError for a table whose lists PostHog gives in whole only: a range of time would mean nothing."""
+    """Raise UsageError for a table that PostHog lists only in full: a range of time has no meaning for it."""
     whole = [table for table in tables if ENDPOINTS[table].plan == "snapshot"]
     if whole:
         parts = ", ".join(name for name, one in ENDPOINTS.items() if one.plan != "snapshot")
@@ -80,7 +80,7 @@ def refuse_snapshots(tables: Sequence[str]) -> None:
 
 
 def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int] = ()) -> Estimate:
-    """What it will take, before anything is asked."""
+    """Estimate a backfill before anything is requested."""
     wanted = with_parents(tuple(tables))
     chosen = projects or settings.projects.only
     positions = [
@@ -108,11 +108,11 @@ def _positions(settings: Settings) -> Iterator[Position]:
 
 
 def _is_below(path: str, projects: Collection[int]) -> bool:
-    """Whether a list hangs on one of these projects, or on none."""
+    """True if a list is below one of these projects, or below none."""
     project = re.match(r"projects/(\d+)/.", path)
     return not projects or not project or int(project[1]) in projects
 
 
 def _pages(known: Position, page_size: int) -> int:
-    """The pages of a list if all of it were read."""
+    """Return the number of pages of a complete list."""
     return max(1, ceil(known.rows / min(page_size, ENDPOINTS[known.table].page_size)))

@@ -1,4 +1,4 @@
-"""The two ends of a run as the settings name them: PostHog and the warehouse, and what may pass between."""
+"""Opens PostHog and the warehouse by the settings, and derives the privacy policy and the full walks from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger("hogsync")
 
 
 def open_client(settings: Settings, key: str, *, retry: RetryPolicy | None = None) -> Client:
-    """A client for PostHog; UsageError where its address, the proxy or the certificates of here cannot be used."""
+    """Return a client for PostHog; raises UsageError if its address, the proxy or local certificates are unusable."""
     asked = settings.rate
     try:
         return Client(
@@ -43,13 +43,13 @@ def open_client(settings: Settings, key: str, *, retry: RetryPolicy | None = Non
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse, not opened yet; UsageError where DuckDB could not load what lies in HOGSYNC_HOME."""
+    """Return the warehouse, not opened yet; raises UsageError if DuckDB could not load files from HOGSYNC_HOME."""
     place = settings.warehouse
     common: dict[str, Any] = {"wait": settings.wait, "on_wait": lambda why: log.warning("Waiting: %s", why)}
     if place.kind == "duckdb":
         from destinations.duckdb import DuckDB
 
-        if "'" in str(settings.home.resolve()):  # dlt writes the path into its statement as it is
+        if "'" in str(settings.home.resolve()):  # dlt writes the path into its statement without escaping
             raise UsageError(
                 f"HOGSYNC_HOME {settings.home} has an apostrophe in its path, and no DuckDB can be loaded from there; "
                 "set it to another folder."
@@ -63,9 +63,9 @@ def open_warehouse(settings: Settings) -> Warehouse:
 
 
 def privacy_policy(settings: Settings, *, hashing: bool = True) -> Policy:
-    """What may be stored of which class of data; UsageError for a column of `[privacy.columns]` that makes no sense.
+    """Return what may be stored of each class of data; raises UsageError for an invalid `[privacy.columns]`.
 
-    Without `hashing` no value is going to be hashed, so no key is made for that where there is none yet.
+    Without `hashing` no value is hashed, so no hash key is created.
     """
     privacy = settings.privacy
     modes = {name: getattr(privacy, name) for name in ("person", "recipient", "text", "customer")}
@@ -76,7 +76,7 @@ def privacy_policy(settings: Settings, *, hashing: bool = True) -> Policy:
 
 
 def _refuse_senseless(name: str, mode: str) -> None:
-    """UsageError for a column that makes no sense anywhere, or that tells of deaths."""
+    """Raise UsageError for a column that is unknown, or that is needed to detect deletes."""
     where = f"[privacy.columns] {name}"
     try:
         table, column = column_of(name, mode)
@@ -89,7 +89,7 @@ def _refuse_senseless(name: str, mode: str) -> None:
 
 
 def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
-    """How often which tables' lists are walked in full; UsageError for one whose lists are never walked but in full."""
+    """Return how often tables' lists are walked in full; raises UsageError for lists that are always walked in full."""
     spans = settings.lists.full_every_of
     partly = [endpoint.table for endpoint in ENDPOINTS.values() if endpoint.plan != "snapshot"]
     for table in spans:
@@ -101,10 +101,10 @@ def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
 
 @contextmanager
 def warehouse_problems() -> Iterator[None]:
-    """Whatever the database refuses inside is exit 4, and so are working data without room."""
+    """Raise WarehouseProblem (exit 4) for database errors, and if there is no room for working data."""
     try:
         yield
-    except MemoryError:  # this process's, whoever asked for it
+    except MemoryError:  # this process's memory, not the warehouse's
         raise
     except (WarehouseUnavailable, NoRoom) as problem:
         raise WarehouseProblem(str(problem)) from problem

@@ -1,4 +1,4 @@
-"""What reaches a person's screen: printable text only, and no traceback when nobody reads any more."""
+"""Writes to a person's terminal: printable text only, and no traceback when the reader has closed the pipe."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 UNFOLDED = 10_000
-"""Characters a line may have in a pipe or a file, where nothing is folded: a row stays a line for grep."""
+"""The longest line in a pipe or a file, where nothing is folded: a row stays one line for grep."""
 
 
 def write_line(text: str, stream: TextIO | None = None) -> bool:
-    """Write a line (to stdout unless told otherwise) and flush it; False if nobody reads any more (`| head`).
+    """Write a line (by default to stdout) and flush it; returns False if the reader closed the pipe (`| head`).
 
-    UsageError if stdout leads to where nothing can be written, such as a full disk.
+    Raises UsageError if stdout cannot be written, for instance on a full disk.
     """
     stream = stream or sys.stdout
     try:
@@ -45,13 +45,13 @@ def write_json(found: object) -> None:
 
 
 def as_json(found: object) -> str:
-    """JSON in one line, also without the control characters that JSON allows and some terminals obey."""
+    """Return JSON in one line, without the control characters that JSON allows and some terminals execute."""
     text = json.dumps(found, ensure_ascii=False, allow_nan=False)
     return re.sub("[\x7f-\x9f]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
 
 
 def _forget(stream: TextIO) -> None:
-    """Send what is still to come nowhere, or Python complains about it on its way out."""
+    """Send further output to /dev/null; otherwise Python reports an error about it at its end."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -59,23 +59,23 @@ def _forget(stream: TextIO) -> None:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: names come from PostHog, and a terminal obeys what it is sent."""
+    """Return one line without control characters: names come from PostHog, and a terminal executes controls."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def visible(text: str) -> str:
-    """`text` with a blank for each control character: what stands below each other stays so."""
+    """Return `text` with a blank for each control character, so that columns stay aligned."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def sentence(text: str) -> str:
-    """`text` in one printable line that ends like a sentence."""
+    """Return `text` as one printable line that ends like a sentence."""
     line = printable(text)
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
 def rendered(*parts: RenderableType, terminal: bool | None = None) -> str:
-    """Rich things as text: in colour and folded for a terminal, plain and unfolded for everything else."""
+    """Return rich renderables as text: in colour and folded for a terminal, otherwise plain and unfolded."""
     from rich.console import Console
 
     terminal = sys.stdout.isatty() if terminal is None else terminal
@@ -88,7 +88,7 @@ def rendered(*parts: RenderableType, terminal: bool | None = None) -> str:
 
 
 def is_wider(part: RenderableType) -> bool:
-    """Whether a rich thing needs longer lines than the terminal has."""
+    """True if a renderable needs longer lines than the terminal has."""
     from rich.console import Console
     from rich.measure import Measurement
 

@@ -1,11 +1,11 @@
-"""How a command can end badly; every leaf is an exit code that scripts and schedulers may rely on.
+"""The errors that end a command; every leaf is an exit code that scripts and schedulers may rely on.
 
 HogsyncError        one sentence: what was asked, what came back, what to do
  ├─ UsageError        2: a setting or an argument is wrong -> nothing was started
  ├─ KeyProblem        3: PostHog refused the key, or nothing selected was readable -> the run stopped
  ├─ WarehouseProblem  4: the warehouse is unreachable, or another process holds it -> try again later
  ├─ OutOfMemory       1: this process may have no more memory -> give it more, or let it hold less at a time
- └─ Interrupted     130: someone asked to stop -> what was loaded is whole, the next run goes on
+ └─ Interrupted     130: a stop was requested -> what was loaded is complete, the next run continues
 
 A table that failed has no leaf: it is a result of the run (exit code 1), not an error of the command.
 """
@@ -24,11 +24,11 @@ class HogsyncError(Exception):
 
     exit_code: ClassVar[int]
     run: Run | None = None
-    """How the run that it ended was recorded, if one had begun."""
+    """The record of the run that the error ended, if one had begun."""
     requests: int = 0
-    """How many PostHog was sent by then."""
+    """The number of requests sent to PostHog before the error."""
     below: str = ""
-    """Lines to show below the sentence, such as where in an SQL text the mistake is."""
+    """Lines to show below the sentence, such as the place of a mistake in SQL."""
 
 
 class UsageError(HogsyncError):
@@ -38,7 +38,7 @@ class UsageError(HogsyncError):
 
 
 class KeyProblem(HogsyncError):
-    """PostHog refused the key, also in mid-run, it reaches nothing, or nothing selected was readable with it."""
+    """PostHog refused the key (also in mid-run), the key reaches nothing, or nothing selected was readable with it."""
 
     exit_code = 3
 
@@ -50,7 +50,7 @@ class WarehouseProblem(HogsyncError):
 
 
 class Interrupted(HogsyncError):
-    """The run was asked to stop and did."""
+    """The run was asked to stop, and stopped."""
 
     exit_code = 130
 
@@ -61,7 +61,7 @@ class OutOfMemory(HogsyncError):
     exit_code = 1
 
     def __init__(self, short: BaseException) -> None:
-        """`short` may say what there was no room for: DuckDB also tells so of a full disk that it spills onto."""
+        """Take from `short` what was short: DuckDB raises the same error for a full disk that it spills onto."""
         said = f" ({short})" * bool(str(short))
         super().__init__(
             f"hogsync ran out of memory{said}. Give it more, free space on the disk that DuckDB spills onto, or let it "
@@ -79,4 +79,4 @@ EXIT_CODES: Mapping[int, str] = {
     NOTHING_DUE: "nothing to catch up",
     Interrupted.exit_code: "interrupted; what was loaded before is whole",
 }
-"""What each exit code of a sync says, in the log of the schedule and in TABLES.md."""
+"""The meaning of each exit code of a sync, for the log of the schedule and TABLES.md."""

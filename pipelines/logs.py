@@ -1,4 +1,4 @@
-"""Where log lines go, and what never gets into them: live secrets, tokens, passwords in URLs, e-mail addresses."""
+"""Writes log lines to stderr, without secrets: current credentials, tokens, passwords in URLs, e-mail addresses."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from sources.posthog.redaction.text import without_private
 OURS = ("hogsync", "pipelines", "sources", "destinations")
 PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")
 EXAMPLES = re.compile(r"postgresql://user:password@host/database|POSTHOG_PERSONAL_API_KEY=phx_…")
-"""What our own advice shows as an example; it looks like a credential and is none."""
+"""Examples in hogsync's own messages, which look like credentials and are none."""
 PLAIN = frozenset(
     {"database", "duckdb", "hogsync", "password", "postgres", "postgresql", "posthog", "secret"}
 )
-"""Words of our own messages: a password that is one of them is hidden where passwords stand, not wherever it stands."""
+"""Words of hogsync's own messages: a password that is one of them is hidden only where a password is expected."""
 SHORT = 4
-"""A secret below this length is hidden only where it stands alone: else it would blacken half of every line."""
+"""A secret shorter than this is hidden only as a whole word: otherwise it would hide half of every line."""
 
 _secrets: set[str] = set()
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Never show these again in this process."""
+    """Hide these texts in all further output of this process."""
     _secrets.update(filter(None, secrets))
 
 
 def redacted(text: str) -> str:
-    """`text` without anything secret; its lines stay, and our own examples."""
+    """Return `text` without secrets; its lines and hogsync's own examples stay."""
     pieces, end = [], 0
     for example in EXAMPLES.finditer(text):
         pieces += [_redacted(text[end : example.start()]), example[0]]
@@ -45,7 +45,7 @@ def _redacted(text: str) -> str:
 
 
 def without(secrets: Iterable[str], text: str) -> str:
-    """`text` without these secrets, the longer ones first."""
+    """Return `text` without these secrets; longer ones are replaced first."""
     for secret in sorted(
         {secret for secret in secrets if secret and secret.lower() not in PLAIN}, key=len, reverse=True
     ):
@@ -55,9 +55,9 @@ def without(secrets: Iterable[str], text: str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """An error's whole traceback, causes included, fit to be shown.
+    """Return an error's redacted traceback, causes included.
 
-    Of what an error says only the first line: below it databases quote the rows that they refuse.
+    Only the first line of a message is kept: in later lines databases quote the rows that they refuse.
     """
     chain = [error]
     while (cause := chain[0].__cause__ or chain[0].__context__) and cause not in chain:
@@ -78,10 +78,10 @@ def _indented(line: str) -> str:
 
 
 class Redacting(logging.Filter):
-    """Makes each record fit to be shown: message, arguments and exception."""
+    """Redacts the message, arguments and exception of each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let everything pass, redacted."""
+        """Redact the record and let it pass."""
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001  a library's wrong arguments must not stop a run
@@ -94,14 +94,14 @@ class Redacting(logging.Filter):
 
 
 class _ToStderr(logging.Handler):
-    """Writes to what is stderr at that moment: a progress display puts itself in between."""
+    """Writes to the current stderr: a progress display replaces it for a time."""
 
     def emit(self, record: logging.LogRecord) -> None:
         write_line(self.format(record), sys.stderr)
 
 
 def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:
-    """Send our records from `level` on, and others' warnings, to stderr; `bare` (a terminal) without time and level."""
+    """Log to stderr: hogsync from `level` on, others from WARNING on; `bare` (a terminal) omits time and level."""
     lines = logging.Formatter("%(message)s" if bare else "%(asctime)s %(levelname)s %(message)s")
     lines.converter, lines.default_time_format, lines.default_msec_format = (
         time.gmtime,
@@ -116,4 +116,4 @@ def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:
     for name in OURS:
         logging.getLogger(name).setLevel(level)
     logging.getLogger("hogsync.warnings").setLevel(min(level, logging.WARNING))
-    logging.getLogger("dlt").addFilter(Redacting())  # it has a handler of its own
+    logging.getLogger("dlt").addFilter(Redacting())  # dlt has a handler of its own

@@ -1,6 +1,7 @@
-"""What a person can do about a list that PostHog refuses: one sentence, the same in `sync` and in `check`.
+"""Advises what to do about a list that PostHog refuses: one sentence, the same in `sync` and in `check`.
 
-Decided by status, code, the key's restrictions and scopes, and whether the list is below a project; never by text.
+The advice depends on status, code, the key's restrictions and scopes, and whether the list is below a project; never on
+the message.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ABSENT = "This PostHog does not have it."
 
 
 def advice(refusal: Unavailable, endpoint: Endpoint, stamps: Stamps, key: Key | None) -> str:
-    """Why the list of an endpoint below these parents is refused to the key, and what to do."""
+    """Return why the key is refused the list of an endpoint below these parents, and what to do."""
     if refusal.code in BY_CODE:
         return BY_CODE[refusal.code]
     if refusal.status == 403 and key and key.projects and "project_id" not in stamps:

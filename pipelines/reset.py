@@ -20,13 +20,13 @@ from sources.posthog.catalogue import ENDPOINTS
 
 
 def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, origin: bool = False) -> str:
-    """Forget, and say what was forgotten."""
+    """Clear what the arguments name, and return a sentence about it."""
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
         raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
     with load_lock(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
         refuse_others(DatasetState(warehouse), {})
-        # A run that goes on with them does not read in full.
+        # A run that resumes them does not read in full.
         shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)
         lists = records.clear_positions(warehouse, tables) if tables else 0
         if hash_key:

@@ -19,44 +19,44 @@ from typing import NoReturn
 from pipelines.errors import Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""What asks a process to stop."""
+"""Signals that request a stop."""
 GRACE = 8.0
-"""Seconds from the first signal to the end, whatever the command is busy with."""
+"""Seconds from the first signal to the end, whatever the command is doing."""
 stop_requested = threading.Event()
-"""Whether this process was asked to stop."""
+"""Set when this process was asked to stop."""
 too_late = threading.Event()
-"""Whether all is done but the commit of the record that says so: whatever is asked then, the run is done."""
+"""Set once the final commit has started; later stop signals are ignored."""
 _interruptions: list[Callable[[], object]] = []
 _interrupted_once = threading.Event()
-"""Whether the statements that ran when this process was asked to stop have been cut short."""
+"""Set when the statements that ran at the stop request have been interrupted."""
 CURSOR = b"\x1b[?25h"
-"""Shows the cursor again, which a progress display had hidden."""
+"""Shows the cursor, which a progress display had hidden."""
 AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
 
 
 def listen() -> None:
-    """From now on either signal raises KeyboardInterrupt in the main thread, and the end is certain.
+    """Make either signal raise KeyboardInterrupt in the main thread, and end the process within GRACE seconds.
 
-    The main thread may sit in a database's C code, where no Python handler runs; the thread that notes the signals
-    counts the seconds. What ends without ceremony is safe: locks, the sandbox and throw-away folders are bound to
-    the process, and a torn load is mended by the next run.
+    The main thread may be in a database's C code, where no Python handler runs; the thread that reads the signals
+    counts the seconds. Ending the process at once is safe: the system releases locks, the sandbox and temporary folders
+    with the process, and the next run rewrites uncommitted rows.
     """
     handle(interrupt)
     note(_end_in_time)
 
 
 def handle(handler: Callable[..., object] | signal.Handlers) -> None:
-    """From now on this is done about either signal; but nohup and a shell's & ask to be left alone by some."""
+    """Set the handler of both signals; a signal that nohup or a shell's & ignores stays ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def note(then: Callable[[socket.socket], None]) -> None:
-    """From now on `asked` is set by the first signal, whoever handles it, and `then` goes on in a thread of its own.
+    """Set `stop_requested` at the first signal, whichever handler runs, and call `then` in a thread of its own.
 
-    dlt has handlers of its own while it loads, and forgets what came after it looked for the last time. So the
-    system also writes each signal into a socket, which is read at its other end and given to `then`.
+    dlt installs its own handlers while it loads, and loses signals that come after its last check. So the system also
+    writes each signal into a socket, whose other end is read and passed to `then`.
     """
     inside, outside = socket.socketpair()
     outside.settimeout(0)  # a signal must never wait for its reader
@@ -73,45 +73,45 @@ def note(then: Callable[[socket.socket], None]) -> None:
 
 @contextmanager
 def interruptible(*statements: Callable[[], object]) -> Iterator[None]:
-    """Inside, whoever asks this process to stop also has these called, by another thread; never after the block.
+    """Call these functions in another thread when a stop is requested during the block; never after it.
 
-    Such a call ends what a database is busy with for this process: there no Python handler may run for minutes.
+    They interrupt a database's statements for this process: during these, no Python handler may run for minutes.
     """
     _interruptions.extend(statements)
     try:
         yield
     finally:
-        _unregister()  # other threads' statements too, which what comes next would wait for
+        _unregister()  # other threads' statements too: the following statements would wait for them
         for cut in statements:
             _interruptions.remove(cut)
-        _unregister()  # what comes next, such as the record of the stop, must not be hit
+        _unregister()  # the following statements, such as the record of the stop, must not be interrupted
 
 
 def _unregister() -> None:
     if stop_requested.is_set():
         _interrupted_once.wait(
             GRACE
-        )  # a server that is far may take its time, and is not cancelled in what comes next
+        )  # a distant server may take long, and must not cancel the following statements
 
 
 def _interrupt_all() -> None:
-    if not too_late.is_set():  # the commit that it is too late for would be hit
+    if not too_late.is_set():  # otherwise the final commit would be interrupted
         for cut in tuple(_interruptions):
-            with suppress(Exception):  # nothing may cost the thread that makes sure of the end
+            with suppress(Exception):  # an error must not end the thread that guarantees the end
                 cut()
     _interrupted_once.set()
 
 
 def heed() -> None:
-    """Raise KeyboardInterrupt if this process was asked to stop, and somebody swallowed that; then it is too late."""
-    too_late.set()  # before the look: who is asked in between cuts nothing short any more
+    """Raise KeyboardInterrupt if a stop was requested and the exception was swallowed; later signals are ignored."""
+    too_late.set()  # before the check: a signal in between interrupts nothing any more
     if stop_requested.is_set():
         too_late.clear()
         raise KeyboardInterrupt
 
 
 def interrupt(*_: object) -> None:
-    """The signals' handler: raises KeyboardInterrupt unless it is too late, and leaves a mark where that is swallowed.
+    """Handle a signal: set `stop_requested`, which a swallowed exception leaves, and raise KeyboardInterrupt in time.
 
     DuckDB turns an interrupt inside a query into a RuntimeError of its own.
     """
@@ -121,23 +121,23 @@ def interrupt(*_: object) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process now, when all is recorded and said; who asks it to stop meanwhile has the same end sooner.
+    """End this process now, after everything was recorded and reported; a stop signal ends it with the same code.
 
-    Python's own way out takes up to half a second in which a signal would give a finished command the end of a stopped
-    one. It frees what the system frees anyway, and waits for threads: one may still wait for PostHog's next byte.
-    What libraries have registered for the end runs, but not for who was interrupted.
+    Python's own exit takes up to half a second, in which a signal would give a finished command the exit code of a
+    stopped one. It frees what the system frees anyway, and waits for threads: one may still wait for PostHog's next
+    byte. Exit handlers of libraries run, but not after an interrupt.
     """
     handle(lambda *_: os._exit(code))
     if code != Interrupted.exit_code:
         atexit._run_exitfuncs()  # noqa: SLF001  as multiprocessing calls it, for the same end
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # none, or nobody reads it any more
+        with suppress(AttributeError, OSError, ValueError):  # no stream, or its reader has closed it
             stream.flush()
     os._exit(code)
 
 
 def _end_in_time(signals: socket.socket) -> None:
-    """Wait for a second signal or the end of the grace, then end."""
+    """Wait for a second signal or the end of GRACE, then end the process."""
     signals.settimeout(GRACE)
     with suppress(TimeoutError):
         _next(signals)

@@ -1,6 +1,6 @@
 """`python -m pipelines.tables_page` writes sources/posthog/TABLES.md; with `--check` it only compares.
 
-The catalogue's part is `sources.posthog.table_docs`; the bookkeeping, its words and the exit codes follow.
+`sources.posthog.table_docs` writes the catalogue's part; the bookkeeping, its words and the exit codes follow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORDS: tuple[tuple[str, str, Mapping[Any, str]], ...] = (
 
 
 def document() -> str:
-    """All of TABLES.md."""
+    """Return the whole text of TABLES.md."""
     return "\n".join([table_docs.document(), *_bookkeeping(), *_words(), *_codes(), ""])
 
 
@@ -65,7 +65,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the file, or say whether it is up to date; the exit code."""
+    """Write the file, or compare it; returns the exit code."""
     new = document()
     old = FILE.read_text("utf-8") if FILE.exists() else ""
     if "--check" in words:

@@ -1,4 +1,4 @@
-"""A private folder per run for everything that may be thrown away; those of dead runs are swept."""
+"""Creates a private folder per run for temporary files, and removes the folders of ended runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.errors import UsageError
 
 @contextmanager
 def work_dir(home: Path) -> Iterator[Path]:
-    """A fresh folder below `home`, removed at the end; a lock inside tells the living from the dead."""
+    """Yield a new folder below `home`, removed at the end; a lock inside shows that its run has not ended."""
     rooms = folder_below(home, "runs")
     try:
         _sweep(rooms)
@@ -33,10 +33,10 @@ def work_dir(home: Path) -> Iterator[Path]:
 
 
 def folder_below(home: Path, name: str) -> Path:
-    """Make a private folder below `home`, and `home` itself; UsageError where that fails."""
+    """Create a private folder below `home`, and `home` itself; raises UsageError if that fails."""
     folder = home / name
     try:
-        for one in (home, folder):  # each with its mode: that of a parent made on the way is the umask's
+        for one in (home, folder):  # each explicitly: a parent that mkdir creates gets the umask's mode
             one.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise _unwritable(home, error) from error
@@ -48,7 +48,7 @@ def _unwritable(home: Path, error: OSError) -> UsageError:
 
 
 def _sweep(rooms: Path) -> None:
-    """Remove the folders whose owner is dead: nobody holds their lock any more."""
+    """Remove the folders whose lock no process holds: their runs have ended."""
     for room in rooms.iterdir():
         with suppress(Timeout, OSError), FileLock(room / "lock", timeout=0):
             shutil.rmtree(room, ignore_errors=True)
