@@ -95,7 +95,7 @@ def _unregister() -> None:
 
 
 def _interrupt_all() -> None:
-    if not too_late.is_set():  # otherwise the final commit would be interrupted
+    if not too_late.is_set():  # the commit that it is too late for would be hit
         for cut in tuple(_interruptions):
             with suppress(Exception):  # an error must not end the thread that guarantees the end
                 cut()
