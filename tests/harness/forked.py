@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import pkgutil
+import signal
 import sys
 import time
 import traceback
@@ -23,6 +24,8 @@ from typing import Any, NoReturn
 
 import hogsync
 
+LONGEST = 100
+"""Seconds after which SIGALRM ends a command: one that hangs is to fail its test, not to hold up all others."""
 FLAGS = (os.O_RDWR, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
 """Of stdin, stdout and stderr; a named pipe that is open for writing too never ends."""
 PROGRAMS = {"pipelines.schedule.run"}
@@ -55,6 +58,7 @@ def run(order: dict[str, Any]) -> NoReturn:
         os.environ.clear()
         os.environ.update(order["environment"])
         time.tzset()
+        signal.alarm(LONGEST)
         sys.argv = ["hogsync", *order["words"]]
         before = set(sys.modules)
         atexit.register(lambda: Path(order["imported"]).write_text("\n".join(set(sys.modules) - before)))
