@@ -64,7 +64,7 @@ def window(since: str, until: str | None) -> Window:
     start = past("--from", since, now)
     end = parse_since("--to", until, now, whole_day=True) if until else None
     if end and end < start:
-        raise UsageError(f"--to {until} is before --from {since}.")
+        raise UsageError(f"--to {until} is before --from {since}; give a later --to or an earlier --from.")
     return Window(start, end)
 
 

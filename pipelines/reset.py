@@ -23,7 +23,9 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
     """Clear what the arguments name, and return a sentence about it."""
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
-        raise UsageError(f"There is no warehouse {warehouse.label} yet, so there is nothing to forget.")
+        raise UsageError(
+            f"There is no warehouse {warehouse.label} yet, so there is nothing to forget. Check WAREHOUSE_URL."
+        )
     with load_lock(settings, settings.wait, "hogsync reset"), warehouse_problems(), warehouse.opened():
         refuse_others(DatasetState(warehouse), {})
         # A run that resumes them does not read in full.

@@ -44,7 +44,10 @@ def folder_below(home: Path, name: str) -> Path:
 
 
 def _unwritable(home: Path, error: OSError) -> UsageError:
-    return UsageError(f"HOGSYNC_HOME {home} cannot be written: {error.strerror or error}.")
+    return UsageError(
+        f"HOGSYNC_HOME {home} cannot be written: {error.strerror or error}. "
+        "Let this user write there, or name another folder."
+    )
 
 
 def _sweep(rooms: Path) -> None:

@@ -118,7 +118,8 @@ class DatasetState(Dataset):
         if self.meta.get("hash_key", expected["hash_key"]) != expected["hash_key"]:
             raise UsageError(
                 f"{where} was hashed with another HOGSYNC_HASH_KEY, and hashes of two keys cannot be joined; "
-                "put the former key back, or start another dataset by HOGSYNC_DATASET."
+                "put the former key back, forget it by `hogsync reset --hash-key`, or start another dataset by "
+                "HOGSYNC_DATASET."
             )
 
 

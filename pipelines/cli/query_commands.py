@@ -103,7 +103,7 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
 
         settings = ready(logging.WARNING, bare=True)
         if as_json and form not in {None, "json"}:
-            raise UsageError(f"--json and --format {form} exclude each other.")
+            raise UsageError(f"--json and --format {form} exclude each other; give one of them.")
         question = _question(sql, file)
         with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
             write_answer(session, question, "json" if as_json else form, out)
@@ -125,11 +125,13 @@ def _question(sql: str | None, file: Path | None) -> str:
             text = sys.stdin.read() if sql in {None, "-"} else str(sql)
         text.encode()
     except OSError as error:
-        raise UsageError(f"The SQL could not be read from {file or '-'}: {error.strerror}.") from None
+        raise UsageError(
+            f"The SQL could not be read from {file or '-'}: {error.strerror}. Check the path."
+        ) from None
     except UnicodeError:
-        raise UsageError("The SQL is not UTF-8.") from None
+        raise UsageError("The SQL is not UTF-8; save the file as UTF-8.") from None
     if "\0" in text:
-        raise UsageError("The SQL holds a NUL character, which no database takes.")
+        raise UsageError("The SQL holds a NUL character, which no database takes; remove it.")
     return text
 
 
@@ -204,7 +206,9 @@ def sandbox(
         settings = ready(logging.WARNING, bare=True)
         require_sandbox()
         if day and now:
-            raise UsageError("--now and --day exclude each other: a company that ends then does not move on.")
+            raise UsageError(
+                "--now and --day exclude each other: a company that ends then does not move on. Give one of them."
+            )
         moment = parse_since("--now", now, datetime.now(UTC)) if now else None
         kept = None if now else folder_below(settings.home, "sandbox")
         begin = partial(start, seed=seed, size=size, now=moment, kept=kept)

@@ -58,7 +58,9 @@ def _behind(ask: Callable[[str], Answer]) -> set[str]:
 def _endpoint(name: str) -> Endpoint:
     endpoint = ENDPOINTS[known_tables([name])[0]]
     if not endpoint.history:
-        raise UsageError(f"{name} has no history: its rows are events, which its own dates tell apart.")
+        raise UsageError(
+            f"{name} has no history, because its rows are events; ask for their own dates by `hogsync query`."
+        )
     return endpoint
 
 

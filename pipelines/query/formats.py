@@ -56,12 +56,14 @@ def write_answer(session: Session, sql: str, form: str | None, out: Path | None)
 def _replaced(out: Path) -> Iterator[BinaryIO]:
     """Yield a file to write; raises UsageError if that fails, and then the old file stays."""
     if out.exists() and not out.is_file():
-        raise UsageError(f"--out {out} is no file that could be replaced.")
+        raise UsageError(f"--out {out} is no file that could be replaced; name another one.")
     try:
         with atomic_file(out.resolve()) as file:
             yield file
     except OSError as error:
-        raise UsageError(f"--out {out} could not be written: {error.strerror or error}.") from None
+        raise UsageError(
+            f"--out {out} could not be written: {error.strerror or error}. Name another file, or make room."
+        ) from None
 
 
 def _write_parquet(session: Session, sql: str, file: BinaryIO) -> None:

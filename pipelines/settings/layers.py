@@ -101,10 +101,12 @@ def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str
         content = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         if given:
-            raise UsageError(f"HOGSYNC_CONFIG is {given}, but there is no such file.") from None
+            raise UsageError(
+                f"HOGSYNC_CONFIG is {given}, but there is no such file; correct it, or leave the variable out."
+            ) from None
         content = {}
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+        raise UsageError(f"{path} is not valid TOML: {error}. Correct that line.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {why(error)}.") from None
     known = [name.removeprefix("HOGSYNC_").lower() for name in sections]

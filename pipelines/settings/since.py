@@ -28,7 +28,7 @@ def past(option: str, text: str, now: datetime) -> datetime:
     """Return the same as `parse_since`; raises UsageError for a time in the future."""
     found = parse_since(option, text, now)
     if found > now:
-        raise UsageError(f"{option} is {text!r}, which is still to come.")
+        raise UsageError(f"{option} is {text!r}, which is in the future; give a time that is past.")
     return found
 
 

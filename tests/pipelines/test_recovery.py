@@ -149,7 +149,7 @@ def test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row(
     ("words", "said"),
     [
         (("backfill", "comments", "--from", "yesterday"), "--from is 'yesterday', but must be"),
-        (("backfill", "comments", "--from", "2126-01-01"), "is still to come"),
+        (("backfill", "comments", "--from", "2126-01-01"), "is in the future"),
         (("backfill", "comments", "--from", "2026-01-02", "--to", "2026-01-01"), "is before --from"),
         (("backfill", "coments", "--from", "2026-01-01"), "did you mean comments?"),
         (("backfill", "comments"), "See `hogsync backfill --help`."),

@@ -60,9 +60,15 @@ def test_the_key_can_stand_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "POSTHOG_PERSONAL_API_KEY_FILE is key, which cannot be read: No such file or directory."),
+        (
+            None,
+            (
+                "POSTHOG_PERSONAL_API_KEY_FILE is key, which cannot be read: No such file or directory; "
+                "check the path and who may read it."
+            ),
+        ),
         (b"", "POSTHOG_PERSONAL_API_KEY in key is empty"),
-        (b"\xff\xfe", "which cannot be read: it is not UTF-8."),
+        (b"\xff\xfe", "which cannot be read: it is not UTF-8; save it as UTF-8."),
         (b"phc_0123456789abcdef", "POSTHOG_PERSONAL_API_KEY in key is a project token"),
     ],
 )

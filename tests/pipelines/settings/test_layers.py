@@ -119,4 +119,4 @@ def test_a_malformed_toml_file_is_told_with_its_line(refusal: Refusal) -> None:
 @pytest.mark.parametrize("name", [".env", "hogsync.toml"])
 def test_a_file_that_is_no_text_is_told(refusal: Refusal, name: str) -> None:
     Path(name).write_bytes(b"\xff\xfe\x00")
-    assert refusal() == f"{name} cannot be read: it is not UTF-8."
+    assert refusal() == f"{name} cannot be read: it is not UTF-8; save it as UTF-8."
