@@ -1,1 +1,1 @@
-"""Where rows go: DuckDB or Postgres."""
+"""The warehouses that rows are written to: DuckDB or Postgres."""

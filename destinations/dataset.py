@@ -17,22 +17,23 @@ from destinations.warehouse import Warehouse, quoted
 
 SCHEMA_NAME = "posthog"
 OWN = ("_dlt_load_id", "_row_hash", "_synced_at", "_deleted_at")
-"""Columns without which the rows of a table cannot be compared."""
+"""Columns that the rows of a table need to be compared."""
 
 
 class Dataset:
     """The tables of one dataset, read once at the start of a run."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        """Needs the warehouse open."""
+        """Read the tables; needs the warehouse open."""
         self.warehouse = warehouse
         self.tables = warehouse.columns()
         self._loaded = self._dlt_columns()
 
     def _dlt_columns(self) -> Mapping[str, Mapping[str, str]]:
-        """The columns that earlier loads made, with our words for their types; a user's own columns are not there.
+        """Return the columns that earlier loads made, with hogsync's names for their types; a user's own are left out.
 
-        Of every schema that dlt stored, not of the latest: only clocks tell which that is, and one may be wrong.
+        All schemas that dlt stored are read, not the latest: only clocks tell which is the latest, and one may be
+        wrong.
         """
         if not {"schema", "schema_name"} <= self.tables.get("_dlt_version", {}).keys():
             return {}
@@ -46,18 +47,18 @@ class Dataset:
         return made
 
     def columns(self, table: str) -> Mapping[str, Any]:
-        """The columns that earlier loads made, those too that somebody has dropped: dlt goes on to merge them."""
+        """Return the columns that earlier loads made, including dropped ones, because dlt goes on to merge them."""
         return self._loaded.get(table, {})
 
     def empty(self, table: str) -> bool:
-        """Whether the table holds no row at all, not even one that could not be compared."""
+        """True if the table holds no row at all, not even one that could not be compared."""
         if table not in self.tables:
             return True
         with self.warehouse.opened():
             return not self.warehouse.rows(f"select 1 from {self.warehouse.name(table)} limit 1")
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Key columns, `row_hash`, `deleted_at` and `sound` of every row."""
+        """Yield key columns, `row_hash`, `deleted_at` and `sound` (committed) of every row."""
         if not self.has(table, key):
             return
         columns = ", ".join(quoted(name) for name in key)
@@ -68,7 +69,7 @@ class Dataset:
             )
 
     def written(self, table: str, columns: Sequence[str]) -> dict[tuple[Any, ...], datetime]:
-        """When the run began that last wrote a row, by the values of these columns."""
+        """Return the start of the run that last wrote a row, by the values of these columns."""
         if not self.has(table, columns):
             return {}
         names = "".join(f"{quoted(name)}, " for name in columns)
@@ -81,7 +82,7 @@ class Dataset:
             return {tuple(values): latest for *values, latest in self.warehouse.rows(sql) if latest}
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
-        """Distinct values of these columns over the rows of unfinished loads."""
+        """Return the distinct values of these columns in rows of uncommitted loads."""
         empty = pa.table({name: pa.array([], pa.string()) for name in columns})
         if not self.has(table, columns):
             return empty
@@ -92,7 +93,7 @@ class Dataset:
         return pa.Table.from_batches(batches) if batches else empty
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
-        """Whole rows that match one of the keys, with `_sound` added."""
+        """Return whole rows that match one of the keys, with `_sound` (committed) added."""
         if not keys.num_rows or not self.has(table, keys.column_names):
             return keys.slice(0, 0)
         columns = [name for name in self.tables[table] if name != "_dlt_load_id"]
@@ -101,11 +102,11 @@ class Dataset:
             return self.warehouse.matching(table, f"{select}, {self._committed('t')} as _sound", keys)
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
-        """Whether the table is there with all of these columns and our own."""
+        """True if the table exists with all of these columns and hogsync's own."""
         return {*columns, *OWN} <= self.tables.get(table, {}).keys()
 
     def _as_text(self, table: str, column: str) -> str:
-        """JSON leaves as text, the same from both databases."""
+        """Return a cast to text for a JSON column, so that both databases return the same."""
         json_like = self.tables[table][column].lower() in {"json", "jsonb"}
         return f"::varchar as {quoted(column)}" if json_like else ""
 

@@ -24,7 +24,7 @@ from destinations.warehouse import (
 )
 
 READABLE_SINCE = "v1.5.0"
-"""New files are written so that DuckDB of this version opens them too; 2.0's own default shuts 1.5 out."""
+"""New files are written so that this version of DuckDB can open them; the default of 2.0 excludes 1.5."""
 READABLE_BY = """
 select rtrim(tags['storage_version'], '+') from duckdb_databases() where database_name = current_database()
 """
@@ -40,7 +40,7 @@ select schema_name from information_schema.schemata
  where catalog_name = current_database() and lower(schema_name) = lower(?) and schema_name <> ? order by 1
 """
 INSERTING = 128
-"""Megabytes a thread for a load that only inserts; a merge of a million rows was seen to fail in twice as much."""
+"""Megabytes per thread for a load that only inserts; a merge of a million rows failed with twice as much."""
 
 
 class DuckDB(Warehouse):
@@ -66,14 +66,14 @@ class DuckDB(Warehouse):
         wait: float = 60,
         on_wait: Callable[[str], None] = print,
     ) -> None:
-        """`storage_version` is the oldest DuckDB that opens the file, if it is made here."""
+        """`storage_version` is the oldest DuckDB that can open the file, if the file is created here."""
         super().__init__(dataset, str(path), wait=wait, on_wait=on_wait)
         self.path = path
         self.storage_version = storage_version
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def destination(self) -> Any:
-        """The dlt destination on the same file."""
+        """Return the dlt destination for the same file."""
         import dlt
 
         return dlt.destinations.duckdb(
@@ -82,7 +82,7 @@ class DuckDB(Warehouse):
         )
 
     def exists(self) -> bool:
-        """Whether the file is there, as `may_exist` tells."""
+        """True if the file exists, as `may_exist` defines it."""
         return may_exist(self.path)
 
     @property
@@ -105,14 +105,14 @@ class DuckDB(Warehouse):
             raise WarehouseUnavailable(message) from error
 
     def _make(self) -> None:
-        """A file that readers of `storage_version` open, if there is none."""
+        """Create a file that readers of `storage_version` can open, if there is none."""
         if not may_exist(self.path):
             with _private():
                 version = {"storage_compatibility_version": self.storage_version}
                 open_file(self.path, self.label, self.wait, self.on_wait, config=version).close()
 
     def readable_since(self) -> str:
-        """The oldest DuckDB that opens the file as it is, such as v1.5.0; empty where that cannot be told."""
+        """Return the oldest DuckDB that can open the file, such as v1.5.0; empty if that is unknown."""
         return str(self.rows(READABLE_BY)[0][0] or "")
 
     def _close(self) -> None:
@@ -128,7 +128,7 @@ class DuckDB(Warehouse):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """What the database refuses, such as a write to a full disk, as everywhere else."""
+        """Translate DuckDB's errors, such as a write to a full disk, into those of `destinations.warehouse`."""
         try:
             yield
         except duckdb.InterruptException as stopped:
@@ -140,7 +140,7 @@ class DuckDB(Warehouse):
             raise WarehouseUnavailable(message) from error
 
     def limit_memory_for_inserts(self) -> None:
-        """Keep DuckDB, dlt's connection included, from taking what it is not in need of: else 80 % of the machine's."""
+        """Limit the memory of DuckDB, dlt's connection included; by default it takes up to 80 % of the machine's."""
         ((threads,),) = self.rows("select current_setting('threads')")
         self.execute(f"set global memory_limit = '{threads * INSERTING}MB'")
 
@@ -150,29 +150,29 @@ class DuckDB(Warehouse):
             self._db.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query and take its rows."""
+        """Run one query and return its rows."""
         with self._translated():
             return self._db.execute(sql, list(parameters)).fetchall()
 
     def relations(self, schema: str) -> dict[str, Relation]:
-        """All that stands in a schema, in lower case as hogsync's names are: to DuckDB others are the same names.
+        """Return everything in a schema, names in lower case, because DuckDB ignores case.
 
-        What is spelled otherwise is no table of hogsync's.
+        A table whose name is not in lower case is none of hogsync's.
         """
         found = self.rows(RELATIONS, [schema.lower()])
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def same_names(self, schema: str) -> list[str]:
-        """Schemas that are spelled otherwise and that the database takes for this one."""
+        """Return schemas with another spelling that the database takes for this one."""
         return [name for (name,) in self.rows(SAME_NAMES, [schema, schema])]
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query and take its rows as Arrow."""
+        """Run one query and yield its rows as Arrow."""
         with self._translated():
             yield from self._db.sql(sql).to_arrow_reader(100_000)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
-        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+        """Return the rows `t` of a table that match one of the keys in the keys' columns."""
         same = " and ".join(f"t.{quoted(n)} = wanted_keys.{quoted(n)}" for n in keys.column_names)
         self._db.register("wanted_keys", keys)
         try:
@@ -183,7 +183,7 @@ class DuckDB(Warehouse):
             self._db.unregister("wanted_keys")
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002  the table knows its key
-        """Insert or replace rows of a bookkeeping table by its primary key, all in one statement."""
+        """Insert or replace rows of a bookkeeping table by its primary key, in one statement."""
         if not rows:
             return
         new_rows = pa.Table.from_pylist([dict(row) for row in rows])
@@ -195,15 +195,15 @@ class DuckDB(Warehouse):
                 self._db.unregister("new_rows")
 
     def json_list(self, item: str, order: str) -> str:
-        """An aggregate that makes a JSON list of items in an order."""
+        """Return an aggregate that makes a JSON list of items in an order."""
         return f"to_json(list({item} order by {order}))"
 
     def wipe(self, tables: Sequence[str]) -> None:
-        """Write what these tables hold anew, and write over the blocks that this frees.
+        """Rewrite these tables, and overwrite the blocks that this frees.
 
-        An update leaves its column's old blocks as they are, and those that other columns share in use; a checkpoint
-        only marks freed blocks as free. What stays for a time, in its own notes, are the first eight letters of a
-        column's smallest and largest text.
+        An update leaves its column's old blocks unchanged, and those that it shares with other columns in use; a
+        checkpoint only marks freed blocks as free. The first eight letters of a column's smallest and largest text stay
+        for a time, in DuckDB's statistics.
         """
         for table in tables:
             with self.transaction():
@@ -222,13 +222,13 @@ class DuckDB(Warehouse):
         self.execute("checkpoint")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
-        """Do without: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
+        """Do nothing: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
 
 
 def may_exist(path: Path) -> bool:
-    """Whether a file is there, or cannot be looked at: whoever then opens it is told why not by an OSError.
+    """True if a file exists, or if that is unknown: opening it then raises an OSError that gives the reason.
 
-    `Path.exists` raises PermissionError below a folder that may not be entered, or says no, by the version of Python.
+    `Path.exists` raises PermissionError below a folder without access, or returns False, depending on Python's version.
     """
     try:
         path.stat()
@@ -241,7 +241,7 @@ def may_exist(path: Path) -> bool:
 
 @contextmanager
 def _private() -> Iterator[None]:
-    """Files made inside belong to their owner alone."""
+    """Make files that are created in the block private to their owner."""
     before = os.umask(0o077)
     try:
         yield

@@ -13,7 +13,7 @@ import duckdb
 
 from destinations.warehouse import WarehouseUnavailable, retry_while_locked
 
-# What fcntl calls `struct flock`: on Linux, and on macOS and the BSDs.
+# The layout of `struct flock` for fcntl: on Linux, and on macOS and the BSDs.
 LOCK, LAYOUT = (
     (("type", "whence", "start", "length", "pid"), "hhqqi4x")
     if sys.platform == "linux"
@@ -27,7 +27,10 @@ class FileHeld(WarehouseUnavailable):
 
 
 def open_file(path: Path, label: str, wait: float, tell: Callable[[str], None], **how: Any) -> Any:
-    """A connection to a file, waited for; FileHeld if another process holds it still, else duckdb.Error as it comes."""
+    """Return a connection to a file after waiting for it; raises FileHeld if another process still holds the file.
+
+    Other errors of DuckDB are raised unchanged.
+    """
 
     def attempt() -> Any:
         try:
@@ -43,10 +46,10 @@ def open_file(path: Path, label: str, wait: float, tell: Callable[[str], None], 
 
 
 def holder_of(path: Path) -> str:
-    """The process that holds a file, such as `duckdb, process 4711`; empty if none does."""
+    """Return the process that holds a file, such as `duckdb, process 4711`; empty if none does."""
     try:
         import fcntl
-    except ImportError:  # Windows cannot tell, and nobody else keeps a file that is there from being opened
+    except ImportError:  # unknown on Windows, where only a holder keeps an existing file from being opened
         return ANYONE if path.exists() else ""
     wanted = dict.fromkeys(LOCK, 0) | {"type": fcntl.F_WRLCK}
     with suppress(OSError), path.open("rb") as file:
@@ -57,7 +60,7 @@ def holder_of(path: Path) -> str:
 
 
 def _named(pid: int) -> str:
-    """A process by its name and number; one of another container has no number here."""
+    """Return a process by its name and number; one of another container has no number here."""
     if pid <= 0:
         return ANYONE
     name = ""

@@ -13,14 +13,14 @@ from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, quoted
 
 OWN_SCHEMAS = ("grant connect, create on database {database} to {role}",)
-"""For a role that may make the two schemas itself."""
+"""For a role that may create the two schemas itself."""
 READY_MADE = (
     "create schema if not exists {dataset}",
     "create schema if not exists {staging}",
     "grant connect on database {database} to {role}",
     "grant usage, create on schema {dataset}, {staging} to {role}",
 )
-"""For a role that is given the two schemas and may write nowhere else. Run by the owner of the database."""
+"""For a role that gets the two schemas and may write nowhere else; the database's owner runs these."""
 
 RIGHTS = """
 select case when n.oid is null then has_database_privilege(current_database(), 'create')
@@ -36,19 +36,19 @@ select c.relname, pg_get_userbyid(c.relowner)
 
 
 def grants(statements: Sequence[str], *, role: str, database: str, dataset: str) -> list[str]:
-    """The statements for this role, database and dataset."""
+    """Return the statements for this role, database and dataset."""
     names = {"role": role, "database": database, "dataset": dataset, "staging": staging_of(dataset)}
     return [statement.format_map({n: quoted(name) for n, name in names.items()}) for statement in statements]
 
 
 class _RolledBack(Exception):
-    """Ends a transaction that was never meant to last."""
+    """Ends a transaction that is always rolled back."""
 
 
 def try_write(warehouse: Warehouse, schema: str) -> None:
-    """Make the schema if need be, a table in it and a row in that; roll all of it back.
+    """Create the schema if it is missing, a table in it and a row in that; roll all of it back.
 
-    Raises WarehouseUnavailable where this is refused; needs the warehouse open.
+    Raises WarehouseUnavailable if this is refused; needs the warehouse open.
     """
     table = f"{quoted(schema)}.{quoted(f'_hogsync_check_{uuid4().hex}')}"
     there = f"select 1 from information_schema.schemata where schema_name = {warehouse.placeholder}"
@@ -62,16 +62,16 @@ def try_write(warehouse: Warehouse, schema: str) -> None:
 
 
 def may_write(warehouse: Warehouse, schema: str) -> bool:
-    """Postgres: whether the role has the rights that this schema takes."""
+    """Return whether the role has the rights that this schema needs; Postgres only."""
     return bool(warehouse.rows(RIGHTS, [schema])[0][0])
 
 
 def missing_grants(warehouse: Warehouse) -> list[str]:
-    """Postgres: what the database's owner should run for this role."""
+    """Return the statements that the database's owner should run for this role; Postgres only."""
     role, database = warehouse.rows("select current_user, current_database()")[0]
     return grants(READY_MADE, role=role, database=database, dataset=warehouse.dataset)
 
 
 def tables_of_others(warehouse: Warehouse, schema: str) -> list[tuple[str, str]]:
-    """Postgres: tables that this role does not own, with their owners; only an owner can add a column."""
+    """Return tables that this role does not own, with their owners; only an owner can add a column. Postgres only."""
     return [(str(table), str(owner)) for table, owner in warehouse.rows(FOREIGN_TABLES, [schema])]

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 DEFAULTS: Mapping[str, str | int] = {"connect_timeout": 10, "application_name": "hogsync"}
 OLDEST = 15_00_00
 DLT_TRIES = 5
-"""How often dlt tries a statement that had to wait for too long."""
+"""How often dlt tries a statement that ran into the lock time-out."""
 MOMENT = "2s"
-"""How long others may queue behind a statement of ours that waits itself: autovacuum makes way after 1 s."""
+"""How long others may queue behind a waiting statement; autovacuum gives way after 1 s."""
 USERS = """
 select distinct concat(coalesce(nullif(application_name, ''), backend_type), ' of ', usename, ', server process ', pid)
   from pg_locks join pg_stat_activity using (pid)
@@ -53,7 +53,7 @@ select t.relname
  where n.nspname = %s and (x.indisprimary or i.relname = left(t.relname || '__key', 63))
 """
 DLT_KEYS = {"_dlt_loads": "load_id", "_dlt_pipeline_state": "_dlt_id", "_dlt_version": "version_hash"}
-"""What tells the rows of dlt's own tables apart; to these it adds, and never changes one."""
+"""The keys of dlt's own tables; dlt adds rows to these tables and never changes one."""
 UNDECLARED = f"""
 select t.relname from pg_class t join pg_namespace n on n.oid = t.relnamespace
  where n.nspname = %s and t.relkind = 'r'
@@ -80,7 +80,7 @@ class Postgres(Warehouse):
     }
     placeholder = "%s"
     json_object = "jsonb_build_object"
-    json_text = "::jsonb::varchar"  # of the former type, too, which keeps the spaces and the order of what was written
+    json_text = "::jsonb::varchar"  # the former type, too, which keeps spaces and order as written
     former_json = "json"
 
     def __init__(
@@ -95,7 +95,7 @@ class Postgres(Warehouse):
         self._interrupted = False
 
     def destination(self) -> Any:
-        """The dlt destination on the same database; needs the warehouse open."""
+        """Return the dlt destination for the same database; needs the warehouse open."""
         from destinations.postgres_destination import Destination, credentials
 
         connecting = self._connecting(self.wait / DLT_TRIES)
@@ -105,7 +105,7 @@ class Postgres(Warehouse):
         )
 
     def _connecting(self, wait: float) -> str:
-        """How the others connect that work beside the open connection."""
+        """Return the connection string for dlt and ADBC, which connect beside the open connection."""
         options = giving_up_after(wait) if self._takes_options else None
         return connection_string(self._dsn, DEFAULTS, options=options)
 
@@ -143,7 +143,7 @@ class Postgres(Warehouse):
                 f"{self.label} keeps text as {encoding}, which has no place for all of PostHog's; make a database of "
                 "UTF-8 (create database … encoding 'UTF8' template template0) and name it in WAREHOUSE_URL."
             )
-        if quoting == "on":  # where options are refused, or say so
+        if quoting == "on":  # if options are refused, or set this
             raise WarehouseUnavailable(
                 f"{self.label} quotes all identifiers, by which no types are found; set quote_all_identifiers off."
             )
@@ -158,7 +158,7 @@ class Postgres(Warehouse):
     def _interrupt(self) -> None:
         self._interrupted = self._connection is not None
         for cancel in (self._connection and self._connection.cancel, self._arrow and self._arrow.adbc_cancel):
-            # Where one cannot be asked, the other may be the busy one.
+            # If one cannot be cancelled, the other may be the busy one.
             with suppress(psycopg2.Error, adbc_driver_postgresql.dbapi.Error):
                 if cancel:
                     cancel()
@@ -180,10 +180,10 @@ class Postgres(Warehouse):
             cursor.execute(sql, tuple(parameters) or None)
 
     def alter_table(self, table: str, *statements: str) -> None:
-        """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open.
+        """Change a table's definition or truncate it, all or nothing; no transaction may be open.
 
-        It waits for those who use the table, and whoever comes later queues behind it, readers too. So it waits for
-        a moment only, lets them pass, and tries again.
+        The statement waits for transactions that use the table, and later ones queue behind it, readers too. So it
+        waits only for a moment, lets the others pass, and tries again.
         """
         retry_while_locked(
             lambda: self._alter_table(table, statements),
@@ -206,18 +206,18 @@ class Postgres(Warehouse):
             raise TableInUse(message) from error
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query and take its rows."""
+        """Run one query and return its rows."""
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
             return list(cursor.fetchall())
 
     def relations(self, schema: str) -> dict[str, Relation]:
-        """All that stands in a schema: views, sequences and indexes share the tables' names."""
+        """Return everything in a schema: views, sequences and indexes share the tables' names."""
         found = self.rows(RELATIONS, [schema])
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query and take its rows as Arrow, over ADBC."""
+        """Run one query and yield its rows as Arrow, over ADBC."""
         try:
             if self._arrow is None:
                 self._arrow = adbc_driver_postgresql.dbapi.connect(
@@ -227,25 +227,28 @@ class Postgres(Warehouse):
                 stream, _ = statement.execute_query()
                 yield from pa.RecordBatchReader.from_stream(stream)
         except (adbc_driver_postgresql.dbapi.Error, pa.ArrowException, OSError) as error:
-            # The last two are Arrow's own, in mid-stream.
+            # Arrow raises the last two itself, in mid-stream.
             self._unless_interrupted(error)
             message = f"{self.label} refused: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
 
     def _statement(self, sql: str) -> AdbcStatement:
-        """A statement below ADBC's cursor, which has SIGINT to itself while it waits: nobody else would hear of it."""
+        """Return a statement below ADBC's cursor, which would handle SIGINT alone while it waits."""
         statement = AdbcStatement(self._arrow.adbc_connection)
         statement.set_sql_query(sql)
         return statement
 
     def _unless_interrupted(self, error: Exception) -> None:
-        """Postgres has no error for this alone: its own for a cancelled statement also comes with a timeout."""
+        """Raise KeyboardInterrupt if a statement was interrupted.
+
+        Postgres has no error of its own for this: the one of a cancelled statement also comes with a time-out.
+        """
         if self._interrupted:
             raise KeyboardInterrupt from error
 
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:
-        """ADBC prepares a query before it runs it, and a pooler might do the two in two sessions."""
+        """Run a query in one transaction: ADBC prepares it first, and a pooler might use another session for that."""
         connection = self._arrow.adbc_connection
         connection.set_autocommit(enabled=False)
         try:
@@ -254,7 +257,7 @@ class Postgres(Warehouse):
             connection.set_autocommit(enabled=True)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
-        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+        """Return the rows `t` of a table that match one of the keys in the keys' columns."""
         names = keys.column_names
         same = " and ".join(f"t.{quoted(n)} = k.{quoted(n)}" for n in names)
         arrays = ", ".join(
@@ -286,11 +289,11 @@ class Postgres(Warehouse):
             )
 
     def json_list(self, item: str, order: str) -> str:
-        """An aggregate that makes a JSON list of items in an order."""
+        """Return an aggregate that makes a JSON list of items in an order."""
         return f"jsonb_agg({item} order by {order})"
 
     def analyze(self, table: str, columns: Sequence[str]) -> None:
-        """Rows of this run are not in the statistics, and what Postgres takes for one row it joins by nested loops.
+        """Update the statistics, which lack this run's rows: Postgres joins what it takes for one row by nested loops.
 
         16,000 rows of 100,000 took 50 s that way, and half a second after this.
         """
@@ -298,20 +301,20 @@ class Postgres(Warehouse):
         self.execute(f"analyze {self.name(table)} ({named})")
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
-        """Declare a table's primary key: quick merges, a guard against doubled rows, what replication goes by."""
+        """Declare a table's primary key: for fast merges, against doubled rows, and for replication."""
         if self._keys is None:
             self._keys = {name for (name,) in self.rows(GUARDED, [self.dataset])}
         if table in self._keys:
             return
-        # A key that was added since is not noted above: with a transaction that is taken back it would be gone.
+        # `_keys` does not hold keys added since: one added in a transaction would be lost with its rollback.
         if not self.rows(f"{GUARDED} and t.relname = %s", [self.dataset, table]):
             columns = ", ".join(map(quoted, key))
             self.execute(f"{self._adding_key(table)} ({columns})")
 
     def declare_keys(self) -> None:
-        """Declare the keys of tables that an older hogsync, or dlt, has made without; no transaction may be open.
+        """Declare the keys that an older hogsync, or dlt, did not declare; no transaction may be open.
 
-        Who may not alter a table, or has to wait for others, does without: it has an index that guards its key.
+        A table that this role may not alter, or that is in use, is left out: it has a unique index on its key.
         """
         for (table,) in self.rows(UNDECLARED, [self.dataset]):
             key = f"({DLT_KEYS[table]})" if table in DLT_KEYS else f"using index {quoted(_key_name(table))}"
@@ -322,14 +325,14 @@ class Postgres(Warehouse):
         return f"alter table {self.name(table)} add constraint {quoted(_key_name(table))} primary key"
 
     def modernise_json(self, table: str, columns: Sequence[str]) -> None:
-        """Give JSON columns of the former type the one of today, all of them or none; no transaction may be open."""
+        """Change JSON columns of the former type to the current one, all or none; no transaction may be open."""
         casts = (f"alter column {name} type jsonb using {name}::jsonb" for name in map(quoted, columns))
         self._alter_table(table, [f"alter table {self.name(table)} {', '.join(casts)}"])
 
     def appendable(self, table: str, rows: pa.Table) -> pa.Table:
-        """Rows in the form in which dlt shall write them into this table directly, not by a merge.
+        """Return rows in the form in which dlt must write them into this table directly, not by a merge.
 
-        ADBC copies text as it is, and to `jsonb` Postgres wants a version before it. A merge's rows pass through dlt's
+        ADBC copies text unchanged, and Postgres needs a version byte before `jsonb`. A merge's rows pass through dlt's
         own tables, where JSON is `json`.
         """
         for (name,) in self.rows(BINARY_JSON, [self.name(table)]):

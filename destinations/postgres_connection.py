@@ -12,27 +12,27 @@ import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
 STEADY = "-cquote_all_identifiers=off -cclient_min_messages=error"
-"""For every session: ADBC does not find the types under quoted names, and prints what a server only remarks."""
+"""For every session: ADBC finds no types under quoted names, and prints a server's notices."""
 LONGEST = 2_000_000
 """Seconds; Postgres counts its time-outs in milliseconds of 32 bits."""
 
 
 def connection_string(url: str, defaults: Mapping[str, str | int], *, options: str | None = "") -> str:
-    """A URL with defaults, and options for the start of the session; its own win, but for the encoding.
+    """Return a URL as a connection string with defaults and session options; the URL's own values win over these.
 
-    `options` None: none at all, nor those of the URL or PGOPTIONS.
+    The encoding is always UTF-8. `options` None: no options at all, not even those of the URL or PGOPTIONS.
     """
     given = parse_dsn(url)
     own = "" if options is None else f"{options} {given.get('options', '')}".strip()
-    # Whatever a role, a database or PGCLIENTENCODING says: text that comes or goes as something else is spoilt.
+    # Set against any role, database or PGCLIENTENCODING: text in another encoding would be damaged.
     return str(make_dsn(**{**defaults, **given, "options": own, "client_encoding": "UTF8"}))
 
 
 def connect(url: str, defaults: Mapping[str, str | int], *, options: str | None = "") -> tuple[Any, bool]:
-    """A connection, and whether the server takes options: some poolers refuse whoever comes with any.
+    """Return a connection, and whether the server takes options: some poolers refuse any.
 
-    Why a server refuses nobody can tell but by its words; so it is asked again without, and the first refusal holds
-    unless that helps.
+    Only its message tells why a server refuses, so a second attempt is made without options; if that fails, too, the
+    first refusal is raised.
     """
     with_options = connection_string(url, defaults, options=options)
     try:
@@ -48,5 +48,5 @@ def connect(url: str, defaults: Mapping[str, str | int], *, options: str | None 
 
 
 def giving_up_after(seconds: float) -> str:
-    """The options of a session that gives up on a lock after so long."""
+    """Return the options of a session that waits at most this long for a lock."""
     return f"{STEADY} -clock_timeout={min(max(1, seconds), LONGEST):.0f}s"

@@ -1,4 +1,4 @@
-"""dlt's Postgres destination on connections that are made as hogsync makes its own."""
+"""dlt's Postgres destination, on connections that are made as hogsync makes its own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 
 class Destination(postgres):
-    """dlt's own but for its connections; to datasets it is the same one."""
+    """dlt's destination with other connections; datasets of both are the same."""
 
     destination_type = "dlt.destinations.postgres"
 
     @property
     def client_class(self) -> type[PostgresClient]:
-        """The client that makes dlt's connections."""
+        """Return the client that makes dlt's connections."""
         return _Client
 
 
@@ -45,9 +45,9 @@ class _Credentials(PostgresCredentials):
 
 
 def credentials(connection_string: str, database: str) -> PostgresCredentials:
-    """Credentials of which dlt needs to know no more than how to connect; the parts that it wants are made up."""
+    """Return credentials that only hold how to connect; the parts that dlt requires are placeholders."""
     made = _Credentials()
     made_up = {"host": "as-configured", "username": "as-configured"}
     made.update({**made_up, "database": database, "password": connection_string})
-    made.resolve()  # else dlt makes its own class of it
+    made.resolve()  # otherwise dlt converts it to its own class
     return made

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from destinations.warehouse import Warehouse
 
 SUFFIX = "__hogsync_staging"
-"""No name of a dataset has two underscores in a row, so no staging schema is ever a dataset."""
+"""No dataset's name has two underscores in a row, so no staging schema is ever a dataset."""
 LONGEST = 63
 """Bytes of a Postgres name."""
 MARK = "_hogsync_staging"
-"""The table that says whose schema it is."""
+"""The table that marks the schema as hogsync's."""
 
 
 def staging_of(dataset: str) -> str:
-    """The staging schema of a dataset; a long name is cut and told apart by a digest."""
+    """Return the staging schema of a dataset; a long name is cut and made unique by a digest."""
     if len(dataset) + len(SUFFIX) <= LONGEST:
         return f"{dataset}{SUFFIX}"
     digest = sha256(dataset.encode()).hexdigest()[:8]
@@ -29,13 +29,13 @@ def staging_of(dataset: str) -> str:
 
 
 def foreign_schema(warehouse: Warehouse) -> str:
-    """What the staging schema holds of somebody else's, one name; empty if it is ours. Needs the warehouse open."""
+    """Return one name in the staging schema that is not hogsync's; empty if the schema is. Needs the warehouse open."""
     held = warehouse.relations(staging_of(warehouse.dataset))
     return "" if MARK in held else min(held, default="")
 
 
 def claim_staging(warehouse: Warehouse) -> None:
-    """Make the staging schema if need be, and mark it; needs the warehouse open."""
+    """Create the staging schema if it is missing, and mark it; needs the warehouse open."""
     schema = staging_of(warehouse.dataset)
     if MARK not in warehouse.relations(schema):
         with warehouse.transaction():

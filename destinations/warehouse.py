@@ -1,4 +1,4 @@
-"""A connection to DuckDB or Postgres: the few things that hogsync asks of a database besides what dlt does.
+"""Connects to DuckDB or Postgres: the operations that hogsync needs of a database besides what dlt does.
 
 A DuckDB file has one owner at a time, so it is open only while hogsync reads or writes it, never while PostHog is read.
 """
@@ -18,27 +18,27 @@ Types = Mapping[str, str]
 
 
 class Relation(NamedTuple):
-    """What stands at a name in a schema."""
+    """An object in a schema."""
 
     is_table: bool
-    """A table, no view nor whatever else the database keeps under such a name."""
+    """True for a table; False for a view or any other object."""
     columns: frozenset[str]
 
 
 class WarehouseUnavailable(Exception):
-    """The database cannot be reached, opened or written, or somebody else holds it; the message says which."""
+    """The database cannot be reached, opened or written, or another process holds it; the message says which."""
 
 
 class DatabaseOutOfMemory(WarehouseUnavailable, MemoryError):
-    """The database, which works inside this process, has no memory for a statement."""
+    """The database, which runs inside this process, has no memory for a statement."""
 
 
 class TableInUse(WarehouseUnavailable):
-    """Somebody else's transaction uses the table."""
+    """Another transaction uses the table."""
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """Return a name as an SQL identifier."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
 
@@ -47,12 +47,12 @@ class Warehouse(ABC):
     """One dataset (schema) in one database."""
 
     types: ClassVar[Types]
-    """How this database spells our column types."""
+    """The database's names for hogsync's column types."""
 
     def __init__(
         self, dataset: str, label: str, *, wait: float = 60, on_wait: Callable[[str], None] = print
     ) -> None:
-        """`label` is a name that is safe to print; `wait` the seconds for a database that somebody else holds."""
+        """`label` is a name that is safe to print; `wait` the seconds to wait for another process's database."""
         self.dataset = dataset
         self.label = label
         self.wait = wait
@@ -60,11 +60,11 @@ class Warehouse(ABC):
         self._depth = 0
         self._lock = threading.RLock()
         self._held = threading.Lock()
-        """Whoever closes the connection and whoever interrupts it have it to themselves."""
+        """Held by a thread while it closes or interrupts the connection."""
 
     @contextmanager
     def opened(self) -> Iterator[Warehouse]:
-        """Hold the database open; may be nested, the outermost opens and closes."""
+        """Hold the database open; may be nested: the outermost block opens and closes."""
         with self._lock:
             if self._depth == 0:
                 self._connect()
@@ -79,11 +79,11 @@ class Warehouse(ABC):
                         self._close()
 
     def name(self, table: str) -> str:
-        """A table's qualified name."""
+        """Return a table's qualified name."""
         return f"{quoted(self.dataset)}.{quoted(table)}"
 
     def columns(self) -> dict[str, dict[str, str]]:
-        """Every table of the dataset with its columns and the database's words for their types."""
+        """Return every table of the dataset with its columns and the database's names for their types."""
         found: dict[str, dict[str, str]] = {}
         sql = (
             "select table_name, column_name, data_type from information_schema.columns "
@@ -96,10 +96,10 @@ class Warehouse(ABC):
     def ensure(
         self, table: str, columns: Types, key: Sequence[str], existing: Types, *, primary: bool = False
     ) -> None:
-        """Give a table every one of these columns; `existing` are those that it has, none if there is no table.
+        """Create a table or add the columns that it lacks; `existing` are its columns, empty if there is no table.
 
-        `primary` declares the key as well, for tables that are written by `upsert` and not by dlt. Where somebody has
-        dropped a column of the key, nobody can tell any more which rows these are: they make place for those to come.
+        `primary` also declares the key, for tables that are written by `upsert` and not by dlt. A table that lost a
+        column of its key is truncated, because its rows can no longer be identified.
         """
         spelled = {name: self.types[type_] for name, type_ in columns.items()}
         if not existing:
@@ -107,34 +107,34 @@ class Warehouse(ABC):
             body += [f"primary key ({', '.join(map(quoted, key))})"] * primary
             self.execute(f"create table if not exists {self.name(table)} ({', '.join(body)})")
         elif not existing.keys() >= set(key):
-            # Not by a delete: Postgres refuses that of a table without a key which a publication has.
+            # Not by a delete: Postgres refuses it for a published table without a key.
             self.alter_table(table, f"truncate table {self.name(table)}")
         for name, type_ in spelled.items() if existing else ():
             if name not in existing:
                 self.alter_table(table, self.add_column_sql(table, name, type_))
-        if primary and existing:  # somebody may have dropped it, or a column of it
+        if primary and existing:  # the key, or a column of it, may have been dropped
             self.index_key(table, key)
 
     def add_column_sql(self, table: str, column: str, type_: str) -> str:
-        """The statement that gives a table a column of a type of this database's."""
+        """Return the statement that adds a column of one of this database's types."""
         return f"alter table {self.name(table)} add column if not exists {quoted(column)} {type_}"
 
     def alter_table(self, table: str, *statements: str) -> None:  # noqa: ARG002  for databases where it has to be waited for
-        """Change what a table is, and with it what is in it, all at once or not at all; no transaction may be open."""
+        """Change a table's definition or truncate it, all or nothing; no transaction may be open."""
         with self.transaction():
             for sql in statements:
                 self.execute(sql)
 
     @abstractmethod
     def relations(self, schema: str) -> dict[str, Relation]:
-        """All that stands in a schema, also what this role may not read; names as the database compares them."""
+        """Return everything in a schema, even without read access; names as the database compares them."""
 
     def same_names(self, schema: str) -> list[str]:  # noqa: ARG002  most databases tell names apart by their letters
-        """Schemas that are spelled otherwise and that the database takes for this one."""
+        """Return schemas with another spelling that the database takes for this one."""
         return []
 
     def create_schema(self, schema: str) -> None:
-        """Make a schema if it is not there; a role without the right to make one can be given it ready-made."""
+        """Create a schema if it does not exist; for a role without the right to, it can be created in advance."""
         there = self.rows(
             f"select 1 from information_schema.schemata where schema_name = {self.placeholder}", [schema]
         )
@@ -142,20 +142,20 @@ class Warehouse(ABC):
             self.execute(f"create schema if not exists {quoted(schema)}")
 
     def create_dataset(self) -> None:
-        """Make the dataset's schema if it is not there."""
+        """Create the dataset's schema if it does not exist."""
         self.create_schema(self.dataset)
 
     def exists(self) -> bool:
-        """Whether there is a database to open; a DuckDB file comes into being when it is first opened."""
+        """True if there is a database to open; a DuckDB file is created when it is first opened."""
         return True
 
     def readable_since(self) -> str:
-        """The oldest version of the database that opens this one as it is; empty where nobody has to know."""
+        """Return the oldest version of the database that can open this one; empty if that does not matter."""
         return ""
 
     def interrupt(self) -> None:
-        """End the statement that runs, if one does, in whichever thread: there it raises KeyboardInterrupt."""
-        if self._held.acquire(blocking=False):  # else it is being closed, and no statement runs
+        """Interrupt the running statement, if any, in whichever thread: it raises KeyboardInterrupt there."""
+        if self._held.acquire(blocking=False):  # otherwise it is being closed, and no statement runs
             try:
                 self._interrupt()
             finally:
@@ -165,24 +165,24 @@ class Warehouse(ABC):
     def _interrupt(self) -> None: ...
 
     def limit_memory_for_inserts(self) -> None:  # noqa: B027  not every database has something to do then
-        """Take note that the load of this opening changes no stored row."""
+        """Prepare for a load that changes no stored row."""
 
     placeholder: ClassVar[str]
-    """How a parameter is written."""
+    """The spelling of a parameter."""
     json_object: ClassVar[str]
     """The function that makes a JSON object of names and values."""
     json_text: ClassVar[str] = "::varchar"
-    """The cast that makes JSON text which is the same for the same value."""
+    """The cast that turns JSON into text that is the same for equal values."""
     former_json: ClassVar[str] = ""
-    """The type of a JSON column in a dataset of an older hogsync, if that was another."""
+    """The type of JSON columns in a dataset of an older hogsync, if it was another."""
 
     @abstractmethod
     def json_list(self, item: str, order: str) -> str:
-        """An aggregate that makes a JSON list of items in an order."""
+        """Return an aggregate that makes a JSON list of items in an order."""
 
     @abstractmethod
     def destination(self) -> Any:
-        """The dlt destination."""
+        """Return the dlt destination."""
 
     @abstractmethod
     def _connect(self) -> None: ...
@@ -196,64 +196,67 @@ class Warehouse(ABC):
 
     @abstractmethod
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query and take its rows."""
+        """Run one query and return its rows."""
 
     @abstractmethod
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query and take its rows as Arrow."""
+        """Run one query and yield its rows as Arrow."""
 
     @abstractmethod
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
-        """Rows `t` of a table that agree with one of the keys in the keys' columns."""
+        """Return the rows `t` of a table that match one of the keys in the keys' columns."""
 
     @abstractmethod
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or replace rows of a bookkeeping table by its primary key."""
 
     def analyze(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
-        """Have the database look at a table's values before many of its rows are asked for by these columns."""
+        """Update the statistics of a table's columns before many of its rows are selected by them."""
 
     def wipe(self, tables: Sequence[str]) -> None:  # noqa: B027  not every database has to be told
-        """Leave nothing on the disk of what was emptied in these tables, as far as the database lets us."""
+        """Remove emptied values of these tables from the disk, as far as the database allows."""
 
     @abstractmethod
     def index_key(self, table: str, key: Sequence[str]) -> None:
-        """Declare a table's primary key, where that makes merges quicker."""
+        """Declare a table's primary key, where that makes merges faster."""
 
     def declare_keys(self) -> None:  # noqa: B027  not every database has keys that were not declared
-        """Declare the keys of tables that an older hogsync, or dlt, has made without; no transaction may be open."""
+        """Declare the keys that an older hogsync, or dlt, did not declare; no transaction may be open."""
 
     def modernise_json(self, table: str, columns: Sequence[str]) -> None:  # noqa: B027  the same
-        """Give JSON columns of the former type the one of today, all of them or none; no transaction may be open."""
+        """Change JSON columns of the former type to the current one, all or none; no transaction may be open."""
 
     def appendable(self, table: str, rows: pa.Table) -> pa.Table:  # noqa: ARG002  not every database wants them otherwise
-        """Rows in the form in which dlt shall write them into this table directly, not by a merge."""
+        """Return rows in the form in which dlt must write them into this table directly, not by a merge."""
         return rows
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A context in which statements commit together."""
+        """Commit the statements of the block together."""
         self.execute("begin")
         try:
             yield
         except BaseException:
             with suppress(
                 WarehouseUnavailable
-            ):  # a full disk or a lost connection has rolled it back already
+            ):  # a full disk or a lost connection has already rolled it back
                 self.execute("rollback")
             raise
         self.execute("commit")
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, else its kind."""
+    """Return the first line of an error's message, else its class."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def retry_while_locked(
     attempt: Callable[[], Any], held: Callable[[Exception], bool], wait: float, tell: Callable[[str], None]
 ) -> Any:
-    """Try until nobody else holds the thing or `wait` seconds have passed; raises the last error."""
+    """Return the result of `attempt`, retried for `wait` seconds while `held` accepts its error.
+
+    Raises the last error.
+    """
     deadline = time.monotonic() + wait
     told = False
     while True:

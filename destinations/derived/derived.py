@@ -13,68 +13,68 @@ from typing import Any, Protocol
 from destinations.warehouse import Types, Warehouse, quoted
 
 MANY = 500
-"""So many rows are worth a look at what a table holds, before they are joined."""
+"""The number of rows from which a table's statistics are updated before a join."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows `t` of a source are meant: an SQL condition and its parameters."""
+    """Rows `t` of a source: an SQL condition and its parameters."""
 
     condition: str
     parameters: Sequence[Any] = ()
     few: bool = False
-    """Whether they are so few that any way to find them is quick."""
+    """True if there are so few that any query plan is fast."""
 
 
 class Derived(Protocol):
-    """A table that follows another one, its source."""
+    """A table that is derived from another one, its source."""
 
     @property
     def source(self) -> str:
-        """The table that it follows."""
+        """The table that it is derived from."""
 
     @property
     def source_key(self) -> tuple[str, ...]:
-        """What tells the source's rows apart."""
+        """The source's key."""
 
     @property
     def children(self) -> tuple[str, ...]:
-        """Further tables, with the source's key, of which it is derived too."""
+        """Child tables, with the source's key, that it is derived from, too."""
 
     @property
     def target(self) -> str:
-        """Its own name."""
+        """The derived table."""
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells its rows apart."""
+        """The key of the derived table."""
 
     @property
     def primary(self) -> bool:
-        """Whether its key is declared, because it is written by upsert."""
+        """True if the key is declared, because the table is written by upsert."""
 
     @property
     def columns(self) -> Types:
-        """All of its columns and their types."""
+        """All columns of the derived table with their types."""
 
     def statements(
         self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
     ) -> Iterator[str]:
-        """What brings it up to date with some rows of its source.
+        """Yield the statements that bring it up to date with some rows of its source.
 
-        `empty` says that it holds nothing yet, `begins` besides when what it finds now begins all together.
+        `empty`: the table holds no rows. `begins`: the common beginning of all rows that are found now, else None.
         """
 
 
 def written_at(warehouse: Warehouse, started: datetime, number: int) -> Rows:
-    """The rows that the run which began then has written, so many of them."""
+    """Return the rows that the run started at `started` has written; `number` is their count."""
     return Rows(f"t._synced_at = {warehouse.placeholder}", (started,), few=number < MANY)
 
 
 def finished(warehouse: Warehouse, derived: Derived) -> Rows:
-    """The rows of finished loads whose children are of finished loads, too.
+    """Return the rows of committed loads whose children are of committed loads, too.
 
-    Not those that wait without a hash to be written again: they lack values. What is dead is not written again.
+    Rows without a hash are left out: they wait to be written again and miss values. Deleted rows are not written again.
     """
     if "_dlt_loads" not in warehouse.columns():
         return Rows("false")
@@ -89,9 +89,9 @@ def finished(warehouse: Warehouse, derived: Derived) -> Rows:
 
 
 def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime | None = None) -> bool:
-    """Bring a derived table up to date; it must be there, and a transaction open.
+    """Bring a derived table up to date; the table must exist, and a transaction must be open.
 
-    `begins` is the time of its beginning, if this is one; gives whether it was: what holds rows has begun before.
+    `begins` is the time of its beginning, if it begins now; returns whether it did: a table with rows began earlier.
     """
     empty = not warehouse.rows(f"select 1 from {warehouse.name(derived.target)} limit 1")
     if not (empty or rows.few):
@@ -102,15 +102,15 @@ def derive(warehouse: Warehouse, derived: Derived, rows: Rows, begins: datetime 
     for sql in derived.statements(warehouse, rows, empty=empty, begins=begins):
         warehouse.execute(sql, tuple(rows.parameters) * sql.count(rows.condition))
     if empty and not derived.primary:
-        warehouse.index_key(derived.target, derived.key)  # after the rows: that is quicker for the first many
+        warehouse.index_key(derived.target, derived.key)  # after the rows: this is faster for the first load
     return begins is not None
 
 
 def equal(one: str, other: str, columns: Sequence[str]) -> str:
-    """That two rows agree in these columns."""
+    """Return the condition that two rows agree in these columns."""
     return " and ".join(f"{one}.{quoted(name)} = {other}.{quoted(name)}" for name in columns)
 
 
 def columns_of(alias: str, columns: Sequence[str]) -> str:
-    """These columns of a row."""
+    """Return these columns of a row, for a select."""
     return ", ".join(f"{alias}.{quoted(name)}" for name in columns)

@@ -18,64 +18,64 @@ from destinations.derived.derived import Rows, columns_of, equal
 from destinations.warehouse import Types, Warehouse, quoted
 
 VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
-"""What a version has besides its row's columns."""
+"""The columns that a version has besides those of its row."""
 OWN = "__own"
 """Ends the name of a column that would otherwise be named like one of these, or like a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A table's history: of which columns and split lists, and which of the columns make no version."""
+    """A table's history: its columns and child lists, and the columns whose changes make no version."""
 
     target: str
     source: str
     source_key: tuple[str, ...]
     values: Types
-    """The row's own columns, its key among them."""
+    """The row's own columns, with its key."""
     lists: Mapping[str, Sequence[str]]
-    """Split lists and what their items hold: `value` alone, or the columns of an object."""
+    """Child lists and the columns of their items: `value` alone, or the columns of an object."""
     volatile: frozenset[str] = frozenset()
-    """Columns that may differ from those of the living version, because they move by themselves."""
+    """Columns that change by themselves; they may differ from those of the current version."""
 
     primary: bool = False
 
     @property
     def children(self) -> tuple[str, ...]:
-        """The tables of the split lists."""
+        """The child tables."""
         return tuple(f"{self.source}__{name}" for name in self.lists)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The row's key and when the version began."""
+        """The row's key and the beginning of the version."""
         return (*self.source_key, "valid_from")
 
     @property
     def named(self) -> dict[str, str]:
-        """The source's columns and their names here."""
+        """The source's columns with their names here."""
         return named(self.values, self.lists)
 
     @property
     def columns(self) -> Types:
-        """The source's columns, its split lists as JSON, and what a version has."""
+        """The source's columns, its child lists as JSON, and the columns of a version."""
         own = {here: self.values[name] for name, here in self.named.items()}
         return {**own, **dict.fromkeys(self.lists, "json"), **VERSION}
 
     def statements(
         self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
     ) -> Iterator[str]:
-        """Add the versions that are new, then end those that they follow.
+        """Yield the statements that add new versions, then close those before them.
 
-        What a history finds at its beginning begins together: when its rows were written says nothing of when they
-        came.
+        Versions that a history finds at its beginning begin together: the time when a row was written does not tell
+        when it came.
         """
         yield self._additions(warehouse, rows, empty=empty, begins=begins)
         if not empty:
             yield self._close_versions(warehouse, rows)
 
     def fill(self, warehouse: Warehouse, lost: Types) -> None:
-        """Give it columns anew that somebody has dropped, and the living versions what their rows say, all at once.
+        """Add dropped columns again and fill them in current versions from the source, all or nothing.
 
-        The columns alone would make a version of every row, which differs from the former in nothing.
+        Without the values every row would get a new version that differs in nothing else.
         """
         add = [
             warehouse.add_column_sql(self.target, name, warehouse.types[type_])
@@ -95,9 +95,9 @@ class History:
     def end_missing(
         self, warehouse: Warehouse, scopes: Sequence[Mapping[str, Any]], moment: datetime
     ) -> None:
-        """Tell the death of what lives here and is not in the source; a transaction must be open.
+        """Close the current versions of rows that the source lacks, with a tombstone; a transaction must be open.
 
-        `scopes` are the values, by column of the source's key, of those rows of which the source holds all.
+        `scopes` are the partitions that the source holds completely, as values by column of the source's key.
         """
         own = ", ".join(f"o.{quoted(name)}" for name in scopes[0])
         values = ", ".join(f"({', '.join([warehouse.placeholder] * len(scope))})" for scope in scopes)
@@ -124,7 +124,7 @@ class History:
         empty: bool,
         begins: datetime | None,
     ) -> str:
-        """Insert what is new, a living row or its death, where that is not what the latest version says."""
+        """Return the insert of rows and deletions that differ from their latest version."""
         history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
         names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
@@ -149,7 +149,7 @@ class History:
         return ", ".join([f"t.{quoted(n)} as {quoted(here)}" for n, here in self.named.items()] + lists)
 
     def _compared(self, warehouse: Warehouse, rows: Rows, past: str) -> str:
-        """Each row `t` beside the time `p` of its latest version, that version `o` if it lives, and its lists."""
+        """Return the join of each row `t` with its latest version's time `p`, its current version `o` and its lists."""
         source, key = warehouse.name(self.source), self.source_key
         some = f"(select t.* from {source} t where {rows.condition})"
         return f"""
@@ -162,7 +162,7 @@ class History:
                 {"".join(self._list(warehouse, name, some) for name in self.lists)}"""
 
     def _list(self, warehouse: Warehouse, name: str, some: str) -> str:
-        """A split list as JSON: the items that live with their row, or have died with it."""
+        """Return the join of a child list as JSON: items that are live with their row, or were deleted with it."""
         names, key = self.lists[name], self.source_key
         pairs = ", ".join(f"'{column}', c.{quoted(column)}" for column in names)
         item = "c.value" if tuple(names) == ("value",) else f"{warehouse.json_object}({pairs})"
@@ -174,7 +174,7 @@ class History:
                     group by {columns_of("t", key)}) {quoted(name)} on {equal(quoted(name), "t", key)}"""
 
     def _differs(self, warehouse: Warehouse) -> str:
-        """That a living row is not as its living version says."""
+        """Return the condition that a live row differs from its current version."""
         compared = [name for name in self.values if name not in {*self.volatile, *self.source_key}]
         pairs = [(f"t.{quoted(n)}", f"o.{quoted(self.named[n])}", self.values[n]) for n in compared]
         pairs += [(f"{quoted(name)}.items", f"o.{quoted(name)}", "json") for name in self.lists]
@@ -195,6 +195,6 @@ class History:
 
 
 def named(columns: Iterable[str], lists: Iterable[str]) -> dict[str, str]:
-    """What a history with these split lists calls columns of its source."""
+    """Return the names of source columns in a history with these child lists."""
     taken = {*VERSION, *lists}
     return {name: f"{name}{OWN}" if name in taken else name for name in columns}

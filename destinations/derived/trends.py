@@ -12,15 +12,15 @@ from destinations.warehouse import Types, Warehouse, quoted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """A table of numbers by key and time; a number that is found again replaces the former one of the same time."""
+    """A table of numbers by key and time; a number found again replaces the former one of the same time."""
 
     target: str
     source: str
     source_key: tuple[str, ...]
     names: Mapping[str, str]
-    """The source's columns and their names here: the key, the time, the numbers."""
+    """The source's columns with their names here: the key, the time, the numbers."""
     at: str
-    """The source's column with the time of which the numbers are."""
+    """The source's column with the time of the numbers."""
     types: Types
     """The types of the source's columns."""
 
@@ -34,7 +34,7 @@ class Trend:
 
     @property
     def columns(self) -> Types:
-        """All of them under their names here."""
+        """All columns with their names here."""
         return {here: self.types[name] for name, here in self.names.items()}
 
     def statements(
@@ -45,7 +45,7 @@ class Trend:
         empty: bool,  # noqa: ARG002  all the same
         begins: datetime | None,  # noqa: ARG002  numbers have times of their own
     ) -> Iterator[str]:
-        """Take the numbers over."""
+        """Yield the statement that inserts the numbers."""
         into = ", ".join(map(quoted, self.columns))
         there = "".join(f" and t.{quoted(name)} is not null" for name in self.names)
         numbers = [quoted(name) for name in self.columns if name not in self.key]
