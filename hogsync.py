@@ -1,6 +1,6 @@
 """Sync PostHog's admin metadata into DuckDB or Postgres: the command `hogsync`, and hogsync as a Python library.
 
-`sync` does what the command of that name does, and returns what the run records say:
+`sync` does what the command of that name does, and returns what the run records hold:
 
     import hogsync
 
@@ -11,13 +11,13 @@
         counts = table.counts
         print(table.table, table.status, counts.inserted, counts.updated, counts.deleted)
 
-`load_settings` reads the environment, `.env` and `hogsync.toml`; what it is given wins over them. A table that failed
-is a result (`outcome.exit_code` is 1). What keeps a run from beginning or from being stored raises a `HogsyncError`,
+`load_settings` reads the environment, `.env` and `hogsync.toml`; its argument takes precedence. A table that failed is
+a result (`outcome.exit_code` is 1). An error that keeps a run from starting or from being stored is a `HogsyncError`,
 whose text is one sentence and whose `exit_code` is that of the command. `posthog` is the plain dlt source.
 
-The packages `pipelines`, `sources` and `destinations` beside this file have names that other programs use, too. They
-are imported from here whatever `sys.path` says, so that the command starts anywhere. A program that has already
-imported another package of such a name gets an ImportError from the first name that it uses.
+Other programs, too, have packages named `pipelines`, `sources` and `destinations`. hogsync imports its own from beside
+this file whatever `sys.path` says, so that the command starts anywhere. A program that has already imported another
+package of such a name gets an ImportError from the first name that it uses.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ MODULES = {
 
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit, as `hogsync` does."""
-    try:  # around every import: Ctrl-C in the first tenths of a second is no traceback either
+    try:  # around every import: Ctrl-C in the first tenths of a second shows no traceback either
         _import_packages()
         from pipelines.cli import main
 
@@ -93,9 +93,9 @@ def main() -> NoReturn:
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of the environment, `.env` and `hogsync.toml`; UsageError with one sentence for anything wrong.
+    """Return the settings of the environment, `.env` and `hogsync.toml`; raises UsageError for anything wrong.
 
-    `overrides` win over all of them. They are by environment name, a section being a mapping:
+    `overrides` take precedence. They are by environment name, a section being a mapping:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
     _import_packages()
@@ -117,7 +117,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _import_packages() -> None:
-    """Import hogsync's packages from beside this file; ImportError if this process has another one of their names."""
+    """Import hogsync's packages from beside this file; raises ImportError if another package has one of their names."""
     for package in PACKAGES:
         _import_own(package)
 
@@ -144,7 +144,7 @@ def _import_own(package: str) -> None:
 
 
 def _stop() -> NoReturn:
-    """End the process at once, as one that Ctrl-C has stopped."""
+    """End the process at once, with the exit code of Ctrl-C."""
     import os
 
     sys.stderr.write("Stopped.\n")
