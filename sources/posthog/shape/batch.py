@@ -1,4 +1,4 @@
-"""The rows of a page on their way to the warehouse, column by column."""
+"""One page's rows on their way to the warehouse, column by column."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Batch:
     lists: dict[str, pa.Array] = field(default_factory=dict)
     """Split lists that hold anything: a list of structs per row, null where there is none."""
     people: list[Values] = field(default_factory=list)
-    """Whom declared fields name."""
+    """People whom declared fields name."""
     mentioned: list[Values] = field(default_factory=list)
     """Users in free JSON of declared fields."""
     misfits: Counter[str] = field(default_factory=Counter)
-    """How many values did not fit, by column; they are kept as text beside it."""
+    """Number of values that did not fit, by column; they are kept as text in a column of their own."""
     rejected: dict[str, list[int]] = field(default_factory=dict)
-    """Where on the page the rows stood that were left out, by the reason."""
+    """Places on the page of the rows that were left out, by reason."""
 
     overflow_fields: list[Values] = field(init=False)
-    """Per row the undeclared fields that have no column of their own."""
+    """Each row's undeclared fields that have no column of their own."""
 
     def __post_init__(self) -> None:
         self.overflow_fields = [{} for _ in self.raws]
@@ -42,15 +42,15 @@ class Batch:
         return len(self.raws)
 
     def values(self, column: str) -> list[Any]:
-        """A column's values, one per row."""
+        """Return a column's values, one per row."""
         return self.arrays[column].to_pylist() if column in self.arrays else [None] * len(self)
 
     def put(self, column: str, value: Any, type_: Type) -> None:
-        """Give every row the same value."""
+        """Set the same value in every row."""
         self.arrays[column] = pa.repeat(pa.scalar(value, ARROW[type_]), len(self))
 
     def reject(self, reasons: Sequence[str]) -> None:
-        """Leave out the rows for which there is a reason."""
+        """Leave out the rows that have a reason."""
         for place, reason in enumerate(reasons):
             if reason:
                 self.rejected.setdefault(reason, []).append(place)
@@ -62,20 +62,20 @@ class Batch:
 
     @property
     def columns(self) -> dict[str, pa.Array]:
-        """Columns and split lists that hold anything."""
+        """Return the columns and split lists that have a value."""
         return self.arrays | self.lists
 
 
 def joined(
     pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int], types: Mapping[str, pa.DataType]
 ) -> pa.Table:
-    """Pages' columns, and how many rows each page has, as one table of exactly these columns."""
+    """Return the pages' columns as one table of exactly these columns; `sizes` are the pages' numbers of rows."""
     arrays = [_joined([page.get(name) for page in pages], sizes, type_) for name, type_ in types.items()]
     return pa.Table.from_arrays(arrays, names=list(types))
 
 
 def _joined(pages: Sequence[pa.Array | None], sizes: Sequence[int], type_: pa.DataType) -> pa.Array:
-    """One column of all pages in one piece: a thousand pieces of some rows take a query longer than their rows."""
+    """Return one column of all pages in one piece: a thousand small pieces take a query longer than their rows."""
     if not any(page is not None for page in pages):
         return pa.nulls(sum(sizes), type_)
     filled = (pa.nulls(n, type_) if page is None else page for page, n in zip(pages, sizes, strict=True))

@@ -1,8 +1,8 @@
-"""What may be stored of JSON that carries values about other things, as an audit log's `detail` does.
+"""Cleans JSON that carries values of other fields, as an audit log's `detail` does.
 
-Each value obeys the class of the field that it is about, at every depth. A change says itself which field that is
-(`{"type": "Subscription", "field": "target_value", "before": …, "after": …}`), every other member by its name. What no
-table knows is judged by name and look. Structure, names and harmless values stay.
+Each value obeys the class of the field that it is about, at every depth. A change names that field itself (`{"type":
+"Subscription", "field": "target_value", "before": …, "after": …}`), every other member has its name. A value that no
+table declares is judged by its name and its text. Structure, names and harmless values stay.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from sources.posthog.shape.field_lookup import LITERALS, FieldRef, field_of
 from sources.posthog.shape.privacy import Lift, Mode, Policy, Scrubber, is_user
 
 Meant = tuple[str, Field, bool]
-"""A table and a field of it that a value obeys, and whether the value's model is known to have it."""
+"""A table, the field of it that a value obeys, and whether the value's model is known to have that field."""
 GONE: Any = object()
-"""In the place of a value that may not be stored."""
+"""Stands for a value that may not be stored."""
 MASKED = "masked"
-"""What newer servers write in the place of a secret."""
+"""What newer servers write in place of a secret."""
 STRICT = ("keep", "hash", "drop")
 BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
-"""The members of a change whose values are about its `field`."""
+"""The members of a change that hold values of its `field`."""
 WITHIN: Mapping[str, Meant] = {"context": ("", Field(name="context", privacy="person"), True)}
 """Objects whose members are all of one class."""
 
 
 class ValueRules:
-    """What a policy says of values that are about others; each question is answered once."""
+    """A policy's rules for values of other fields; each answer is cached."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -40,14 +40,14 @@ class ValueRules:
         self.named = lru_cache(maxsize=4096)(self.text)
 
     def _meant(self, models: tuple[str, ...], name: str) -> Meant | None:
-        """The field that a value of this name obeys, its table, and whether it is the models' own; None if unknown."""
+        """Return table and field that a value of this name obeys, and whether its models have it; None if unknown."""
         met, own = field_of(models, name)
         strictest = max(met, key=self._strictness, default=None)
         known = strictest and (own or self._strictness(strictest) > (0, False))
         return (*strictest, own) if strictest and known else None
 
     def _strictness(self, one: FieldRef) -> tuple[int, bool]:
-        """How little a field lets pass: by what is done with its values, then with literals in them."""
+        """Return how strict a field's class is: first for its values, then for customers' data in them."""
         table, field = one
         if field.role == "secret":
             return len(STRICT), True
@@ -56,20 +56,20 @@ class ValueRules:
         )
 
     def text(self, text: str) -> str:
-        """A text, as the settings say without addresses."""
+        """Return a text with addresses as the settings say: kept, hashed or replaced."""
         return self.policy.redact(text, self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeScrubber:
-    """Cleans values about things of some models; users among them are lifted out, their ids stay."""
+    """Cleans values of some models' fields; users among them are lifted out, their ids stay."""
 
     rules: ValueRules
     models: tuple[str, ...]
     lift: Lift
 
     def clean(self, value: Any, otherwise: Meant | None = None) -> Any:
-        """A value without a name, or GONE; `otherwise` is the field that it is about where no table knows better."""
+        """Return a value without a name, or GONE; `otherwise` is the field that it obeys if none is closer."""
         if isinstance(value, list):
             return [kept for inner in value if (kept := self.clean(inner, otherwise)) is not GONE]
         if not isinstance(value, dict):
@@ -87,7 +87,7 @@ class ChangeScrubber:
         return cleaned
 
     def judged(self, name: str, value: Any, otherwise: Meant | None = None) -> Any:
-        """A value that is about a field of this name, as it may be stored, or GONE."""
+        """Return a value of a field with this name as it may be stored, or GONE."""
         if value is None or isinstance(value, bool) or value == MASKED:
             return value
         if meant := self.rules.meant(self.models, name):
@@ -100,13 +100,13 @@ class ChangeScrubber:
         return self.clean(value, otherwise)
 
     def _of_change(self, change: dict[str, Any]) -> ChangeScrubber:
-        """The same for a change that names a model itself."""
+        """Return the scrubber for a change, which may name a model itself."""
         model = change.get("type")
         known = not isinstance(model, str) or model in self.models
         return self if known else ChangeScrubber(self.rules, (*self.models, str(model)), self.lift)
 
     def _declared(self, table: str, field: Field, own: bool, value: Any) -> Any:  # noqa: FBT001
-        """A value as the field's own column would store it."""
+        """Return a value as the field's own column would store it."""
         policy = self.rules.policy
         if field.role == "secret" or is_credential("", value):
             return GONE
@@ -118,12 +118,12 @@ class ChangeScrubber:
             return GONE if mode == "drop" else self._recipients(field, value, mode)
         literals = policy.mode(table, field.name, "customer") if field.customer_keys else "keep"
         if field.customer_keys and not isinstance(value, dict | list):
-            mode = literals  # filters as text: nobody can tell what in it is structure
+            mode = literals  # filters as text: their structure cannot be told from their data
         scrub = Scrubber(policy, field, literals, "keep" if own else self.rules.unknown)
         return self._of_mode(mode, value, lambda: scrub.clean(value, self.lift))
 
     def _recipients(self, field: Field, value: Any, mode: Mode) -> Any:
-        """Addresses: of URLs the hosts stay, and what is hashed is hashed one by one."""
+        """Return addresses as they may be stored: of URLs the hosts stay; hashing is done address by address."""
         policy = self.rules.policy
         scrub = Scrubber(policy, field, addresses=mode)
         if not isinstance(value, str) or field.role != "recipients":
@@ -144,5 +144,5 @@ class ChangeScrubber:
 
 
 def privacy_class_of(field: Field) -> str:
-    """The privacy class of what a field holds; an embedded person and an identity are `person`."""
+    """Return the privacy class of a field's values; an embedded person and an identity are `person`."""
     return "person" if field.role in {"person", "identity"} else field.privacy

@@ -1,4 +1,4 @@
-"""Lists inside rows that become tables of their own: plain items, and the external addresses of a row."""
+"""Splits lists inside rows into child tables: plain items, and a row's external addresses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from sources.posthog.shape.privacy import Policy, Scrubber, forget, recipients
 from sources.posthog.shape.types import ARROW, CONVERT, Values, canonical
 
 UNTOLD = "unknown"
-"""The kind of recipients of which PostHog says no kind in a word: nobody can tell an address in them."""
+"""The kind of recipients where PostHog's kind is no text: an address in them cannot be recognised."""
 
 
 def list_type(columns: Mapping[str, Type]) -> pa.DataType:
-    """Arrow's type of a list of items with these columns."""
+    """Return Arrow's type of a list of items with these columns."""
     return pa.list_(pa.struct({name: ARROW[type_] for name, type_ in columns.items()}))
 
 
 def items(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
-    """Each row's list of items, null where there are none, and the rows' values of which something did not fit."""
+    """Return each row's list of items, null if it has none, and the values of rows with an item that did not fit."""
     convert = CONVERT[declared.type]
     lists: list[list[Values] | None] = [None] * len(values)
     misfits: list[Any] = [None] * len(values)
@@ -37,7 +37,7 @@ def items(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
 
 
 class Recipients:
-    """How an endpoint's external addresses are stored: the first of its recipient fields that holds any counts."""
+    """Stores an endpoint's external addresses: the first of its recipient fields that has any counts."""
 
     def __init__(self, endpoint: Endpoint, declared: Field, policy: Policy) -> None:
         mode = policy.mode(endpoint.table, declared.name, "recipient")
@@ -50,7 +50,7 @@ class Recipients:
             self.columns |= {"status": "text", "detail": "json"}
 
     def split(self, raws: Sequence[Mapping[str, Any]]) -> pa.Array:
-        """Each row's addresses, null where there are none."""
+        """Return each row's addresses, null if it has none."""
         own = {name: type_ for name, type_ in self.columns.items() if name != "position"}
         return pa.array([self._of(raw) or None for raw in raws], list_type(own))
 

@@ -1,6 +1,7 @@
-"""How one field's values, those of all rows of a page at once, get into a batch: whole, cleaned, hashed, lifted, split.
+"""Builds columns: one field's values, for all rows of a page -> arrays in a batch.
 
-Where a column's values fit it as they are, which is nearly always, nobody looks at them one by one.
+Values are stored as they are, cleaned, hashed, lifted out or split. Where a whole column fits as it is, which is nearly
+always, its values are not looked at one by one.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from sources.posthog.shape.undeclared import VARIANT
 from sources.posthog.whole_numbers import whole
 
 Handler = Callable[[Sequence[Any], Batch], None]
-"""Takes one field's values, one per row, into the batch."""
+"""Puts one field's values, one per row, into the batch."""
 Convert = Callable[[Any, Batch], Any]
-"""A value as its column takes it, None if it does not fit."""
+"""Returns a value as its column takes it, None if it does not fit."""
 Misfit = Callable[[Any], str | None]
-"""A value that does not fit its column as the text that may be stored beside it, None if none may."""
+"""Returns a value that does not fit its column as the text to store beside it, None if it may not be stored."""
 
 
 class ColumnBuilders:
-    """The ways in which an endpoint's fields become columns, which are noted in `columns` and `child_columns`."""
+    """Makes the handlers of an endpoint's fields; records the columns in `columns` and `child_columns`."""
 
     def __init__(self, endpoint: Endpoint, policy: Policy, columns: dict[str, Type]) -> None:
         self.endpoint = endpoint
@@ -39,7 +40,7 @@ class ColumnBuilders:
         self.child_columns: dict[str, dict[str, Type]] = {}
 
     def handler(self, declared: Field) -> Handler:
-        """What takes in the values of a declared field."""
+        """Return the handler of a declared field."""
         mode = self.policy.mode(self.endpoint.table, declared.name, declared.privacy)
         if mode == "drop" or declared.role in {"secret", "ignored", "identity"}:
             return ignore
@@ -62,7 +63,7 @@ class ColumnBuilders:
         return self._convert_column(declared.name, declared)
 
     def _convert_column(self, column: str, declared: Field) -> Handler:
-        """Stores values that fit their column as they are all at once, others one by one."""
+        """Return a handler that stores a column at once if all values fit as they are, otherwise value by value."""
         convert = whole if self._is_number_of_a_row(column, declared) else CONVERT[declared.type]
         each = self.convert_each(
             column, declared.type, lambda value, _batch: convert(value), self.misfit(declared)
@@ -78,13 +79,13 @@ class ColumnBuilders:
         return store
 
     def _is_number_of_a_row(self, column: str, declared: Field) -> bool:
-        """Whether a column holds an id, of which another spelling says as much."""
+        """Return whether a column holds an id, of which another spelling means the same."""
         return declared.type == "bigint" and (
             column in self.endpoint.key or column == "id" or column.endswith("_id")
         )
 
     def convert_each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
-        """Stores each value in its column, or, cleaned and as text, in the column of those that do not fit."""
+        """Return a handler that stores each value in its column or, cleaned and as text, in the column of misfits."""
 
         def store(values: Sequence[Any], batch: Batch) -> None:
             kept = [None if value is None else convert(value, batch) for value in values]
@@ -105,9 +106,9 @@ class ColumnBuilders:
             batch.arrays[f"{column}{VARIANT}"] = pa.array(texts, ARROW["text"])
 
     def misfit(self, declared: Field) -> Misfit:
-        """How a value that does not fit its column is stored: by the field's own class.
+        """Return how values that do not fit their column are stored: by the field's own class.
 
-        Of an open field it is not what was declared open, so addresses in it are judged as those of unknown fields.
+        A misfit of an open field is not what was declared open, so addresses in it are treated as in undeclared fields.
         """
         policy = self.policy
         privacy = privacy_class_of(declared)
@@ -127,7 +128,7 @@ class ColumnBuilders:
         return text
 
     def _carrying(self, declared: Field) -> Handler:
-        """Stores JSON whose values are about other things, each by the class of what it is about."""
+        """Return a handler for JSON with values of other fields, each stored by the class of its field."""
         rules = ValueRules(self.policy)
 
         def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
@@ -135,7 +136,7 @@ class ColumnBuilders:
             try:
                 kept = ChangeScrubber(rules, models, batch.mentioned.append).clean(value)
                 return None if kept is GONE else canonical(kept)
-            except RecursionError:  # nested beyond reason: what cannot be judged is not stored
+            except RecursionError:  # too deep to be judged, so not stored
                 batch.misfits[declared.name] += 1
                 return None
 
@@ -150,7 +151,7 @@ class ColumnBuilders:
         return store
 
     def embedded(self, declared: Field, column: str) -> Handler:
-        """Keeps the ids of embedded objects; of a declared person the object is lifted out."""
+        """Return a handler that keeps the ids of embedded objects, and lifts out the objects of a declared person."""
         store = self._convert_column(column, declared)
 
         def lift(values: Sequence[Any], batch: Batch) -> None:
@@ -161,9 +162,9 @@ class ColumnBuilders:
         return lift
 
     def _converter(self, declared: Field, hashed: bool) -> Convert | None:  # noqa: FBT001
-        """How a field's value changes before it is stored, None where it stays as it is.
+        """Return how a field's value is converted before it is stored, None if it stays as it is.
 
-        JSON is cleaned at every depth, hashed columns keep only hashes.
+        JSON is cleaned at every depth; hashed columns keep only hashes.
         """
         policy = self.policy
         within = declared.customer_keys or (declared.privacy == "recipient" and declared.type == "json")
@@ -180,7 +181,7 @@ class ColumnBuilders:
         )
         return lambda value, batch: canonical(scrub.clean(value, batch.mentioned.append))
 
-    # -- lists that become tables of their own
+    # -- child tables
 
     def _items(self, declared: Field) -> Handler:
         self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
@@ -193,12 +194,12 @@ class ColumnBuilders:
         return split
 
     def _recipients(self, declared: Field) -> Handler:
-        """The first of the endpoint's recipient fields that holds any becomes rows, one per address."""
+        """Return a handler that stores the first recipient field that has any addresses, one child row per address."""
         addresses = Recipients(self.endpoint, declared, self.policy)
         self.child_columns["recipients"] = addresses.columns
 
         def split(values: Sequence[Any], batch: Batch) -> None:
-            # Such values are not kept: nobody could tell an address in them.
+            # Such values are not kept: an address in them could not be recognised.
             odd = sum(not isinstance(value, str | list | None) for value in values)
             batch.misfits.update({declared.name: odd} if odd else {})
             if "recipients" not in batch.lists:
@@ -208,4 +209,4 @@ class ColumnBuilders:
 
 
 def ignore(_values: Sequence[Any], _batch: Batch) -> None:
-    """Leave the values behind."""
+    """Drop the values."""

@@ -1,8 +1,8 @@
-"""Which declared field a value is about that stands somewhere else, as before/after values of an audit log do.
+"""Finds the declared field that a value in an audit log is about.
 
 (models, name of a field) -> the fields of the catalogue that the value obeys. A model is PostHog's own class name, as
-audit logs give it (`Subscription`); it leads to the table of that name. Where no model has the field, every field of
-this name in any table may be meant, and the caller takes the strictest.
+audit logs give it (`Subscription`); it leads to the table of that name. If no model has the field, the fields of this
+name of all tables are returned, and the caller takes the strictest.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sources.posthog.catalogue.fields import Field, secret, text
 from sources.posthog.shape.types import column_name
 
 TABLES: Mapping[str, str] = {"OrganizationMembership": "organization_members", "Team": "projects"}
-"""Models whose table is not named like them."""
+"""Models whose table has another name."""
 RENAMED: Mapping[tuple[str, str], str] = {
     ("ExternalDataSource", "configuration"): "job_inputs",
     ("HogFunction", "priority"): "execution_order",
     ("BatchExport", "enabled"): "paused",
     ("ExternalDataSchema", "enabled"): "should_sync",
 }
-"""Fields that audit logs call otherwise than the lists do."""
+"""Fields that have another name in audit logs than in the lists."""
 PERSONAL = text("name", privacy="person")
 AUDITED: Mapping[str, tuple[Field, ...]] = {
     "": text("context", "ip", "ip_address", "user_agent", "login_method", privacy="person"),
@@ -36,22 +36,22 @@ AUDITED: Mapping[str, tuple[Field, ...]] = {
     "Plugin": secret("config"),
     "PluginConfig": secret("config"),
 }
-"""What the audit log tells of a model that no list has, or not yet; under no model's name what it tells of all."""
+"""Fields of audit logs that no list has, or not yet; under the empty name those of all models."""
 
 FieldRef = tuple[str, Field]
-"""A table, or a model that has none, and a field of it."""
+"""A table, or a model without one, and a field of it."""
 
 
 @lru_cache(maxsize=4096)
 def field_of(models: tuple[str, ...], name: str) -> tuple[tuple[FieldRef, ...], bool]:
-    """The declared fields that a value of this name may be about, and whether they are the models' own."""
+    """Return the declared fields that a value of this name may be about, and whether the models have them."""
     column = column_name(name)
     own = [one for model in models for one in _own(model, RENAMED.get((model, column), column))]
     return (tuple(own), True) if own else (_ANYWHERE.get(column, ()), False)
 
 
 def _own(model: str, name: str) -> list[FieldRef]:
-    """The fields of this name that a model itself has."""
+    """Return a model's own fields of this name."""
     table = table_of(model)
     found = [(model, field) for field in (*AUDITED.get(model, ()), *AUDITED[""]) if field.name == name]
     return found or [one for one in _ANYWHERE.get(name, ()) if one[0] == table]
@@ -59,7 +59,7 @@ def _own(model: str, name: str) -> list[FieldRef]:
 
 @lru_cache(maxsize=1024)
 def table_of(model: str) -> str:
-    """The table of a model, or what its name would be."""
+    """Return a model's table, or the name that it would have."""
     if model in TABLES:
         return TABLES[model]
     name = column_name(model)
@@ -67,7 +67,7 @@ def table_of(model: str) -> str:
 
 
 def _anywhere() -> dict[str, tuple[FieldRef, ...]]:
-    """Every declared field by its name; what is said elsewhere is judged like what nobody declared."""
+    """Return all declared fields by name; ignored ones are left out, so they are treated like undeclared ones."""
     found: dict[str, tuple[FieldRef, ...]] = {}
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
         for field in endpoint.fields:

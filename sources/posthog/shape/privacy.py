@@ -1,6 +1,6 @@
-"""What may be stored of a value: credentials never, personal data as the settings say.
+"""Applies the privacy settings to values: credentials are never stored, personal data as the settings say.
 
-Declared fields carry their class in the catalogue. What nobody declared is judged by its name and its look.
+Declared fields have their class in the catalogue. Undeclared ones are judged by their name and their text.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ _USER = frozenset({"id", "uuid", "email", "first_name"})
 
 
 def is_user(value: Any) -> bool:
-    """Whether an object is PostHog's user-basic shape."""
+    """Return whether an object is PostHog's user-basic shape."""
     return isinstance(value, dict) and value.keys() >= _USER and type(value["id"]) is int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The user's choice per privacy class, with single columns differing (`{"comments.content": "drop"}`)."""
+    """The user's choice per privacy class, and for single columns that differ (`{"comments.content": "drop"}`)."""
 
     modes: Mapping[str, Mode] = field(default_factory=lambda: DEFAULTS)
     columns: Mapping[str, Mode] = field(default_factory=dict)
     hash_key: bytes = field(default=b"", repr=False)
 
     def mode(self, table: str, name: str, privacy: str) -> Mode:
-        """What happens to a column."""
+        """Return what happens to a column's values."""
         return self.columns.get(f"{table}.{name}") or self.modes.get(privacy, DEFAULTS[privacy])
 
     def strictest_person_mode(self) -> Mode:
-        """What happens to addresses where nobody said whose they are: the strictest of what may be theirs."""
+        """Return what happens to addresses whose owner is not declared: the strictest mode that may apply to them."""
         modes = [self.mode("", "", privacy) for privacy in ("person", "recipient")]
         return max(modes, key=("keep", "hash", "drop").index)
 
     def hash(self, value: str) -> str:
-        """HMAC-SHA256 in hex, 64 characters: equal values stay joinable, none can be guessed back without the key."""
+        """Return HMAC-SHA256 in hex, 64 characters: equal values can be joined, none guessed back without the key."""
         return hmac.new(self.hash_key, value.encode(), hashlib.sha256).hexdigest()
 
     def hash_of(self, value: Any) -> str:
-        """The hash of any value: of a text itself, of everything else as JSON."""
+        """Return the hash of any value: of a text itself, of every other value as JSON."""
         return self.hash(value if isinstance(value, str) else canonical(value))
 
     def redact(self, value: str, mode: Mode) -> str:
-        """Text without the addresses in it, mail or Slack's: each is replaced by its hash, or by `[address]`."""
+        """Return a text with each mail or Slack address kept, hashed or replaced by `[address]`, as `mode` says."""
         if mode == "keep":
             return value
         return replace_addresses(
@@ -82,12 +82,12 @@ class Scrubber:
     policy: Policy
     field: Field
     literals: Mode = "keep"
-    """What becomes of the values under `field.literals`."""
+    """What happens to the values under `field.customer_keys`."""
     addresses: Mode = "keep"
-    """What becomes of e-mail addresses, in strings and in names."""
+    """What happens to e-mail addresses, in strings and in names."""
 
     def clean(self, value: Any, lift: Lift) -> Any:
-        """The value as it may be stored; one Python frame a level, so that 900 levels pass."""
+        """Return the value as it may be stored; it takes one Python frame a level, so that 900 levels pass."""
         if isinstance(value, str):
             return self._text(value)
         if is_user(value):
@@ -107,7 +107,7 @@ class Scrubber:
         return value
 
     def _members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-        """The members of an object that stay, each with its clean name and whether it is a literal."""
+        """Yield the members of an object that stay, each with its clean name and whether it is a customer's data."""
         literals = self._literal_names(value)
         for name, inner in value.items():
             literal = name in literals
@@ -120,24 +120,24 @@ class Scrubber:
             yield self._text(name), inner, literal
 
     def _text(self, text: str) -> str:
-        """Return the text, as the settings say without addresses."""
+        """Return a text with addresses as the settings say: kept, hashed or replaced."""
         return self.policy.redact(self._only_hosts(text), self.addresses)
 
     def _is_credential(self, name: str, value: Any) -> bool:
         return is_credential(name, self._only_hosts(value) if isinstance(value, str) else value)
 
     def _only_hosts(self, text: str) -> str:
-        """Return the text with the host of each URL alone, where recipients are spoken of.
+        """Return a text with only the host of each URL, if the field holds recipients.
 
         A webhook's URL is a credential, and errors quote it; which host refused is what the error is about.
         """
         return _URL.sub(r"\1\2", text) if self.field.privacy == "recipient" and "://" in text else text
 
     def _literal_names(self, value: dict[str, Any]) -> Collection[str]:
-        """The names in an object under which a customer's own data stands.
+        """Return the names in an object under which a customer's own data stands.
 
-        In a filter that is `value`; of HogQL its text, under `key` in a filter and `property` in a breakdown; in
-        cohorts of old, whose properties are plain objects, everything.
+        In a filter that is `value`; of HogQL its text, under `key` in a filter and `property` in a breakdown; in old
+        cohorts, whose properties are plain objects, everything.
         """
         names = self.field.customer_keys
         if not names:
@@ -148,7 +148,7 @@ class Scrubber:
         return (*names, "properties") if old else names
 
     def _hidden(self, value: Any) -> Any:
-        """A customer's data, hashed leaf by leaf unless it is kept."""
+        """Return a customer's data, hashed leaf by leaf unless it is kept."""
         if self.literals == "keep":
             return self.clean(value, forget)
         if isinstance(value, list):
@@ -159,14 +159,14 @@ class Scrubber:
 
 
 def forget(_person: dict[str, Any]) -> None:
-    """Leave a person behind: what a customer's data or an undeclared field calls a user is no colleague."""
+    """Drop a person: a user in a customer's data or in an undeclared field is no colleague."""
 
 
 def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
-    """The addresses in `a@x.com,b@y.com`, a Slack channel, a webhook URL, or PostHog's list of recipient results.
+    """Return the addresses in `a@x.com,b@y.com`, a Slack channel, a webhook URL or PostHog's recipient results.
 
     Each is `{"kind", "domain", "address", …}`. A webhook's or Teams' target is a credential, of which only the host is
-    left; only lists of e-mail addresses are split.
+    kept; only lists of e-mail addresses are split.
     """
     if isinstance(value, str):
         parts = value.split(",") if kind in {None, "email"} and "://" not in value else [value]

@@ -1,8 +1,8 @@
-"""Which stored columns of a table a privacy policy refuses, seen from the policy under which they were stored.
+"""Finds the stored columns of a table that a changed privacy policy no longer allows.
 
-(endpoint, policy before, policy now, column) -> whether its values may stay. What is dropped may not stay whatever was
-stored before; of a column that is hashed whole, hashes may; of JSON in which only parts are hashed or left out, and of
-values that nobody declared, nothing may stay that was stored under a laxer policy.
+(endpoint, policy before, policy now, column) -> whether its stored values may stay. Nothing may stay of a dropped
+column; of a column that is hashed as a whole, hashes may. Of JSON in which only parts are hashed or left out, and of
+undeclared values, nothing may stay that was stored under a laxer policy.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ RefusedColumn = Literal["all", "unhashed"]
 """Which values of a column may not stay: all, or all that are no hashes."""
 STRICT = ("keep", "hash", "drop")
 LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
-"""The policy of values of which nobody knows how they were stored."""
+"""The policy assumed for values of which it is not known how they were stored."""
 RULES = 2
-"""Raised when values come to be judged by stricter rules under the same settings: what was stored before is judged
-anew. 2: JSON that carries values about others."""
+"""Raised when values are judged by stricter rules under the same settings: stored values are judged anew. 2: JSON with
+values of other fields."""
 
 
 def refused_columns(
     endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy
 ) -> dict[str, RefusedColumn]:
-    """What may not stay of these columns."""
+    """Return what may not stay of these columns."""
     fields = {_column(field): field for field in endpoint.fields}
     kept = {*endpoint.key, *endpoint.parent_columns}
     return {
@@ -70,7 +70,7 @@ def _verdict(
 
 
 def _of_misfits(table: str, field: Field, before: Policy, now: Policy) -> RefusedColumn | None:
-    """What may not stay of the values that did not fit a field's column."""
+    """Return what may not stay of the values that did not fit a field's column."""
     privacy = privacy_class_of(field)
     mode, was = now.mode(table, field.name, privacy), before.mode(table, field.name, privacy)
     if privacy == "open":
@@ -79,12 +79,12 @@ def _of_misfits(table: str, field: Field, before: Policy, now: Policy) -> Refuse
 
 
 def _stricter(was: Mode, now: Mode) -> bool:
-    """Whether a value that was stored so may be refused now."""
+    """Return whether a value that was stored in the mode `was` may be refused now."""
     return STRICT.index(now) > STRICT.index(was)
 
 
 def _any_stricter(before: Policy, now: Policy) -> bool:
-    """Whether a value about any field of the catalogue may be refused now."""
+    """Return whether a value of any field of the catalogue may be refused now."""
     return any(
         _stricter(*(policy.mode(endpoint.table, field.name, privacy) for policy in (before, now)))
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
@@ -96,7 +96,7 @@ def _any_stricter(before: Policy, now: Policy) -> bool:
 def refused_lists(
     endpoint: Endpoint, before: Policy, now: Policy
 ) -> dict[str, RefusedColumn | Literal["parts"]]:
-    """Split lists of which nothing may stay ("all"), or no addresses ("parts")."""
+    """Return the split lists of which nothing may stay ("all"), or no addresses ("parts")."""
     found: dict[str, RefusedColumn | Literal["parts"]] = {}
     for field in endpoint.fields:
         if field.role not in {"items", "recipients"}:

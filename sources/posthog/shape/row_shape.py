@@ -1,4 +1,4 @@
-"""How JSON becomes rows: secrets out, people lifted, children split, parents stamped, then Arrow.
+"""Makes rows of JSON: secrets out, people lifted, children split, parents' ids added, then Arrow.
 
 A page is shaped column by column: each field has one handler, chosen once, that takes the field's values of all rows.
 """
@@ -32,16 +32,17 @@ from sources.posthog.shape.types import ARROW, CONVERT, canonical, digest, type_
 from sources.posthog.shape.undeclared import OVERFLOW_COLUMN, Undeclared, id_of
 
 BOOKKEEPING_COLUMNS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
-"""Columns that are none of PostHog's."""
+"""Columns that do not come from PostHog."""
 
 KEY_BYTES = 2500
-"""The texts of a key take no more: an entry of an index of Postgres has room for 2,704 bytes, its other columns too."""
+"""Most bytes of a key's texts: an entry of a Postgres index has room for 2,704 bytes, other columns of the key
+included."""
 NO_KEY = "without a key that fits"
 LONG_KEY = f"with a key of more than {KEY_BYTES:,} bytes"
 
 
 class RowShape:
-    """How one endpoint's rows become one table and its child tables, under a privacy policy."""
+    """Shapes one endpoint's rows into a table and its child tables, under a privacy policy."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class RowShape:
 
         `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
         undeclared fields `new_columns` columns at most: a row of Postgres has no room for more than 440 long texts.
-        `theirs` are columns that somebody else made, whose names no undeclared field gets.
+        `theirs` are columns that hogsync did not make; no undeclared field gets their names.
         """
         self.endpoint = endpoint
         self.policy = policy
@@ -68,7 +69,7 @@ class RowShape:
         self.child_columns = self._fields.child_columns
         self._handlers: dict[str, Handler] = {}
         self.beyond: set[str] = set()
-        """Undeclared fields that found no room for a column."""
+        """Undeclared fields for which there was no room for a column."""
         self._lock = threading.Lock()
         for declared in endpoint.fields:
             self._handlers[declared.name] = self._fields.handler(declared)
@@ -80,7 +81,7 @@ class RowShape:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What decides how rows are shaped, the endpoint and the policy, as a digest."""
+        """Return a digest of what decides how rows are shaped: the version, the endpoint and the policy."""
         policy = self.policy
         return digest(
             [
@@ -94,29 +95,29 @@ class RowShape:
 
     @property
     def key_columns(self) -> dict[str, Type]:
-        """The primary key's columns and their types."""
+        """Return the primary key's columns and their types."""
         return {name: self.columns[name] for name in self.key}
 
     def items(self, child: str) -> dict[str, Type]:
-        """What a split list's items hold; their position is said by their order."""
+        """Return the columns of a split list's items; their position follows from their order."""
         return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
 
     def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
-        """Pages' columns, and how many rows each has, as Arrow: all columns, each split list as one column more."""
+        """Return pages of these numbers of rows as one Arrow table; each split list is one more column."""
         lists = {child: list_type(self.items(child)) for child in self.child_columns}
         return joined(
             pages, sizes, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists
         )
 
     def to_batch(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
-        """A page's rows as they will be stored; what has no fitting key, or is no row at all, is left out and told."""
+        """Return a page's rows as they will be stored; a row without a fitting key, or no object, is rejected."""
         rows = [raw if isinstance(raw, dict) else {} for raw in raws]
         try:
             batch = self._shaped(rows, stamps)
-        except RecursionError:  # one value that is nested beyond reason must cost no other
+        except RecursionError:  # one value that is nested too deep must not cost the other rows
             with ThreadPoolExecutor(
                 1
-            ) as fresh:  # where no frames are in use: it goes as deep as the parser went
+            ) as fresh:  # a fresh thread has an empty stack, so it goes as deep as the parser went
                 batch = self._shaped(list(fresh.map(_shallow, rows)), stamps)
         lacking = any(name not in batch.arrays or batch.arrays[name].null_count for name in self.key)
         if lacking or self._longest_key(batch) > KEY_BYTES:
@@ -124,12 +125,12 @@ class RowShape:
         return batch
 
     def _longest_key(self, batch: Batch) -> int:
-        """How many bytes the texts of a row's key take at most."""
+        """Return how many bytes the texts of a row's key take at most."""
         texts = [batch.arrays[name] for name, type_ in self.key_columns.items() if type_ == "text"]
         return sum(pc.max(pc.binary_length(text)).as_py() or 0 for text in texts)
 
     def adopt_columns(self, named: Mapping[str, str], types: Mapping[str, Type]) -> bool:
-        """Take over columns as an earlier run had them; False if this one met other values first, or has no room."""
+        """Take over columns of an earlier run; False if this run met other values first, or has no room."""
         with self._lock:
             same = all(self.columns.get(column, type_) == type_ for column, type_ in types.items())
             fit = same and self.undeclared.may_take(named, types)
@@ -139,7 +140,7 @@ class RowShape:
         return fit
 
     def fill_from_stored(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
-        """Give columns whose field a row's source did not send what is stored of them; one `stored` per row."""
+        """Fill columns whose field a row's source did not send with stored values; `stored` has one entry per row."""
         for name, type_ in self.columns.items():
             kept = [
                 before.get(name) if name not in raw else None
@@ -165,7 +166,7 @@ class RowShape:
             batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
         return batch
 
-    # -- undeclared fields: kept, judged by name and look, typed by their first value
+    # -- undeclared fields: kept, judged by name and text, typed by their first value
 
     def _undeclared(self, name: str, values: Sequence[Any], raws: Sequence[Mapping[str, Any]]) -> Handler:
         harmless = (value for value in values if value is not None and not is_credential(name, value))
@@ -174,7 +175,7 @@ class RowShape:
             return ignore
         with self._lock:
             if name not in self._handlers:
-                # A name that has an address in it would show it as a column.
+                # An address in the name would be visible as a column.
                 room = not has_address(name) and self.undeclared.has_room(
                     id_of(name) if is_user(first) else name
                 )
@@ -182,7 +183,7 @@ class RowShape:
         return self._handlers[name]
 
     def _put_aside(self, name: str) -> Handler:
-        """Keeps a field, cleaned, among those that have no column of their own."""
+        """Return a handler that keeps a field, cleaned, in the column of fields without a column of their own."""
         self.columns.setdefault(OVERFLOW_COLUMN, "json")
         self.beyond.add(name)
         scrub = Scrubber(
@@ -219,7 +220,7 @@ class RowShape:
 
 
 def _unfit(key: tuple[Any, ...]) -> str:
-    """Why no row of this key can be stored; empty if one can."""
+    """Return why no row of this key can be stored; empty if one can."""
     if None in key:
         return NO_KEY
     size = sum(len(value.encode()) for value in key if isinstance(value, str))
@@ -227,7 +228,7 @@ def _unfit(key: tuple[Any, ...]) -> str:
 
 
 def _shallow(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row without what is nested too deep in it; an empty one where even that cannot be told."""
+    """Return a row without what is nested too deep in it; an empty row if even that cannot be computed."""
     try:
         return dict(msgspec.json.decode(cut_below(canonical(raw).encode())))
     except RecursionError:
@@ -235,10 +236,10 @@ def _shallow(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _by_field(raws: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Sequence[Any]]]:
-    """Each field's values, one per row, None where a row lacks it.
+    """Return each field's values, one per row, None where a row lacks the field.
 
-    Rows that all have the same fields, as a page's rows nearly always do, are turned round at once, at a third of the
-    time that a look for each value takes.
+    Rows that all have the same fields, as nearly always, are transposed at once, in a third of the time that a lookup
+    per value takes.
     """
     names = tuple(raws[0]) if raws else ()
     if len(names) > 1 and set(map(len, raws)) == {len(names)}:

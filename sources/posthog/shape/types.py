@@ -1,4 +1,4 @@
-"""JSON values as column values: what fits which type, the canonical text, the digest, the Arrow array."""
+"""Converts JSON values to column values: types, canonical text, digest, Arrow array."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sources.posthog.whole_numbers import EXACT, int64
 
 Values = dict[str, Any]
 Convert = Callable[[Any], Any]
-"""A value as its column takes it, or None if it does not fit."""
+"""Returns a value as its column takes it, or None if it does not fit."""
 
 ARROW: Mapping[Type, pa.DataType] = {
     "bigint": pa.int64(),
@@ -32,11 +32,11 @@ ARROW: Mapping[Type, pa.DataType] = {
 
 
 AS_IT_IS: Mapping[Type, type] = {"bigint": int, "text": str, "bool": bool, "timestamp": str, "double": float}
-"""What JSON gives for a column's type where nothing needs to be converted."""
+"""The Python type that JSON gives for a column's type where no conversion is needed."""
 
 
 def canonical(value: Any) -> str:
-    """JSON text that does not depend on the order of an object's keys."""
+    """Return JSON text that does not depend on the order of an object's keys."""
     try:
         return msgspec.json.encode(value, order="sorted").decode()
     except (OverflowError, msgspec.MsgspecError):  # an integer beyond 64 bits
@@ -44,14 +44,14 @@ def canonical(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """BLAKE2b of the canonical JSON, 32 hex characters."""
+    """Return BLAKE2b of the canonical JSON, 32 hex characters."""
     return blake2b(canonical(value).encode(), digest_size=16).hexdigest()
 
 
 def to_array_if_uniform(values: Sequence[Any], type_: Type) -> pa.Array | None:
-    """The values as an array, if each is null or fits the type just as it is; else None: then each needs a look.
+    """Return the values as an array if each is null or fits the type as it is; else None: then each is converted.
 
-    This is how nearly every column of nearly every page goes, at a tenth of the time that single looks take.
+    Nearly every column of nearly every page is uniform; this takes a tenth of the time of single conversions.
     """
     kinds = set(map(type, values)) - {NoneType}
     if not kinds:
@@ -72,14 +72,14 @@ def to_array_if_uniform(values: Sequence[Any], type_: Type) -> pa.Array | None:
 
 
 def column_name(name: str) -> str:
-    """An undeclared field's column: lower snake case, as dlt itself would name it."""
+    """Return an undeclared field's column: lower snake case, as dlt itself would name it."""
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"\W", "_", name, flags=re.ASCII))
     plain = re.sub(r"_+", "_", spaced).strip("_").lower()[:50]
     return f"_{plain}" if not plain or plain[0].isdigit() else plain
 
 
 def type_of(value: Any) -> Type:
-    """The column type of an undeclared field, by its first value."""
+    """Return the column type of an undeclared field, by its first value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

@@ -13,16 +13,16 @@ from sources.posthog.catalogue.fields import Type
 from sources.posthog.shape.types import column_name
 
 VARIANT = "__v_text"
-"""Ends the name of the column that takes values which do not fit their own column."""
+"""Suffix of the column for values that do not fit their own column."""
 OVERFLOW_COLUMN = "_other_fields"
-"""The JSON column of undeclared fields that get no column of their own; no field's column begins so."""
+"""The JSON column of undeclared fields without a column of their own; no field's column begins like it."""
 
 TAKEN = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
 """Columns that every table of Postgres or of DuckDB has by itself."""
 
 
 def id_of(name: str) -> str:
-    """What the id of a field's objects is called among the fields: `reviewer_id` may be a field of its own."""
+    """Return the name that stands for the id of a field's objects: `reviewer_id` may be a field of its own."""
     return f"{name}{{id}}"
 
 
@@ -34,37 +34,37 @@ class Undeclared:
     ) -> None:
         """`columns` are the declared ones, `taken` further names that no field gets; `named` those of earlier runs."""
         self.named: dict[str, str] = dict(named)
-        """Fields and their columns."""
+        """Columns by field."""
         self.apart: set[str] = set()
-        """Columns whose fields' names fall together with another's."""
+        """Columns of fields whose plain column name another field has."""
         self._columns = columns
         self._declared = frozenset((*columns, *taken))
         self._new_columns = new_columns
 
     def has_room(self, name: str) -> bool:
-        """Whether a field has a column already or may get one."""
+        """Return whether a field has a column already or may get one."""
         own = self._undeclared(self._columns)
         return name in self.named or column_name(name) in own or len(own) < self._new_columns
 
     def may_take(self, named: Mapping[str, str], columns: Iterable[str]) -> bool:
-        """Whether columns and their fields, as another run had them, go with those that are here, and have room."""
+        """Return whether another run's columns and fields fit those of this run, and there is room for them."""
         together = {**self.named, **named}
         own, more = self._undeclared(self._columns), self._undeclared(columns)
         room = more <= own or len(own | more) <= self._new_columns
         return room and together == {**named, **self.named} and len({*together.values()}) == len(together)
 
     def _undeclared(self, columns: Iterable[str]) -> set[str]:
-        """Those among some columns that count as new ones."""
+        """Return those of some columns that count as new ones."""
         return {c for c in {*columns} - self._declared if c != OVERFLOW_COLUMN and not c.endswith(VARIANT)}
 
     def _take_over(self, name: str, raws: Sequence[Mapping[str, Any]]) -> None:
-        """What earlier versions called like its column keeps that, unless a field of its own is called so."""
+        """Keep the column that an earlier version gave to a field's id, unless a field of its own has that name."""
         old = name.removesuffix(id_of("")) + "_id"
         if name.endswith(id_of("")) and old in self.named and not any(old in raw for raw in raws):
             self.named[name] = self.named.pop(old)
 
     def column(self, name: str, raws: Sequence[Mapping[str, Any]]) -> str:
-        """A field's column; where names fall together the declared or plain one keeps it, others get `__2`, `__3`."""
+        """Return a field's column; if names collide, the declared or plain one keeps it, others get `__2`, `__3`."""
         plain = column_name(name)
         if name not in self.named:
             self._take_over(name, raws)
