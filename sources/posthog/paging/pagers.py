@@ -1,7 +1,7 @@
-"""How a list is walked: each pager is a generator of pages over `get(path, params)`.
+"""Walks a list: each pager is a generator of pages over `get(path, params)`.
 
-Only the query of a `next` link is used, on the list's own path: behind a proxy its host can be anybody's. A walk goes
-on until `next` is null; short, long and empty pages are normal (server-side clamping, virtual rows).
+Only the query of a `next` link is used, on the list's own path: behind a proxy its host can be any host. A walk goes on
+until `next` is null; short, long and empty pages are normal (server-side clamping, virtual rows).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from sources.posthog.whole_numbers import counted, whole
 
 Params = Mapping[str, str | int]
 Prefetch = Callable[[str, Params], PendingPage | None]
-"""Asks for a page before its turn; None where no more may be on their way."""
+"""Requests a page before its turn; returns None if no more may be in flight."""
 Pager = Callable[[Get, str, Params, int, Prefetch], Iterator["Page"]]
 """Takes the list's path, its query (`offset` or `cursor` in it is where to begin) and the size of pages."""
 
 SMALLEST_PAGE = 25
 EMPTY_PAGES = 50
-"""So many pages in a row that bring nothing new, with a `next` each, are a loop."""
+"""This many pages in a row that bring nothing new, each with a `next`, are a loop."""
 TRIES = 3
-"""So often what is no page at all is asked for: the mistake of a proxy or a cache may pass."""
+"""How often an answer that is no page is requested: the fault of a proxy or a cache may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,22 @@ class Page:
     count: int | None
     last: bool
     at: str = ""
-    """Where it stands in its list: the offset or cursor it was asked for by."""
+    """Its place in the list: the offset or cursor by which it was requested."""
     next: str = ""
-    """The cursor of the page behind it; empty for the last one, and where pages are told by offset."""
+    """The cursor of the next page; empty for the last one, and where pages have an offset."""
 
 
 def no_prefetch(_path: str, _params: Params) -> None:
-    """Ask for nothing before its turn."""
+    """Return None: request nothing before its turn."""
 
 
 def offset_pages(
     get: Get, path: str, params: Params, size: int, soon: Prefetch = no_prefetch
 ) -> Iterator[Page]:
-    """Walk `{count, next, results}` by limit and offset; a server-side time-out makes the pages smaller from there on.
+    """Walk `{count, next, results}` by limit and offset; after a server-side time-out the pages are smaller.
 
-    Once a page has told count and step, the full pages behind it are asked for ahead. Each page's `next` must lead
-    where that was foreseen; else what is on its way is dropped and the walk goes on from where `next` leads.
+    Once a page has told count and step, the full pages behind it are requested ahead. If a page's `next` leads
+    elsewhere than expected, the requested pages are dropped and the walk goes on from where `next` leads.
     """
     offset, progress = int(params.get("offset", 0)), LoopGuard(path)
     coming: deque[tuple[int, PendingPage]] = deque()
@@ -90,7 +90,7 @@ def offset_pages(
 
 
 def _take_or_get(get: Get, path: str, asked: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
-    """The page that is asked for, if it is on its way already; else it is fetched."""
+    """Return the page, from those requested ahead if it is the next of them."""
     if coming and coming[0][0] == asked["offset"]:
         return coming.popleft()[1].take()
     return get(path, asked)
@@ -103,9 +103,9 @@ def _prefetch_pages(
     following: int,
     count: int,
 ) -> None:
-    """Ask for the full pages behind the one that was `asked` for and those on their way, as many as may be.
+    """Request full pages behind those requested already, as many as allowed.
 
-    Not for the last page, which may be none: its turn will tell.
+    The last page is not requested ahead: it may not exist, which the page before it tells.
     """
     before = int(asked["offset"])
     step, foreseen = following - before, coming[-1][0] if coming else before
@@ -115,7 +115,7 @@ def _prefetch_pages(
 
 
 def _drop(coming: deque[tuple[int, PendingPage]]) -> None:
-    """Do without the pages that are on their way."""
+    """Drop the pages that were requested ahead."""
     while coming:
         coming.popleft()[1].drop()
 
@@ -123,7 +123,7 @@ def _drop(coming: deque[tuple[int, PendingPage]]) -> None:
 def cursor_pages(
     get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
 ) -> Iterator[Page]:
-    """Walk `{next, results}` by cursor, newest first; the server fixes the page's size."""
+    """Walk `{next, results}` by cursor, newest first; the server fixes the page size."""
     cursor = str(params.get("cursor", ""))
     seen: set[str] = set()
     progress = LoopGuard(path)
@@ -146,7 +146,7 @@ def cursor_pages(
 def array_page(
     get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
 ) -> Iterator[Page]:
-    """Take a bare JSON array, which has no pages."""
+    """Yield a bare JSON array as the only page."""
     body = _well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
     yield Page(body, len(body), last=True)
 
@@ -154,7 +154,7 @@ def array_page(
 def single_object(
     get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
 ) -> Iterator[Page]:
-    """Take one JSON object as a list of one."""
+    """Yield one JSON object as a list of one."""
     what = "one JSON object with an id"
     body = _well_formed(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
     yield Page([body], 1, last=True)
@@ -169,7 +169,7 @@ PAGERS: Mapping[str, Pager] = {
 
 
 class LoopGuard:
-    """Whether a walk gets on: pages that bring nothing new are normal for a while, then they are a loop."""
+    """Detects a loop: pages that bring nothing new are normal for a while."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -177,9 +177,9 @@ class LoopGuard:
         self._idle = 0
 
     def note(self, rows: list[Any], *, beyond: bool = False) -> None:
-        """One more page that has a `next`, `beyond` what the list counts; it is new if its first row is.
+        """Record a page that has a `next`; raises PageFailed for a loop.
 
-        Raises PageFailed for a loop.
+        An empty page, one `beyond` the list's count, or one whose first row was seen before brings nothing new.
         """
         first = rows[0] if rows else None
         ident = repr(first.get("id")) if isinstance(first, dict) and "id" in first else ""
@@ -201,7 +201,7 @@ ENVELOPE = ("a page with `results` and `next`", _is_page)
 
 
 def _well_formed(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
-    """An answer of the right shape, asked for a few times."""
+    """Return an answer of the right shape, after TRIES requests at most; else raises PageFailed."""
     body = None
     for _ in range(TRIES):
         body = ask()
@@ -211,7 +211,7 @@ def _well_formed(path: str, ask: Callable[[], Any], what: str, fits: Callable[[A
 
 
 def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
-    """A full page is no list's last one while the list counts more rows, nor is one that does not plainly say so."""
+    """Raise PageFailed if the last page is full, or its `next` is not null, and the list counts more rows."""
     end = offset + len(page.rows)
     if page.count is not None and full and end < page.count:
         raise PageFailed(
@@ -221,18 +221,18 @@ def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
 
 def _kind(body: Any) -> str:
     if isinstance(body, dict):
-        keys = redacted(", ".join(sorted(map(str, body))[:8]))[:200]  # they may be anybody's addresses
+        keys = redacted(", ".join(sorted(map(str, body))[:8]))[:200]  # they may be mail addresses
         return f"an object with the keys {keys or '(none)'}"
     return "an array" if isinstance(body, list) else f"a {type(body).__name__}"
 
 
 def _is_end(link: Any) -> bool:
-    """Whether there is no page behind; what else than a link is no link, not the end."""
+    """Return whether there is no next page; a malformed link is not the end."""
     return link in (None, "", False)
 
 
 def _query(link: Any) -> dict[str, str]:
-    """The query of a link; nothing where it is none."""
+    """Return the query of a link; empty if it is no link."""
     try:
         return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
     except ValueError:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 Get = Callable[[str, Mapping[str, str | int]], Any]
-"""The decoded answer at a path below `/api/`, for a query."""
+"""Returns the decoded answer at a path below `/api/`, for a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingPage:
-    """A page on its way; it keeps its place among those that may be, until it is taken or dropped."""
+    """A page that was requested ahead; it keeps its place among those in flight until it is taken or dropped."""
 
     page: Future[Any]
     leave: Callable[[], None]
@@ -31,13 +31,13 @@ class PendingPage:
             self.leave()
 
     def drop(self) -> None:
-        """Do without it; a request that has not left yet never does."""
+        """Drop the page; a request that was not sent yet never is."""
         self.page.cancel()
         self.leave()
 
 
 class Prefetcher:
-    """Sends requests ahead of their turn; all lists of a run share `most` places, so that memory stays bounded."""
+    """Sends requests ahead of their turn; all lists of a run share `most` places, which bounds the memory."""
 
     def __init__(self, get: Get, most: int) -> None:
         self._get = get
@@ -45,7 +45,7 @@ class Prefetcher:
         self._pool = ThreadPoolExecutor(max(1, most), thread_name_prefix="hogsync-ahead")
 
     def __call__(self, path: str, params: Mapping[str, str | int]) -> PendingPage | None:
-        """A page on its way; None where no place is free."""
+        """Request a page; None if no place is free."""
         if not self._places.acquire(blocking=False):
             return None
         try:
@@ -55,5 +55,5 @@ class Prefetcher:
             return None
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Send no more requests."""
         self._pool.shutdown(wait=False, cancel_futures=True)
