@@ -1,6 +1,6 @@
-"""How one page is fetched: the key, the pace, the tries and the refusals; the only module that speaks HTTP.
+"""Fetches one page: path and parameters -> decoded JSON, or the error that says what to do.
 
-Nothing but GET leaves, only to the configured origin, never after a redirect.
+The only module that speaks HTTP. It sends nothing but GET, only to the configured origin, never after a redirect.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ PATH = re.compile(rf"(?!(?:.*/)?\.\.?(?:/|$))(?!.*%(?i:2e|2f|5c)){SEGMENT}(?:/{S
 LONGEST_PATH = 2000
 """Letters; positions are remembered by path, and an index of Postgres has room for 2,704 bytes."""
 CONNECT_SECONDS = 10.0
-MATTERING = frozenset({200, 402, 403, 404})  # the answers whose body decides, so that it must be whole
-ERROR_BYTES = 64 << 10  # of an error page, more than this says nothing more
+MATTERING = frozenset({200, 402, 403, 404})  # the body decides what these answers mean, so it must be whole
+ERROR_BYTES = 64 << 10  # of an error page, more than this tells nothing more
 SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
 HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
@@ -66,7 +66,7 @@ UNLIMITED: Slots = nullcontext()
 
 
 class Client:
-    """GET of PostHog's `/api/`, shared by all threads of a run."""
+    """Sends GET requests to PostHog's `/api/`; shared by all threads of a run."""
 
     def __init__(
         self,
@@ -114,25 +114,25 @@ class Client:
 
     @property
     def total(self) -> int:
-        """Requests sent so far, every try counted."""
+        """Return the number of requests sent so far, every try counted."""
         with self._counting:
             return self._sent.total()
 
     def requests_to(self, path: str) -> int:
-        """Requests sent to this path, as it was given to `get`, every try counted."""
+        """Return the number of requests sent to this path, as it was given to `get`, every try counted."""
         with self._counting:
             return self._sent[path]
 
     def repairs_of(self, path: str) -> set[str]:
-        """What in the answers of this path was no JSON and was read all the same."""
+        """Return what in the answers of this path was no JSON and was repaired."""
         with self._counting:
             return set(self._mended.get(path, ()))
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Slots = UNLIMITED) -> Any:
-        """The decoded object or array at `/api/<path>`; the `gate` is held while a request is on its way.
+        """Return the decoded object or array at `/api/<path>`; the `gate` is held while a request is in flight.
 
-        Raises the errors of `sources.posthog.errors`; a path that leads elsewhere, made of an id that PostHog sent,
-        is never asked for.
+        Raises the errors of `sources.posthog.errors`. A path that leads elsewhere, made of an id that PostHog sent, is
+        never requested.
         """
         if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
             shown = redacted(path[:LONGEST_PATH])[:160]
@@ -145,12 +145,12 @@ class Client:
                 self._wait_or_give_up(path, flaw, tries)
 
     def stop(self) -> None:
-        """Every thread that waits or reads raises Stopped, now and from now on."""
+        """Make every thread that waits or reads raise Stopped, now and from now on."""
         self._stopped.set()
         self._wire.shut_down()
 
     def close(self) -> None:
-        """Give back connections and files."""
+        """Close connections and files."""
         self._wire.close()
         self._http.close()
         self._budget.close()
@@ -172,10 +172,10 @@ class Client:
     def _wait_for_rate(self) -> None:
         self._check_stopped()
         while (delay := self._budget.acquire()) > 0:
-            self._sleep(min(delay, 60))  # meanwhile another process may have been asked to wait
+            self._sleep(min(delay, 60))  # another process may be asked to wait meanwhile
 
     def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
-        """One request and its whole answer; None if a pause began before the request could leave."""
+        """Send one request and return its whole answer; None if a pause began before the request could leave."""
         url = f"{self.origin}/api/{path}"
         with self._wire.request() as call:
             try:
@@ -201,7 +201,7 @@ class Client:
             return Response(url, response.status_code, response.headers, body, self._key)
 
     def _tracer(self, path: str, call: InFlightRequest) -> Any:
-        """The hook of httpx: told about every new connection, and just before the request leaves."""
+        """Return httpx's hook, which is called for every new connection and just before the request leaves."""
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
@@ -215,14 +215,14 @@ class Client:
 
     def _start_request(self, path: str, call: InFlightRequest) -> None:
         self._check_stopped()
-        if self._budget.paused() > 0:  # since it was admitted, while it waited for its connection
+        if self._budget.paused() > 0:  # a pause that began while the request waited for its connection
             raise _Paused
         with self._counting:
             self._sent[path] += 1
         call.begin()
 
     def _body(self, response: httpx.Response, url: str) -> bytearray:
-        """The decoded bytes; of an error page its beginning, whatever becomes of the rest."""
+        """Return the decoded bytes; of an error page the beginning, even if reading the rest fails."""
         good = response.status_code == 200
         limit = self._max_bytes if good else ERROR_BYTES
         body = bytearray()
@@ -245,7 +245,7 @@ class Client:
         return body
 
     def _as_retryable(self, call: InFlightRequest, error: Exception | None) -> RetryableResponse:
-        """What happened to the connection, told by the kinds of the errors behind it."""
+        """Return what happened to the connection, by the types of the errors behind it."""
         if call.overdue or error is None:
             return RetryableResponse(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
         if isinstance(error, EncodingError):
@@ -260,10 +260,10 @@ class Client:
                 return RetryableResponse(what, advice)
         return RetryableResponse("no answer came")
 
-    # -- and the next ----------------------------------------------------------------------------
+    # -- the next try ----------------------------------------------------------------------------
 
     def _wait_or_give_up(self, path: str, flaw: RetryableResponse, tries: RetryState) -> None:
-        """Wait before the next try of this page, or give it up."""
+        """Wait before the next try of this page, or raise PageFailed."""
         verdict = tries.after(flaw)
         if flaw.status == 429:
             self._budget.apply_published_limits()
@@ -294,18 +294,20 @@ class _Paused(Exception):
 
 
 def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
-    """Proxy and CA come from the usual environment variables."""
+    """Return httpx's client; proxy and CA come from the usual environment variables."""
     try:
         return httpx.Client(
             proxy=proxy_for(origin, getproxies()),
             verify=httpx.create_ssl_context(),
-            trust_env=False,  # all of it is said above
+            trust_env=False,  # proxy and CA are set above
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"hogsync/{_version()}",
             },
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a session must not change who asks
+            cookies=CookieJar(
+                DefaultCookiePolicy(allowed_domains=[])
+            ),  # a session cookie must not change who asks
             timeout=httpx.Timeout(read_timeout, connect=CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(
                 max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30

@@ -1,7 +1,7 @@
-"""Content-Encoding of an answer: raw chunks -> its bytes, in pieces of bounded size.
+"""Decodes Content-Encoding: raw chunks of an answer -> its bytes, in pieces of bounded size.
 
 httpx decodes a whole chunk at once and as many layers as the header names, so that 3.4 kB of gzip in gzip become 4 GB
-in memory before anybody can count them.
+in memory before they can be counted.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 PIECE = 1 << 20
-"""The most bytes that are decoded at a time."""
+"""The most bytes that are decoded at once."""
 GZIP = 16 + zlib.MAX_WBITS
 
 
 class EncodingError(Exception):
-    """The bytes are not what the header Content-Encoding says, or it says what hogsync does not read."""
+    """The bytes are not what the header Content-Encoding says, or hogsync does not read that encoding."""
 
 
 def decode_pieces(chunks: Iterable[bytes], encodings: Iterable[str]) -> Iterator[bytes]:
     """Yield the decoded bytes of `chunks` in pieces of at most PIECE bytes; raises EncodingError.
 
-    `encodings` are the values of the header. Only gzip is asked for, so a server that uses something else, or more
-    than one layer, is none of PostHog's.
+    `encodings` are the values of the header. Only gzip is requested, so a server that uses another encoding, or more
+    than one layer, is not PostHog.
     """
     layers = [name for name in (value.strip().lower() for value in encodings) if name not in {"", "identity"}]
     if not layers:
@@ -34,7 +34,7 @@ def decode_pieces(chunks: Iterable[bytes], encodings: Iterable[str]) -> Iterator
 
 
 def _unzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what one gzip member holds; what follows it is ignored, as browsers do. No bytes at all are no error."""
+    """Yield the content of one gzip member; what follows is ignored, as browsers do. No bytes at all are no error."""
     stream, begun = zlib.decompressobj(GZIP), False
     for chunk in chunks:
         rest, begun = chunk, begun or bool(chunk)

@@ -1,6 +1,6 @@
-"""Which call reads from which socket, so that a stop or a deadline can end a read that goes on for minutes.
+"""Enforces deadlines: knows which request reads from which socket, and shuts it down on a stop or after too long.
 
-A read time-out cannot do this: one byte a second keeps it content, in a body and in headers alike.
+A read time-out cannot do this: it starts anew with every byte, so one byte a second in body or headers passes it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, eq=False)
 class InFlightRequest:
-    """One request; its time does not run while it waits for a connection that another one uses.
+    """One request; its time does not run while it waits for a connection that another request uses.
 
-    Its socket is known once its headers are there.
+    Its socket is known once its headers have come.
     """
 
     since: float = math.inf
@@ -26,12 +26,12 @@ class InFlightRequest:
     overdue: bool = False
 
     def begin(self) -> None:
-        """Its time runs from here: when it connects, and anew when it leaves."""
+        """Start its time: when it connects, and again when it is sent."""
         self.since = time.monotonic()
 
 
 class DeadlineGuard:
-    """The sockets and calls of one client, and the guard that cuts what takes longer than `seconds`."""
+    """The sockets and requests of one client; a thread shuts down requests that take longer than `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -43,7 +43,7 @@ class DeadlineGuard:
 
     @contextmanager
     def request(self) -> Iterator[InFlightRequest]:
-        """A call under guard, from here to the end of the block."""
+        """Guard a request until the end of the block."""
         call = InFlightRequest()
         with self._lock:
             self._calls.add(call)
@@ -57,7 +57,7 @@ class DeadlineGuard:
                 self._calls.discard(call)
 
     def add_socket(self, line: socket.socket) -> None:
-        """A new connection; those that were closed meanwhile are forgotten."""
+        """Add a new connection; closed ones are forgotten."""
         with self._lock:
             self._lines = {known for known in self._lines if known.fileno() != -1} | {line}
 
@@ -67,7 +67,7 @@ class DeadlineGuard:
             _shut_down(self._lines)
 
     def close(self) -> None:
-        """End the guard."""
+        """Stop the thread."""
         self._over.set()
         if self._guard is not None:
             self._guard.join()
@@ -81,9 +81,10 @@ class DeadlineGuard:
                     _shut_down({call.sock} if call.sock else self._unclaimed())
 
     def _unclaimed(self) -> set[socket.socket]:
-        """Where headers trickle, the socket is not known: it is one of those that no call has claimed.
+        """Return the sockets that no request has claimed.
 
-        The few innocent ones among them lose one try.
+        Where headers come in slowly, the request's socket is one of these; the few other requests among them lose one
+        try.
         """
         return self._lines - {call.sock for call in self._calls if call.sock}
 
@@ -92,5 +93,5 @@ def _shut_down(lines: set[socket.socket]) -> None:
     for line in lines:
         with suppress(
             OSError
-        ):  # closed already; and past SSLSocket.shutdown, which would take the reader's TLS away
+        ):  # closed already. Not SSLSocket.shutdown, which would drop the TLS state that the reader needs
             socket.socket.shutdown(line, socket.SHUT_RDWR)

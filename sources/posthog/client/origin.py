@@ -1,7 +1,7 @@
-"""The address of a PostHog: the one origin that requests, and with them the key, may go to.
+"""Checks the address of a PostHog: the one origin to which requests, and with them the key, may go.
 
 Text as a person types it -> `scheme://host[:port]`, or a ValueError with the second half of a sentence: the caller
-knows which setting or argument it is. What could hold a password or a key is never repeated.
+knows which setting or argument it is. Text that could be a password or a key is never repeated.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-# Hosts that people paste, and the one that answers the private API: us.i. and eu.i. only take events in, app.
-# redirects to a region, and a redirect is never followed with a key.
+# Hosts that people paste -> the host of the private API: us.i. and eu.i. only take events in, app. redirects to a
+# region, and a redirect is never followed with a key.
 MEANT = {
     "us.i.posthog.com": "us.posthog.com",
     "us-assets.i.posthog.com": "us.posthog.com",
@@ -26,7 +26,7 @@ TOKEN = re.compile(r"ph[a-z]_\w*")
 
 
 def origin_of(value: str, *, allow_http: bool = False) -> str:
-    """`scheme://host[:port]`, lower-case, no default port; `allow_http` allows plain http to any host."""
+    """Return `scheme://host[:port]`, lower-case, no default port; `allow_http` allows plain http to any host."""
     if "://" not in value:
         raise ValueError(_without_scheme(value.strip().strip("/")))
     parts = _split(value.strip())
@@ -50,7 +50,7 @@ def origin_of(value: str, *, allow_http: bool = False) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nothing sent to `host` leaves this machine."""
+    """Return whether nothing sent to `host` leaves this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -60,7 +60,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _without_scheme(value: str) -> str:
-    """The refusal of a host without a scheme, with the address that was probably meant."""
+    """Return the refusal of a host without a scheme, with the address that was probably meant."""
     if TOKEN.search(value) or "@" in value:
         return "is no address; write scheme and host, as in https://us.posthog.com"
     place = value.split("/", maxsplit=1)[0].lower()
@@ -76,7 +76,7 @@ def _right(host: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of `url`, its port known to be a number."""
+    """Return the parts of `url`; raises ValueError if its port is no number."""
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -88,7 +88,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _plain_host(parts: SplitResult) -> str:
-    """The host as DNS writes it: lower-case, no final dot, names beyond ASCII in their xn-- form."""
+    """Return the host as DNS writes it: lower-case, no final dot, names beyond ASCII in their xn-- form."""
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
         return host
@@ -102,5 +102,5 @@ def _plain_host(parts: SplitResult) -> str:
 
 
 def is_cloud(origin: str) -> bool:
-    """Whether it is PostHog's own service, whose limits are known."""
+    """Return whether the origin is PostHog's own service, whose limits are known."""
     return f".{urlsplit(origin).hostname}".endswith(".posthog.com")

@@ -1,4 +1,4 @@
-"""Which proxy requests to PostHog go through: the variables of the environment -> one address, or none.
+"""Chooses the proxy for requests to PostHog: the environment's variables -> one address, or none.
 
 httpx reads the same variables, but fails for every entry that it cannot use, also where another one decides
 (`NO_PROXY=[::1]`, `ALL_PROXY=socks://…`), and takes a network in NO_PROXY for a host's name.
@@ -20,7 +20,7 @@ ENTRY = re.compile(
 
 
 def proxy_for(origin: str, proxies: Mapping[str, str]) -> str | None:
-    """The address of the proxy for `origin`, None where requests go straight to it.
+    """Return the address of the proxy for `origin`, None if requests go straight to it.
 
     `proxies` is what `urllib.request.getproxies()` makes of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
     """
@@ -34,10 +34,10 @@ def proxy_for(origin: str, proxies: Mapping[str, str]) -> str | None:
 
 
 def _covers(entry: str, origin: str) -> bool:
-    """Whether an entry of NO_PROXY names the host of `origin`.
+    """Return whether an entry of NO_PROXY names the host of `origin`.
 
-    It may be `*`, a host's name (which stands for those below it, too), `.name` or `*.name` (only for those below
-    it), an IP address or a network; a scheme and a port narrow it.
+    It may be `*`, a host's name (which stands for those below it, too), `.name` or `*.name` (only for those below it),
+    an IP address or a network; a scheme and a port narrow it.
     """
     parts = urlsplit(origin)
     host = parts.hostname or ""
@@ -55,7 +55,7 @@ def _covers(entry: str, origin: str) -> bool:
 
 
 def _holds(network: str, host: str) -> bool:
-    """Whether `network`, or a single address, holds the address `host`."""
+    """Return whether `network`, or a single address, contains the address `host`."""
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
     except ValueError:

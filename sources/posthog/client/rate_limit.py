@@ -28,7 +28,7 @@ DAMAGED = {
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_ERROR,
-}  # the last: another table layout
+}  # SQLITE_ERROR: the table layout differs
 TABLES = """
 CREATE TABLE IF NOT EXISTS sent (budget TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS sent_at ON sent (budget, at);
@@ -59,19 +59,19 @@ HALF = Rate(
 
 
 class RateLimiter:
-    """The log of one key at one origin; thread-safe. Without a file it lives in memory."""
+    """The request log of one key at one origin; thread-safe. Without a file it lives in memory."""
 
     def __init__(self, rate: Rate, origin: str, key: str, file: Path | None = None) -> None:
         self._rate = rate
         self._name = hashlib.sha256(f"{origin}\0{key}".encode()).hexdigest()[:32]
         self._lock = threading.Lock()
-        self._until = 0.0  # of the pause, on the clock that nobody moves
+        self._until = 0.0  # end of the pause, on the monotonic clock
         self._announced = 0.0
         self._turns = 0
         self._db = _open(file)
 
     def acquire(self) -> float:
-        """0 if one request may leave now (it is written down); else the seconds after which to ask again."""
+        """Return 0 if one request may leave now, and log it; else the seconds after which to ask again."""
         with self._lock:
             delay, why = self._safely(self._take)
             if delay > SKEW and time.monotonic() >= self._announced:
@@ -80,11 +80,11 @@ class RateLimiter:
             return delay
 
     def paused(self) -> float:
-        """Seconds until the moment before which PostHog wants no request; 0 or less if there is none."""
+        """Return the seconds left of the pause that PostHog asked for; 0 or less if there is none."""
         return self._until - time.monotonic()
 
     def pause(self, seconds: float) -> None:
-        """Nothing leaves for that long, from any thread, process or later run."""
+        """Let no request leave for that long, from any thread, process or later run."""
         with self._lock:
             if seconds <= self.paused():
                 return
@@ -97,12 +97,12 @@ class RateLimiter:
             self._safely(lambda: self._db.execute("REPLACE INTO pauses VALUES (?, ?, ?)", row))
 
     def apply_published_limits(self) -> None:
-        """After a 429: where no limit was set, half of the published one applies for the rest of the run."""
+        """Apply half of the published limits for the rest of the run where no limit was set; called after a 429."""
         with self._lock:
             self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
@@ -132,7 +132,7 @@ class RateLimiter:
         return self.paused()
 
     def _window_left(self, now: float, seconds: float, limit: int | None) -> float:
-        """The limit-th newest request must have left the window."""
+        """Return the seconds until the limit-th newest request leaves the window."""
         if limit is None:
             return 0.0
         row = self._db.execute(NTH_NEWEST, (self._name, now - seconds, now + SKEW, limit - 1)).fetchone()
@@ -145,7 +145,7 @@ class RateLimiter:
             self._db.execute("DELETE FROM sent WHERE budget = ? AND at <= ?", (self._name, row[0]))
 
     def _safely(self, work: Callable[[], T]) -> T:
-        """A full disk or a damaged file must not end a run: the log goes on in memory."""
+        """Do `work`; after a full disk or a damaged file, do it with a log in memory, so that the run does not end."""
         try:
             return work()
         except sqlite3.Error as error:
@@ -156,7 +156,7 @@ class RateLimiter:
 
 
 def _open(file: Path | None) -> sqlite3.Connection:
-    """The log in its file; a damaged one is dropped, and where no file can be, memory serves."""
+    """Open the log's file; a damaged one is replaced, and if there can be no file, the log is in memory."""
     if file is None:
         return _connect(":memory:")
     try:
@@ -176,7 +176,7 @@ def _open(file: Path | None) -> sqlite3.Connection:
 
 
 def _private(file: Path) -> str:
-    """Made readable to its owner only, before SQLite opens it."""
+    """Make the file readable to its owner only, before SQLite opens it."""
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     return str(file)
 
@@ -193,7 +193,7 @@ def _connect(place: str) -> sqlite3.Connection:
 
 
 def _span(seconds: float) -> str:
-    """`36 min, until 14:05`, by the clock on the wall."""
+    """Return `36 min, until 14:05`, in local time."""
     until = time.localtime(time.time() + seconds)
     if seconds < 2 * MINUTE:
         return f"{ceil(seconds)} s, until {time.strftime('%H:%M:%S', until)}"

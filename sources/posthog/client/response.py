@@ -1,7 +1,7 @@
-"""What an HTTP answer means: rows, a refusal, a wrong address, or a flaw that is worth another try.
+"""Interprets an HTTP answer: rows, a refusal, a wrong address, or a fault that is worth another try.
 
-Decided by status first, then by `code` of PostHog's own error body (drf-exceptions-hog), never by wording.
-Nothing here touches a network; whatever is quoted has lost its tokens, addresses and control characters.
+The status decides first, then `code` of PostHog's own error body (drf-exceptions-hog), never the wording. Nothing here
+touches a network; quoted text has lost its tokens, addresses and control characters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOT_POSTHOG = (
 
 
 class RetryableResponse(Exception):
-    """Nothing usable came, but asking again may help; `wait` are the seconds that the server asked for."""
+    """The answer is not usable, but asking again may help; `wait` are the seconds that the server asked for."""
 
     def __init__(
         self, what: str, advice: str = LATER, *, status: int = 0, code: str = "", wait: float | None = None
@@ -51,7 +51,7 @@ class RetryableResponse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer as it came: `url` is what was asked, without its query; `secret` must never be quoted."""
+    """One answer as it came: `url` is the request's, without its query; `secret` must never be quoted."""
 
     url: str
     status: int
@@ -59,21 +59,21 @@ class Response:
     body: bytes | bytearray
     secret: str = field(repr=False)
     repairs: set[str] = field(default_factory=set)
-    """What in its rows was no JSON and was read all the same, a sentence for each kind."""
+    """What in its rows was no JSON and was repaired, a sentence for each kind."""
 
     def quote(self, text: str, length: int = 160) -> str:
-        """`text` made fit for a message: one line, printable, without credentials or e-mail addresses."""
+        """Return `text` fit for a message: one line, printable, without credentials or e-mail addresses."""
         return redacted(text.replace(self.secret, "[key]"))[:length].strip()
 
     def described(self) -> str:
-        """Status, kind and first words."""
+        """Return status, content type and first words."""
         kind = self.headers.get("content-type", "").partition(";")[0] or "no content type"
         words = self.quote(bytes(self.body[:4000]).decode("utf-8", "replace"))
         return f"{self.status} ({self.quote(kind, 60)}) " + (f"“{words}”" if words else "with an empty body")
 
 
 def parse_response(reply: Response) -> Any:
-    """The decoded object or array; otherwise the error that says what to do about the answer."""
+    """Return the decoded object or array; else raise the error that says what to do about the answer."""
     if reply.status == 200:
         return _content(reply)
     if 300 <= reply.status < 400:
@@ -115,11 +115,11 @@ def _content(reply: Response) -> Any:
 
 
 def decode(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
-    """JSON as plain Python, at msgspec's speed; what is not quite JSON is mended, not refused, and told to `mended`.
+    """Decode JSON at msgspec's speed; what is not quite JSON is repaired, not refused, and noted in `mended`.
 
-    NaN, infinities and what is nested beyond reason become None, lone surrogates U+FFFD; integers keep every digit.
-    NUL, which Postgres does not take, is left out here, before anything is judged: in the middle of a name or a value
-    it would hide a credential or an address. Raises ValueError.
+    NaN, infinities and levels beyond the deepest become None, lone surrogates U+FFFD; integers keep every digit. NUL,
+    which Postgres does not take, is removed before anything is judged: in the middle of a name or a value it would hide
+    a credential or an address. Raises ValueError.
     """
     said = set[str]() if mended is None else mended
     plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body
@@ -148,7 +148,7 @@ def _decode(body: bytes | bytearray, said: set[str]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Repairs:
-    """Reads numbers that JSON, or Python, has not."""
+    """Reads numbers that JSON, or Python, does not have."""
 
     repairs: set[str]
 
@@ -163,7 +163,7 @@ class _Repairs:
         return None
 
     def int(self, digits: str) -> int | str:
-        """Python itself refuses more than 4300 digits; such a number can only be carried as text."""
+        """Return an integer; more than 4,300 digits, which Python refuses, as text."""
         if len(digits) <= 4300:
             return int(digits)
         self.repairs.add(TOO_MANY_DIGITS)
@@ -171,7 +171,7 @@ class _Repairs:
 
 
 def _error_body(reply: Response) -> dict[str, str] | None:
-    """PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
+    """Return PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
     try:
         body = decode(reply.body)
     except ValueError:
@@ -184,7 +184,7 @@ def _error_body(reply: Response) -> dict[str, str] | None:
 
 
 def _redirected(reply: Response) -> Misdirected:
-    """A redirect is never followed: it would carry the key along."""
+    """Return the error for a redirect, which is never followed: it would carry the key along."""
     asked = urlsplit(reply.url)
     try:
         target = urlsplit(urljoin(reply.url, reply.headers.get("location", "")))
@@ -200,7 +200,7 @@ def _redirected(reply: Response) -> Misdirected:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of Retry-After, as a number or as a date (held against the server's own clock); None if it is now."""
+    """Return the seconds of Retry-After, a number or a date (against the server's own clock); None if it is now."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:12]) or None

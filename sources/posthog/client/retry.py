@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from sources.posthog.client.response import RetryableResponse
 
-DAY = 86_400.0  # PostHog asks for an hour at most; what asks for more than a day is not waited for
-ANNOUNCED_429S = 50  # refusals of one page, each with its own Retry-After: something else eats the budget
+DAY = 86_400.0  # PostHog asks for an hour at most; a wait of more than a day is given up
+ANNOUNCED_429S = 50  # refusals of one page, each with its own Retry-After: another program uses up the budget
 LONGEST_PAUSE = 300.0
 
 
@@ -17,9 +17,9 @@ LONGEST_PAUSE = 300.0
 class RetryPolicy:
     """How long one page is tried for; times in seconds.
 
-    `tries` of a broken answer, with a random nap below `backoff` · 2ⁿ (at most `longest`) between them;
-    `untold` 429s without Retry-After, with pauses from 8 · `backoff` to five minutes;
-    `page_seconds` from the moment a request leaves to the last byte of its answer.
+    `tries` for a broken answer, with a random delay below `backoff` · 2ⁿ (at most `longest`) between them;
+    `unannounced_429s` 429s without Retry-After, with pauses from 8 · `backoff` to five minutes; `page_seconds` from the
+    moment a request leaves to the last byte of its answer.
     """
 
     tries: int = 6
@@ -31,7 +31,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RetryDecision:
-    """After a flaw: everyone pauses, this page's thread naps, or the page is given up."""
+    """What follows a failure: all threads pause, this page's thread waits, or the page is given up."""
 
     pause: float
     delay: float
@@ -40,13 +40,13 @@ class RetryDecision:
 
 @dataclass(frozen=True, slots=True)
 class RetryState:
-    """The flaws of one page so far; each kind has its own allowance."""
+    """The failures of one page so far; each kind has its own allowance."""
 
     policy: RetryPolicy
     failures: Counter[str] = field(default_factory=Counter)
 
     def after(self, flaw: RetryableResponse) -> RetryDecision:
-        """What to do about one more flaw."""
+        """Return what to do about one more failure."""
         kind, allowed = self._allowance(flaw)
         doubled = self.policy.backoff * 2 ** self.failures[kind]
         self.failures[kind] += 1
@@ -60,5 +60,7 @@ class RetryState:
         if flaw.status == 429:
             return ("told", ANNOUNCED_429S) if flaw.wait else ("untold", self.policy.unannounced_429s)
         if flaw.status == 503 and flaw.code.endswith("_timeout"):
-            return "heavy", min(2, self.policy.tries)  # as heavy again: the pager shrinks the page
+            return "heavy", min(
+                2, self.policy.tries
+            )  # would be as heavy again: the pager makes the page smaller
         return "broken", self.policy.tries
