@@ -1,8 +1,8 @@
-"""What a credential looks like, by its name and by itself: tables of patterns, each row with an example.
+"""Recognises credentials, by their name and by their text: tables of patterns, each row with an example.
 
-A value that nobody declared is dropped if its name or the value is in here; log lines lose what is in here. The rows
-are our own spelling. Where a row names a source, prefix and length were looked up there; they are shorter here than
-the vendor's tokens are, because a cut-off token is none to be stored either.
+An undeclared value is dropped if its name or the value matches; log lines lose what matches. The rows are our own
+spelling. Where a row names a source, prefix and length were looked up there; they are shorter here than the vendor's
+tokens are, because a cut-off token must not be stored either.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ GITLEAKS = "gitleaks, config/gitleaks.toml"
 DETECT_SECRETS = "detect-secrets, plugins/keyword.py"
 OWN = "its vendor's documentation"
 SHORTEST = 10
-"""No credential that shows by itself is shorter."""
+"""No credential that is recognised by its text is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A kind of name that credentials have; the pattern is searched in the name's words, in lower case."""
+    """A kind of credential name; the pattern is searched in the name's words, in lower case."""
 
     pattern: str
     example: str
@@ -31,14 +31,14 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A kind of credential that shows by itself; the pattern takes in all of it, so that a log line can lose it."""
+    """A kind of credential text; the pattern matches all of it, so that a log line can lose it."""
 
     kind: str
     pattern: str
     example: str
     source: str = GITLEAKS
     needs: str = ""
-    """Of `TEXTS`: letters of which a text must have one for the pattern to match, so that most need no closer look."""
+    """Of `TEXTS`: letters of which a text must have one for the pattern to match, so that most texts are skipped."""
 
 
 NAMES = (
@@ -67,7 +67,7 @@ NAMES = (
     Name(r"^(?:encrypted|sensitive)\b", "encrypted_inputs", "PostHog, posthog/models"),
 )
 _ABOUT = re.compile(r"\b(?:at|count|enabled|expires|expiry|length|limit|required|total|type)$")
-"""Ends the names of what is only about a credential: when it was made, of which type it is."""
+"""Ends the names of facts about a credential: when it was made, of which type it is."""
 _FLAG = re.compile(r"^(has|is|uses|needs|requires)_", re.IGNORECASE)
 
 _ASSIGNED = (
@@ -181,7 +181,7 @@ TOKENS = (
         "pplx-0123456789abcdefghij",
     ),
 )
-"""Credentials that begin like no other text; none of them begins within a word."""
+"""Credentials with an unmistakable beginning; none of them begins within a word."""
 TEXTS = (
     Pattern(
         "JSON web tokens",
@@ -244,7 +244,7 @@ TEXTS = (
         "=:",
     ),
 )
-"""Credentials that show by what stands around them."""
+"""Credentials that are recognised by the text around them."""
 
 _NAME = re.compile("|".join(name.pattern for name in NAMES))
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
@@ -254,20 +254,20 @@ _TEXTS = tuple((look.needs, re.compile(look.pattern)) for look in TEXTS)
 
 @lru_cache(maxsize=4096)
 def is_credential_name(name: str) -> bool:
-    """Whether a name is one of a credential."""
+    """Return whether a name is that of a credential."""
     words = " ".join(filter(None, _WORD.split(name))).lower()
     return bool(_NAME.search(words)) and not _ABOUT.search(words)
 
 
 def looks_like_credential(text: str) -> bool:
-    """Whether a text has a credential in it."""
+    """Return whether a text contains a credential."""
     if len(text) < SHORTEST:
         return False
     return bool(_TOKEN.search(text)) or any(pattern.search(text) for pattern in _needed(text))
 
 
 def without_credentials(text: str, instead: str = "[secret]") -> str:
-    """A text without the credentials in it."""
+    """Return a text without the credentials in it."""
     text = _TOKEN.sub(instead, text)
     for pattern in _needed(text):
         text = pattern.sub(instead, text)
@@ -280,7 +280,7 @@ def _needed(text: str) -> Iterator[re.Pattern[str]]:
 
 
 def is_credential(name: str, value: Any) -> bool:
-    """Whether a value that nobody declared looks like a credential, by its name or by itself."""
+    """Return whether an undeclared value is a credential, by its name or by its text."""
     if isinstance(value, str):
         return is_credential_name(name) or looks_like_credential(value)
     return not isinstance(value, bool) and is_credential_name(name) and not _FLAG.match(name)

@@ -1,4 +1,4 @@
-"""JSON that is nested deeper than a parser, a database or a look for credentials goes."""
+"""Cuts JSON that is nested deeper than a parser, a database or the search for credentials can go."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def cut_below(body: bytes) -> bytes:
-    """The JSON with null for each object and list beyond so many levels.
+    """Return the JSON with null for each object and list beyond DEEPEST levels.
 
-    Not with their text: nobody could tell a credential in it.
+    Their text is not kept: a credential in it could not be recognised.
     """
     depth, done, kept = 0, 0, []
     for met in _MARKS.finditer(body):

@@ -22,17 +22,17 @@ _DOMAIN = re.compile(
     rf"\[[^\]\s]{{1,64}}\]|\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\w.-])|(?:{_LABEL}\.){{1,20}}(?!\d){_LABEL}"
     rf"|(?!\d|(?:sha\d+|md5):|(?:v\d|latest|next|main|master|HEAD)\b){_LABEL}"
 )
-# A Slack channel as PostHog keeps it: "C0123456789|#growth".
+# A Slack channel as PostHog stores it: "C0123456789|#growth".
 _CHANNEL = re.compile(r"\b[CDG][A-Z0-9]{8,}\|#?[\w.-]+")
 
 
 def has_address(text: str) -> tuple[str, str] | None:
-    """The first mail address in a text as one would write it, and its domain in lower case; None without one."""
+    """Return the first mail address in a text in its usual spelling, and its domain in lower case; None without one."""
     return next(((address, domain) for address, domain, _, _ in _met(text)), None)
 
 
 def replace_addresses(text: str, by: Callable[[str, str], str]) -> str:
-    """A text with `by(address, domain)` for each mail address and, with an empty domain, for each Slack channel."""
+    """Return a text with `by(address, domain)` for each mail address and, with an empty domain, each Slack channel."""
     pieces, end = [], 0
     for address, domain, begins, ends in _met(text):
         pieces += [text[end:begins], by(address, domain)]
@@ -42,7 +42,7 @@ def replace_addresses(text: str, by: Callable[[str, str], str]) -> str:
 
 
 def _met(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Each address, its domain, and from where to where it stands; from each @ to both sides, so in linear time."""
+    """Yield each address, its domain, its start and its end; searches from each @ to both sides, so in linear time."""
     if "@" not in text and text.isascii() and not ("%" in text or "\\" in text or "&" in text):
         return
     end = 0
