@@ -38,7 +38,7 @@ ENDPOINTS: dict[str, Endpoint] = {
 
 @cache
 def parent_of(path: str) -> Endpoint | None:
-    """The endpoint that a path's last placeholder names; None for a root list; KeyError for a misspelt one."""
+    """Return the endpoint that a path's last placeholder names; None for a root list; KeyError for a misspelt one."""
     names = placeholders(path)
     if not names:
         return None
@@ -46,7 +46,7 @@ def parent_of(path: str) -> Endpoint | None:
 
 
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
-    """The types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
+    """Return the types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
     parents = {
         e.own_placeholder: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())
     }
@@ -58,7 +58,7 @@ def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
 
 
 def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
-    """The tables and every table that their paths need, in reading order; organizations always.
+    """Return the tables and every table that their paths need, in reading order; organizations always.
 
     The owner's levels in the organizations are part of what decides which rows the key sees.
     """

@@ -1,4 +1,4 @@
-"""What a project knows of its events, their properties and its groups."""
+"""Endpoints of a project's events, their properties and its groups."""
 
 from __future__ import annotations
 

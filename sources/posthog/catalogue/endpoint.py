@@ -21,20 +21,20 @@ class Trend:
 
     table: str
     source_time: str
-    """The field that says of which time the numbers are."""
+    """The field with the time to which the numbers belong."""
     time_column: str
-    """What its column is called in the trend."""
+    """The name of its column in the trend."""
     measures: tuple[str, ...]
 
     def named(self, endpoint: Endpoint) -> dict[str, str]:
-        """The endpoint's columns that it takes and their names in the trend: key, time, numbers."""
+        """Return the endpoint's columns in the trend, with their names there: key, time, numbers."""
         own = {name: name for name in (*endpoint.key, self.source_time, *self.measures)}
         return {**own, endpoint.key[-1]: endpoint.own_placeholder, self.source_time: self.time_column}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A list of PostHog's API and the table it becomes."""
+    """A list of PostHog's API and the table that it becomes."""
 
     table: str
     paths: tuple[str, ...]
@@ -43,16 +43,16 @@ class Endpoint:
     scope: str
     doc: str
     requires: str = ""
-    """What else than the scope the list needs: a plan, a role, a server version."""
+    """What the list needs besides the scope: a plan, a role, a server version."""
     key: tuple[str, ...] = ()
     key_defaults: Stamps = field(default_factory=dict)
     """Values of key columns that a path does not give."""
     pagination: Literal["offset", "cursor", "array"] = "offset"
     page_size: int = 1000
-    """The most rows that a page should be asked for."""
+    """The most rows to request per page."""
     plan: Literal["snapshot", "stream", "since"] = "snapshot"
     cursor_field: str = "created_at"
-    """Of a stream or `since` list: the time that its rows are in the order of."""
+    """Of a stream or `since` list: the time field by which its rows are ordered."""
     lookback: timedelta = timedelta(days=3)
     """Of these: how far behind the newest row a walk still reads, for rows that change or appear late."""
     cursor_params: tuple[str, str] | None = None
@@ -60,19 +60,19 @@ class Endpoint:
     full_every: timedelta | None = None
     """Of a stream or `since` list: how often it is walked in full; None as the settings say."""
     in_progress: tuple[str, tuple[str, ...]] | None = None
-    """Of a stream: the field and its values by which a row is still going to change."""
+    """Of a stream: the field and its values by which a row is in progress, so that it will still change."""
     in_progress_limit: timedelta = timedelta(days=30)
-    """Of a stream: a row that has been open for longer is stuck and waited for no more, but on full walks."""
+    """Of a stream: a row in progress for longer is stuck; only full walks read it again."""
     count_path: str = ""
     """Of a stream: the path that tells how many rows it lists, with the same filters."""
     parent_cursor: str = ""
-    """Of a list below a row: the field of that row without whose change nothing new is due."""
+    """Of a list below a row: field of the parent row; while its value is unchanged, the child list is skipped."""
     detects_deletes: bool = True
-    """Whether a walk may end its rows; organizations and projects are ended by a person's word only."""
+    """Whether a walk may delete its rows; organizations and projects are deleted on a person's word only."""
     people_rank: int = 0
     """How rich its embedded users are; the richest source of a run wins."""
     trends: tuple[Trend, ...] = ()
-    """Tables that keep what would otherwise be overwritten: history makes no versions of what is volatile."""
+    """Tables that keep what would otherwise be overwritten: history makes no versions of volatile fields."""
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -80,47 +80,47 @@ class Endpoint:
 
     @property
     def placeholders(self) -> tuple[str, ...]:
-        """The parents' id columns, outermost first, over all paths."""
+        """Return the parents' id columns, outermost first, over all paths."""
         return tuple(dict.fromkeys(name for path in self.paths for name in placeholders(path)))
 
     @property
     def parent_columns(self) -> tuple[str, ...]:
-        """Columns that the path gives: parents' ids and key constants."""
+        """Return the columns that the path gives: parents' ids and key constants."""
         constants = (name for path in self.paths for name in query(path) if name in self.key)
         return tuple(dict.fromkeys((*self.placeholders, *constants, *self.key_defaults)))
 
     @property
     def history(self) -> str:
-        """The table of its rows' versions; empty for a stream, whose rows are events, and for what is no list."""
+        """Return the table of its rows' versions; empty for a stream, whose rows are events, and without a list."""
         return f"{self.table}_history" if self.plan == "snapshot" and self.paths else ""
 
     @property
     def derived_tables(self) -> tuple[str, ...]:
-        """The tables that are derived from it."""
+        """Return the tables that are derived from it."""
         return (*filter(None, [self.history]), *(trend.table for trend in self.trends))
 
     @property
     def volatile(self) -> frozenset[str]:
-        """Fields that move without anybody's edit."""
+        """Return the fields that change without an edit."""
         return frozenset(field.name for field in self.fields if field.volatile)
 
     @property
     def own_placeholder(self) -> str:
-        """The placeholder by which other paths name a row of this table."""
+        """Return the placeholder by which other paths name a row of this table."""
         last = self.key[-1]
         return f"{self.table.removesuffix('s')}_id" if last == "id" else last
 
 
 def placeholders(path: str) -> tuple[str, ...]:
-    """The `{names}` of a path, in order."""
+    """Return the `{names}` of a path, in order."""
     return tuple(re.findall(r"{(\w+)}", path))
 
 
 def query(path: str) -> dict[str, str]:
-    """The query constants of a path."""
+    """Return the query constants of a path."""
     return dict(parse_qsl(urlsplit(path).query))
 
 
 def filled(path: str, ids: Stamps) -> str:
-    """A path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
+    """Return a path with its placeholders filled; an id that is itself a path, or has a query, stays one segment."""
     return path.format_map({name: quote(str(value), safe="") for name, value in ids.items()})

@@ -1,4 +1,4 @@
-"""Organizations, their members and projects, and the people whom all rows speak of."""
+"""Endpoints of organizations, their members and projects, and the table of people whom all rows name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people make and are sent inside a project."""
+"""Endpoints of what people make and are sent inside a project."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
     page_size=50,
     plan="stream",
     in_progress=("status", ("starting",)),
-    full_every=timedelta(days=7),  # nothing is deleted there, and what is late the sweeps find
+    full_every=timedelta(days=7),  # nothing is deleted there, and the sweeps find late rows
     parent_cursor="next_delivery_date",
     fields=(
         *text("id", "temporal_workflow_id", "idempotency_key", "trigger_type", "target_type", "status"),
