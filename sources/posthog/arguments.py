@@ -1,4 +1,4 @@
-"""What a user of the plain source chose, checked: tables and privacy -> what a reading takes, or ValueError."""
+"""Checks what a user of the plain source chose: tables and privacy -> arguments of an extraction, or ValueError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
 
 
 def known_tables(names: Iterable[str]) -> tuple[str, ...]:
-    """The names, each once; ValueError with the nearest one for what is no table."""
+    """Return the names, each once; ValueError with the nearest name for one that is no table."""
     chosen = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
     for name in chosen:
         if name == PEOPLE.table:
@@ -24,7 +24,7 @@ def known_tables(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
-    """The policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for what it cannot mean."""
+    """Return the policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for an invalid entry."""
     for name, mode in choices.items():
         _refuse_unknown("privacy mode", mode, get_args(Mode))
         if "." in name:
@@ -38,7 +38,7 @@ def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
 
 
 def column_of(name: str, mode: str) -> tuple[str, str]:
-    """The table and the column of `comments.content`; ValueError for what there is not, is a key, or takes no hash."""
+    """Return table and column of `comments.content`; ValueError if it does not exist, is a key, or takes no hash."""
     table, _, column = name.partition(".")
     _refuse_unknown("table", table, TABLES)
     fields = {declared.name: declared for declared in TABLES[table].fields}
@@ -53,7 +53,7 @@ def column_of(name: str, mode: str) -> tuple[str, str]:
 
 
 def _refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
-    """ValueError with the nearest name, else with all of them."""
+    """Raise ValueError for an unknown name, with the nearest known one, else with all of them."""
     names = list(known)
     if name not in names:
         near = difflib.get_close_matches(str(name), names, n=1)

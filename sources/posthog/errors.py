@@ -21,7 +21,7 @@ class KeyRefused(PostHogError):
 
 
 class Unavailable(PostHogError):
-    """PostHog refuses one list to this key, plan or server (402, 403, 404); `reason` is what it said, without where."""
+    """PostHog refuses a list to this key, plan or server (402, 403, 404); `reason` is its answer without the path."""
 
     def __init__(self, sentence: str, *, status: int, code: str, reason: str = "") -> None:
         super().__init__(sentence)
@@ -31,7 +31,7 @@ class Unavailable(PostHogError):
 
 
 class PageFailed(PostHogError):
-    """One page could not be had after every try; `status` is the last HTTP status, 0 if none came."""
+    """No try returned a usable page; `status` is the last HTTP status, 0 if no answer came."""
 
     def __init__(self, sentence: str, *, status: int = 0, code: str = "") -> None:
         super().__init__(sentence)
@@ -48,4 +48,4 @@ class Stopped(PostHogError):
 
 
 class NoRoom(PostHogError):
-    """The working data fits neither into its share of memory nor onto the disk."""
+    """The scratch data fits neither into its share of memory nor onto the disk."""

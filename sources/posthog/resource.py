@@ -73,9 +73,9 @@ def posthog(
 
 @dlt.source(schema=_schema(), max_table_nesting=0)
 def changed(extraction: Extraction, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
-    """What a reading found to differ from the warehouse that it knows.
+    """The rows in which an extraction differs from the warehouse that it knows.
 
-    `appendable` gives rows of a table that is still empty the form in which they go straight into it; `again` tells
+    `appendable` gives rows of a table that is still empty the form in which they are inserted directly; `again` tells
     that an earlier package may have brought some of them.
     """
     yield from _resources(extraction, "upsert", appendable, again=again)
@@ -84,7 +84,7 @@ def changed(extraction: Extraction, appendable: Form, *, again: bool = False) ->
 def _resources(
     extraction: Extraction, strategy: Strategy, appendable: Form | None = None, *, again: bool = False
 ) -> Iterator[DltResource]:
-    """One resource per table and child table; the first that dlt pulls from starts the reading.
+    """Return one resource per table and child table; the first that dlt pulls from starts the extraction.
 
     Where nothing is stored yet there is nothing to merge with: keys come once in a delta, and no load is tried twice.
     """
@@ -112,13 +112,13 @@ class HintsAreMeant(logging.Filter):
         self.tables: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let everything else pass."""
+        """Let every other record pass."""
         beginnings = tuple(f"In resource: {table}, when merging arrow schema" for table in self.tables)
         return record.funcName != "_compute_tables" or not str(record.msg).startswith(beginnings)
 
 
 HINTS_ARE_MEANT = HintsAreMeant()
-"""One for the process: a logger keeps its filters, and takes the same one only once."""
+"""One filter for the process: a logger keeps its filters, and takes the same one only once."""
 
 
 def _items(extraction: Extraction, table: str, form: Form | None) -> Iterator[Any]:
@@ -131,6 +131,6 @@ def _items(extraction: Extraction, table: str, form: Form | None) -> Iterator[An
 
 
 def _columns(delta: Delta) -> Any:
-    """Every column with its type; said explicitly, because in Arrow JSON is but text."""
+    """Return every column with its type; explicitly, because in Arrow JSON is only text."""
     key = delta.target.key
     return {n: {"data_type": t, "nullable": n not in key} for n, t in delta.target.columns.items()}

@@ -63,12 +63,12 @@ def overview() -> list[dict[str, Any]]:
 
 
 def plan(endpoint: Endpoint) -> str:
-    """How the table is read; `people` is gathered from the others."""
+    """Return how the table is read; `people` is collected from the others."""
     return endpoint.plan if endpoint.paths else "gathered"
 
 
 def document() -> str:
-    """All of TABLES.md."""
+    """Return all of TABLES.md."""
     classes = ", ".join(f"`{name}` ({mode})" for name, mode in KEPT.items())
     parts = [f"{START}{classes}.\n", EXAMPLE]
     parts += ["\n".join(_section(endpoint)) for endpoint in (*ENDPOINTS.values(), PEOPLE)]
@@ -125,7 +125,7 @@ def _columns(columns: Mapping[str, Type], classes: Mapping[str, str]) -> Iterato
 
 
 def _classes(endpoint: Endpoint) -> dict[str, str]:
-    """The privacy class of each column that has one."""
+    """Return the privacy class of each column that has one."""
     found: dict[str, str] = {}
     for field in endpoint.fields:
         name = f"{field.name}_id" if field.role in {"person", "reference"} else field.name

@@ -1,4 +1,4 @@
-"""Whole numbers as PostHog may spell them: JSON value -> int of 64 bits, or None."""
+"""Converts whole numbers as PostHog may spell them: JSON value -> int of 64 bits, or None."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of 64 bits, also one that is spelled `12.0` or `"12"`; `"012"`, `" 12"` and `true` are none.
+    """Return a whole number of 64 bits, also one spelled `12.0` or `"12"`; `"012"`, `" 12"` and `true` are none.
 
-    Beyond 2**53 a float has lost digits, so nobody can tell which number it was.
+    Beyond 2**53 a float has lost digits, so the number that it stands for is not known.
     """
     if (isinstance(value, str) and WHOLE.fullmatch(value)) or (
         isinstance(value, float) and value.is_integer() and abs(value) <= EXACT
@@ -23,12 +23,12 @@ def whole(value: Any) -> int | None:
 
 
 def counted(value: Any) -> int | None:
-    """How many there are, as PostHog says it; None where that is no number of rows."""
+    """Return a number of rows as PostHog tells it; None if the value is none."""
     number = whole(value)
     return number if number is not None and number >= 0 else None
 
 
 def int64(value: Any) -> int | None:
-    """An integer of 64 bits; None for every other value, `true` and `false` included."""
+    """Return an integer of 64 bits; None for every other value, `true` and `false` included."""
     fits = type(value) is int and -(2**63) <= value < 2**63
     return value if fits else None

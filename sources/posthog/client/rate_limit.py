@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 MINUTE, HOUR = 60.0, 3600.0
 SKEW = 5.0  # entries further in the future than this come from a clock that was moved back: not counted
-KEPT = 5000  # newest entries kept, whatever the speed: more than PostHog's own hourly window
+KEPT = 5000  # newest entries kept, at any speed: more than PostHog's own hourly window
 DAMAGED = {
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_CORRUPT,

@@ -18,8 +18,8 @@ class RetryPolicy:
     """How long one page is tried for; times in seconds.
 
     `tries` for a broken answer, with a random delay below `backoff` · 2ⁿ (at most `longest`) between them;
-    `unannounced_429s` 429s without Retry-After, with pauses from 8 · `backoff` to five minutes; `page_seconds` from the
-    moment a request leaves to the last byte of its answer.
+    `unannounced_429s` 429s without Retry-After, with pauses from 8 · `backoff` to five minutes;
+    `page_seconds` from the moment a request leaves to the last byte of its answer.
     """
 
     tries: int = 6
