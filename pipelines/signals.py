@@ -6,7 +6,6 @@ the commit of a run's record a stop counts; after it the run is done (`heed`).
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import socket
@@ -24,8 +23,6 @@ GRACE = 8.0
 """Seconds from the first signal to the end, whatever the command is doing."""
 stop_requested = threading.Event()
 """Set when this process was asked to stop."""
-too_late = threading.Event()
-"""Set once the final commit has started; later stop signals are ignored."""
 _interruptions: list[Callable[[], object]] = []
 _interrupted_once = threading.Event()
 """Set when the statements that ran at the stop request have been interrupted."""
@@ -95,45 +92,41 @@ def _unregister() -> None:
 
 
 def _interrupt_all() -> None:
-    if not too_late.is_set():  # the commit that it is too late for would be hit
-        for cut in tuple(_interruptions):
-            with suppress(Exception):  # an error must not end the thread that guarantees the end
-                cut()
+    for cut in tuple(_interruptions):
+        with suppress(Exception):  # nothing may cost the thread that makes sure of the end
+            cut()
     _interrupted_once.set()
 
 
-def heed() -> None:
-    """Raise KeyboardInterrupt if a stop was requested and the exception was swallowed; later signals are ignored."""
-    too_late.set()  # before the check: a signal in between interrupts nothing any more
+def check_stop() -> None:
+    """Raise KeyboardInterrupt if this process was asked to stop and a library swallowed that."""
     if stop_requested.is_set():
-        too_late.clear()
         raise KeyboardInterrupt
 
 
 def interrupt(*_: object) -> None:
-    """Handle a signal: set `stop_requested`, which a swallowed exception leaves, and raise KeyboardInterrupt in time.
+    """Handle a signal: raise KeyboardInterrupt, and remember the request where a library swallows that.
 
     DuckDB turns an interrupt inside a query into a RuntimeError of its own.
     """
     stop_requested.set()
-    if not too_late.is_set():
-        raise KeyboardInterrupt
+    raise KeyboardInterrupt
 
 
 def leave(code: int) -> NoReturn:
-    """End this process now, after everything was recorded and reported; a stop signal ends it with the same code.
+    """End this process with an exit code; a signal from here on ends it without a traceback.
 
-    Python's own exit takes up to half a second, in which a signal would give a finished command the exit code of a
-    stopped one. It frees what the system frees anyway, and waits for threads: one may still wait for PostHog's next
-    byte. Exit handlers of libraries run, but not after an interrupt.
+    An interrupted process ends at once: one of its threads may still wait for PostHog's next byte.
     """
-    handle(lambda *_: os._exit(code))
-    if code != Interrupted.exit_code:
-        atexit._run_exitfuncs()  # noqa: SLF001  as multiprocessing calls it, for the same end
+    handle(signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # no stream, or its reader has closed it
+        with suppress(
+            AttributeError, OSError, ValueError
+        ):  # there is none, or its reader has closed the pipe
             stream.flush()
-    os._exit(code)
+    if code == Interrupted.exit_code:
+        os._exit(code)
+    sys.exit(code)
 
 
 def _end_in_time(signals: socket.socket) -> None:

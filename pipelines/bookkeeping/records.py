@@ -164,7 +164,7 @@ def record_run(
         write_meta(warehouse, {**own, **(facts or {})})
         _write_run(warehouse, run, list(extraction.results.values()) if extraction else [])
         if extraction:
-            signals.heed()
+            signals.check_stop()
 
 
 def rows_noted(state: DatasetState, extraction: Extraction, sources: Mapping[str, str]) -> dict[str, str]:

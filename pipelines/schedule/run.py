@@ -60,7 +60,6 @@ def _ended(group: str, *, catch_up: bool) -> int:
         problem, code = error, error.exit_code
     except MemoryError as short:
         problem, code = OutOfMemory(short), OutOfMemory.exit_code
-    signals.too_late.set()
     if problem:
         log.error("%s", problem)
     return code

@@ -58,7 +58,6 @@ def sync(
 
     `observers` are called with every page that is read; `retry` limits how long a failing page is retried.
     """
-    signals.too_late.clear()  # an earlier run of this process may have set it
     tables, versioned, dry_run = chosen_tables(settings, selection), with_history(settings), selection.dry_run
     key = settings.require_key().get_secret_value()
     command = "hogsync backfill" if selection.window else "hogsync sync"

@@ -30,8 +30,8 @@ PROCESS = Kind(
         ),
         Fault(
             "process.interrupted_late",
-            "Ctrl-C or SIGTERM when the run is recorded, or while a command that is done leaves",
-            "the exit code is that of what was done; no traceback, and nothing that hangs is waited for",
+            "Ctrl-C or SIGTERM while a command that is done leaves",
+            "the process ends by the signal at once, without a traceback; what was done is recorded",
         ),
         Fault(
             "process.interrupted_twice",

@@ -63,11 +63,13 @@ def run(order: dict[str, Any]) -> NoReturn:
         before = set(sys.modules)
         atexit.register(lambda: Path(order["imported"]).write_text("\n".join(set(sys.modules) - before)))
         hogsync._run()  # noqa: SLF001  as a script: a command, or `-m MODULE …`
+    except SystemExit:
+        gc.unfreeze()  # otherwise DuckDB counts what is frozen as leaked
+        raise  # an end like any other: what is registered for it runs
     except BaseException:  # noqa: BLE001  it must not go on as a second one of the process that forks
         traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def main() -> None:

@@ -618,35 +618,6 @@ def test_a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_m
     assert recorded() == [("schedule", "interrupted"), ("manual", "ok")]
 
 
-SIGNAL_AT_THE_END = """
-import os, sys
-
-def look(frame, event, _):
-    if event == "return" and frame.f_code.co_name == "main" and "pipelines" in frame.f_code.co_filename:
-        sys.setprofile(None)
-        os.kill(os.getpid(), {how})
-
-sys.setprofile(look)
-"""
-
-
-@pytest.mark.fault("process.interrupted_late")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize(("group", "code"), [("all", 0), ("nowhere", 2)])
-def test_a_run_that_is_done_and_asked_to_end_has_its_own_end(
-    posthog: Sandbox, tmp_path: Path, group: str, code: int, how: signal.Signals
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(SIGNAL_AT_THE_END.format(how=int(how)))
-    command = [sys.executable, "-m", "pipelines.schedule.run", group]
-    paths = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stderr=pipe, text=True, env=paths) as process:
-        assert process.stderr
-        said = process.stderr.read()
-    assert "Traceback" not in said, said
-    assert process.returncode == code, said
-
-
 def test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore(posthog: Sandbox) -> None:
     """A shell's & has whatever it starts ignore Ctrl-C."""
     slowly(posthog, 1)

@@ -68,7 +68,6 @@ def cut():
 signals.listen()
 try:
     with signals.interruptible(cut):
-        {0}
         os.kill(os.getpid(), signal.SIGTERM)
 except KeyboardInterrupt:
     pass
@@ -76,13 +75,10 @@ print("next", flush=True)
 """
 
 
-@pytest.mark.parametrize(("before", "said"), [("pass", "cut\nnext\n"), ("signals.heed()", "next\n")])
-def test_what_comes_after_a_stop_is_not_cut_short_and_nothing_is_once_it_is_too_late(
-    before: str, said: str
-) -> None:
-    command = [sys.executable, "-c", ASKED.format(before)]
+def test_what_comes_after_a_stop_is_not_cut_short() -> None:
+    command = [sys.executable, "-c", ASKED]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    assert done.stdout == said
+    assert done.stdout == "cut\nnext\n"
 
 
 def wait_until_busy(url: str, statement: str = "") -> None:

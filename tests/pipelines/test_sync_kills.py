@@ -147,21 +147,6 @@ def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying_in_f
     assert dying.fall("statement", loaded, (INT,)) == 130
 
 
-@pytest.mark.fault("process.interrupted_late")
-@pytest.mark.parametrize("dying_in_file", ["definitions"], indirect=True)
-def test_a_stop_that_comes_when_the_run_is_recorded_changes_nothing(dying_in_file: Doomed) -> None:
-    dying = dying_in_file
-    events = dying.events()
-    dying.mend()
-    recorded = max(at for at, (kind, _) in enumerate(events) if kind == "statement")
-    before, after = (sum(of == "file" for of, _ in part) for part in (events[:recorded], events[recorded:]))
-    for number in (
-        before + after // 3,
-        before + 2 * after // 3,
-    ):  # a few files more or less are a load's chance
-        assert dying.fall("file", number, (INT,)) == 0, number
-
-
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")
 @pytest.mark.soak("stops")
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])
