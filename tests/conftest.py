@@ -24,9 +24,10 @@ _numbers = count(1)
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heeded by whatever the tests start: a shell has it ignored for what it runs behind `&`."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Signals reach the processes that tests start: `&` of a shell has Ctrl-C ignored, and nohup the hang-up."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

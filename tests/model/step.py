@@ -15,7 +15,7 @@ from sources.posthog.extract.options import Window
 from tests.model.moment import Key, Moment, family, scope_of_row
 from tests.truth.expected import BELOW, Row, Tables
 
-PATIENCE: dict[str, Any] = {"tries": 2, "backoff": 0.01, "longest": 0.02, "untold": 2}
+PATIENCE: dict[str, Any] = {"tries": 2, "backoff": 0.01, "longest": 0.02, "unannounced_429s": 2}
 """Nobody in here needs time to recover."""
 
 
