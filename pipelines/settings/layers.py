@@ -135,8 +135,10 @@ def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
 
 
 def why(error: OSError | UnicodeDecodeError) -> str:
-    """Return why a file could not be read."""
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8"
+    """Return why a file could not be read, and what to do about it."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8; save it as UTF-8"
+    return f"{error.strerror or type(error).__name__}; check the path and who may read it"
 
 
 def complaint(
