@@ -1,7 +1,7 @@
 """Stops a command on Ctrl-C and SIGTERM: politely first, at once on a second signal, after eight seconds at most.
 
-A signal -> KeyboardInterrupt in the main thread, and an interrupt of the statement that a database is busy with. Until
-the commit of a run's record a stop counts; after it the run is done (`heed`).
+A signal -> KeyboardInterrupt in the main thread, and an interrupt of the statement that a database is busy with. A
+stop that a library swallowed is noticed before the run's record is committed (`check_stop`).
 """
 
 from __future__ import annotations
