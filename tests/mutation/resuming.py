@@ -218,7 +218,7 @@ RESUMING_RULES = (
         "a second walk proves nothing where rows of a kept one count as seen",
         ("or not walk.is_full or result.is_resumed:\n        return False"),
         ("or not walk.is_full or walk.resumed_pages:\n        return False"),
-        (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
+        ("sources/posthog/test_positions.py::test_a_second_walk_is_not_complete_after_one_that_was_resumed",),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",

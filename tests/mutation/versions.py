@@ -30,13 +30,13 @@ VERSION_RULES = (
         "rows of torn loads are no versions",
         "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
         "return Rows(f\"true{''.join(torn)}\")",
-        (f"{TESTS}a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it[duckdb]",),
+        (f"{TESTS}a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it",),
     ),
     Mutation(
         "rows with torn children are no versions",
         "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
         'return Rows(f"t._dlt_load_id in {loads}")',
-        (f"{TESTS}a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version[duckdb]",),
+        (f"{TESTS}a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version",),
     ),
     Mutation(
         "a history without a row's key is made anew",
@@ -66,7 +66,7 @@ VERSION_RULES = (
         "a version begins after the one that it follows",
         "greatest(t._synced_at, p.latest + interval '1 microsecond')",
         "t._synced_at",
-        (f"{TESTS}a_clock_that_went_back_breaks_no_order[duckdb]",),
+        (f"{TESTS}a_clock_that_went_back_breaks_no_order",),
     ),
     Mutation(
         "a version ends when the next begins",
@@ -117,7 +117,7 @@ VERSION_RULES = (
         "what a history finds at its beginning begins together",
         "if begins else next_time",
         "if False else next_time",
-        (f"{BEGINNINGS}a_history_that_begins_late_begins_as_a_whole[duckdb]",),
+        (f"{BEGINNINGS}a_history_that_begins_late_begins_as_a_whole",),
     ),
     Mutation(
         "a history that was dropped has another beginning",
@@ -129,7 +129,7 @@ VERSION_RULES = (
         "what a list held when it was first known is not told as added",
         "first > moment and not begun.found(then, first)",
         "first > moment",
-        (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
+        (f"{BEGINNINGS}a_project_that_is_read_later",),
     ),
     Mutation(
         "a row is of those of its table's lists that ask for what it is",
@@ -141,7 +141,7 @@ VERSION_RULES = (
         "a list is known as a whole from the first time on",
         "before.first_complete_at or before.last_complete_at or options.started",
         "options.started",
-        (f"{BEGINNINGS}a_project_that_is_read_later[duckdb]",),
+        (f"{BEGINNINGS}a_project_that_is_read_later",),
     ),
     Mutation(
         "a derived table and what is said of it are one transaction",

@@ -200,6 +200,12 @@ def test_a_walk_is_complete_if_every_row_came_and_the_count_agrees(
     assert judge(result(**what), position, "mine")[0] is complete
 
 
+def test_a_second_walk_is_not_complete_after_one_that_was_resumed() -> None:
+    twice = result(resumed_pages=1)
+    twice.walks.append(result().last)
+    assert not judge(twice, None, "mine")[0]
+
+
 def test_a_gap_is_told_with_both_numbers() -> None:
     said = judge(result(counts=[12]), None, "mine")[1]
     assert said == "PostHog counts 12 rows and lists 10; nothing is concluded about deletions"
