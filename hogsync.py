@@ -15,9 +15,9 @@
 a result (`outcome.exit_code` is 1). An error that keeps a run from starting or from being stored is a `HogsyncError`,
 whose text is one sentence and whose `exit_code` is that of the command. `posthog` is the plain dlt source.
 
-Other programs, too, have packages named `pipelines`, `sources` and `destinations`. hogsync imports its own from beside
-this file whatever `sys.path` says, so that the command starts anywhere. A program that has already imported another
-package of such a name gets an ImportError from the first name that it uses.
+Other programs, too, have packages named `pipelines`, `sources` and `destinations`. hogsync imports its own packages
+from the folder of this file, independent of `sys.path`, so that the command starts anywhere. If a program has already
+imported another package of such a name, the first name that it uses of hogsync raises an ImportError.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from pipelines.errors import Interrupted
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """Signals that request a stop."""
 GRACE = 8.0
-"""Seconds from the first signal to the end, whatever the command is doing."""
+"""Seconds after the first signal in which the process ends at the latest."""
 stop_requested = threading.Event()
 """Set when this process was asked to stop."""
 _interruptions: list[Callable[[], object]] = []

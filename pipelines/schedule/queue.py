@@ -78,7 +78,7 @@ class RunQueue:
             if self.ending:
                 return None
             catch_up = ["--catch-up"] * self.waiting.pop(group)
-            # Through hogsync.py, which finds the packages whatever PYTHONPATH says. A session of its own: Ctrl-C in the
+            # hogsync.py finds the packages independent of PYTHONPATH. The run has its own session: Ctrl-C in the
             # terminal reaches only the service, which then asks the run to end, once.
             command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", group, *catch_up]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)

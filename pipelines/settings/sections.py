@@ -95,7 +95,7 @@ class ListsSettings(Section):
     page_size: int = Field(default=1000, ge=1, le=10_000)
     """Rows a page, where PostHog lets the reader choose."""
     page_megabytes: int = Field(default=256, ge=1, le=4096)
-    """Megabytes that one page may have; a larger one is refused, whatever it holds."""
+    """The largest size of a page in megabytes; a larger page is refused."""
     in_flight: int = Field(default=8, ge=1, le=32)
     """Lists read at the same time."""
     ahead: int = Field(default=16, ge=1, le=32)
@@ -109,7 +109,7 @@ class ListsSettings(Section):
     ] = Field(default={})
     """Tables for which full_every differs, as in comments = "12h"."""
     resume_within: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(hours=1)
-    """How old a long list's half-read walk may be that is gone on with after a broken-off run; 0m: none is kept."""
+    """After an interrupted run, the next run resumes a long list's saved pages up to this age; 0m saves none."""
     # A row of Postgres is one page of 8,160 bytes, and a long text takes 18 of them: beyond 440 columns it may not fit.
     new_columns: int = Field(default=100, ge=0, le=350)
     """Columns that fields unknown to hogsync may add to a table; further ones share the column `_other_fields`."""

@@ -212,10 +212,9 @@ class Derivation:
                 with self._troubled_by(one), self.warehouse.transaction():
                     one.end_missing(self.warehouse, partitions, now)
 
-    def sources(self) -> dict[str, str]:
+    def sources(self, there: Tables) -> dict[str, str]:
         """Return the tables that this run may have written, each with the table that it was read or derived from."""
-        there = self.warehouse.columns()
-        derived = [one for one in self._untroubled(self.readable(there)) if one.target in there]
+        derived = self._untroubled(self.readable(there))
         targets = {target.table: target.parent for target in self.extraction.target_tables()}
         return targets | {one.target: one.source for one in derived}
 

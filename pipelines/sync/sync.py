@@ -87,7 +87,7 @@ def sync(
             with warehouse_problems(), warehouse.opened():
                 existing = _load(extraction, warehouse, folder, prior, derivation)
                 derivation.derive(existing)
-                outcome = _record(header, warehouse, extraction, prior, derivation)
+                outcome = _record(header, warehouse, extraction, prior, derivation, existing=existing)
         local_state.remember_run(settings, outcome.run.run_id)
         checkpoints.settle()
         return outcome
@@ -186,13 +186,22 @@ def _load(
 
 
 def _record(
-    header: RunHeader, warehouse: Warehouse, extraction: Extraction, prior: PriorState, derivation: Derivation
+    header: RunHeader,
+    warehouse: Warehouse,
+    extraction: Extraction,
+    prior: PriorState,
+    derivation: Derivation,
+    *,
+    existing: Mapping[str, Types],
 ) -> Outcome:
-    """Record the run and the positions of its lists in one transaction, after all that they describe is stored."""
+    """Record the run and the positions of its lists in one transaction, after all that they describe is stored.
+
+    `existing` are the tables that the load left, with their columns.
+    """
     results = extraction.results.values()
     standing = records.standing_warnings(warehouse, results)
     facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}
-    facts |= records.rows_noted(derivation.state, extraction, derivation.sources())
+    facts |= records.rows_noted(derivation.state, extraction, derivation.sources(existing))
     outcome = header.outcome(extraction, derivation.troubles.values(), standing)
     records.record_run(warehouse, outcome.run, extraction, facts)
     return outcome

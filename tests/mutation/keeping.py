@@ -278,7 +278,7 @@ KEEPING_RULES = (
         "positions come after rows",
         "                existing = _load(extraction, warehouse, folder, prior, derivation)\n",
         (
-            "                _record(header, warehouse, extraction, prior, derivation)\n"
+            "                _record(header, warehouse, extraction, prior, derivation, existing={})\n"
             "                existing = _load(extraction, warehouse, folder, prior, derivation)\n"
         ),
         (f"{LOCKS}a_load_that_failed_moves_no_position",),

@@ -77,8 +77,8 @@ READING_RULES = (
     ),
     Mutation(
         "another key's gap explains nothing",
-        ("same_key = position is not None and position.fingerprint == fingerprint"),
-        "same_key = position is not None",
+        "(position.fingerprint, position.gap) == (fingerprint, gap)",
+        "position.gap == gap",
         (f"{UNPROVEN}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""Endpoints of what people make and are sent inside a project."""
+"""Endpoints of a project: subscriptions and their deliveries, cohorts, comments."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def judge(result: ListResult, position: Position | None, fingerprint: str | None
 
 def gap_is_known(gap: int, position: Position | None, fingerprint: str | None) -> bool:
     """Return whether no row is missing, or only as many as the same key could not see last time."""
-    same_key = position is not None and position.fingerprint == fingerprint
-    return gap == 0 or (same_key and position is not None and position.gap == gap)
+    known = position is not None and (position.fingerprint, position.gap) == (fingerprint, gap)
+    return gap == 0 or known
 
 
 def count_mismatches(
