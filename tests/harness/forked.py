@@ -15,6 +15,7 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable
@@ -63,13 +64,19 @@ def run(order: dict[str, Any]) -> NoReturn:
         before = set(sys.modules)
         atexit.register(lambda: Path(order["imported"]).write_text("\n".join(set(sys.modules) - before)))
         hogsync._run()  # noqa: SLF001  as a script: a command, or `-m MODULE …`
-    except SystemExit:
-        gc.unfreeze()  # otherwise DuckDB counts what is frozen as leaked
-        raise  # an end like any other: what is registered for it runs
+    except SystemExit as end:
+        finish(end.code)
     except BaseException:  # noqa: BLE001  it must not go on as a second one of the process that forks
         traceback.print_exc()
     sys.stderr.flush()
     os._exit(1)
+
+
+def finish(code: object) -> NoReturn:
+    """End like any other process, but without taking down the modules: that takes 0.35 s of CPU, most commands less."""
+    for step in (threading._shutdown, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):  # type: ignore[attr-defined]  # noqa: SLF001  what the interpreter calls itself
+        step()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def main() -> None:
