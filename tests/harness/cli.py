@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from tests.ended import Ended
 
@@ -23,11 +25,21 @@ def hogsync(*words: str, stdin: str | None = "", **variables: str | None) -> End
 
     Its standard input holds this text; without one nothing comes there, and no end either.
     """
+    return _run("hogsync", words, stdin, variables)
+
+
+def dying_sync(order: Any, **variables: str) -> Ended:
+    """Run a sync that dies by this order, see `tests.truth.doomed`."""
+    return _run("tests.truth.doomed", [json.dumps(order)], "", variables)
+
+
+def _run(program: str, words: Sequence[str], stdin: str | None, variables: Mapping[str, str | None]) -> Ended:
     environment = {**os.environ, **variables}
     with tempfile.TemporaryDirectory(prefix="hogsync-command-") as folder:
         files = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
         os.mkfifo(files[0]) if stdin is None else files[0].write_text(stdin, "utf-8")
         order = {
+            "program": program,
             "words": words,
             "environment": {name: value for name, value in environment.items() if value is not None},
             "folder": os.getcwd(),  # noqa: PTH109  as a text

@@ -1,9 +1,9 @@
 """Commands without their start: `python -m tests.harness.forked` takes them on stdin and answers with exit codes.
 
-A command is one line of JSON: its words, environment, folder and the files that are its stdin, stdout and stderr. Each
-runs in a fork of this process, which has imported all already and done nothing else: what a command leaves behind, it
-leaves in a process that ends with it. What one had to import, the next ones have. How a command starts, and how light,
-is for tests that start a real one.
+A command is one line of JSON: the program (`hogsync`, or a module that has `main`), its words, environment, folder and
+the files that are its stdin, stdout and stderr. Each runs in a fork of this process, which has imported all already and
+done nothing else: what a command leaves behind, it leaves in a process that ends with it. What one had to import, the
+next ones have. How a command starts, and how light, is for tests that start a real one.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ def run(order: dict[str, Any]) -> NoReturn:
         os.environ.update(order["environment"])
         time.tzset()
         signal.alarm(LONGEST)
-        sys.argv = ["hogsync", *order["words"]]
+        sys.argv = [order["program"], *order["words"]]
         before = set(sys.modules)
         atexit.register(lambda: Path(order["imported"]).write_text("\n".join(set(sys.modules) - before)))
-        hogsync._run()  # noqa: SLF001  as a script: a command, or `-m MODULE …`
+        program = import_module(order["program"])
+        program._run() if program is hogsync else program.main()  # noqa: SLF001  as a script: a command, or `-m MODULE …`
     except SystemExit as end:
         finish(end.code)
     except BaseException:  # noqa: BLE001  it must not go on as a second one of the process that forks
@@ -87,6 +88,7 @@ def main() -> None:
     )
     for line in orders:
         order = json.loads(line)
+        import_all([order["program"]])
         child = os.fork()
         if child == 0:
             run(order)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from pipelines.sync.outcome import Outcome
 from pipelines.sync.sync import sync
 from sources.posthog.client.retry import RetryPolicy
 from sources.sandbox import Sandbox
+from tests.harness.cli import dying_sync
 from tests.model.company import Company
 from tests.model.laws import ADMIN, FOR_ALL, FOR_ENDED, agree
 from tests.model.moment import look
@@ -39,7 +38,6 @@ class Stage:
     keys: dict[str, str]
     url: str
     folder: Path
-    doomed: subprocess.Popen[str]
     lives: int = 0
 
     def clear(self) -> None:
@@ -169,7 +167,7 @@ class Life:
         }
         said |= {"asked": order.flags, "patience": PATIENCE, "kind": kind, "number": number}
         told = {"told": str(self.stage.folder / "told")}
-        code = self._doomed(json.dumps(said | told))
+        code = dying_sync(said | told).code
         assert code in {
             -signal.SIGKILL,
             0,
@@ -187,14 +185,6 @@ class Life:
         )
         for law in FOR_ALL:
             law(step)
-
-    def _doomed(self, order: str) -> int:
-        process = self.stage.doomed
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(order + "\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
 
     # -- the end
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,17 @@ import pytest
 from sources.posthog.extract.results import TableResult
 from tests.component.half_read import COMMENTS, HERE, MANY, READ, long_list
 from tests.truth.expected import Row
-from tests.truth.kills import Doomed, Story, doomed
+from tests.truth.kills import Doomed, Story
 from tests.truth.scene import Scene, of
 
 __all__ = ["dies", "file_dying", "long_list", "read"]
 
 
 @pytest.fixture
-def file_dying(file_scene: Scene, long_list: list[Row]) -> Iterator[Doomed]:
+def file_dying(file_scene: Scene, long_list: list[Row]) -> Doomed:
     """Syncs of the comments that die, beside a DuckDB file."""
     assert len(long_list) == MANY
-    with doomed(file_scene, Story((COMMENTS,), lambda _: [])) as here:
-        yield here
+    return Doomed(file_scene, Story((COMMENTS,), lambda _: []))
 
 
 def dies(dying: Doomed, pages: int = READ) -> None:

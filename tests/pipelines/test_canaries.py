@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from tests.ended import Ended
-from tests.harness.cli import hogsync
+from tests.harness.cli import dying_sync, hogsync
 from tests.truth.planted import KEY, MARK, NEVER, UNKNOWN, Canary, Garden, planted
 from tests.truth.scene import HASH_KEY
 from tests.truth.stored import ask, types
@@ -134,27 +131,18 @@ def test_what_a_killed_run_leaves_on_the_disk_holds_only_what_the_settings_keep(
         "HOGSYNC_HOME": "home",
     }
     order = {"settings": settings, "tables": [], "projects": [], "told": "told"}
-    command = [sys.executable, "-m", "tests.truth.doomed"]
     Path("tmp").mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(Path("tmp").absolute())}
-    with subprocess.Popen(
-        command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
 
-        def sync(kind: str, number: int) -> int:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(json.dumps({**order, "kind": kind, "number": number}) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
+    def sync(kind: str, number: int) -> int:
+        return dying_sync({**order, "kind": kind, "number": number}, TMPDIR=str(Path("tmp").absolute())).code
 
-        settings["HOGSYNC_DATASET"] = "elsewhere"
-        assert sync("none", 0) == 0
-        statements = [what for kind, what in json.loads(Path("told").read_text()) if kind == "statement"]
-        commits = [n for n, what in enumerate(statements, 1) if "commit" in what]
-        settings["HOGSYNC_DATASET"] = "posthog"
-        Path("hogsync.duckdb").unlink()
-        assert sync("statement", commits[-1]) == -signal.SIGKILL
+    settings["HOGSYNC_DATASET"] = "elsewhere"
+    assert sync("none", 0) == 0
+    statements = [what for kind, what in json.loads(Path("told").read_text()) if kind == "statement"]
+    commits = [n for n, what in enumerate(statements, 1) if "commit" in what]
+    settings["HOGSYNC_DATASET"] = "posthog"
+    Path("hogsync.duckdb").unlink()
+    assert sync("statement", commits[-1]) == -signal.SIGKILL
     left = files() | {
         f"{path} as rows": str(parquet.read_table(path).to_pydict())
         for path in Path("home").rglob("*.parquet")

@@ -14,7 +14,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
 from tests.truth.command import hogsync
-from tests.truth.kills import Story, doomed, number_of
+from tests.truth.kills import Doomed, Story, number_of
 from tests.truth.scene import Scene, of
 from tests.truth.versions import history, wrong_versions
 
@@ -173,12 +173,12 @@ def test_a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_begin
         return []
 
     late.sync("cohorts", projects=(EARLY,))
-    with doomed(late, Story(("cohorts",), drop)) as dying:
-        dying.learn()
-        made = number_of(dying.statements(), "create table", "cohorts_history")
-        dying.prepare()
-        assert dying.die("statement", made + 1) < 0
-        again = dying.mend().run.started_at
+    dying = Doomed(late, Story(("cohorts",), drop))
+    dying.learn()
+    made = number_of(dying.statements(), "create table", "cohorts_history")
+    dying.prepare()
+    assert dying.die("statement", made + 1) < 0
+    again = dying.mend().run.started_at
     begun = "select value from posthog._hogsync_meta where key = 'cohorts_history since'"
     assert late.ask(begun) == [(again.isoformat(),)]
     assert {one["valid_from"] for each in history(late.url, "cohorts").values() for one in each} == {again}

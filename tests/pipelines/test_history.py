@@ -12,7 +12,7 @@ from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import BELOW, HERE, NUMBERS, PROJECT, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.kills import Doomed, Story, doomed, number_of
+from tests.truth.kills import Doomed, Story, number_of
 from tests.truth.scene import Scene, written
 from tests.truth.stored import types
 from tests.truth.versions import VERSIONED, history, wrong_versions
@@ -226,7 +226,7 @@ def test_a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version(lone: One)
 
 
 @pytest.fixture
-def dying(one: One) -> Iterator[Doomed]:
+def dying(one: One) -> Doomed:
     """Syncs that find the cohort changed, and die."""
 
     def change(_: Sandbox) -> list[Edit]:
@@ -235,9 +235,9 @@ def dying(one: One) -> Iterator[Doomed]:
         return []
 
     one.synced()
-    with doomed(one.scene, Story(("cohorts",), change)) as here:
-        here.learn()
-        yield here
+    here = Doomed(one.scene, Story(("cohorts",), change))
+    here.learn()
+    return here
 
 
 @pytest.mark.fault("loads.history")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import BELOW, HERE, NUMBERS, One
 from tests.pipelines.test_sync_mending import run
 from tests.truth.changes import Edit
-from tests.truth.kills import Doomed, Story, doomed
+from tests.truth.kills import Doomed, Story
 from tests.truth.scene import Scene
 from tests.truth.versions import history, wrong_versions
 
@@ -62,7 +60,7 @@ def test_a_list_that_a_killed_load_ended_before_its_row_is_that_rows_when_it_die
 
 
 @pytest.fixture
-def dying(one: One) -> Iterator[Doomed]:
+def dying(one: One) -> Doomed:
     """Syncs that find the cohort gone, and die."""
 
     def end(_: Sandbox) -> list[Edit]:
@@ -75,9 +73,9 @@ def dying(one: One) -> Iterator[Doomed]:
         return []
 
     one.synced()
-    with doomed(one.scene, Story(("cohorts",), end)) as here:
-        here.learn()
-        yield here
+    here = Doomed(one.scene, Story(("cohorts",), end))
+    here.learn()
+    return here
 
 
 @pytest.mark.fault("loads.history")

@@ -12,7 +12,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.pipelines.one_cohort import HERE, PROJECT, One
 from tests.pipelines.test_sync_mending import run
-from tests.truth.kills import Story, doomed
+from tests.truth.kills import Doomed, Story
 from tests.truth.scene import Scene, of, written
 from tests.truth.stored import types
 from tests.truth.versions import Key, history, wrong_versions
@@ -223,8 +223,8 @@ def test_a_field_that_came_is_no_lost_column(here: One, *, off: bool) -> None:
     if off:
         here.synced(history={"enabled": False})
     else:
-        with doomed(here.scene, Story(("cohorts",), lambda _: [])) as dying:
-            assert dying.die("statement", 1, of='"cohorts_history" add column') < 0
+        dying = Doomed(here.scene, Story(("cohorts",), lambda _: []))
+        assert dying.die("statement", 1, of='"cohorts_history" add column') < 0
     here.synced()
     assert here.told("just_come") == [("insert", None), ("update", "news")]
 
@@ -257,13 +257,13 @@ LOADED, RECORDED = 'INSERT INTO "posthog"."_dlt_loads"', "upsert ('_hogsync_runs
 
 def dies(scene: Scene, drop: str, *before: str) -> Iterator[str]:
     """Drop something, let a sync die before a statement that speaks of this, and mend it by a clean one."""
-    with doomed(scene, Story(("cohorts",), lambda _: [])) as dying:
-        for statement in before:
-            run(scene.url, drop)
-            scene.known = {}
-            assert dying.die("statement", 1, of=statement) < 0, statement
-            dying.mend()
-            yield statement
+    dying = Doomed(scene, Story(("cohorts",), lambda _: []))
+    for statement in before:
+        run(scene.url, drop)
+        scene.known = {}
+        assert dying.die("statement", 1, of=statement) < 0, statement
+        dying.mend()
+        yield statement
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")

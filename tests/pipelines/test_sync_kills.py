@@ -6,7 +6,6 @@ So does what hogsync wrote of its own runs: looked at right after the death, it 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.truth.books import books
 from tests.truth.changes import COHORTS, DELIVERIES, EVENTS, definitions, deliveries, isolate, shrink
-from tests.truth.kills import Doomed, Event, Story, doomed, number_of
+from tests.truth.kills import Doomed, Event, Story, number_of
 from tests.truth.scene import Scene, written
 
 STORIES = {
@@ -42,19 +41,19 @@ def beginning(company: Sandbox) -> str:
 
 
 @pytest.fixture
-def dying(request: pytest.FixtureRequest, scene: Scene) -> Iterator[Doomed]:
+def dying(request: pytest.FixtureRequest, scene: Scene) -> Doomed:
     """A story's syncs, after a first one that lived."""
-    with doomed(scene, STORIES[request.param]) as here:
-        here.mend()
-        yield here
+    here = Doomed(scene, STORIES[request.param])
+    here.mend()
+    return here
 
 
 @pytest.fixture
-def dying_in_file(request: pytest.FixtureRequest, file_scene: Scene) -> Iterator[Doomed]:
+def dying_in_file(request: pytest.FixtureRequest, file_scene: Scene) -> Doomed:
     """The same beside a DuckDB file, for stops that concern no database."""
-    with doomed(file_scene, STORIES[request.param]) as here:
-        here.mend()
-        yield here
+    here = Doomed(file_scene, STORIES[request.param])
+    here.mend()
+    return here
 
 
 FAULTS = pytest.mark.fault(

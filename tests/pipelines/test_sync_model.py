@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from tests.model.company import shrink
 from tests.model.life import Life, Stage
 from tests.model.machine import play
 
-ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = range(2), range(6)
 """The same lives every time, and others on each database; the first one of each chance is empty."""
 
@@ -26,25 +23,15 @@ def small_company() -> Iterator[tuple[Sandbox, dict[str, str]]]:
         yield posthog, shrink(posthog)
 
 
-@pytest.fixture(scope="module")
-def doomed() -> Iterator[subprocess.Popen[str]]:
-    """A process that takes orders for syncs that die."""
-    command = [sys.executable, "-m", "tests.truth.doomed"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
-        yield process
-
-
 @pytest.fixture
 def stage(
     small_company: tuple[Sandbox, dict[str, str]],
-    doomed: subprocess.Popen[str],
     warehouse_url: str,
     tmp_path: Path,
 ) -> Stage:
     """The small company beside a warehouse of each kind."""
     posthog, keys = small_company
-    return Stage(posthog, keys, warehouse_url, tmp_path, doomed)
+    return Stage(posthog, keys, warehouse_url, tmp_path)
 
 
 @pytest.mark.parametrize("chance", FEW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.pipelines.test_sync_stricter import PROJECTS, holds
 from tests.truth.differences import differences
-from tests.truth.kills import Doomed, Story, doomed
+from tests.truth.kills import Doomed, Story
 from tests.truth.scene import Scene, written
 from tests.truth.versions import wrong_versions
 
@@ -35,12 +34,12 @@ def company(canary_company: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def dying(scene: Scene) -> Iterator[Doomed]:
+def dying(scene: Scene) -> Doomed:
     """Runs under the stricter setting, on what was stored under the laxer one."""
     assert scene.sync(*TABLES, privacy=LAX, **PROJECTS).exit_code == 0
-    with doomed(scene, Story(TABLES, lambda _: [])) as process:
-        process.more = {"HOGSYNC_PRIVACY": STRICT}
-        yield process
+    process = Doomed(scene, Story(TABLES, lambda _: []))
+    process.more = {"HOGSYNC_PRIVACY": STRICT}
+    return process
 
 
 @pytest.mark.fault("security.emptying_killed")

@@ -1,10 +1,10 @@
-"""Syncs that kill themselves: `python -m tests.truth.doomed` takes orders on stdin and answers with exit codes.
+"""A sync that kills itself: `python -m tests.truth.doomed ORDER`, see `tests/harness/cli.py`.
 
-An order is one line of JSON: `settings`, `tables`, `projects`, perhaps `asked` (flags of the selection) and `patience`,
+An order is JSON: `settings`, `tables`, `projects`, perhaps `asked` (flags of the selection) and `patience`,
 and when to die: just before the `number`th event of a `kind`, which is a `request` to PostHog, a change to a `file`
 (below `place`, else home), or a `statement` to the warehouse; only events that speak `of` something count, if that is
 said. `signals` are what it gets there: SIGKILL, else what a person can send. A sync that lives writes its events,
-`[kind, what]` in their order, to the file `told`. Each is a fork of this process, which has imported all already.
+`[kind, what]` in their order, to the file `told`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
@@ -109,22 +110,20 @@ def run(order: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Take orders until there are no more."""
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                run(json.loads(line))
-                code = 0
-            except HogsyncError as error:
-                code = error.exit_code
-            except KeyboardInterrupt:  # before the run had begun
-                code = Interrupted.exit_code
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    """Run the sync of the order, and end at once when it has ended."""
+    code = 1
+    try:
+        run(json.loads(sys.argv[1]))
+        code = 0
+    except HogsyncError as error:
+        code = error.exit_code
+    except KeyboardInterrupt:  # before the run had begun
+        code = Interrupted.exit_code
+    except Exception:  # noqa: BLE001  a test is to see it
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

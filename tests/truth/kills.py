@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,13 @@ from pipelines.sync.outcome import Outcome
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
+from tests.harness.cli import dying_sync
 from tests.truth.books import NONE, Books, books_in
 from tests.truth.changes import PROJECT, Edit
 from tests.truth.scene import Scene
 from tests.truth.stored import session, there_is
 from tests.truth.versions import wrong_versions_in
 
-ROOT = Path(__file__).resolve().parents[2]
 Event = tuple[str, str]
 """Its kind, and what happened."""
 KILL = (signal.SIGKILL,)
@@ -43,8 +41,8 @@ class Story:
 class Doomed:
     """Syncs in a scene that die at an event, and the clean ones that mend what they tore."""
 
-    def __init__(self, scene: Scene, story: Story, process: subprocess.Popen[str]) -> None:
-        self.scene, self.story, self.process = scene, story, process
+    def __init__(self, scene: Scene, story: Story) -> None:
+        self.scene, self.story = scene, story
         self.told = scene.home.with_name("told")
         self.more: dict[str, Any] = {}
         """Settings that differ from the scene's."""
@@ -74,11 +72,7 @@ class Doomed:
             "of": of,
             "signals": signals,
         }
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        return dying_sync(order).code
 
     def events(self) -> list[Event]:
         """What happens in a sync that lives."""
@@ -170,15 +164,6 @@ class Doomed:
 def number_of(statements: Sequence[str], *words: str) -> int:
     """The number of the first statement in which all of these words stand."""
     return next(at for at, what in enumerate(statements, 1) if all(word in what for word in words))
-
-
-@contextmanager
-def doomed(scene: Scene, story: Story) -> Iterator[Doomed]:
-    """A process in which syncs die."""
-    command = [sys.executable, "-m", "tests.truth.doomed"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
-        yield Doomed(scene, story, process)
 
 
 def empty(scene: Scene) -> None:
