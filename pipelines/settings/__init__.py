@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -25,19 +28,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from destinations.staging import staging_of
 from pipelines.errors import UsageError
 from pipelines.settings import dot_env, hosts, parse
 from pipelines.settings.hash_key import kept_hash_key
 from pipelines.settings.hosts import WarehouseUrl
-from pipelines.settings.layers import Layer, complaint, did_you_mean, key_file, merged, toml_file, why
+from pipelines.settings.layers import Layer, complaint, merged, nested, text_of, toml_file
 from pipelines.settings.reference import settings_reference
 from pipelines.settings.sections import (
     GroupSettings,
@@ -71,17 +68,14 @@ def setting(name: str, default: object = None) -> Any:
     return Field(default=default, validation_alias=name)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings, checked; safe to print, because whatever is secret hides itself."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         validate_default=True,
         use_attribute_docstrings=True,
-        env_nested_delimiter="__",
-        env_ignore_empty=True,  # compose files pass on what is not set as empty
-        enable_decoding=False,  # lists are written a, b there and not as JSON
         hide_input_in_errors=True,
     )
 
@@ -117,18 +111,6 @@ class Settings(BaseSettings):
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
     warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
     _origin_name: str = PrivateAttr(default="")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` hands in: it merges the sources itself, to say where a wrong value stands."""
-        return (init_settings,)
 
     @field_validator("origin")
     @classmethod
@@ -195,9 +177,13 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
     _refuse_lost_folder()
-    layers = [Layer("as given", dict(overrides or {})), _environment(), _dot_env()]
-    layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), PLAIN, SECTIONS))
-    layers.append(key_file(merged(layers), KEY, KEY_FILE))
+    layers = [
+        Layer("as given", dict(overrides or {})),
+        _variables("in the environment", os.environ),
+        _dot_env(),
+    ]
+    layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), SECTIONS))
+    layers.append(_key_file(merged(layers)))
     try:
         return Settings(**merged(layers))
     except ValidationError as error:
@@ -209,45 +195,40 @@ def _refuse_lost_folder() -> None:
     try:
         Path.cwd()
     except OSError as error:
-        said = "The current folder is not there any more, or may not be looked into"
-        raise UsageError(f"{said} ({error.strerror}); change into another one.") from None
-
-
-def _environment() -> Layer:
-    return _variables("in the environment", os.environ)
+        raise UsageError(
+            f"The current folder was removed, or may not be read ({error.strerror}); change into another one."
+        ) from None
 
 
 def _dot_env() -> Layer:
     path = Path(".env")
-    try:
-        layer = _variables("in .env", dot_env.variables(dot_env.read(path), os.environ))
-        held = [name for name in SECRET if not str(layer.values.get(name, "duckdb:")).startswith("duckdb:")]
-        dot_env.warn_of_readers(path, held)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f".env cannot be read: {why(error)}.") from error
+    layer = _variables("in .env", dot_env.variables(text_of(path, ".env", optional=True), os.environ))
+    held = [name for name in SECRET if not str(layer.values.get(name, "duckdb:")).startswith("duckdb:")]
+    dot_env.warn_of_readers(path, held)
     return layer
 
 
 def _variables(where: str, given: Mapping[str, str]) -> Layer:
-    """What `given` says about our settings; a variable that was meant for us and is none of them is refused."""
-    source = EnvSettingsSource(Settings)
-    source.env_vars = {name.lower(): value for name, value in given.items() if value}
-    _refuse_misspelt(where, source.env_vars)
-    ours = {*PLAIN, *SECTIONS}
-    return Layer(where, {name: value for name, value in source().items() if name in ours})
+    """What `given` says about hogsync; an empty variable counts as not set, as compose files pass such ones on."""
+    ours = {name.upper(): value for name, value in given.items() if value and _is_meant(name.upper())}
+    return Layer(where, nested(ours, SECTIONS))
 
 
-def _refuse_misspelt(where: str, names: Iterable[str]) -> None:
-    """UsageError for a HOGSYNC_ variable that is no setting, or another that is nearly one of ours."""
-    known = [entry.name for entry in SETTINGS]
-    for name in map(str.upper, names):
-        head, nested, _ = name.partition("__")
-        if FOREIGN.fullmatch(name) or head in (SECTIONS if nested else PLAIN):
-            continue
-        if name.startswith("HOGSYNC_"):
-            raise UsageError(f"{name} {where} is not a setting of hogsync{did_you_mean(name, known)}")
-        if name.startswith(OTHERS) and (near := did_you_mean(name, PLAIN, cutoff=SURE)) != ".":
-            raise UsageError(f"{name} {where} is not a setting of hogsync{near}")
+def _is_meant(name: str) -> bool:
+    """True for a variable of hogsync, also for a misspelt one: validation then refuses it with the nearest name."""
+    if name.startswith("HOGSYNC_"):
+        return not FOREIGN.fullmatch(name)
+    return name.startswith(OTHERS) and bool(get_close_matches(name, PLAIN, 1, SURE))
+
+
+def _key_file(given: Mapping[str, Any]) -> Layer:
+    """The content of the file that KEY_FILE names, as the value of KEY."""
+    if not given.get(KEY_FILE):
+        return Layer("in no file", {})
+    if given.get(KEY):
+        raise UsageError(f"{KEY} and {KEY_FILE} are both set; leave one of them out.")
+    path = parse.location(Path(given[KEY_FILE]))
+    return Layer(f"in {path}", {KEY: text_of(path, f"{KEY_FILE} is {path}, which")})
 
 
 def _refuse_one_name(warehouse: WarehouseUrl, dataset: str) -> None:

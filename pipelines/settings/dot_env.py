@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -35,15 +34,6 @@ def variables(text: str, environment: Mapping[str, str]) -> dict[str, str]:
             known: dict[str, str | None] = {**environment, **found}
             found[binding.key] = "".join(atom.resolve(known) for atom in parse_variables(binding.value))
     return found
-
-
-def read(path: Path) -> str:
-    """Return the file's text, empty if there is none: a folder of that name may be a virtual environment."""
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    return path.read_text("utf-8-sig") if stat.S_ISREG(mode) or stat.S_ISFIFO(mode) else ""
 
 
 def warn_of_readers(path: Path, secrets: Sequence[str]) -> None:

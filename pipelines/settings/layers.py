@@ -9,11 +9,11 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -21,24 +21,16 @@ from pipelines.errors import UsageError
 from pipelines.settings import parse
 
 MUST_BE = {
-    "bool_parsing": "true (1) or false (0)",
-    "bool_type": "true (1) or false (0)",
-    "dict_type": "a section with keys of its own",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number",
-    "int_type": "a whole number",
-    "less_than_equal": "at most {le:g}",
-    "literal_error": "{expected}",
-    "model_type": "a section with keys of its own",
-    "path_type": "a path",
-    "string_type": "a text",
-    "tuple_type": "a list",
+    "bool": "true (1) or false (0)",
+    "dict": "a section with keys of its own",
+    "float": "a number",
+    "int": "a whole number",
+    "model": "a section with keys of its own",
+    "path": "a path",
+    "string": "a text",
+    "tuple": "a list",
 }
+"""What pydantic's errors about a type mean in a file of settings, by the first word of their code."""
 SHOWN = 60
 Steps = tuple[str, ...]
 
@@ -78,9 +70,16 @@ def in_toml(path: Steps) -> str:
 
 def merged(layers: Sequence[Layer]) -> dict[str, Any]:
     """Return all layers as one; sections are merged key by key, and the earlier layer takes precedence."""
+    return reduce(lambda lower, layer: _over(layer.values, lower), reversed(layers), {})
+
+
+def nested(variables: Mapping[str, str], sections: Container[str]) -> dict[str, Any]:
+    """Return variables as a layer has them: `HOGSYNC_PRIVACY__PERSON` as `{"HOGSYNC_PRIVACY": {"person": …}}`."""
     result: dict[str, Any] = {}
-    for layer in reversed(layers):
-        result = _over(layer.values, result)
+    for name, value in variables.items():
+        head, *keys = name.split("__")
+        inner = reduce(lambda inside, key: {key.lower(): inside}, reversed(keys), cast("Any", value))
+        result = _over({head: inner} if head in sections else {name: value}, result)
     return result
 
 
@@ -94,55 +93,42 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return {**lower, **both}
 
 
-def toml_file(given: str | None, plain: AbstractSet[str], sections: Sequence[str]) -> Layer:
+def text_of(path: Path, called: str, *, optional: bool = False) -> str:
+    """Return the text of a file of settings, empty if an `optional` one is missing; UsageError if it is unreadable.
+
+    A folder named `.env` may be a virtual environment, and counts as no file.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        why = "it is not UTF-8; save it as UTF-8"
+    except OSError as error:
+        if optional and isinstance(error, FileNotFoundError | IsADirectoryError):
+            return ""
+        why = f"{error.strerror or type(error).__name__}; check the path and who may read it"
+    raise UsageError(f"{called} cannot be read: {why}.")
+
+
+def toml_file(given: str | None, sections: Sequence[str]) -> Layer:
     """Return the sections of HOGSYNC_CONFIG; a file that is not configured may be missing."""
     path = parse.location(Path(given or "hogsync.toml"))
+    called = f"HOGSYNC_CONFIG is {path}, which" if given else str(path)
     try:
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        if given:
-            raise UsageError(
-                f"HOGSYNC_CONFIG is {given}, but there is no such file; correct it, or leave the variable out."
-            ) from None
-        content = {}
+        content = tomllib.loads(text_of(path, called, optional=not given))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}. Correct that line.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {why(error)}.") from None
     known = [name.removeprefix("HOGSYNC_").lower() for name in sections]
-    for name in content:
-        if {name.upper(), f"HOGSYNC_{name.upper()}"} & plain:
-            raise UsageError(f"{name} in {path} does not belong there; set it in the environment or in .env.")
-        if name not in known:
-            kinds = ", ".join(known)
-            raise UsageError(f"{name} in {path} is no section (those are {kinds}){did_you_mean(name, known)}")
-    return Layer(
-        f"in {path}", {f"HOGSYNC_{name.upper()}": value for name, value in content.items()}, toml=True
-    )
-
-
-def key_file(given: Mapping[str, Any], key: str, setting: str) -> Layer:
-    """Return a layer with the content of the file that `setting` names, as the value of `key`."""
-    if not given.get(setting):
-        return Layer("in no file", {})
-    if given.get(key):
-        raise UsageError(f"{key} and {setting} are both set; leave one of them out.")
-    path = parse.location(Path(given[setting]))
-    try:
-        return Layer(f"in {path}", {key: path.read_text("utf-8-sig")})
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{setting} is {path}, which cannot be read: {why(error)}.") from None
-
-
-def why(error: OSError | UnicodeDecodeError) -> str:
-    """Return why a file could not be read, and what to do about it."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8; save it as UTF-8"
-    return f"{error.strerror or type(error).__name__}; check the path and who may read it"
+    for name in set(content) - set(known):
+        raise UsageError(
+            f"{name} in {path} is no section (those are {', '.join(known)}){did_you_mean(name, known)} "
+            "A setting without a section belongs in the environment or in `.env`."
+        )
+    values = {f"HOGSYNC_{name.upper()}": value for name, value in content.items()}
+    return Layer(f"in {path}", values, toml=True)
 
 
 def complaint(
-    error: ValidationError, layers: Sequence[Layer], known: Iterable[Steps], secret: AbstractSet[str]
+    error: ValidationError, layers: Sequence[Layer], known: Iterable[Steps], secret: Container[str]
 ) -> str:
     """Return a sentence about the first error: which setting, where it is set, what is allowed; never a secret."""
     first = error.errors(include_url=False)[0]
@@ -156,7 +142,7 @@ def complaint(
         return f"{name} is not a setting of hogsync{did_you_mean(layer.name(path), names)}"
     if first["type"] == "value_error":
         return _redacted(f"{name} {first['ctx']['error']}.")
-    must_be = MUST_BE.get(first["type"], "valid").format(**first.get("ctx", {}))
+    must_be = MUST_BE.get(first["type"].partition("_")[0]) or first["msg"].removeprefix("Input should be ")
     given = "" if path[0] in secret else f"is {_shown(first['input'])}, but "
     return _redacted(f"{name} {given}must be {must_be}.")
 

@@ -1,7 +1,6 @@
 """Parses values of settings: crontabs, spans of time, time zones, lists and pairs.
 
-A value -> its normal form, or a ValueError that holds the second half of a sentence ("is '61 * * * *', but its minute
-must be …").
+A value -> its normal form, or a ValueError that holds the second half of a sentence ("is 'soon', but must be …").
 """
 
 from __future__ import annotations
@@ -9,19 +8,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 SPAN = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-ITEM = re.compile(r"(\*|\w{1,3}-\w{1,3})(?:/([1-9]\d?))?|(\w{1,3})", re.ASCII)
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+ITEM = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d?))?)?", re.ASCII)
 
 
 class Column(NamedTuple):
-    """One of the five columns of a crontab; `names` start at `lowest`."""
+    """One of the five columns of a crontab; a name stands for its index."""
 
     name: str
     lowest: int
@@ -47,65 +46,41 @@ def crontab(value: str) -> str:
     parts = value.lower().split()
     if len(parts) != len(COLUMNS):
         raise ValueError(f"is {value!r}, but a crontab has five columns, as in '0 * * * *' (hourly)")
-    numbers = [_numbers(value, part, column) for part, column in zip(parts, COLUMNS, strict=True)]
+    *_, weekdays = (_numbers(value, part, column) for part, column in zip(parts, COLUMNS, strict=True))
     if parts[4] != "*":
         if parts[2] != "*":
             raise ValueError(f"is {value!r}, but either the day of the month or the weekday must be *")
-        parts[4] = ",".join(WEEKDAYS[day] for day in sorted({number % 7 for number in numbers[4]}))
+        parts[4] = ",".join(WEEKDAYS[day] for day in sorted({number % 7 for number in weekdays}))
     return " ".join(parts)
 
 
 def _numbers(value: str, part: str, column: Column) -> set[int]:
-    """Return every number that one column of a crontab allows."""
-    ranges = [_range(item, column) for item in part.split(",")]
-    if None in ranges:
-        allowed = f"{column.lowest}-{column.highest}"
-        raise ValueError(
-            f"is {value!r}, but its {column.name} must be of {allowed}, as in 5, 1-5 or 5,7 or */2"
+    """Return every number that one column of a crontab allows: `5`, `mon`, `1-5`, `1-5/2`, `*`, `*/2` or a list."""
+    name, lowest, highest, names = column
+    numbers: set[int] = set()
+    for item in part.split(","):
+        span = re.sub(r"^\*(?=/|$)", f"{lowest}-{highest}", item)
+        span = re.sub(
+            r"\b[a-z]{3}\b", lambda word: str(names.index(word[0])) if word[0] in names else "?", span
         )
-    return {number for numbers in ranges for number in numbers or ()}
+        found = ITEM.fullmatch(span)
+        first, last, step = (int(number or 0) for number in found.groups()) if found else (-1, -1, 0)
+        if not lowest <= first <= (last := last or first) <= highest:
+            raise ValueError(
+                f"is {value!r}, but its {name} must be of {lowest}-{highest}, as in 5, 1-5 or 5,7 or */2"
+            )
+        numbers.update(range(first, last + 1, step or 1))
+    return numbers
 
 
-def _range(item: str, column: Column) -> range | None:
-    """Return the numbers of `5`, `mon`, `1-5`, `1-5/2`, `*` or `*/2`; None for any other text."""
-    found = ITEM.fullmatch(item)
-    if not found:
-        return None
-    span, step, one = found.groups()
-    first, _, last = (span or f"{one}-{one}").replace("*", f"{column.lowest}-{column.highest}").partition("-")
-    low, high = _number(first, column), _number(last, column)
-    return range(low, high + 1, int(step or 1)) if column.lowest <= low <= high <= column.highest else None
-
-
-def _number(text: str, column: Column) -> int:
-    """Return the number of `5` or `mon`; -1, which no column has, for any other text."""
-    if text in column.names:
-        return column.names.index(text) + column.lowest
-    return int(text) if text.isdecimal() else -1
-
-
-def span(value: object) -> object:
+def span(value: object) -> timedelta:
     """Return `30m`, `12h`, `1d` or `2w` as a timedelta."""
-    found = re.fullmatch(r"(\d{1,5})\s*([mhdw])", str(value).strip().lower())
     if isinstance(value, timedelta):
         return value
+    found = re.fullmatch(r"(\d{1,5})\s*([mhdw])", str(value).strip().lower())
     if not found:
         raise ValueError(f"is {value!r}, but must be a span of time such as 30m, 12h, 1d or 2w")
     return timedelta(**{SPAN[found[2]]: int(found[1])})
-
-
-def moment(text: str) -> datetime:
-    """Return an ISO 8601 date or time, UTC by default; raises ValueError or OverflowError for other texts."""
-    found = datetime.fromisoformat(text.strip())
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-
-
-def written_span(value: timedelta) -> str:
-    """Return the shortest spelling of `value`: `1d`."""
-    for unit in reversed(SPAN):
-        if not value % timedelta(**{SPAN[unit]: 1}):
-            return f"{value // timedelta(**{SPAN[unit]: 1})}{unit}"
-    return str(value)
 
 
 def time_zone(value: str) -> str:

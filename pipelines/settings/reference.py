@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from pipelines.settings import parse
 from pipelines.settings.layers import Steps, in_environment, in_toml
 from pipelines.settings.sections import Section
 
@@ -49,6 +47,4 @@ def _written(default: object) -> str:
     """Return a default as in a settings file: 1000, false; empty for an unset or empty one."""
     if isinstance(default, bool):
         return str(default).lower()
-    if isinstance(default, timedelta):
-        return parse.written_span(default)
     return "" if default in (None, (), {}) else str(default)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from pipelines.settings import parse
 
 Handling = Literal["keep", "hash", "drop"]
-Listed = BeforeValidator(parse.listed)
+Names = Annotated[tuple[str, ...], BeforeValidator(parse.listed)]
+Span = Annotated[timedelta, BeforeValidator(parse.span)]
+
+
+def spelt(default: str) -> Any:
+    """A default as a settings file spells it; it is parsed like any value."""
+    return Field(default=default)
 
 
 class Section(BaseModel):
@@ -23,9 +29,9 @@ class Section(BaseModel):
 
 
 class SelectionSettings(Section):
-    """What a sync without names takes."""
+    """What a sync without names reads."""
 
-    tables: Annotated[tuple[str, ...], Listed] = ()
+    tables: Names = ()
     """Tables to sync; empty: every table but those with data about your customers."""
 
 
@@ -34,18 +40,18 @@ class GroupSettings(Section):
 
     crontab: Annotated[str, AfterValidator(parse.crontab)] = "0 * * * *"
     """When the group is synced: minute, hour, day of the month, month, weekday."""
-    tables: Annotated[tuple[str, ...], Listed] = ()
+    tables: Names = ()
     """The group's tables; empty: the whole selection."""
     timezone: Annotated[str, AfterValidator(parse.time_zone)] = "UTC"
-    """The clock that the crontab goes by, such as Europe/Berlin."""
+    """The time zone of the crontab, such as Europe/Berlin."""
 
 
 def plain_names(groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
-    """`groups`, each name such as an environment variable can have too."""
+    """Return `groups`; raises ValueError for a name that an environment variable cannot have."""
     for name in groups:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
             raise ValueError(
-                f"has a group {name!r}, but that may hold only lower-case letters, digits, - and _"
+                f"has a group {name!r}; rename it, with lower-case letters, digits, - and _ only"
             )
     return groups
 
@@ -53,7 +59,7 @@ def plain_names(groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
 class ProjectsSettings(Section):
     """Which projects are read."""
 
-    only: Annotated[tuple[int, ...], Listed] = ()
+    only: Annotated[tuple[int, ...], BeforeValidator(parse.listed)] = ()
     """Ids of the projects to read; empty: every project that the key reaches."""
 
 
@@ -99,16 +105,14 @@ class ListsSettings(Section):
     in_flight: int = Field(default=8, ge=1, le=32)
     """Lists read at the same time."""
     ahead: int = Field(default=16, ge=1, le=32)
-    """Pages of one long list asked for at the same time; 1: one after another."""
-    full_every: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(days=1)
+    """Pages of one long list requested at the same time; 1: one after another."""
+    full_every: Span = spelt("1d")
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
-    sweep_every: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(days=1)
-    """How often each list below a row is asked at least, even if that row says that nothing is due; 0m: every run."""
-    full_every_of: Annotated[
-        dict[str, Annotated[timedelta, BeforeValidator(parse.span)]], BeforeValidator(parse.paired)
-    ] = Field(default={})
+    sweep_every: Span = spelt("1d")
+    """How often each list below a row is read at least, even if the row shows no change; 0m: in every run."""
+    full_every_of: Annotated[dict[str, Span], BeforeValidator(parse.paired)] = Field(default={})
     """Tables for which full_every differs, as in comments = "12h"."""
-    resume_within: Annotated[timedelta, BeforeValidator(parse.span)] = timedelta(hours=1)
+    resume_within: Span = spelt("1h")
     """After an interrupted run, the next run resumes a long list's saved pages up to this age; 0m saves none."""
     # A row of Postgres is one page of 8,160 bytes, and a long text takes 18 of them: beyond 440 columns it may not fit.
     new_columns: int = Field(default=100, ge=0, le=350)
@@ -119,22 +123,22 @@ class HistorySettings(Section):
     """Which tables have a history."""
 
     enabled: bool = True
-    """Whether `<table>_history` keeps the versions of every row; not of streams, whose rows are events."""
-    without: Annotated[tuple[str, ...], Listed] = ()
-    """Tables that have no history all the same."""
+    """Whether `<table>_history` keeps the versions of each row; streams have none, because their rows are events."""
+    without: Names = ()
+    """Tables without a history."""
 
 
 class SyncSettings(Section):
     """What the end of a sync means."""
 
     strict: bool = False
-    """Whether a run with warnings ends with exit code 1, as by `hogsync sync --strict`."""
+    """Whether a run with warnings ends with exit code 1, as with `hogsync sync --strict`."""
 
 
 class WarehouseSettings(Section):
-    """Taking turns at the warehouse, and who else may read it."""
+    """How long to wait for the warehouse, and who else can read it."""
 
     wait: float = Field(default=60, ge=0)
     """Seconds to wait for a warehouse that another process holds."""
     storage_version: Literal["v1.0.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0", "v2.0.0"] = "v1.5.0"
-    """The oldest DuckDB that shall open a new DuckDB file; a file that is there stays as it is."""
+    """The oldest DuckDB that can open a new DuckDB file; an existing file stays as it is."""

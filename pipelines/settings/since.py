@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipelines.errors import UsageError
 from pipelines.settings import parse
@@ -14,9 +14,13 @@ def parse_since(option: str, text: str, now: datetime, *, whole_day: bool = Fals
 
     With `whole_day` a date without a time means the end of that day. Raises UsageError for other texts.
     """
+    words = text.strip()
     try:
-        found = _moment(text.strip(), now)
-        is_date = re.fullmatch(r"[\dW-]+", text.strip())
+        if words[-1:].lower() in parse.SPAN:
+            return now - parse.span(words)
+        found = datetime.fromisoformat(words)
+        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        is_date = re.fullmatch(r"[\dW-]+", words)
         return found + timedelta(days=1, microseconds=-1) if whole_day and is_date else found
     except (ValueError, OverflowError):
         raise UsageError(
@@ -30,10 +34,3 @@ def past(option: str, text: str, now: datetime) -> datetime:
     if found > now:
         raise UsageError(f"{option} is {text!r}, which is in the future; give a time that is past.")
     return found
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    if text[-1:].isalpha() and text[-1:] not in "Zz":
-        span = parse.span(text)
-        return now - span if isinstance(span, timedelta) else now
-    return parse.moment(text)

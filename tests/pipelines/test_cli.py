@@ -81,7 +81,7 @@ def and_then_all_is_right(posthog: Sandbox, **settings: str) -> None:
         ({"HOGSYNC_LISTS__PAGE_SIZE": "many"}, "must be a whole number"),
         ({"WAREHOUSE_URL": "duckdb:///posthog.duckdb"}, "rename one of them"),
         ({"WAREHOUSE_URL": "postgresql://u:hunter22@h"}, "names no database"),
-        ({"HOGSYNC_CONFIG": "nowhere.toml"}, "there is no such file"),
+        ({"HOGSYNC_CONFIG": "nowhere.toml"}, "HOGSYNC_CONFIG is nowhere.toml, which cannot be read"),
         ({"HOGSYNC_HOME": "o'brien"}, "HOGSYNC_HOME o'brien has an apostrophe in its path"),
     ],
 )

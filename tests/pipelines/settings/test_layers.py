@@ -45,8 +45,8 @@ def test_an_unknown_variable_in_dot_env_is_refused_too(refusal: Refusal) -> None
         ("[groups.fast]\ncrontb = '0 * * * *'", "did you mean [groups.fast] crontab?"),
         ("[privcy]\nperson = 'hash'", "did you mean privacy?"),
         ("[alerts]\nto = 'x'", "alerts in hogsync.toml is no section"),
-        ("dataset = 'x'", "dataset in hogsync.toml does not belong there"),
-        ("posthog_host = 'x'", "posthog_host in hogsync.toml does not belong there"),
+        ("dataset = 'x'", "dataset in hogsync.toml is no section"),
+        ("posthog_host = 'x'", "posthog_host in hogsync.toml is no section"),
     ],
 )
 def test_an_unknown_key_of_the_toml_file_is_refused(refusal: Refusal, text: str, words: str) -> None:
@@ -70,11 +70,17 @@ def test_an_unknown_override_is_refused() -> None:
         ),
         (
             "[lists]\nnew_columns = 351",
-            "[lists] new_columns in hogsync.toml is 351, but must be at most 350.",
+            "[lists] new_columns in hogsync.toml is 351, but must be less than or equal to 350.",
         ),
-        ("[lists]\npage_size = 0", "[lists] page_size in hogsync.toml is 0, but must be at least 1."),
+        (
+            "[lists]\npage_size = 0",
+            "[lists] page_size in hogsync.toml is 0, but must be greater than or equal to 1.",
+        ),
         ("[lists]\nin_flight = 'x'", "[lists] in_flight in hogsync.toml is 'x', but must be a whole number."),
-        ("[warehouse]\nwait = -1", "[warehouse] wait in hogsync.toml is -1, but must be at least 0."),
+        (
+            "[warehouse]\nwait = -1",
+            "[warehouse] wait in hogsync.toml is -1, but must be greater than or equal to 0.",
+        ),
         ("privacy = 1", "[privacy] in hogsync.toml is 1, but must be a section with keys of its own."),
         ("[projects]\nonly = ['a']", "[projects] only in hogsync.toml is 'a', but must be a whole number."),
     ],
@@ -99,7 +105,11 @@ def test_a_wrong_value_is_told_with_place_and_what_is_allowed(
         ("HOGSYNC_DATASET", "pg_data", "must be a plain lower-case name"),
         ("HOGSYNC_DATASET", "temp", "choose another name"),
         ("HOGSYNC_HASH_KEY", "short", "is shorter than 16 characters"),
-        ("HOGSYNC_CONFIG", "missing.toml", "there is no such file"),
+        (
+            "HOGSYNC_CONFIG",
+            "missing.toml",
+            "HOGSYNC_CONFIG is missing.toml, which cannot be read: No such file or directory; check the path",
+        ),
         ("HOGSYNC_INSECURE_HTTP", "perhaps", "must be true (1) or false (0)"),
     ],
 )

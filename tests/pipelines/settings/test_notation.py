@@ -52,6 +52,8 @@ def test_one_is_a_monday_for_the_scheduler_too() -> None:
         ("*/0 * * * *", "its minute"),
         ("5/2 * * * *", "its minute"),
         ("1,,2 * * * *", "its minute"),
+        ("1* * * * *", "its minute"),
+        ("* * * * 1mon", "its weekday"),
         ("-1 * * * *", "its minute"),
         ("٣ * * * *", "its minute"),
         ("0 0 1 * mon", "either the day of the month or the weekday must be *"),
@@ -79,7 +81,6 @@ def test_the_scheduler_takes_every_crontab_that_is_taken_here(given: str) -> Non
 )
 def test_a_span_of_time_reads_as_it_is_written(given: str, meant: timedelta) -> None:
     assert parse.span(given) == meant
-    assert parse.span(parse.written_span(meant)) == meant
 
 
 @pytest.mark.parametrize("given", ["", "1", "d", "-1d", "1.5h", "1y", "1d 2h"])
