@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +24,7 @@ from urllib.request import getproxies
 import httpx
 
 from sources.posthog.client.content_encoding import EncodingError, decode_pieces
-from sources.posthog.client.deadlines import DeadlineGuard, InFlightRequest
+from sources.posthog.client.deadlines import SLOW, Connections
 from sources.posthog.client.origin import is_cloud, origin_of
 from sources.posthog.client.proxy import proxy_for
 from sources.posthog.client.rate_limit import HALF, Rate, RateLimiter
@@ -41,7 +42,6 @@ LONGEST_PATH = 2000
 CONNECT_SECONDS = 10.0
 MATTERING = frozenset({200, 402, 403, 404})  # the body decides what these answers mean, so it must be whole
 ERROR_BYTES = 64 << 10  # of an error page, more than this tells nothing more
-SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
 HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (httpx.ProxyError, "the proxy refused", "Check HTTPS_PROXY and NO_PROXY in this environment."),
@@ -94,12 +94,12 @@ class Client:
         self._patience = retry or RetryPolicy()
         usual = HALF if is_cloud(self.origin) else Rate()
         self._budget = RateLimiter(rate or usual, self.origin, key, budget_file)
-        self._wire = DeadlineGuard(self._patience.page_seconds)
+        self._connections = Connections(self._patience.page_seconds, self._check_stopped)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
         self._mended: dict[str, set[str]] = {}
         self._counting = threading.Lock()
-        self._http = _http(self.origin, in_flight, read_timeout)
+        self._http = _http(self.origin, in_flight, read_timeout, self._connections)
 
     def __repr__(self) -> str:
         return f"Client({self.origin!r})"
@@ -147,11 +147,9 @@ class Client:
     def stop(self) -> None:
         """Make every thread that waits or reads raise Stopped, now and from now on."""
         self._stopped.set()
-        self._wire.shut_down()
 
     def close(self) -> None:
         """Close connections and files."""
-        self._wire.close()
         self._http.close()
         self._budget.close()
 
@@ -177,49 +175,31 @@ class Client:
     def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
         """Send one request and return its whole answer; None if a pause began before the request could leave."""
         url = f"{self.origin}/api/{path}"
-        with self._wire.request() as call:
-            try:
-                with self._http.stream(
-                    "GET",
-                    url,
-                    params=dict(params),
-                    headers={"Authorization": f"Bearer {self._key}"},
-                    extensions={"trace": self._tracer(path, call)},
-                ) as response:
-                    call.sock = response.extensions["network_stream"].get_extra_info("socket")
-                    body = self._body(response, url)
-            except _Paused:
-                return None
-            except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
-                raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
-            except (httpx.TransportError, EncodingError) as error:
-                self._check_stopped()
-                raise self._as_retryable(call, error) from error
-            self._check_stopped()
-            if call.overdue:
-                raise self._as_retryable(call, None)
-            return Response(url, response.status_code, response.headers, body, self._key)
+        try:
+            with self._http.stream(
+                "GET",
+                url,
+                params=dict(params),
+                headers={"Authorization": f"Bearer {self._key}"},
+                extensions={"trace": partial(self._trace, path)},
+            ) as response:
+                body = self._body(response, url)
+        except _Paused:
+            return None
+        except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
+            raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
+        except (httpx.TransportError, EncodingError) as error:
+            raise _as_retryable(error) from error
+        return Response(url, response.status_code, response.headers, body, self._key)
 
-    def _tracer(self, path: str, call: InFlightRequest) -> Any:
-        """Return httpx's hook, which is called for every new connection and just before the request leaves."""
-
-        def trace(event: str, info: Mapping[str, Any]) -> None:
-            if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
-                self._start_request(path, call)
-            elif event.endswith("connect_tcp.started"):
-                call.begin()
-            elif event.endswith(("connect_tcp.complete", "start_tls.complete")):
-                self._wire.add_socket(info["return_value"].get_extra_info("socket"))
-
-        return trace
-
-    def _start_request(self, path: str, call: InFlightRequest) -> None:
-        self._check_stopped()
-        if self._budget.paused() > 0:  # a pause that began while the request waited for its connection
-            raise _Paused
-        with self._counting:
-            self._sent[path] += 1
-        call.begin()
+    def _trace(self, path: str, event: str, info: Mapping[str, Any]) -> None:
+        """Count a request just before it leaves; httpx calls this at each of its events."""
+        if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
+            if self._budget.paused() > 0:  # a pause that began while the request waited for its connection
+                raise _Paused
+            self._connections.begin()
+            with self._counting:
+                self._sent[path] += 1
 
     def _body(self, response: httpx.Response, url: str) -> bytearray:
         """Return the decoded bytes; of an error page the beginning, even if reading the rest fails."""
@@ -243,22 +223,6 @@ class Client:
                 status=response.status_code,
             )
         return body
-
-    def _as_retryable(self, call: InFlightRequest, error: Exception | None) -> RetryableResponse:
-        """Return what happened to the connection, by the types of the errors behind it."""
-        if call.overdue or error is None:
-            return RetryableResponse(f"the answer took longer than {self._patience.page_seconds:g} s", SLOW)
-        if isinstance(error, EncodingError):
-            return RetryableResponse(str(error), NOT_POSTHOG)
-        causes: list[BaseException] = []
-        cause: BaseException | None = error
-        while cause is not None and cause not in causes:
-            causes.append(cause)
-            cause = cause.__cause__ or cause.__context__
-        for kind, what, advice in CONNECTION_ERRORS:
-            if any(isinstance(each, kind) for each in causes):
-                return RetryableResponse(what, advice)
-        return RetryableResponse("no answer came")
 
     # -- the next try ----------------------------------------------------------------------------
 
@@ -293,13 +257,36 @@ class _Paused(Exception):
     """The request may not leave now."""
 
 
-def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
+def _as_retryable(error: Exception) -> RetryableResponse:
+    """Return what happened to the connection, by the types of the errors behind it."""
+    if isinstance(error, EncodingError):
+        return RetryableResponse(str(error), NOT_POSTHOG)
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for kind, what, advice in CONNECTION_ERRORS:
+        if any(isinstance(each, kind) for each in causes):
+            return RetryableResponse(what, advice)
+    return RetryableResponse("no answer came")
+
+
+def _http(origin: str, in_flight: int, read_timeout: float, connections: Connections) -> httpx.Client:
     """Return httpx's client; proxy and CA come from the usual environment variables."""
     try:
-        return httpx.Client(
+        transport = httpx.HTTPTransport(
             proxy=proxy_for(origin, getproxies()),
             verify=httpx.create_ssl_context(),
             trust_env=False,  # proxy and CA are set above
+            limits=httpx.Limits(
+                max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
+            ),
+        )
+        transport._pool._network_backend = connections  # noqa: SLF001  httpx has no argument for it
+        return httpx.Client(
+            transport=transport,
+            trust_env=False,
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -309,9 +296,6 @@ def _http(origin: str, in_flight: int, read_timeout: float) -> httpx.Client:
                 DefaultCookiePolicy(allowed_domains=[])
             ),  # a session cookie must not change who asks
             timeout=httpx.Timeout(read_timeout, connect=CONNECT_SECONDS, pool=None),
-            limits=httpx.Limits(
-                max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=30
-            ),
             follow_redirects=False,
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:

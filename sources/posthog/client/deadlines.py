@@ -1,97 +1,83 @@
-"""Enforces deadlines: knows which request reads from which socket, and shuts it down on a stop or after too long.
+"""Ends a request that takes too long, or whose run is stopped: waits for its bytes in short steps.
 
-A read time-out cannot do this: it starts anew with every byte, so one byte a second in body or headers passes it.
+httpx's own read time-out starts anew with every byte, so one byte a second in body or headers passes it.
 """
 
 from __future__ import annotations
 
 import math
-import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
+
+import httpcore
+
+from sources.posthog.client.response import RetryableResponse
+
+SLOW = "The server or the network is too slow; try again later, or ask for smaller pages ([lists] page_size)."
+STEP = 0.2
+"""Seconds after which a waiting read looks at the clock."""
 
 
-@dataclass(slots=True, eq=False)
-class InFlightRequest:
-    """One request; its time does not run while it waits for a connection that another request uses.
+class Connections(httpcore.SyncBackend):
+    """Opens connections; a thread's request ends `seconds` after `begin`, or when `check_stopped` raises."""
 
-    Its socket is known once its headers have come.
-    """
-
-    since: float = math.inf
-    sock: socket.socket | None = None
-    overdue: bool = False
+    def __init__(self, seconds: float, check_stopped: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._check_stopped = check_stopped
+        self._request = threading.local()
 
     def begin(self) -> None:
-        """Start its time: when it connects, and again when it is sent."""
-        self.since = time.monotonic()
+        """Start the time of this thread's request: when it connects, and again when it is sent."""
+        self._check_stopped()
+        self._request.end = time.monotonic() + self._seconds
+
+    def check(self) -> None:
+        """Raise what ends this thread's request, if it is to end."""
+        self._check_stopped()
+        if time.monotonic() > self._request.end:
+            raise RetryableResponse(f"the answer took longer than {self._seconds:g} s", SLOW)
+
+    def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        """Open a connection."""
+        self.begin()
+        return Connection(super().connect_tcp(*args, **kwargs), self.check)
 
 
-class DeadlineGuard:
-    """The sockets and requests of one client; a thread shuts down requests that take longer than `seconds`."""
+class Connection(httpcore.NetworkStream):
+    """A connection that calls `check` at each step of a read."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._lock = threading.Lock()
-        self._lines: set[socket.socket] = set()
-        self._calls: set[InFlightRequest] = set()
-        self._over = threading.Event()
-        self._guard: threading.Thread | None = None
+    def __init__(self, stream: httpcore.NetworkStream, check: Callable[[], None]) -> None:
+        self._stream = stream
+        self._check = check
 
-    @contextmanager
-    def request(self) -> Iterator[InFlightRequest]:
-        """Guard a request until the end of the block."""
-        call = InFlightRequest()
-        with self._lock:
-            self._calls.add(call)
-            if self._guard is None:
-                self._guard = threading.Thread(target=self._watch, name="hogsync-deadlines", daemon=True)
-                self._guard.start()
-        try:
-            yield call
-        finally:
-            with self._lock:
-                self._calls.discard(call)
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return the next bytes; raises ReadTimeout if none come for `timeout` seconds."""
+        given_up = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            self._check()
+            try:
+                return self._stream.read(max_bytes, STEP)
+            except httpcore.ReadTimeout:
+                if time.monotonic() >= given_up:
+                    raise
 
-    def add_socket(self, line: socket.socket) -> None:
-        """Add a new connection; closed ones are forgotten."""
-        with self._lock:
-            self._lines = {known for known in self._lines if known.fileno() != -1} | {line}
-
-    def shut_down(self) -> None:
-        """End every read at once."""
-        with self._lock:
-            _shut_down(self._lines)
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes."""
+        self._stream.write(buffer, timeout)
 
     def close(self) -> None:
-        """Stop the thread."""
-        self._over.set()
-        if self._guard is not None:
-            self._guard.join()
+        """Close the connection."""
+        self._stream.close()
 
-    def _watch(self) -> None:
-        while not self._over.wait(min(1.0, self._seconds / 4)):
-            oldest = time.monotonic() - self._seconds
-            with self._lock:
-                for call in [c for c in self._calls if c.since < oldest and not c.overdue]:
-                    call.overdue = True
-                    _shut_down({call.sock} if call.sock else self._unclaimed())
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Return this connection with TLS."""
+        return Connection(self._stream.start_tls(ssl_context, server_hostname, timeout), self._check)
 
-    def _unclaimed(self) -> set[socket.socket]:
-        """Return the sockets that no request has claimed.
-
-        Where headers come in slowly, the request's socket is one of these; the few other requests among them lose one
-        try.
-        """
-        return self._lines - {call.sock for call in self._calls if call.sock}
-
-
-def _shut_down(lines: set[socket.socket]) -> None:
-    for line in lines:
-        with suppress(
-            OSError
-        ):  # closed already. Not SSLSocket.shutdown, which would drop the TLS state that the reader needs
-            socket.socket.shutdown(line, socket.SHUT_RDWR)
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore asks about the connection."""
+        return self._stream.get_extra_info(info)
