@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from sources.posthog.catalogue import ENDPOINTS, parent_of, with_parents
-from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, query
+from sources.posthog.catalogue import parent_of, with_parents
+from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.client.client import Client
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
+from sources.posthog.extract.partitions import ORGANIZATIONS, Partitions, partitions_of
+from sources.posthog.extract.walks import Partition
 from sources.posthog.paging.pagers import PAGERS, no_prefetch
 from sources.posthog.redaction.text import redacted
 
@@ -27,16 +30,28 @@ NAMED = ("organizations", "projects")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The answer for a table below one parent row."""
+    """The answer of a partition's first list: all of its lists have the same scope and requirements."""
 
-    where: Stamps
+    partition: Partition
     rows: Sequence[Mapping[str, Any]] = ()
     trouble: Unavailable | PageFailed | None = None
+
+    @property
+    def where(self) -> Stamps:
+        """Return the ids of the parents below which the list is."""
+        return self.partition.lists[0].parent_ids
+
+    @property
+    def idents(self) -> list[Any]:
+        """Return the ids of the rows found; lists below a project may be readable even if its own row is refused."""
+        if self.partition.lists[0].pagination == "object":
+            return list(self.where.values())
+        return [row[self.partition.endpoint.key[-1]] for row in self.rows]
 
 
 @dataclass(slots=True)
 class TableAccess:
-    """The answers for a table; `parents` is the number of its parent rows."""
+    """The answers for a table; `parents` is the number of parent rows below which it could be queried."""
 
     endpoint: Endpoint
     parents: int
@@ -82,65 +97,55 @@ class Access:
     def explore(self) -> None:
         """Query everything; raises KeyRefused and Misdirected, and PageFailed if even the key cannot be read."""
         self.key = current_key(self.client.get)
+        partitions = Partitions(with_parents(("projects", *self.tables)), frozenset(self.only))
+        found = defaultdict[str, list[Partition]](list)
+        for root in (*partitions_of(ORGANIZATIONS, None, {}), *partitions.roots(self.key.projects)):
+            found[root.endpoint.table].append(root)
         with ThreadPoolExecutor(self.in_flight, thread_name_prefix="hogsync-check") as pool:
-            for table in with_parents(("projects", *self.tables)):
-                self._ask(ENDPOINTS[table], pool)
+            for endpoint in partitions.endpoints:
+                for probe in self._ask(endpoint, found[endpoint.table], pool):
+                    for ident in probe.idents:
+                        for one in _first_of_each(partitions.below(probe.partition, [ident]), endpoint):
+                            found[one.endpoint.table].append(one)
 
     @property
     def projects(self) -> set[Any]:
         """Return the ids of the projects found, by their row or only by the key's restriction."""
         return {*self.names["projects"], *(self.key.projects if self.key else ())}
 
-    def _ask(self, endpoint: Endpoint, pool: ThreadPoolExecutor) -> None:
-        below = list(self._below(endpoint))
+    def _ask(self, endpoint: Endpoint, below: Sequence[Partition], pool: ThreadPoolExecutor) -> list[Probe]:
         parent = parent_of(endpoint.paths[0])
-        asked = TableAccess(endpoint, len(below), [])
+        asked = TableAccess(endpoint, len(below), list(pool.map(self._answer, below[:PARENTS_ASKED])))
         if parent and not below and self.asked[parent.table].status in {"unavailable", "failed"}:
             asked.blocked_by = parent.table
-        asked.answers = list(pool.map(lambda one: self._answer(endpoint, *one), below[:PARENTS_ASKED]))
         self.asked[endpoint.table] = asked
         for answer in asked.answers if endpoint.table in NAMED else ():
             self.names[endpoint.table] |= {row["id"]: _name(row) for row in answer.rows}
+        return asked.answers
 
-    def _below(self, endpoint: Endpoint) -> Iterator[tuple[str, str, Stamps]]:
-        """Yield where a table is queried: path, pagination, parent ids.
-
-        Only the first list of a table is queried: all of its lists have the same scope and requirements.
-        """
-        path = endpoint.paths[0]
-        parent = parent_of(path)
-        if endpoint.table == "projects" and self.key and self.key.projects:
-            for project in self.key.projects:
-                yield f"projects/{project}/", "object", {"project_id": project}
-        elif parent is None:
-            yield path, endpoint.pagination, {}
-        else:
-            for ids in self._rows(parent):
-                yield filled(path, ids), endpoint.pagination, ids
-
-    def _rows(self, parent: Endpoint) -> Iterator[Stamps]:
-        """Yield the parent rows found; a project may be readable below even if its own row is refused."""
-        for answer in self.asked[parent.table].answers:
-            if answer.trouble and "project_id" in answer.where and parent.table == "projects":
-                yield answer.where
-            for row in answer.rows:
-                if parent.table != "projects" or not self.only or row["id"] in self.only:
-                    yield {**answer.where, parent.own_placeholder: row[parent.key[-1]]}
-
-    def _answer(self, endpoint: Endpoint, path: str, pages: str, ids: Stamps) -> Probe:
+    def _answer(self, partition: Partition) -> Probe:
         """Return the first row of a list, or all rows of a list whose names are needed."""
+        one, endpoint = partition.lists[0], partition.endpoint
         named, column = endpoint.table in NAMED, endpoint.key[-1]
         rows: list[Mapping[str, Any]] = []
         trouble = None
         try:
-            address, size = path.partition("?")[0], 100 if named else 1
-            for page in PAGERS[pages](self.client.get, address, query(path), size, no_prefetch):
+            size = 100 if named else 1
+            for page in PAGERS[one.pagination](
+                self.client.get, one.url_path, query(one.path), size, no_prefetch
+            ):
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:
                     break
         except (Unavailable, PageFailed) as refused:
             trouble = refused
-        return Probe(ids, rows if named else rows[:1], trouble)
+        return Probe(partition, rows if named else rows[:1], trouble)
+
+
+def _first_of_each(below: Sequence[Partition], parent: Endpoint) -> Iterable[Partition]:
+    """Return one partition of each endpoint whose first list is below this parent."""
+    own = [one for one in reversed(below) if parent_of(one.endpoint.paths[0]) is parent]
+    return {one.endpoint.table: one for one in own}.values()
 
 
 def _is_id(value: Any) -> bool:
