@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from sources.sandbox import Sandbox, start
-from tests.postgres import Server, serve
+from tests.harness.postgres import Server, serve
 
 # Whose settings must not reach a test: ours, dlt's, libpq's, and proxies (all is on this machine).
 FOREIGN = ("POSTHOG_", "HOGSYNC_", "WAREHOUSE_URL", "DLT_", "PG")
 DLT_SECTIONS = ("RUNTIME", "SOURCES", "DESTINATION", "EXTRACT", "NORMALIZE", "LOAD", "SCHEMA", "DATA_WRITER")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 KEPT = ("HOGSYNC_TEST_",)
+
+pytest_plugins = [f"tests.harness.{name}" for name in ("scene", "served", "one_cohort", "half_read")]
 
 _numbers = count(1)
 

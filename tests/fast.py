@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.sync.sync import sync
 from sources.sandbox import start
-from tests.postgres import serve
+from tests.harness.postgres import serve
 
 SLOW = (subprocess.run, subprocess.Popen, os.fork, pytest.main, start, serve, sync)
 OURS = ("tests.", "pipelines.", "sources.", "destinations.")

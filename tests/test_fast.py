@@ -12,8 +12,8 @@ import pytest
 from pipelines.sync.sync import sync
 from sources.sandbox import start
 from tests.fast import is_slow
-from tests.postgres import serve
-from tests.truth.scene import Scene
+from tests.harness.postgres import serve
+from tests.harness.scene import Scene
 
 
 class Kept:

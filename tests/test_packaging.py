@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sources.sandbox import Sandbox
-from tests.ended import Ended
+from tests.harness.ended import Ended
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"pipelines", "sources", "destinations"}

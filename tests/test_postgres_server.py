@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from tests.postgres import Server, serve
+from tests.harness.postgres import Server, serve
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.bench.company import Company
 from tests.bench.measuring import Run, run
 from tests.bench.serving import KEY, Pages, serving
-from tests.postgres import Server, serve
+from tests.harness.postgres import Server, serve
 
 TABLES = ("event_definitions", "property_definitions")
 PYTHON = sys.executable

@@ -9,9 +9,8 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.component.half_read import long_list  # noqa: F401  a fixture
 from tests.component.scene import Scene, beside
-from tests.truth.scene import beginning, canary_company, company, posthog  # noqa: F401  fixtures
 
-ONE_CERTIFICATE = Path(__file__).parents[1] / "sources/posthog/loopback.pem"
+ONE_CERTIFICATE = Path(__file__).parents[1] / "sources/posthog/client/loopback.pem"
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +20,6 @@ def few_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scene(posthog: Sandbox, tmp_path: Path) -> Scene:  # noqa: F811  that fixture
+def scene(posthog: Sandbox, tmp_path: Path) -> Scene:
     """The company beside an empty warehouse in memory."""
     return beside(posthog, tmp_path / "home")

@@ -12,10 +12,10 @@ import pytest
 from sources.posthog.extract.results import TableResult
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.pipelines.long_lists import BEGAN
-from tests.truth.changes import PROJECT
-from tests.truth.expected import Row
-from tests.truth.scene import Compared, of
+from tests.harness.changes import PROJECT
+from tests.harness.expected import Row
+from tests.harness.long_lists import BEGAN
+from tests.harness.scene import Compared, of
 
 COMMENTS, DELIVERIES, LOGS = "comments", "subscription_deliveries", "organization_activity_logs"
 

@@ -14,8 +14,8 @@ from sources.posthog.changes.delta import TargetTable
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.walks import Position
 from sources.posthog.shape.types import ARROW
-from tests.truth.expected import Row, Tables
-from tests.truth.stored import own, plain
+from tests.harness.expected import Row, Tables
+from tests.harness.stored import own, plain
 
 Key = tuple[Any, ...]
 LOAD = "_dlt_load_id"
@@ -182,7 +182,7 @@ class Warehouse:
     # -- what tests ask for
 
     def stored(self, *names: str) -> Tables:
-        """All tables, or some, as `tests.truth.stored` reads them from a database."""
+        """All tables, or some, as `tests.harness.stored` reads them from a database."""
         return {
             name: {
                 key: own({column: plain(row.get(column), type_) for column, type_ in table.columns.items()})

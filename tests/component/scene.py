@@ -23,8 +23,8 @@ from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.extract.walks import Observer
 from sources.sandbox import Sandbox
 from tests.component.memory import Warehouse
-from tests.truth.expected import Tables
-from tests.truth.scene import HASH_KEY, Compared, Holding
+from tests.harness.expected import Tables
+from tests.harness.scene import HASH_KEY, Compared, Holding
 
 QUICK = RetryPolicy(backoff=0.01)
 """A broken answer is asked for again as often as ever, after shorter pauses."""

@@ -11,7 +11,7 @@ from sources.posthog.errors import KeyRefused
 from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.scene import of
+from tests.harness.scene import of
 
 EVENTS, MEMBERS = "event_definitions", "organization_members"
 

@@ -10,8 +10,8 @@ import pytest
 from pipelines.backfill import window
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.pipelines.long_lists import LONG, many_comments
-from tests.truth.scene import of
+from tests.harness.long_lists import LONG, many_comments
+from tests.harness.scene import of
 
 HERE: dict[str, Any] = {"projects": (103,)}
 

@@ -9,8 +9,8 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.changes import BELOW, COHORTS, DELIVERIES, EVENTS, PROJECT, definitions, own
-from tests.truth.scene import of
+from tests.harness.changes import BELOW, COHORTS, DELIVERIES, EVENTS, PROJECT, definitions, own
+from tests.harness.scene import of
 
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 BOTH = (EVENTS, COHORTS, DELIVERIES)

@@ -10,10 +10,10 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Extractions, Outcome, Scene
-from tests.pipelines.little_posthog import KEY, little_posthog, page
-from tests.sources.posthog.wire_server import http
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.little_posthog import KEY, little_posthog, page
+from tests.harness.scene import of
+from tests.sources.posthog.client.wire_server import http
 
 EVENTS, PROJECT = "event_definitions", 101
 SMALL_PAGES = {"page_size": 20, "ahead": 1}  # what is asked for ahead does not see what an observer does

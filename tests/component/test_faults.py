@@ -10,8 +10,8 @@ from pipelines.bookkeeping.records import run_table_row
 from sources.posthog.extract.results import TableResult
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.scene import of
 
 EVENTS = "event_definitions"
 TABLES = (EVENTS, "cohorts", "group_types")

@@ -1,4 +1,4 @@
-"""What lives by chance (`test_sync_model.py`) have found, each told once and plainly."""
+"""What lives by chance (`test_random_lives.py`) have found, each told once and plainly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from sources.posthog.extract.options import Window
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene, settled
-from tests.truth.scene import of, written
+from tests.harness.scene import of, written
 
 DELIVERIES, EVENTS = "subscription_deliveries", "event_definitions"
 HERE: dict[str, Any] = {"projects": (201,)}

@@ -8,9 +8,9 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.pipelines.long_lists import many_comments
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.long_lists import many_comments
+from tests.harness.scene import of
 
 TABLES = ("organization_members", "users", "cohorts", "group_types")
 

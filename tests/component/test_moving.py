@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.component.scene import Extractions
-from tests.pipelines.little_posthog import KEY, little_posthog, page
-from tests.truth.scene import of
+from tests.harness.little_posthog import KEY, little_posthog, page
+from tests.harness.scene import of
 
 EVENTS, SIZE, ROWS = "event_definitions", 5, 23
 BEHIND, BORDER, AHEAD = 2, 10, -2

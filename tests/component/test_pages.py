@@ -11,7 +11,7 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.scene import of
+from tests.harness.scene import of
 
 EVENTS, PROPERTIES = "event_definitions", "property_definitions"
 SMALL_PAGES = {"page_size": 20}

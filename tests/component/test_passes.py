@@ -11,8 +11,8 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.shape.batch import Batch
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.scene import of
 
 SUBSCRIPTIONS, DELIVERIES, COMMENTS = "subscriptions", "subscription_deliveries", "comments"
 

@@ -6,7 +6,7 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.planted import hide_secrets
+from tests.harness.planted import hide_secrets
 
 SECRET = "canarysecret"
 CLASSES = ("canaryperson", "canaryrecipient", "canarytext", "canarycustomer")

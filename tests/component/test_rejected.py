@@ -10,8 +10,8 @@ import pytest
 from pipelines.bookkeeping.records import run_table_row
 from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY
 from tests.component.scene import Extractions
-from tests.pipelines.little_posthog import KEY, little_posthog, page
-from tests.truth.scene import of
+from tests.harness.little_posthog import KEY, little_posthog, page
+from tests.harness.scene import of
 
 
 @pytest.mark.fault("values.null_in_key", "values.long_key")

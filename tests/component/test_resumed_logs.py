@@ -10,8 +10,8 @@ import pytest
 from sources.sandbox import Sandbox
 from tests.component.half_read import LOGS, MANY, ON_A_PAGE, PAGES, READ, kept
 from tests.component.scene import Scene
-from tests.pipelines.long_lists import BEGAN
-from tests.truth.scene import of
+from tests.harness.long_lists import BEGAN
+from tests.harness.scene import of
 
 
 @dataclass(frozen=True, slots=True)

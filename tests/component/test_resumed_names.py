@@ -11,7 +11,7 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.scene import of
+from tests.harness.scene import of
 
 EVENTS = "event_definitions"
 HERE: dict[str, Any] = {"projects": (103,)}

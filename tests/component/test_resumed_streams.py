@@ -25,9 +25,9 @@ from tests.component.half_read import (
     write,
 )
 from tests.component.scene import Scene
-from tests.truth.changes import PROJECT
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.changes import PROJECT
+from tests.harness.expected import Row
+from tests.harness.scene import of
 
 pytestmark = pytest.mark.usefixtures("long_list")
 

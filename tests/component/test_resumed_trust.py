@@ -20,8 +20,8 @@ from sources.posthog.extract.options import Window
 from sources.sandbox import Sandbox
 from tests.component.half_read import BELOW, COMMENTS, HERE, PAGES, READ, dies, edit, kept, read
 from tests.component.scene import Scene, beside
-from tests.truth.changes import PROJECT
-from tests.truth.expected import Row
+from tests.harness.changes import PROJECT
+from tests.harness.expected import Row
 
 NOT_TRUSTED: dict[str, dict[str, Any]] = {
     "too old": {"lists": {"resume_within": "0m"}},

@@ -9,9 +9,9 @@ from typing import Any
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.changes import COHORTS, definitions, deliveries, own
-from tests.truth.differences import differences
-from tests.truth.scene import Scene as WholeScene
+from tests.harness.changes import COHORTS, definitions, deliveries, own
+from tests.harness.differences import differences
+from tests.harness.scene import Scene as WholeScene
 
 TIMES = ("last_walk_at", "last_complete_at", "first_complete_at")
 """When a list was walked differs; whether it was does not."""

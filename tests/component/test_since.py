@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.scene import of
 
 LOGS = "organization_activity_logs"
 
@@ -97,7 +97,7 @@ def test_a_walk_that_breaks_off_goes_on_from_there(scene: Scene, posthog: Sandbo
 
 
 def test_a_full_walk_that_breaks_off_takes_no_watermark_back(scene: Scene, posthog: Sandbox) -> None:
-    """A life of test_sync_model.py: all is stored, so it is only to be read again if somebody asks once more."""
+    """A life of test_random_lives.py: all is stored, so it is only to be read again if somebody asks once more."""
     two_months_happened(posthog)
     scene.sync(LOGS)
     before = {path: one.watermark for path, one in scene.warehouse.positions.items() if one.table == LOGS}

@@ -10,9 +10,9 @@ import pytest
 from pipelines.bookkeeping.records import run_table_row
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.pipelines.long_lists import LONG, many_comments
-from tests.truth.expected import Row
-from tests.truth.scene import of
+from tests.harness.expected import Row
+from tests.harness.long_lists import LONG, many_comments
+from tests.harness.scene import of
 
 DELIVERIES, PROJECT = "subscription_deliveries", 101
 HERE: dict[str, Any] = {"projects": (PROJECT,)}

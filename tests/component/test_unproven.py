@@ -10,9 +10,9 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Extractions, Scene, settled
-from tests.pipelines.little_posthog import KEY, little_posthog, page
-from tests.truth.expected import PERSON
-from tests.truth.scene import of, written
+from tests.harness.expected import PERSON
+from tests.harness.little_posthog import KEY, little_posthog, page
+from tests.harness.scene import of, written
 
 DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}

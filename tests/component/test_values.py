@@ -8,8 +8,8 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
-from tests.truth.expected import Tables
-from tests.truth.scene import of, written
+from tests.harness.expected import Tables
+from tests.harness.scene import of, written
 
 BELOW = {"project_id": 101}
 HERE: dict[str, Any] = {"projects": (101,)}

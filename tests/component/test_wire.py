@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.component.scene import Extractions
-from tests.pipelines.little_posthog import KEY, little_posthog, page
-from tests.sources.posthog.broken_answers import BROKEN, last
-from tests.sources.posthog.wire_server import http, in_turn, serving
-from tests.truth.scene import of
+from tests.harness.little_posthog import KEY, little_posthog, page
+from tests.harness.scene import of
+from tests.sources.posthog.client.broken_responses import BROKEN, last
+from tests.sources.posthog.client.wire_server import http, in_turn, serving
 
 EVENTS, COMMENTS = "event_definitions", "comments"
 SIZE, ROWS = 20, 70

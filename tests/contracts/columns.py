@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.truth.stored import ask
+from tests.harness.stored import ask
 
 COLUMNS = """
     select table_name, column_name, data_type, is_nullable from information_schema.columns

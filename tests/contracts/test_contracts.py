@@ -15,8 +15,8 @@ from tests.contracts.answers import answers
 from tests.contracts.columns import columns
 from tests.contracts.commands import commands
 from tests.contracts.settings import settings
-from tests.truth.command import hogsync
-from tests.truth.scene import Scene
+from tests.harness.command import hogsync
+from tests.harness.scene import Scene
 
 FOLDER = Path(__file__).parent
 WRITES = os.environ.get("HOGSYNC_TEST_SNAPSHOTS") == "write"

@@ -17,9 +17,9 @@ from pathlib import Path
 from tests.earlier.company import Company
 from tests.earlier.dump import dumped
 from tests.earlier.story import HOST, PARTLY_READ, TABLES, beginning, later
-from tests.pipelines.little_posthog import KEY
-from tests.postgres import serve
-from tests.truth.scene import HASH_KEY
+from tests.harness.little_posthog import KEY
+from tests.harness.postgres import serve
+from tests.harness.scene import HASH_KEY
 
 FOLDER = Path(__file__).parent
 YEARS = re.compile(r"'(\d{4}-\d\d-\d\d)([ T]\d\d:\d\d:\d\d)|'(\d{10})(\.\d+)'")

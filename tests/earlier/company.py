@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from tests.pipelines.little_posthog import CURRENT
-from tests.sources.posthog.wire_server import Asked, Server, http, serving
+from tests.harness.little_posthog import CURRENT
+from tests.sources.posthog.client.wire_server import Asked, Server, http, serving
 
 FILE = Path(__file__).with_name("company.json")
 CURSORS = ("deliveries/", "comments/")

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import psycopg2
 
-from tests.truth.stored import session
+from tests.harness.stored import session
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 DATASET = "posthog"

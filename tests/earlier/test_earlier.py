@@ -17,11 +17,11 @@ from pipelines.sync.sync import sync
 from tests.earlier.company import Company
 from tests.earlier.dump import restore
 from tests.earlier.story import COMMENTS, HOST, PROJECT, TABLES, later
-from tests.pipelines.little_posthog import KEY
-from tests.sources.posthog.wire_server import Server
-from tests.truth.scene import HASH_KEY, of, written
-from tests.truth.stored import tables
-from tests.truth.versions import history, wrong_versions
+from tests.harness.little_posthog import KEY
+from tests.harness.scene import HASH_KEY, of, written
+from tests.harness.stored import tables
+from tests.harness.versions import history, wrong_versions
+from tests.sources.posthog.client.wire_server import Server
 
 pytestmark = pytest.mark.versions
 

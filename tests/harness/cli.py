@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tests.ended import Ended
+from tests.harness.ended import Ended
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_AT_A_TIME = Lock()
@@ -29,8 +29,8 @@ def hogsync(*words: str, stdin: str | None = "", **variables: str | None) -> End
 
 
 def dying_sync(order: Any, **variables: str) -> Ended:
-    """Run a sync that dies by this order, see `tests.truth.doomed`."""
-    return _run("tests.truth.doomed", [json.dumps(order)], "", variables)
+    """Run a sync that dies by this order, see `tests.harness.doomed`."""
+    return _run("tests.harness.doomed", [json.dumps(order)], "", variables)
 
 
 def _run(program: str, words: Sequence[str], stdin: str | None, variables: Mapping[str, str | None]) -> Ended:

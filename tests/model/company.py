@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sources.sandbox import Sandbox
-from tests.truth.expected import PEOPLE, Row
+from tests.harness.expected import PEOPLE, Row
 
 PROJECTS = (103, 201)
 SMALL: Mapping[str, int] = {"cohorts": 5, "comments": 8, "event_definitions": 7, "property_definitions": 6}

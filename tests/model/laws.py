@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from pipelines.sync.outcome import Outcome
+from tests.harness.differences import differing
+from tests.harness.expected import IMMORTAL, Row, Tables
 from tests.model.moment import STREAMS, Key, Moment, family, parents_of, scope_of_row
 from tests.model.step import Step
-from tests.truth.differences import differing
-from tests.truth.expected import IMMORTAL, Row, Tables
 
 FUSE = (20, 0.2)
 ADMIN = 8

@@ -18,12 +18,12 @@ from pipelines.sync.sync import sync
 from sources.posthog.client.retry import RetryPolicy
 from sources.sandbox import Sandbox
 from tests.harness.cli import dying_sync
+from tests.harness.expected import Row, Tables, expected
+from tests.harness.scene import HASH_KEY, Scene, written
 from tests.model.company import Company
 from tests.model.laws import ADMIN, FOR_ALL, FOR_ENDED, agree
 from tests.model.moment import look
 from tests.model.step import PATIENCE, Order, Step, Trouble
-from tests.truth.expected import Row, Tables, expected
-from tests.truth.scene import HASH_KEY, Scene, written
 
 WIDE: dict[str, Any] = {"scopes": ["*"], "scoped_teams": [], "scoped_organizations": [], "revoked": False}
 RATE = {"per_minute": 1_000_000, "per_hour": 1_000_000}

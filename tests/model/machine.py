@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from tests.harness.expected import BELOW
 from tests.model.company import EVENTS, KEYS, PROJECTS
 from tests.model.life import Life, Stage
 from tests.model.moment import STREAMS
 from tests.model.step import Order
-from tests.truth.expected import BELOW
 
 NUMBERS = st.integers(0, 999)
 HAPPENINGS = st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), NUMBERS), min_size=1, max_size=4)

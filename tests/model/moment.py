@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from tests.truth.expected import KEYS, Row, Tables
-from tests.truth.stored import ask, own, plain, tables, types
-from tests.truth.versions import wrong_versions
+from tests.harness.expected import KEYS, Row, Tables
+from tests.harness.stored import ask, own, plain, tables, types
+from tests.harness.versions import wrong_versions
 
 Key = tuple[Any, ...]
 LISTS = {

@@ -12,8 +12,8 @@ from pipelines.errors import HogsyncError
 from pipelines.sync.outcome import Outcome
 from pipelines.sync.selection import Selection
 from sources.posthog.extract.options import Window
+from tests.harness.expected import BELOW, Row, Tables
 from tests.model.moment import Key, Moment, family, scope_of_row
-from tests.truth.expected import BELOW, Row, Tables
 
 PATIENCE: dict[str, Any] = {"tries": 2, "backoff": 0.01, "longest": 0.02, "unannounced_429s": 2}
 """Nobody in here needs time to recover."""

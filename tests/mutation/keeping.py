@@ -2,24 +2,24 @@
 
 from tests.mutation.mutation import Mutation
 
-SHAPES = "sources/posthog/test_shape.py::test_"
-STRICTER = "pipelines/test_sync_stricter.py::test_"
-KILLED = "pipelines/test_sync_stricter_kills.py::test_"
-CARRIED = "sources/posthog/test_carried.py::test_"
-CHECKS = "pipelines/test_check.py::test_"
-OTHERS = "pipelines/test_ownership_rule.py::test_"
-SERVER = "pipelines/test_warehouse_server.py::test_"
-DLT = "pipelines/test_sync_dlt.py::test_"
-SURROUNDINGS = "pipelines/test_warehouse_surroundings.py::test_"
-LOCKS = "pipelines/test_warehouse_locks.py::test_"
-OLDER = "pipelines/test_postgres_types.py::test_a"
+SHAPES = "sources/posthog/shape/test_row_shape.py::test_"
+STRICTER = "pipelines/sync/test_privacy_rewrite.py::test_"
+KILLED = "whole/test_kills_of_a_privacy_rewrite.py::test_"
+CARRIED = "sources/posthog/shape/test_change_values.py::test_"
+CHECKS = "pipelines/check/test_check.py::test_"
+OTHERS = "pipelines/sync/test_ownership_rule.py::test_"
+SERVER = "pipelines/warehouse/test_server.py::test_"
+DLT = "pipelines/sync/test_dlt_configuration.py::test_"
+SURROUNDINGS = "pipelines/warehouse/test_surroundings.py::test_"
+LOCKS = "pipelines/warehouse/test_locks.py::test_"
+OLDER = "pipelines/warehouse/test_postgres_types.py::test_a"
 LATER = (
-    "pipelines/test_recovery.py::"
+    "pipelines/sync/test_recovery.py::"
     "test_a_column_that_the_catalogue_got_later_comes_to_lists_that_its_first_run_left_out"
 )
-LEFT_OUT = "pipelines/test_sync_privacy.py::test_another_setting_reaches_projects_that_its_first_run_left_out"
+LEFT_OUT = "pipelines/sync/test_privacy.py::test_another_setting_reaches_projects_that_its_first_run_left_out"
 LEAVES_NO_TRANSACTION = (
-    "pipelines/test_query.py::test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it"
+    "pipelines/query/test_query.py::test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it"
 )
 
 KEEPING_RULES = (
@@ -27,19 +27,21 @@ KEEPING_RULES = (
         "redirects are refused",
         "follow_redirects=False",
         "follow_redirects=True",
-        ("sources/posthog/test_client.py::test_a_redirect_is_not_followed_and_names_the_right_host",),
+        ("sources/posthog/client/test_client.py::test_a_redirect_is_not_followed_and_names_the_right_host",),
     ),
     Mutation(
         "a path stays below /api/",
         "or not PATH.fullmatch(path):",
         ":",
-        ("sources/posthog/test_client.py::test_a_path_cannot_lead_out_of_the_api",),
+        ("sources/posthog/client/test_client.py::test_a_path_cannot_lead_out_of_the_api",),
     ),
     Mutation(
         "an answer is unpacked in small steps",
         "stream.decompress(rest, PIECE)",
         "stream.decompress(rest)",
-        ("sources/posthog/test_answer.py::test_a_small_answer_that_unpacks_beyond_the_limit_is_refused",),
+        (
+            "sources/posthog/client/test_response.py::test_a_small_answer_that_unpacks_beyond_the_limit_is_refused",
+        ),
     ),
     Mutation(
         "a misspelt POSTHOG_HOST does not send the key elsewhere",
@@ -57,39 +59,43 @@ KEEPING_RULES = (
         "no cookie is sent back",
         "allowed_domains=[]",
         "allowed_domains=None",
-        ("sources/posthog/test_client.py::test_cookies_of_the_server_are_not_sent_back",),
+        ("sources/posthog/client/test_client.py::test_cookies_of_the_server_are_not_sent_back",),
     ),
     Mutation(
         "an answer has a largest size",
         "if good and len(body) > limit:",
         "if False:",
-        ("sources/posthog/test_answer.py::test_a_page_beyond_the_limit_is_refused_at_once",),
+        ("sources/posthog/client/test_response.py::test_a_page_beyond_the_limit_is_refused_at_once",),
     ),
     Mutation(
         "Retry-After is honoured",
         "wait=_retry_after(reply.headers)",
         "wait=None",
-        ("sources/posthog/test_budget.py::test_a_429_makes_every_thread_wait_to_the_second",),
+        ("sources/posthog/client/test_rate_limit.py::test_a_429_makes_every_thread_wait_to_the_second",),
     ),
     Mutation(
         "a broken answer is asked for again",
         'return "broken", self.policy.tries',
         'return "broken", 1',
         (
-            "sources/posthog/test_answer.py::test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used",
+            "sources/posthog/client/test_response.py::test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used",
         ),
     ),
     Mutation(
         "a refusal is believed in PostHog's words only",
         "if said and reply.status in {402, 403, 404}:",
         "if reply.status in {402, 403, 404}:",
-        ("sources/posthog/test_answer.py::test_a_refusal_in_other_words_is_not_believed_to_be_posthogs",),
+        (
+            "sources/posthog/client/test_response.py::test_a_refusal_in_other_words_is_not_believed_to_be_posthogs",
+        ),
     ),
     Mutation(
         "no key over plain http",
         "not allow_http and not is_loopback(host)",
         "False",
-        ("sources/posthog/test_origin.py::test_what_is_no_origin_is_one_clear_sentence_without_secrets",),
+        (
+            "sources/posthog/client/test_origin.py::test_what_is_no_origin_is_one_clear_sentence_without_secrets",
+        ),
     ),
     Mutation(
         "secrets by their name",
@@ -143,13 +149,17 @@ KEEPING_RULES = (
         "a stricter setting empties what is stored",
         "return STRICT.index(now) > STRICT.index(was)",
         "return False",
-        ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
+        (
+            "sources/posthog/shape/test_refused_columns.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",
+        ),
     ),
     Mutation(
         "what is dropped may not stay whatever was stored before",
         'if mode == "drop" or (field.values_about',
         "if (field.values_about",
-        ("sources/posthog/test_refusal.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",),
+        (
+            "sources/posthog/shape/test_refused_columns.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",
+        ),
     ),
     Mutation(
         "items of lists that were emptied are written anew",
@@ -197,7 +207,7 @@ KEEPING_RULES = (
         '"keep"',
         (
             f"{SHAPES}recipients_become_rows_of_their_own",
-            "pipelines/test_sync_privacy.py::test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow",
+            "pipelines/sync/test_privacy.py::test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow",
         ),
     ),
     Mutation(
@@ -205,14 +215,16 @@ KEEPING_RULES = (
         "None if value is None else CONVERT[types[n]](value)",
         "value",
         (
-            "sources/posthog/test_walk.py::test_a_project_that_names_no_organization_by_an_id_is_stored_without_one",
+            "sources/posthog/extract/test_list_reader.py::test_a_project_that_names_no_organization_by_an_id_is_stored_without_one",
         ),
     ),
     Mutation(
         "a cursor that no address has room for fails its list alone",
         "except httpx.InvalidURL as error:  # by",
         "except ZeroDivisionError as error:  # by",
-        ("sources/posthog/test_client.py::test_a_cursor_that_no_address_has_room_for_fails_its_list_alone",),
+        (
+            "sources/posthog/client/test_client.py::test_a_cursor_that_no_address_has_room_for_fails_its_list_alone",
+        ),
     ),
     Mutation(
         "NUL is left out before anything is judged",
@@ -224,13 +236,13 @@ KEEPING_RULES = (
         "a backslash and a word are no NUL",
         r'NUL = re.compile(rb"((?<!\\)(?:\\\\)*)\\u0000")',
         r'NUL = re.compile(rb"()\\u0000")',
-        ("sources/posthog/test_answer.py::test_strange_values_lose_nothing_else_of_their_page",),
+        ("sources/posthog/client/test_response.py::test_strange_values_lose_nothing_else_of_their_page",),
     ),
     Mutation(
         "lone surrogates are replaced",
         "if whole == text:",
         "if True:",
-        ("sources/posthog/test_answer.py::test_strange_values_lose_nothing_else_of_their_page",),
+        ("sources/posthog/client/test_response.py::test_strange_values_lose_nothing_else_of_their_page",),
     ),
     Mutation(
         "integers beyond 64 bits are text",
@@ -260,7 +272,7 @@ KEEPING_RULES = (
         "a dataset of a newer hogsync is left alone",
         "int(schema) > SCHEMA_VERSION",
         "False",
-        ("pipelines/test_warehouse_users.py::test_a_dataset_of_a_newer_hogsync_is_left_alone",),
+        ("pipelines/warehouse/test_users.py::test_a_dataset_of_a_newer_hogsync_is_left_alone",),
     ),
     Mutation(
         "an older hogsync leaves a dataset of this one alone",
@@ -272,7 +284,9 @@ KEEPING_RULES = (
         "lists stand where they stood while people are refused",
         "for told in self.results.values() if table == PEOPLE.table else [result]:",
         "for told in [result]:",
-        ("pipelines/test_sync_refused.py::test_people_that_the_warehouse_refuses_come_with_the_next_run",),
+        (
+            "pipelines/sync/test_refused_table.py::test_people_that_the_warehouse_refuses_come_with_the_next_run",
+        ),
     ),
     Mutation(
         "positions come after rows",
@@ -293,13 +307,17 @@ KEEPING_RULES = (
         "one writer at a time: file",
         "self._lock.acquire(blocking=False)",
         "pass",
-        ("pipelines/test_lane.py::test_who_waited_long_enough_is_told_who_holds_the_lane[duckdb]",),
+        (
+            "pipelines/locking/test_load_lock.py::test_who_waited_long_enough_is_told_who_holds_the_lane[duckdb]",
+        ),
     ),
     Mutation(
         "one writer at a time: server",
         "pg_try_advisory_xact_lock(%(key)s)",
         "true",
-        ("pipelines/test_lane.py::test_who_waited_long_enough_is_told_who_holds_the_lane[postgres]",),
+        (
+            "pipelines/locking/test_load_lock.py::test_who_waited_long_enough_is_told_who_holds_the_lane[postgres]",
+        ),
     ),
     Mutation(
         "others queue behind a new column for a moment only",
@@ -329,19 +347,21 @@ KEEPING_RULES = (
             "                return header.outcome(extraction)\n"
         ),
         "",
-        ("pipelines/test_sync_tables.py::test_a_dry_run_writes_nothing_at_all",),
+        ("pipelines/sync/test_selection.py::test_a_dry_run_writes_nothing_at_all",),
     ),
     Mutation(
         "a query cannot write",
         "read_only=True",
         "read_only=False",
-        ("pipelines/test_cli.py::test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2",),
+        ("pipelines/cli/test_commands.py::test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2",),
     ),
     Mutation(
         "a warehouse has one service",
         "        if not taken:\n",
         "        if False:\n",
-        ("pipelines/test_schedule.py::test_a_second_service_of_a_warehouse_says_which_one_is_there",),
+        (
+            "pipelines/schedule/test_schedule.py::test_a_second_service_of_a_warehouse_says_which_one_is_there",
+        ),
     ),
     Mutation(
         "a query cannot write on Postgres either",
@@ -390,34 +410,40 @@ KEEPING_RULES = (
         ("    tables = tables_of(shapes, versioned)\n    refuse_others(state, tables)\n"),
         "    tables = tables_of(shapes, versioned)\n",
         (
-            "pipelines/test_ownership.py::test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone",
+            "pipelines/sync/test_ownership.py::test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone",
         ),
     ),
     Mutation(
         "no field gets a column of somebody's",
         "theirs={*stored.foreign_columns(table), *stored.foreign_columns(endpoint.history)},",
         "",
-        ("pipelines/test_ownership.py::test_a_field_named_like_a_column_of_somebodys_gets_another[duckdb]",),
+        (
+            "pipelines/sync/test_ownership.py::test_a_field_named_like_a_column_of_somebodys_gets_another[duckdb]",
+        ),
     ),
     Mutation(
         "merges are staged in a schema that is nobody else's",
         "staging_dataset_name_layout=staging_of(self.dataset)",
         'staging_dataset_name_layout="%s_staging"',
-        ("pipelines/test_ownership.py::test_a_dataset_named_like_dlts_own_staging_keeps_its_rows[duckdb]",),
+        (
+            "pipelines/sync/test_ownership.py::test_a_dataset_named_like_dlts_own_staging_keeps_its_rows[duckdb]",
+        ),
         within="DuckDB.destination",
     ),
     Mutation(
         "a staging schema of somebody else's is refused",
         'return "" if MARK in held else min(held, default="")',
         'return ""',
-        ("pipelines/test_ownership.py::test_a_staging_schema_of_somebody_else_is_refused_by_name[duckdb]",),
+        (
+            "pipelines/sync/test_ownership.py::test_a_staging_schema_of_somebody_else_is_refused_by_name[duckdb]",
+        ),
     ),
     Mutation(
         "rows are appended to empty tables only",
         "first = target.empty and not again",
         "first = True",
         (
-            "pipelines/test_sync_mending.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
+            "pipelines/sync/test_repair.py::test_rows_of_an_unfinished_load_are_written_again_and_then_believed",
         ),
     ),
     Mutation(
@@ -443,9 +469,7 @@ KEEPING_RULES = (
         "rows that lost their key make place",
         'self.alter_table(table, f"truncate table {self.name(table)}")',
         "pass",
-        (
-            "pipelines/test_sync_mending.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",
-        ),
+        ("pipelines/sync/test_repair.py::test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row",),
     ),
     Mutation(
         "another privacy setting reaches lists that its first run left out",
@@ -457,7 +481,7 @@ KEEPING_RULES = (
         "no setting takes away what tells of deaths",
         "column in VISIBILITY_FIELDS.get(table, ())",
         "False",
-        ("pipelines/test_sync_mending.py::test_a_column_setting_that_makes_no_sense_is_refused",),
+        ("pipelines/sync/test_repair.py::test_a_column_setting_that_makes_no_sense_is_refused",),
     ),
     Mutation(
         "a column that the catalogue got later comes to lists that its first run left out",
@@ -502,6 +526,8 @@ KEEPING_RULES = (
         "who says that PostHog has moved ends no row by that",
         "warehouse.execute(seen, [MIXED_KEYS])",
         "pass",
-        ("pipelines/test_recovery.py::test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row",),
+        (
+            "pipelines/sync/test_recovery.py::test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row",
+        ),
     ),
 )

@@ -2,9 +2,9 @@
 
 from tests.mutation.mutation import Mutation
 
-LEAVING = "pipelines/test_cli_leaving.py::test_"
-KILLS = "pipelines/test_sync_kills.py::test_"
-STOPS = "pipelines/test_stop_in_statement.py::test_"
+LEAVING = "pipelines/cli/test_leaving.py::test_"
+KILLS = "whole/test_kills.py::test_"
+STOPS = "pipelines/warehouse/test_stop_in_statement.py::test_"
 SWALLOWED = "a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_more"
 AFTER = "what_comes_after_a_stop_is_not_cut_short"
 
@@ -39,7 +39,7 @@ LEAVING_RULES = (
         "a stop ends what is being read of the working data",
         "            self._running = connection",
         "            pass",
-        ("sources/posthog/test_workspace.py::test_a_statement_of_another_thread_ends_with_the_run",),
+        ("sources/posthog/changes/test_scratch.py::test_a_statement_of_another_thread_ends_with_the_run",),
     ),
     Mutation(
         "a stop is over with the connection that it was for",
@@ -51,15 +51,15 @@ LEAVING_RULES = (
         "what is to be left alone by a signal is",
         "if signal.getsignal(number) is not signal.SIG_IGN:",
         "if number:",
-        ("pipelines/test_schedule.py::test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore",),
+        (
+            "pipelines/schedule/test_schedule.py::test_a_run_is_left_alone_by_a_signal_that_its_service_was_to_ignore",
+        ),
     ),
     Mutation(
         "a lack of memory ends the run, not one list",
         "except (NoRoom, MemoryError):",
         "except NoRoom:",
-        (
-            "pipelines/test_sync_memory.py::test_a_sync_that_runs_out_of_memory_says_so_and_is_recorded_as_failed",
-        ),
+        ("whole/test_memory.py::test_a_sync_that_runs_out_of_memory_says_so_and_is_recorded_as_failed",),
     ),
     Mutation(
         "the record of a stop is not cut short",
@@ -79,7 +79,7 @@ LEAVING_RULES = (
         "pass",
         (
             f"{KILLS}a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded[definitions]",
-            f"pipelines/test_schedule.py::test_{SWALLOWED}",
+            f"pipelines/schedule/test_schedule.py::test_{SWALLOWED}",
         ),
     ),
 )

@@ -4,13 +4,13 @@ from tests.mutation.mutation import Mutation
 
 STREAMS, KEYS = "component/test_streams.py::test_", "component/test_keys.py::test_"
 HELD = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once"
-LOST = "pipelines/test_losses.py::test_"
+LOST = "pipelines/sync/test_dropped.py::test_"
 ALONE = "destinations/test_history.py::test_"
 MEANWHILE = f"{LOST}what_a_list_that_fails_meanwhile_has_lost_comes_back_later_and_makes_no_version"
 UNSEEN = f"{LOST}of_a_lost_table_nothing_dies_that_was_not_looked_for_by_the_key_that_saw_it"
 ANEW = f"{LOST}a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile[duckdb]"
 
-EMPTIED, REFUSED = "pipelines/test_emptied.py::test_", "pipelines/test_sync_refused.py::test_"
+EMPTIED, REFUSED = "pipelines/sync/test_emptied.py::test_", "pipelines/sync/test_refused_table.py::test_"
 
 LOST_RULES = (
     Mutation(
@@ -134,7 +134,9 @@ LOST_RULES = (
         "memory that a history lacks is not blamed on its table",
         ("        except DatabaseOutOfMemory:\n            raise"),
         ("        except ZeroDivisionError:\n            raise"),
-        ("pipelines/test_underivable.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",),
+        (
+            "pipelines/sync/test_derived_tables.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",
+        ),
         within="Derivation._troubled_by",
     ),
     Mutation(

@@ -4,12 +4,12 @@ from tests.mutation.mutation import Mutation
 
 DEATHS = "component/test_deaths.py::test_"
 FAULTS = "component/test_faults.py::test_"
-MENDING = "pipelines/test_sync_mending.py::test_"
+MENDING = "pipelines/sync/test_repair.py::test_"
 UNPROVEN = "component/test_unproven.py::test_"
 STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
-RECOVERY = "pipelines/test_recovery.py::test_"
-PAGING = "sources/posthog/test_paging.py::test_"
+RECOVERY = "pipelines/sync/test_recovery.py::test_"
+PAGING = "sources/posthog/paging/test_pagers.py::test_"
 BACKFILL = "component/test_backfill.py::test_"
 
 READING_RULES = (
@@ -99,7 +99,7 @@ READING_RULES = (
         "if False:",
         (
             f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named",
-            "sources/posthog/test_shape.py::test_what_has_no_key_or_is_no_row_is_left_out_and_counted",
+            "sources/posthog/shape/test_row_shape.py::test_what_has_no_key_or_is_no_row_is_left_out_and_counted",
         ),
     ),
     Mutation(
@@ -113,7 +113,7 @@ READING_RULES = (
         'kept += [body[done : met.start()], b"null"]',
         'kept += [body[done : met.start()], b"1"]',
         (
-            "sources/posthog/test_shape.py::test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row",
+            "sources/posthog/shape/test_row_shape.py::test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row",
         ),
     ),
     Mutation(
@@ -266,7 +266,7 @@ READING_RULES = (
         "noted[identifier][0] < word[0]",
         "True",
         (
-            "sources/posthog/test_people.py::test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met",
+            "sources/posthog/extract/test_people.py::test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met",
         ),
     ),
     Mutation(
@@ -274,28 +274,30 @@ READING_RULES = (
         "if not any(result.counts.written for result in extraction.results.values()):",
         "if True:",
         (
-            "pipelines/test_sync_refused.py::test_a_table_that_takes_no_rows_fails_by_name_and_the_others_are_loaded",
+            "pipelines/sync/test_refused_table.py::test_a_table_that_takes_no_rows_fails_by_name_and_the_others_are_loaded",
         ),
     ),
     Mutation(
         "of two words of one person that count alike the order of answers chooses none",
         "if before != person and _weight(before) < _weight(person):",
         "if before != person:",
-        ("sources/posthog/test_people.py::test_of_equal_sources_none_wins_by_coming_first_or_last",),
+        ("sources/posthog/extract/test_people.py::test_of_equal_sources_none_wins_by_coming_first_or_last",),
     ),
     Mutation(
         "who stands in free JSON goes over nobody who is stored",
         "for i, person in mentioned.items() if i not in before]",
         "for i, person in mentioned.items()]",
         (
-            "sources/posthog/test_people.py::test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names",
+            "sources/posthog/extract/test_people.py::test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names",
         ),
     ),
     Mutation(
         "what an undeclared field calls a user is no colleague",
         'Field(name=name, type="bigint", role="reference")',
         'Field(name=name, type="bigint", role="person")',
-        ("sources/posthog/test_shape.py::test_what_an_undeclared_field_calls_a_user_is_no_colleague",),
+        (
+            "sources/posthog/shape/test_row_shape.py::test_what_an_undeclared_field_calls_a_user_is_no_colleague",
+        ),
     ),
     Mutation(
         "users know more of people than other lists",
@@ -337,7 +339,9 @@ READING_RULES = (
         "only walks in the order of time move the watermark when they break off",
         "walk.ascending = walk.ascending and onward",
         "walk.ascending = True",
-        ("sources/posthog/test_plans.py::test_a_server_that_lists_the_newest_first_is_told_by_its_pages",),
+        (
+            "sources/posthog/extract/test_incremental.py::test_a_server_that_lists_the_newest_first_is_told_by_its_pages",
+        ),
     ),
     Mutation(
         "a filtered walk proves nothing about the rest",
@@ -393,7 +397,7 @@ READING_RULES = (
         "read.lists = [ListResult(list_path) for list_path in read.partition.lists]\n"
         "        for one in read.lists:\n            one.fail",
         (
-            "pipelines/test_sync_keys.py::test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",
+            "pipelines/sync/test_keys.py::test_rows_of_a_list_in_which_a_key_was_refused_do_not_die_for_another_key",
         ),
     ),
     Mutation(

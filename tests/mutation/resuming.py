@@ -50,7 +50,7 @@ RESUMING_RULES = (
         "what is kept is one piece wherever a run breaks off",
         "for top in reversed(tops)",
         "for top in tops",
-        ("pipelines/test_sync_resumed.py::test_a_run_may_be_killed_while_it_keeps_what_is_new",),
+        ("pipelines/sync/test_resumed.py::test_a_run_may_be_killed_while_it_keeps_what_is_new",),
     ),
     Mutation(
         "a cursor that is known no more is not insisted on",
@@ -185,7 +185,7 @@ RESUMING_RULES = (
         "people=_packed(people) + repr(batch.people).encode(),",
         (
             f"{TRUST}an_odd_person_is_kept_as_it_will_be_stored",
-            "pipelines/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
+            "whole/test_canaries.py::test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep[hash]",
         ),
     ),
     Mutation(
@@ -193,7 +193,7 @@ RESUMING_RULES = (
         "sorted(self._recalled.items()) if i not in self._met}",
         "sorted(self._recalled.items())}",
         (
-            "sources/posthog/test_people.py::test_what_an_earlier_run_was_told_counts_less_than_any_word_of_today",
+            "sources/posthog/extract/test_people.py::test_what_an_earlier_run_was_told_counts_less_than_any_word_of_today",
         ),
     ),
     Mutation(
@@ -218,7 +218,9 @@ RESUMING_RULES = (
         "a second walk proves nothing where rows of a kept one count as seen",
         ("or not walk.is_full or result.is_resumed:\n        return False"),
         ("or not walk.is_full or walk.resumed_pages:\n        return False"),
-        ("sources/posthog/test_positions.py::test_a_second_walk_is_not_complete_after_one_that_was_resumed",),
+        (
+            "sources/posthog/extract/test_positions.py::test_a_second_walk_is_not_complete_after_one_that_was_resumed",
+        ),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",
@@ -242,6 +244,6 @@ RESUMING_RULES = (
         "a list that was forgotten is not gone on with",
         "shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)",
         "pass",
-        ("pipelines/test_sync_resumed.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
+        ("pipelines/sync/test_resumed.py::test_a_list_that_is_to_be_forgotten_is_read_from_its_start",),
     ),
 )

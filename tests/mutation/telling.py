@@ -2,9 +2,10 @@
 
 from tests.mutation.mutation import Mutation
 
-REPORT = "pipelines/test_report.py::test_"
-WARNINGS = "pipelines/test_sync_warnings.py::test_"
-REJECTED = "pipelines/test_sync_rejected.py::test_"
+REACH = "pipelines/check/test_reach.py::test_"
+REPORT = "pipelines/cli/test_summary.py::test_"
+WARNINGS = "pipelines/sync/test_warnings.py::test_"
+REJECTED = "pipelines/sync/test_rejected_rows.py::test_"
 
 TELLING_RULES = (
     Mutation(
@@ -35,9 +36,7 @@ TELLING_RULES = (
         "a key that leads nowhere is no good run",
         " or leads_nowhere(results, chosen)",
         "",
-        (
-            "pipelines/test_reached.py::test_a_key_without_any_organization_and_project_leads_nowhere[no organization]",
-        ),
+        (f"{REACH}a_key_without_any_organization_and_project_leads_nowhere[no organization]",),
     ),
     Mutation(
         "a project of the settings that is not there is refused",

@@ -2,15 +2,15 @@
 
 from tests.mutation.mutation import Mutation
 
-TESTS = "pipelines/test_history.py::test_"
+TESTS = "pipelines/sync/test_history.py::test_"
 KILLED = f"{TESTS}a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived[duckdb]"
 OLDER = (
-    "pipelines/test_postgres_types.py::"
+    "pipelines/warehouse/test_postgres_types.py::"
     "test_a_dataset_of_an_older_hogsync_gets_its_keys_and_jsonb_and_no_version_more"
 )
-BEGINNINGS = "pipelines/test_diff_beginnings.py::test_"
-DEATHS = "pipelines/test_history_deaths.py::test_"
-UNDERIVABLE = "pipelines/test_underivable.py::test_"
+BEGINNINGS = "pipelines/diff/test_history_start.py::test_"
+DEATHS = "pipelines/sync/test_history_of_deleted_rows.py::test_"
+UNDERIVABLE = "pipelines/sync/test_derived_tables.py::test_"
 LIFE = f"{TESTS}a_life_in_versions[duckdb]"
 
 VERSION_RULES = (

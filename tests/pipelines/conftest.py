@@ -1,4 +1,4 @@
-"""How a test learns what settings say to a mistake; the scene on which whole syncs are tested."""
+"""How a test learns what settings say to a mistake."""
 
 from __future__ import annotations
 
@@ -8,18 +8,6 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.settings import load
-from tests.pipelines.half_read import file_dying, long_list  # noqa: F401  fixtures
-from tests.pipelines.one_cohort import one  # noqa: F401  a fixture
-from tests.truth.scene import (  # noqa: F401  fixtures
-    beginning,
-    canary_company,
-    company,
-    file_scene,
-    other_company,
-    posthog,
-    scene,
-)
-from tests.truth.served import original, served  # noqa: F401  fixtures
 
 
 @pytest.fixture

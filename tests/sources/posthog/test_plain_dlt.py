@@ -22,9 +22,9 @@ import sources.posthog as source_docs
 from sources.posthog import posthog
 from sources.posthog.resource import HintsAreMeant
 from sources.sandbox import Sandbox, start
-from tests.truth.differences import differences
-from tests.truth.expected import KEYS, Tables, expected, part
-from tests.truth.stored import own, plain, stored
+from tests.harness.differences import differences
+from tests.harness.expected import KEYS, Tables, expected, part
+from tests.harness.stored import own, plain, stored
 
 HASH_KEY = "a hash key of the tests, forty letters long"
 TABLES = ("organization_members", "users", "subscriptions", "cohorts", "property_definitions")

@@ -1,0 +1,106 @@
+"""Syncs that are killed while they read a long list, or go on with one, and those that go on after them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from typing import Any
+
+import pytest
+
+from pipelines.reset import reset
+from pipelines.settings import load
+from sources.posthog.extract.checkpoints import BUFFERED
+from sources.sandbox import Sandbox
+from tests.component.half_read import COMMENTS, PAGES, READ, edit, is_right, kept, write
+from tests.harness.changes import PROJECT
+from tests.harness.expected import Row
+from tests.harness.half_read import dies, read
+from tests.harness.kills import Doomed, empty
+from tests.harness.long_lists import kill_in_mid_walk
+from tests.harness.scene import Scene, of
+
+EVENTS, MANY = "event_definitions", 2_000
+SMALL_PAGES: dict[str, Any] = {"lists": {"page_size": 50, "ahead": 1}}
+THERE: dict[str, Any] = {"projects": (103,)}
+
+
+def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(file_scene: Scene, posthog: Sandbox) -> None:
+    posthog.clear(EVENTS, 103)
+    rows = [{"name": f"event {n:05}", "tags": ["kept"]} for n in range(MANY)]
+    posthog.edit(EVENTS, insert=rows, parents={"project_id": 103})
+    kill_in_mid_walk(file_scene, posthog, EVENTS, 32)
+    for path in (file_scene.home / "walks", *(file_scene.home / "walks").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, f"somebody else may read {path}"
+        assert path.is_dir() or b"canarysecret" not in path.read_bytes()
+    result = of(file_scene.sync(EVENTS, **THERE, **SMALL_PAGES), EVENTS)
+    assert result.requests <= 40 - 32 + 2, "what was left, and the last page again"
+    assert (result.counts.inserted, result.complete, result.status) == (MANY, False, "loaded")
+    assert "had been read by a run that broke off" in result.detail
+    file_scene.learn(file_scene.truth(EVENTS, **THERE))
+    assert file_scene.wrong() == ""
+
+
+@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak("resumed"))])
+def test_a_run_that_goes_on_may_be_killed_at_any_moment(
+    file_dying: Doomed, posthog: Sandbox, step: int
+) -> None:
+    scene = file_dying.scene
+    dies(file_dying)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    number = 1
+    while file_dying.die("file", number) == -signal.SIGKILL:
+        number += step
+    assert number > 6
+    assert is_right(scene)
+    assert read(scene, full=True).complete, (
+        "one that was killed once it was recorded was followed by a full walk"
+    )
+    assert is_right(scene)
+
+
+def test_a_run_that_goes_on_may_be_killed_while_it_loads(file_dying: Doomed, posthog: Sandbox) -> None:
+    scene, dying = file_dying.scene, file_dying
+    dies(dying)
+    assert dying.die("none", 0) == 0
+    statements = sum(kind == "statement" for kind, _ in json.loads(dying.told.read_text()))
+    for share in (0.6, 0.9):
+        empty(scene)
+        dies(dying)
+        write(posthog, f"came later {share}")
+        assert dying.die("statement", round(share * statements)) == -signal.SIGKILL
+        assert read(scene).requests <= 1 + PAGES, "of a whole list that was kept only the top is read again"
+        assert is_right(scene)
+        assert read(scene).complete
+        assert is_right(scene)
+
+
+def test_a_run_may_be_killed_while_it_keeps_what_is_new(file_dying: Doomed, posthog: Sandbox) -> None:
+    scene, copy = file_dying.scene, file_dying.scene.home.with_name("copy")
+    dies(file_dying)
+    shutil.copytree(scene.home, copy)
+    write(posthog, *(f"new {n}" for n in range(120)))
+    assert file_dying.die("none", 0) == 0
+    told = [what for kind, what in json.loads(file_dying.told.read_text()) if kind == "file"]
+    writes = [number for number, what in enumerate(told, 1) if what.startswith("open home/walks/")]
+    assert len(writes) > 3 + PAGES - READ, "three pages from the top, and those below"
+    for number in writes[1:5]:
+        empty(scene)
+        shutil.copytree(copy, scene.home)
+        assert file_dying.die("file", number) == -signal.SIGKILL
+        assert "had been read" in read(scene).detail
+        assert is_right(scene)
+
+
+def test_a_list_that_is_to_be_forgotten_is_read_from_its_start(
+    file_dying: Doomed, long_list: list[Row], posthog: Sandbox
+) -> None:
+    scene = file_dying.scene
+    assert read(scene).requests == PAGES
+    dies(file_dying, BUFFERED + 2)
+    assert kept(scene.home) != []
+    edit(posthog, long_list[-120], content="edited since")
+    reset(load(scene.settings()), (COMMENTS,))
+    assert read(scene).requests == PAGES
+    assert scene.rows(COMMENTS)[(PROJECT, long_list[-120]["id"])]["content"] == "edited since"

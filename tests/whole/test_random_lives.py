@@ -1,0 +1,51 @@
+"""Lives by chance under the laws of a sync: see `tests/model/`. What they found stands in test_found.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sources.sandbox import Sandbox, start
+from tests.model.company import shrink
+from tests.model.life import Life, Stage
+from tests.model.machine import play
+
+FEW, MANY = range(2), range(6)
+"""The same lives every time, and others on each database; the first one of each chance is empty."""
+
+
+@pytest.fixture(scope="module")
+def small_company() -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """A company of two small projects, and its keys."""
+    with start() as posthog:
+        yield posthog, shrink(posthog)
+
+
+@pytest.fixture
+def stage(
+    small_company: tuple[Sandbox, dict[str, str]],
+    warehouse_url: str,
+    tmp_path: Path,
+) -> Stage:
+    """The small company beside a warehouse of each kind."""
+    posthog, keys = small_company
+    return Stage(posthog, keys, warehouse_url, tmp_path)
+
+
+@pytest.mark.parametrize("chance", FEW)
+def test_whatever_happens_in_whatever_order_the_laws_hold(stage: Stage, chance: int) -> None:
+    play(stage, lives=2, steps=7, chance=chance + 1000 * stage.url.startswith("duckdb"))
+
+
+def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage) -> None:
+    life = Life(stage)
+    life.company.happens("promoted", 0)
+    life.ends()
+
+
+@pytest.mark.soak("model")
+@pytest.mark.parametrize("chance", MANY)
+def test_the_laws_hold_for_many_lives(stage: Stage, chance: int) -> None:
+    play(stage, lives=25, steps=20, chance=chance, shrink=True)
