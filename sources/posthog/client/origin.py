@@ -10,18 +10,8 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
-# Hosts that people paste -> the host of the private API: us.i. and eu.i. only take events in, app. redirects to a
-# region, and a redirect is never followed with a key.
-MEANT = {
-    "us.i.posthog.com": "us.posthog.com",
-    "us-assets.i.posthog.com": "us.posthog.com",
-    "eu.i.posthog.com": "eu.posthog.com",
-    "eu-assets.i.posthog.com": "eu.posthog.com",
-    "app.posthog.com": "us.posthog.com",
-    "i.posthog.com": "us.posthog.com",
-    "posthog.com": "us.posthog.com",
-    "www.posthog.com": "us.posthog.com",
-}
+INGESTION = re.compile(r"(us|eu)(?:-assets)?\.i\.posthog\.com")
+"""Hosts that only take events in; people use them for PostHog's API, too."""
 TOKEN = re.compile(r"ph[a-z]_\w*")
 
 
@@ -35,8 +25,10 @@ def origin_of(value: str, *, allow_http: bool = False) -> str:
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not carry a user name or a password; write scheme and host only")
     host = _plain_host(parts)
-    if host in MEANT:
-        raise ValueError(f"names {host}, which does not answer for this; write {_right(host)}")
+    if region := INGESTION.fullmatch(host):
+        raise ValueError(
+            f"names {host}, which does not answer for this; write https://{region[1]}.posthog.com"
+        )
     place = f"[{host}]" if ":" in host else host
     port = "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
     here = f"{parts.scheme}://{place}{port}"
@@ -63,16 +55,8 @@ def _without_scheme(value: str) -> str:
     """Return the refusal of a host without a scheme, with the address that was probably meant."""
     if TOKEN.search(value) or "@" in value:
         return "is no address; write scheme and host, as in https://us.posthog.com"
-    place = value.split("/", maxsplit=1)[0].lower()
-    host = place.partition(":")[0]
-    if host in MEANT:
-        return f"has no scheme and names {host}; write {_right(host)}"
-    return f"has no scheme; write {'http' if is_loopback(host) else 'https'}://{place}"
-
-
-def _right(host: str) -> str:
-    other = " (or https://eu.posthog.com if that is your region)" if not host.startswith(("us", "eu")) else ""
-    return f"https://{MEANT[host]}{other}"
+    place = INGESTION.sub(r"\1.posthog.com", value.split("/", maxsplit=1)[0].lower())
+    return f"has no scheme; write {'http' if is_loopback(place.partition(':')[0]) else 'https'}://{place}"
 
 
 def _split(url: str) -> SplitResult:

@@ -14,9 +14,7 @@ from urllib.parse import urlsplit
 from sources.posthog.client.origin import is_loopback
 
 PORTS = {"http": 80, "https": 443}
-ENTRY = re.compile(
-    r"(?:(?P<scheme>\w+)://)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^\[\]:/]+))(?::(?P<port>\d+))?/?"
-)
+BRACKETS = str.maketrans("", "", "[]")
 
 
 def proxy_for(origin: str, proxies: Mapping[str, str]) -> str | None:
@@ -24,39 +22,21 @@ def proxy_for(origin: str, proxies: Mapping[str, str]) -> str | None:
 
     `proxies` is what `urllib.request.getproxies()` makes of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
     """
-    scheme = urlsplit(origin).scheme
-    found = (proxies.get(scheme) or proxies.get("all") or "").strip()
-    if not found or is_loopback(urlsplit(origin).hostname or ""):
-        return None
-    if any(_covers(entry, origin) for entry in re.split(r"[,\s]+", proxies.get("no", ""))):
+    parts = urlsplit(origin)
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    found = (proxies.get(parts.scheme) or proxies.get("all") or "").strip()
+    entries = re.split(r"[,\s]+", proxies.get("no", "").lower())
+    if not found or is_loopback(host) or any(_covers(entry, host, port) for entry in entries if entry):
         return None
     return found if "://" in found else f"http://{found}"
 
 
-def _covers(entry: str, origin: str) -> bool:
-    """Return whether an entry of NO_PROXY names the host of `origin`.
-
-    It may be `*`, a host's name (which stands for those below it, too), `.name` or `*.name` (only for those below it),
-    an IP address or a network; a scheme and a port narrow it.
-    """
-    parts = urlsplit(origin)
-    host = parts.hostname or ""
-    if entry == "*" or _holds(entry, host):
+def _covers(entry: str, host: str, port: int) -> bool:
+    """Return whether an entry of NO_PROXY is `*`, the host, a name above it, a network with it, or host and port."""
+    name = entry.translate(BRACKETS).removeprefix("*")
+    if name in {"", host, f"{host}:{port}"}:
         return True
-    found = ENTRY.fullmatch(entry.lower())
-    if not found or found["scheme"] not in {None, "all", parts.scheme}:
-        return False
-    if found["port"] and int(found["port"]) != (parts.port or PORTS[parts.scheme]):
-        return False
-    name = (found["six"] or found["host"]).removeprefix("*")
-    if _holds(host, host):  # an address has no names below it: 30.40 is no end of 10.20.30.40
-        return _holds(name, host)
-    return name == host or host.endswith(f".{name.removeprefix('.')}")
-
-
-def _holds(network: str, host: str) -> bool:
-    """Return whether `network`, or a single address, contains the address `host`."""
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+        return ipaddress.ip_address(host) in ipaddress.ip_network(name, strict=False)
     except ValueError:
-        return False
+        return host.endswith(f".{name.removeprefix('.')}")

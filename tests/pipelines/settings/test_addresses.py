@@ -94,7 +94,7 @@ def test_a_key_and_a_key_file_are_one_too_many(refusal: Refusal) -> None:
         ("localhost:8000", "has no scheme; write http://localhost:8000."),
         ("eu.i.posthog.com", "write https://eu.posthog.com."),
         ("https://us.i.posthog.com", "write https://us.posthog.com."),
-        ("https://app.posthog.com", "write https://us.posthog.com (or https://eu.posthog.com"),
+        ("https://eu-assets.i.posthog.com", "write https://eu.posthog.com."),
         ("https://us.posthog.com/project/1", "must be scheme and host only; write https://us.posthog.com."),
         ("https://me:pass@us.posthog.com", "must not carry a user name or a password"),
         ("http://posthog.example", "would send the key unencrypted; write https://posthog.example"),
