@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,65 +32,32 @@ class Field:
     """Of `items`: whether the order has a meaning; if not, the items are sorted."""
 
 
-def _values(type_: Type, names: tuple[str, ...], words: dict[str, Any]) -> tuple[Field, ...]:
-    return tuple(Field(name=name, type=type_, **words) for name in names)
+def _kind(**usual: Any) -> Callable[..., tuple[Field, ...]]:
+    """Return a function that makes fields of its names; its words add to the usual ones, such as `volatile=True`."""
+    return lambda *names, **words: tuple(Field(name=name, **(usual | words)) for name in names)
 
 
-def integer(*names: str, **words: Any) -> tuple[Field, ...]:
-    """Return fields of whole numbers of 64 bits."""
-    return _values("bigint", names, words)
-
-
-def text(*names: str, **words: Any) -> tuple[Field, ...]:
-    """Return fields of Unicode text, never folded."""
-    return _values("text", names, words)
-
-
-def boolean(*names: str, **words: Any) -> tuple[Field, ...]:
-    """Return fields that are true, false or unknown."""
-    return _values("bool", names, words)
-
-
-def timestamp(*names: str, **words: Any) -> tuple[Field, ...]:
-    """Return fields of ISO 8601 times, stored in UTC."""
-    return _values("timestamp", names, words)
-
-
-def json(*names: str, **words: Any) -> tuple[Field, ...]:
-    """Return fields of objects and lists that stay one column."""
-    return _values("json", names, words)
-
-
-def person(*names: str) -> tuple[Field, ...]:
-    """Return fields of embedded users: lifted into `people`, the row keeps `<name>_id`."""
-    return tuple(Field(name=name, type="bigint", role="person") for name in names)
-
-
-def reference(name: str, type_: Type) -> tuple[Field, ...]:
-    """Return the field of an embedded object of another table: the row keeps its id as `<name>_id`."""
-    return (Field(name=name, type=type_, role="reference"),)
-
-
-def identity(*names: str) -> tuple[Field, ...]:
-    """Return fields of a row that is itself a user: they are stored in `people` only."""
-    return tuple(Field(name=name, role="identity", privacy="person") for name in names)
-
-
-def items(name: str, *, type_: Type = "text", ordered: bool = True) -> tuple[Field, ...]:
-    """Return the field of a list that becomes the child table `<table>__<name>`, with a column `value` of this type."""
-    return (Field(name=name, type=type_, role="items", ordered=ordered),)
-
-
-def recipients(*names: str) -> tuple[Field, ...]:
-    """Return fields of external addresses: the first one that has any becomes the child table `<table>__recipients`."""
-    return tuple(Field(name=name, role="recipients", privacy="recipient") for name in names)
-
-
-def secret(*names: str) -> tuple[Field, ...]:
-    """Return fields of credentials: they never leave the process."""
-    return tuple(Field(name=name, role="secret") for name in names)
-
-
-def ignored(*names: str) -> tuple[Field, ...]:
-    """Return fields that repeat another one, or differ on every request: neither stored nor hashed."""
-    return tuple(Field(name=name, role="ignored") for name in names)
+integer = _kind(type="bigint")
+"""Whole numbers of 64 bits."""
+text = _kind(type="text")
+"""Unicode text, never folded."""
+boolean = _kind(type="bool")
+"""True, false or unknown."""
+timestamp = _kind(type="timestamp")
+"""ISO 8601 times, stored in UTC."""
+json = _kind(type="json")
+"""Objects and lists that stay one column."""
+person = _kind(type="bigint", role="person")
+"""Embedded users: lifted into `people`, the row keeps `<name>_id`."""
+reference = _kind(role="reference")
+"""Embedded objects of another table, with the `type` of its id: the row keeps it as `<name>_id`."""
+identity = _kind(role="identity", privacy="person")
+"""What a row that is itself a user says of that user: stored in `people` only."""
+items = _kind(type="text", role="items")
+"""Lists that become a child table `<table>__<name>` each, with a column `value`."""
+recipients = _kind(role="recipients", privacy="recipient")
+"""External addresses: the first field that has any becomes the child table `<table>__recipients`."""
+secret = _kind(role="secret")
+"""Credentials: they never leave the process."""
+ignored = _kind(role="ignored")
+"""What repeats another field, or differs on every request: neither stored nor hashed."""
