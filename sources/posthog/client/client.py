@@ -15,9 +15,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.request import getproxies
 
@@ -101,15 +100,10 @@ class Client:
         self._counting = threading.Lock()
         self._http = _http(self.origin, in_flight, read_timeout, self._connections)
 
-    def __repr__(self) -> str:
-        return f"Client({self.origin!r})"
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     @property
@@ -290,7 +284,7 @@ def _http(origin: str, in_flight: int, read_timeout: float, connections: Connect
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
-                "User-Agent": f"hogsync/{_version()}",
+                "User-Agent": f"hogsync/{version('hogsync')}",
             },
             cookies=CookieJar(
                 DefaultCookiePolicy(allowed_domains=[])
@@ -302,10 +296,3 @@ def _http(origin: str, in_flight: int, read_timeout: float, connections: Connect
         raise ValueError(
             f"The proxy or certificate variables of this environment cannot be used: {redacted(str(error))}"
         ) from None
-
-
-def _version() -> str:
-    try:
-        return version("hogsync")
-    except PackageNotFoundError:  # run from a bare checkout
-        return "0"
