@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,15 +35,14 @@ log = logging.getLogger("hogsync")
 WITHIN = "privacy within "
 EVER = " ever"
 """Ends the keys under which an older hogsync noted the settings of all rows of a table; blank if these differ."""
-HASH = '0123456789abcdef"'
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Columns of a stored table with refused values, each with the condition under which a value is emptied."""
+    """Columns of a stored table whose values are refused."""
 
     table: str
-    columns: Mapping[str, str]
+    columns: Sequence[str]
     ends: bool = False
     """True if its live rows are deleted, because their list is no longer stored."""
 
@@ -114,15 +113,15 @@ def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterato
     before, judged = _before(state, endpoint)
     table = endpoint.table
     own = [name for name in state.columns(table) if name not in BOOKKEEPING_COLUMNS]
-    verdicts: dict[str, str] = dict(refused_columns(endpoint, own, before, now))
-    verdicts |= {field.name: "all" for field in endpoint.fields if field.values_about and not judged}
+    refused = refused_columns(endpoint, own, before, now)
+    refused |= {field.name for field in endpoint.fields if field.values_about and not judged}
     lists = refused_lists(endpoint, before, now)
     for name, what in lists.items():
         child = child_table(table, name)
         held = [c for c in state.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}]
         gone = [c for c in held if what == "all" or c in {"address", "detail"}]
-        yield from _rewrites(state, child, dict.fromkeys(gone, "all"), ends=what == "all")
-    yield from _rewrites(state, table, verdicts)
+        yield from _rewrites(state, child, gone, ends=what == "all")
+    yield from _rewrites(state, table, refused)
     if endpoint.history:
         here = named(
             own,
@@ -132,30 +131,19 @@ def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterato
                 if child_table(table, name) in state.tables
             ],
         )
-        versions = {here[name]: what for name, what in verdicts.items() if name in here}
-        yield from _rewrites(state, endpoint.history, {**versions, **dict.fromkeys(lists, "all")})
+        versions = [here[name] for name in refused if name in here]
+        yield from _rewrites(state, endpoint.history, [*versions, *lists])
     for trend in endpoint.trends:
-        numbers = {name: verdicts[name] for name in trend.measures if name in verdicts}
-        yield from _rewrites(state, trend.table, numbers)
+        yield from _rewrites(state, trend.table, refused.intersection(trend.measures))
 
 
 def _rewrites(
-    state: DatasetState, table: str, verdicts: Mapping[str, str], *, ends: bool = False
+    state: DatasetState, table: str, columns: Collection[str], *, ends: bool = False
 ) -> Iterator[Rewrite]:
     """Yield the rewrite of those columns that exist, if any does."""
-    conditions = {
-        name: _condition(name, what) for name, what in verdicts.items() if name in state.tables.get(table, {})
-    }
-    if conditions:
-        yield Rewrite(table, conditions, ends=ends)
-
-
-def _condition(column: str, what: str) -> str:
-    text = f"{quoted(column)}::varchar"
-    if what == "all":
-        return f"{quoted(column)} is not null"
-    # Select values that are not a hash, as text or JSON; no regular expression works in both databases.
-    return f"(length({text}) not in (64, 66) or translate({text}, '{HASH}', '') <> '')"
+    present = [name for name in state.tables.get(table, {}) if name in columns]
+    if present:
+        yield Rewrite(table, present, ends=ends)
 
 
 def _rewrite(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Rewrite], started: datetime) -> int:
@@ -169,7 +157,8 @@ def _rewrite(warehouse: Warehouse, endpoint: Endpoint, work: Sequence[Rewrite], 
 
 def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, started: datetime) -> int:
     name = warehouse.name
-    met = " or ".join([*one.columns.values(), *["_deleted_at is null"] * one.ends])
+    filled = [f"{quoted(column)} is not null" for column in one.columns]
+    met = " or ".join([*filled, *["_deleted_at is null"] * one.ends])
     ((rows,),) = warehouse.rows(f"select count(*) from {name(one.table)} where {met}")
     if not rows:
         return 0
@@ -180,10 +169,7 @@ def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, start
             f"update {name(endpoint.table)} t set _row_hash = '' "
             f"where exists (select 1 from {those} c where {equal('c', 't', endpoint.key)})"
         )
-    changes = [
-        f"{quoted(column)} = case when {gone} then null else {quoted(column)} end"
-        for column, gone in one.columns.items()
-    ]
+    changes = [f"{quoted(column)} = null" for column in one.columns]
     changes += ["_row_hash = ''"] * (is_list or one.table == endpoint.table)
     changes += [f"_deleted_at = coalesce(_deleted_at, {warehouse.placeholder})"] * one.ends
     warehouse.execute(f"update {name(one.table)} set {', '.join(changes)} where {met}", [started] * one.ends)

@@ -155,8 +155,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "what is dropped may not stay whatever was stored before",
-        'if mode == "drop" or (field.values_about',
-        "if (field.values_about",
+        'if now.mode(table, field.name, field.privacy) == "drop":',
+        "if False:",
         (
             "sources/posthog/shape/test_refused_columns.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",
         ),
