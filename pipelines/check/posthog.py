@@ -86,9 +86,9 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
     key = reach.key
     if key is None:
         return
-    owner = f"it is of user {key.user_id}" if key.user_id is not None else "whose it is, is not told"
+    owner = f"it is of user {key.user_id}" if key.user_id is not None else "PostHog does not say whose it is"
     yield fine("posthog", f"{origin} is a PostHog and accepts the key; {owner}.")
-    yield note("posthog", f"Scopes: {first_few(key.scopes or ('not told by this PostHog',))}.")
+    yield note("posthog", f"Scopes: {first_few(key.scopes or ('this PostHog does not name them',))}.")
     limits = [
         f"{what} {first_few(ids)}"
         for what, ids in (("projects", key.projects), ("organizations", key.organizations))
@@ -116,8 +116,8 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
         yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
     all_listed = listed in {"readable", "empty"} or bool(key.projects)
     if unknown := unknown_projects(reach.only, reach.projects, all_listed=all_listed):
-        told = f"The key reaches no project {first_few(unknown)}; correct [projects] only."
-        yield wrong("settings", told, UsageError.exit_code)
+        text = f"The key reaches no project {first_few(unknown)}; correct [projects] only."
+        yield wrong("settings", text, UsageError.exit_code)
 
 
 def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> Iterator[Finding]:
@@ -133,8 +133,8 @@ def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> It
         )
     more = [scope for scope in spare if not scope.endswith(":read")]
     if more:
-        told = f"The key may do more than read ({first_few(more)}); the read scopes above suffice."
-        yield note("scopes", told)
+        text = f"The key may do more than read ({first_few(more)}); the read scopes above suffice."
+        yield note("scopes", text)
     if idle := [scope for scope in spare if scope not in more]:
         yield note("scopes", f"The key has scopes that the selection does not need: {first_few(idle)}.")
 
@@ -151,20 +151,20 @@ def about_tables(tables: Sequence[str], reach: Access) -> Iterator[Finding]:
         yield found if one.endpoint.table in tables else replace(found, exit_code=0)
     selected = [one for one in asked if one.endpoint.table in tables]
     if selected and all(one.status == "unavailable" for one in selected):
-        told = "Nothing of the selection is readable with this key; the lines above say why."
-        yield wrong("posthog", told, KeyProblem.exit_code)
+        text = "Nothing of the selection is readable with this key; the lines above say why."
+        yield wrong("posthog", text, KeyProblem.exit_code)
 
 
 def _table(asked: TableAccess, reach: Access) -> Finding:
     table, status = asked.endpoint.table, asked.status
     if asked.blocked_by:
         lacking = "" if _may(reach, asked) else f"; the key lacks {asked.endpoint.scope} too"
-        told = f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}."
-        return wrong(table, told, NOT_READABLE)
+        text = f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}."
+        return wrong(table, text, NOT_READABLE)
     if status == "empty":
         has = "has" if _may(reach, asked) else "lacks"
-        told = f"{table}: there is nothing yet below which to ask; the key {has} {asked.endpoint.scope}."
-        return note(table, told) if _may(reach, asked) else wrong(table, told, NOT_READABLE)
+        text = f"{table}: there is nothing yet below which to ask; the key {has} {asked.endpoint.scope}."
+        return note(table, text) if _may(reach, asked) else wrong(table, text, NOT_READABLE)
     if status == "readable":
         capped = len(asked.answers) < asked.parents
         return fine(table, f"{table}: readable" + (f"{_everywhere(asked)}." if capped else "."))

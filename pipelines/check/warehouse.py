@@ -75,8 +75,8 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
     )
     try:
         if not turn.acquire():
-            told = f"{place.label} is held by {turn.holder()}; a sync waits {settings.wait:g} s for its turn."
-            yield note("warehouse", told)
+            text = f"{place.label} is held by {turn.holder()}; a sync waits {settings.wait:g} s for its turn."
+            yield note("warehouse", text)
     finally:
         turn.release()
 
@@ -117,8 +117,8 @@ def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> I
         refuse_others(memory, expected_tables(tables, settings))
         memory.check_owner(_belonging(settings))
         whose = memory.meta.get("origin")
-        said = f"holds the PostHog at {whose}" if whose else "is new"
-        yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {said}.")
+        content = f"holds the PostHog at {whose}" if whose else "is new"
+        yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {content}.")
     except (UsageError, WarehouseProblem) as problem:
         yield wrong("warehouse", str(problem), problem.exit_code)
 
@@ -127,8 +127,8 @@ def _belonging(settings: Settings) -> Mapping[str, str]:
     """Return the expected owner of the dataset; does not create a hash key."""
     from destinations.duckdb import may_exist
 
-    kept = settings.hash_key is not None or may_exist(settings.home / "hash.key")
-    hashed = digest(settings.hash_key_bytes().hex()) if kept else "no key yet"
+    exists = settings.hash_key is not None or may_exist(settings.home / "hash.key")
+    hashed = digest(settings.hash_key_bytes().hex()) if exists else "no key yet"
     return {"origin": settings.origin_name, "hash_key": hashed}
 
 
@@ -158,8 +158,10 @@ def _readers(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
     """Yield which DuckDB opens the file, and a note if `storage_version`, for new files only, differs."""
     since, wanted = warehouse.readable_since(), settings.warehouse_options.storage_version
     if since:
-        kept = "" if since == wanted else f"; [warehouse] storage_version = {wanted} holds for new files only"
-        yield note("warehouse", f"{warehouse.label} can be read by DuckDB {since} or newer{kept}.")
+        older = (
+            "" if since == wanted else f"; [warehouse] storage_version = {wanted} holds for new files only"
+        )
+        yield note("warehouse", f"{warehouse.label} can be read by DuckDB {since} or newer{older}.")
 
 
 def _remedy(warehouse: Warehouse, schema: str, *, on_server: bool) -> str:

@@ -129,8 +129,8 @@ def _classes(endpoint: Endpoint) -> dict[str, str]:
     found: dict[str, str] = {}
     for field in endpoint.fields:
         name = f"{field.name}_id" if field.role in {"person", "reference"} else field.name
-        if said := _class(field):
-            found[name] = said
+        if named := _class(field):
+            found[name] = named
     return found
 
 

@@ -83,7 +83,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a refusal is believed in PostHog's words only",
-        "if said and reply.status in {402, 403, 404}:",
+        "if error and reply.status in {402, 403, 404}:",
         "if reply.status in {402, 403, 404}:",
         (
             "sources/posthog/client/test_response.py::test_a_refusal_in_other_words_is_not_believed_to_be_posthogs",
@@ -189,7 +189,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "values that do not fit are counted",
-        "batch.misfits[column] += met",
+        "batch.misfits[column] += count",
         "pass",
         (f"{SHAPES}one_odd_value_leaves_the_others_of_its_column_as_they_are",),
     ),

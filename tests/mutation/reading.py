@@ -110,8 +110,8 @@ READING_RULES = (
     ),
     Mutation(
         "nothing of what is nested too deep is kept, for nobody could tell a credential in it",
-        'kept += [body[done : met.start()], b"null"]',
-        'kept += [body[done : met.start()], b"1"]',
+        'pieces += [body[done : mark.start()], b"null"]',
+        'pieces += [body[done : mark.start()], b"1"]',
         (
             "sources/posthog/shape/test_row_shape.py::test_of_a_value_that_goes_too_deep_the_rest_is_kept_and_so_is_its_row",
         ),
@@ -245,7 +245,7 @@ READING_RULES = (
     ),
     Mutation(
         "a page on its way is taken for its own place only",
-        'if coming and coming[0][0] == asked["offset"]:',
+        'if coming and coming[0][0] == query["offset"]:',
         "if coming:",
         (f"{PAGING}what_is_asked_for_again_is_not_mixed_up_with_what_is_on_its_way",),
     ),

@@ -96,7 +96,7 @@ class Client:
         self._connections = Connections(self._patience.page_seconds, self._check_stopped)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
-        self._mended: dict[str, set[str]] = {}
+        self._repairs: dict[str, set[str]] = {}
         self._counting = threading.Lock()
         self._http = _http(self.origin, in_flight, read_timeout, self._connections)
 
@@ -120,7 +120,7 @@ class Client:
     def repairs_of(self, path: str) -> set[str]:
         """Return what in the answers of this path was no JSON and was repaired."""
         with self._counting:
-            return set(self._mended.get(path, ()))
+            return set(self._repairs.get(path, ()))
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Slots = UNLIMITED) -> Any:
         """Return the decoded object or array at `/api/<path>`; the `gate` is held while a request is in flight.
@@ -158,7 +158,7 @@ class Client:
         content = parse_response(reply)
         if reply.repairs:
             with self._counting:
-                self._mended.setdefault(path, set()).update(reply.repairs)
+                self._repairs.setdefault(path, set()).update(reply.repairs)
         return content
 
     def _wait_for_rate(self) -> None:

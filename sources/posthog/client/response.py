@@ -78,28 +78,28 @@ def parse_response(reply: Response) -> Any:
         return _content(reply)
     if 300 <= reply.status < 400:
         raise _redirected(reply)
-    said = _error_body(reply)
-    code = said["code"] if said else ""
-    told = (
-        f"{reply.status} {code}: {reply.quote(said['detail'], 300)}".rstrip(".")
-        if said
+    error = _error_body(reply)
+    code = error["code"] if error else ""
+    answer = (
+        f"{reply.status} {code}: {reply.quote(error['detail'], 300)}".rstrip(".")
+        if error
         else reply.described()
     )
     if reply.status == 401:
         raise KeyRefused(
-            f"GET {reply.url} was answered {told}. Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
+            f"GET {reply.url} was answered {answer}. Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
             "is the region in which it was made (us or eu); a key works in one region only."
         )
-    if said and reply.status in {402, 403, 404}:
+    if error and reply.status in {402, 403, 404}:
         raise Unavailable(
-            f"PostHog refuses {reply.url}: {told}.", status=reply.status, code=code, reason=told
+            f"PostHog refuses {reply.url}: {answer}.", status=reply.status, code=code, reason=answer
         )
     if reply.status in RETRYABLE_STATUSES or reply.status >= 500:
         raise RetryableResponse(
-            f"answered {told}", status=reply.status, code=code, wait=_retry_after(reply.headers)
+            f"answered {answer}", status=reply.status, code=code, wait=_retry_after(reply.headers)
         )
-    advice = "Please report this: hogsync asked wrongly." if said else NOT_POSTHOG
-    raise PageFailed(f"GET {reply.url} was answered {told}. {advice}", status=reply.status, code=code)
+    advice = "Please report this: hogsync asked wrongly." if error else NOT_POSTHOG
+    raise PageFailed(f"GET {reply.url} was answered {answer}. {advice}", status=reply.status, code=code)
 
 
 def _content(reply: Response) -> Any:
@@ -114,40 +114,41 @@ def _content(reply: Response) -> Any:
     return content
 
 
-def decode(body: bytes | bytearray, mended: set[str] | None = None) -> Any:
-    """Decode JSON at msgspec's speed; what is not quite JSON is repaired, not refused, and noted in `mended`.
+def decode(body: bytes | bytearray, repairs: set[str]) -> Any:
+    """Decode JSON at msgspec's speed; what is not quite JSON is repaired, not refused, and noted in `repairs`.
 
     NaN, infinities and levels beyond the deepest become None, lone surrogates U+FFFD; integers keep every digit. NUL,
     which Postgres does not take, is removed before anything is judged: in the middle of a name or a value it would hide
     a credential or an address. Raises ValueError.
     """
-    said = set[str]() if mended is None else mended
     plain = NUL.sub(rb"\1", body) if rb"\u0000" in body else body
     try:
-        return _decode(plain, said)
+        return _decode(plain, repairs)
     except RecursionError:
-        said.add(TOO_DEEP)
-        return _decode(cut_below(bytes(plain)), said)
+        repairs.add(TOO_DEEP)
+        return _decode(cut_below(bytes(plain)), repairs)
 
 
-def _decode(body: bytes | bytearray, said: set[str]) -> Any:
+def _decode(body: bytes | bytearray, repairs: set[str]) -> Any:
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.decode(body)
-    mend = _Repairs(said)
-    words = str(body, "utf-8-sig", "surrogatepass")
-    content = json.loads(words, parse_constant=mend.constant, parse_float=mend.float, parse_int=mend.int)
+    numbers = _Numbers(repairs)
+    document = str(body, "utf-8-sig", "surrogatepass")
+    content = json.loads(
+        document, parse_constant=numbers.constant, parse_float=numbers.float, parse_int=numbers.int
+    )
     text = json.dumps(content, ensure_ascii=False)
     if text.isascii():
         return content
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if whole == text:
         return content
-    said.add(HALF_CHARACTERS)
-    return json.loads(whole, parse_int=mend.int)
+    repairs.add(HALF_CHARACTERS)
+    return json.loads(whole, parse_int=numbers.int)
 
 
 @dataclass(frozen=True, slots=True)
-class _Repairs:
+class _Numbers:
     """Reads numbers that JSON, or Python, does not have."""
 
     repairs: set[str]
@@ -173,7 +174,7 @@ class _Repairs:
 def _error_body(reply: Response) -> dict[str, str] | None:
     """Return PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
     try:
-        body = decode(reply.body)
+        body = decode(reply.body, set())
     except ValueError:
         return None
     if not isinstance(body, dict) or not all(

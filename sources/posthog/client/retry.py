@@ -50,7 +50,7 @@ class RetryState:
         kind, allowed = self._allowance(flaw)
         doubled = self.policy.backoff * 2 ** self.failures[kind]
         self.failures[kind] += 1
-        pause = flaw.wait or (min(LONGEST_PAUSE, 8 * doubled) if kind == "untold" else 0.0)
+        pause = flaw.wait or (min(LONGEST_PAUSE, 8 * doubled) if kind == "unannounced" else 0.0)
         over = self.failures[kind] >= allowed or pause > DAY
         # Full jitter, so that threads do not come back in step.
         nap = 0.0 if pause else random.uniform(0, min(self.policy.longest, doubled))  # noqa: S311
@@ -58,7 +58,9 @@ class RetryState:
 
     def _allowance(self, flaw: RetryableResponse) -> tuple[str, int]:
         if flaw.status == 429:
-            return ("told", ANNOUNCED_429S) if flaw.wait else ("untold", self.policy.unannounced_429s)
+            return (
+                ("announced", ANNOUNCED_429S) if flaw.wait else ("unannounced", self.policy.unannounced_429s)
+            )
         if flaw.status == 503 and flaw.code.endswith("_timeout"):
             return "heavy", min(
                 2, self.policy.tries

@@ -60,9 +60,9 @@ def offset_pages(
     coming: deque[tuple[int, PendingPage]] = deque()
     try:
         while True:
-            asked: Params = {**params, "limit": size, "offset": offset}
+            query: Params = {**params, "limit": size, "offset": offset}
             try:
-                body = _well_formed(path, partial(_take_or_get, get, path, asked, coming), *ENVELOPE)
+                body = _well_formed(path, partial(_take_or_get, get, path, query, coming), *ENVELOPE)
             except PageFailed as failed:
                 if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
                     raise
@@ -84,22 +84,22 @@ def offset_pages(
             offset = _next_offset(body["next"], path, offset)
             if coming and coming[0][0] != offset:
                 _drop(coming)
-            _prefetch_pages(coming, partial(soon, path), asked, offset, count or 0)
+            _prefetch_pages(coming, partial(soon, path), query, offset, count or 0)
     finally:
         _drop(coming)
 
 
-def _take_or_get(get: Get, path: str, asked: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
+def _take_or_get(get: Get, path: str, query: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
     """Return the page, from those requested ahead if it is the next of them."""
-    if coming and coming[0][0] == asked["offset"]:
+    if coming and coming[0][0] == query["offset"]:
         return coming.popleft()[1].take()
-    return get(path, asked)
+    return get(path, query)
 
 
 def _prefetch_pages(
     coming: deque[tuple[int, PendingPage]],
     soon: Callable[[Params], PendingPage | None],
-    asked: Params,
+    query: Params,
     following: int,
     count: int,
 ) -> None:
@@ -107,9 +107,9 @@ def _prefetch_pages(
 
     The last page is not requested ahead: it may not exist, which the page before it tells.
     """
-    before = int(asked["offset"])
+    before = int(query["offset"])
     step, foreseen = following - before, coming[-1][0] if coming else before
-    while foreseen + 2 * step <= count and (page := soon({**asked, "offset": foreseen + step})):
+    while foreseen + 2 * step <= count and (page := soon({**query, "offset": foreseen + step})):
         foreseen += step
         coming.append((foreseen, page))
 
@@ -128,8 +128,8 @@ def cursor_pages(
     seen: set[str] = set()
     progress = LoopGuard(path)
     while True:
-        asked = {**params, "cursor": cursor} if cursor else dict(params)
-        body = _well_formed(path, partial(get, path, asked), *ENVELOPE)
+        query = {**params, "cursor": cursor} if cursor else dict(params)
+        body = _well_formed(path, partial(get, path, query), *ENVELOPE)
         last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
         yield Page(body["results"], None, last, cursor, following)
         if last:

@@ -14,14 +14,14 @@ def cut_below(body: bytes) -> bytes:
 
     Their text is not kept: a credential in it could not be recognised.
     """
-    depth, done, kept = 0, 0, []
-    for met in _MARKS.finditer(body):
-        if body[met.start()] in b"[{":
+    depth, done, pieces = 0, 0, []
+    for mark in _MARKS.finditer(body):
+        if body[mark.start()] in b"[{":
             depth += 1
             if depth == DEEPEST + 1:
-                kept += [body[done : met.start()], b"null"]
-        elif body[met.start()] in b"]}":
+                pieces += [body[done : mark.start()], b"null"]
+        elif body[mark.start()] in b"]}":
             if depth == DEEPEST + 1:
-                done = met.end()
+                done = mark.end()
             depth -= 1
-    return b"".join([*kept, body[done:]])
+    return b"".join([*pieces, body[done:]])

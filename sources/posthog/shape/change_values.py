@@ -41,8 +41,8 @@ class ValueRules:
 
     def _meant(self, models: tuple[str, ...], name: str) -> Meant | None:
         """Return table and field that a value of this name obeys, and whether its models have it; None if unknown."""
-        met, own = field_of(models, name)
-        strictest = max(met, key=self._strictness, default=None)
+        found, own = field_of(models, name)
+        strictest = max(found, key=self._strictness, default=None)
         known = strictest and (own or self._strictness(strictest) > (0, False))
         return (*strictest, own) if strictest and known else None
 
@@ -71,7 +71,7 @@ class ChangeScrubber:
     def clean(self, value: Any, otherwise: Meant | None = None) -> Any:
         """Return a value without a name, or GONE; `otherwise` is the field that it obeys if none is closer."""
         if isinstance(value, list):
-            return [kept for inner in value if (kept := self.clean(inner, otherwise)) is not GONE]
+            return [item for inner in value if (item := self.clean(inner, otherwise)) is not GONE]
         if not isinstance(value, dict):
             return self._declared(*otherwise, value) if otherwise else self._unknown(value)
         if is_user(value):
@@ -81,9 +81,9 @@ class ChangeScrubber:
         about_field = isinstance(field, str) and bool(BESIDE & value.keys())
         judge = self._of_change(value) if about_field else self
         for name, inner in value.items():
-            kept = judge.judged(str(field) if about_field and name in BESIDE else name, inner, otherwise)
-            if kept is not GONE:
-                cleaned[self.rules.named(name)] = kept
+            member = judge.judged(str(field) if about_field and name in BESIDE else name, inner, otherwise)
+            if member is not GONE:
+                cleaned[self.rules.named(name)] = member
         return cleaned
 
     def judged(self, name: str, value: Any, otherwise: Meant | None = None) -> Any:
@@ -130,12 +130,12 @@ class ChangeScrubber:
             return scrub.clean(value, self.lift)
         parts = [(part.strip(), scrub.clean(part.strip(), self.lift)) for part in value.split(",")]
         hashing = mode == "hash"
-        return ", ".join(policy.hash(part) if hashing and part == kept else kept for part, kept in parts)
+        return ", ".join(policy.hash(part) if hashing and part == clean else clean for part, clean in parts)
 
-    def _of_mode(self, mode: Mode, value: Any, kept: Callable[[], Any]) -> Any:
+    def _of_mode(self, mode: Mode, value: Any, cleaned: Callable[[], Any]) -> Any:
         if mode == "drop":
             return GONE
-        return self.rules.policy.hash_of(value) if mode == "hash" else kept()
+        return self.rules.policy.hash_of(value) if mode == "hash" else cleaned()
 
     def _unknown(self, value: Any) -> Any:
         if not isinstance(value, str):

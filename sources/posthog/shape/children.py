@@ -12,7 +12,7 @@ from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.shape.privacy import Policy, Scrubber, forget, recipients
 from sources.posthog.shape.types import ARROW, CONVERT, Values, canonical
 
-UNTOLD = "unknown"
+UNKNOWN_KIND = "unknown"
 """The kind of recipients where PostHog's kind is no text: an address in them cannot be recognised."""
 
 
@@ -30,9 +30,9 @@ def items(declared: Field, values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
         if value is None or value == []:
             continue
         found = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
-        kept = [fit for item in found if (fit := convert(item)) is not None]
-        misfits[row] = value if len(kept) < len(found) else None
-        lists[row] = [{"value": v} for v in (kept if declared.ordered else sorted(kept))] or None
+        fitting = [fit for item in found if (fit := convert(item)) is not None]
+        misfits[row] = value if len(fitting) < len(found) else None
+        lists[row] = [{"value": v} for v in (fitting if declared.ordered else sorted(fitting))] or None
     return pa.array(lists, list_type({"value": declared.type})), misfits
 
 
@@ -55,8 +55,8 @@ class Recipients:
         return pa.array([self._of(raw) or None for raw in raws], list_type(own))
 
     def _of(self, raw: Mapping[str, Any]) -> list[Values]:
-        told = raw.get("target_type")
-        kind = told if isinstance(told, str | None) else UNTOLD
+        named = raw.get("target_type")
+        kind = named if isinstance(named, str | None) else UNKNOWN_KIND
         found = (recipients(raw.get(name), kind) for name in self._names)
         return [self._stored(entry) for entry in next(filter(None, found), ())]
 

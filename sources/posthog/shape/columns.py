@@ -88,18 +88,18 @@ class ColumnBuilders:
         """Return a handler that stores each value in its column or, cleaned and as text, in the column of misfits."""
 
         def store(values: Sequence[Any], batch: Batch) -> None:
-            kept = [None if value is None else convert(value, batch) for value in values]
-            batch.arrays[column] = pa.array(kept, ARROW[type_])
-            misfits = [v if fit is None else None for v, fit in zip(values, kept, strict=True)]
+            converted = [None if value is None else convert(value, batch) for value in values]
+            batch.arrays[column] = pa.array(converted, ARROW[type_])
+            misfits = [v if fit is None else None for v, fit in zip(values, converted, strict=True)]
             self._keep_as_text(column, misfits, batch, misfit)
 
         return store
 
     def _keep_as_text(self, column: str, misfits: Sequence[Any], batch: Batch, misfit: Misfit) -> None:
-        met = len(misfits) - misfits.count(None)
-        if not met:
+        count = len(misfits) - misfits.count(None)
+        if not count:
             return
-        batch.misfits[column] += met
+        batch.misfits[column] += count
         texts = [None if value is None else misfit(value) for value in misfits]
         if texts.count(None) < len(texts):
             self.columns.setdefault(f"{column}{VARIANT}", "text")
@@ -134,19 +134,19 @@ class ColumnBuilders:
         def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
             models = (model,) if isinstance(model, str) else ()
             try:
-                kept = ChangeScrubber(rules, models, batch.mentioned.append).clean(value)
-                return None if kept is GONE else canonical(kept)
+                scrubbed = ChangeScrubber(rules, models, batch.mentioned.append).clean(value)
+                return None if scrubbed is GONE else canonical(scrubbed)
             except RecursionError:  # too deep to be judged, so not stored
                 batch.misfits[declared.name] += 1
                 return None
 
         def store(values: Sequence[Any], batch: Batch) -> None:
             models = [raw.get(declared.values_about) for raw in batch.raws]
-            kept = [
+            texts = [
                 None if value is None else cleaned(value, model, batch)
                 for value, model in zip(values, models, strict=True)
             ]
-            batch.arrays[declared.name] = pa.array(kept, ARROW["json"])
+            batch.arrays[declared.name] = pa.array(texts, ARROW["json"])
 
         return store
 

@@ -99,11 +99,11 @@ class Scrubber:
                 cleaned[name] = self._hidden(inner) if literal else self.clean(inner, lift)
             return cleaned
         if isinstance(value, list):
-            kept = []
+            items = []
             for inner in value:
                 if not self._is_credential("", inner):
-                    kept.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
-            return kept
+                    items.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
+            return items
         return value
 
     def _members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
@@ -181,14 +181,14 @@ def recipients(value: Any, kind: str | None) -> list[dict[str, Any]]:
 def _recipient(entry: dict[str, Any], kind: str | None) -> dict[str, Any]:
     address = str(entry.get("recipient") or "")
     rest = {name: value for name, value in entry.items() if name not in {"recipient", "status"}}
-    told = {"status": entry.get("status"), "detail": rest or None}
+    outcome = {"status": entry.get("status"), "detail": rest or None}
     if url := _URL.search(address):
-        return {**told, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
+        return {**outcome, "kind": kind or "webhook", "domain": url[2].lower(), "address": None}
     if kind not in {None, "email", "slack"}:
-        return {**told, "kind": kind, "domain": None, "address": None}
+        return {**outcome, "kind": kind, "domain": None, "address": None}
     _, domain = has_address(address) or ("", None)  # also inside `Bob <bob@x.org>`
     return {
-        **told,
+        **outcome,
         "kind": kind or ("email" if domain else None),
         "domain": domain,
         "address": address or None,

@@ -28,8 +28,10 @@ values of other fields."""
 def refused_columns(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> set[str]:
     """Return those of these columns of which no value may stay."""
     fields = {_column(field): field for field in endpoint.fields}
-    kept = {*endpoint.key, *endpoint.parent_columns}
-    return {c for c in columns if c not in kept and _is_refused(endpoint.table, c, fields, before, now)}
+    parts_of_keys = {*endpoint.key, *endpoint.parent_columns}
+    return {
+        c for c in columns if c not in parts_of_keys and _is_refused(endpoint.table, c, fields, before, now)
+    }
 
 
 def _column(field: Field) -> str:

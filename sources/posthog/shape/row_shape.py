@@ -142,12 +142,12 @@ class RowShape:
     def fill_from_stored(self, batch: Batch, stored: Sequence[Mapping[str, Any]]) -> None:
         """Fill columns whose field a row's source did not send with stored values; `stored` has one entry per row."""
         for name, type_ in self.columns.items():
-            kept = [
+            earlier = [
                 before.get(name) if name not in raw else None
                 for raw, before in zip(batch.raws, stored, strict=True)
             ]
-            if any(value is not None for value in kept):
-                pairs = zip(kept, batch.values(name), strict=True)
+            if any(value is not None for value in earlier):
+                pairs = zip(earlier, batch.values(name), strict=True)
                 batch.arrays[name] = pa.array([n if k is None else k for k, n in pairs], ARROW[type_])
 
     def _shaped(self, raws: Sequence[Mapping[str, Any]], stamps: Stamps) -> Batch:

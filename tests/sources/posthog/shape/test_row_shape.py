@@ -66,7 +66,7 @@ def present(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def received(raw: dict[str, Any]) -> dict[str, Any]:
     """A row as it comes out of an answer."""
-    row: dict[str, Any] = decode(json.dumps(raw).encode())
+    row: dict[str, Any] = decode(json.dumps(raw).encode(), set())
     return row
 
 
