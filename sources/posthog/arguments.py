@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import cast, get_args
+from typing import cast
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape.privacy import DEFAULTS, MODES, Mode, Policy
 
 CLASSES = tuple(name for name in DEFAULTS if name != "open")
 TABLES = {**ENDPOINTS, PEOPLE.table: PEOPLE}
@@ -26,7 +26,7 @@ def known_tables(names: Iterable[str]) -> tuple[str, ...]:
 def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
     """Return the policy of `{"person": "hash", "comments.content": "drop"}`; ValueError for an invalid entry."""
     for name, mode in choices.items():
-        _refuse_unknown("privacy mode", mode, get_args(Mode))
+        _refuse_unknown("privacy mode", mode, MODES)
         if "." in name:
             column_of(name, mode)
         else:

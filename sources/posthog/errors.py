@@ -1,13 +1,4 @@
-"""What can go wrong while reading PostHog; every leaf is a decision that the caller takes.
-
-PostHogError
- ├─ KeyRefused    401: the key is bad, everywhere -> stop the run
- ├─ Unavailable   402, 403, 404 with PostHog's own error body: not for this key, plan or server -> skip the list
- ├─ PageFailed    no usable page after all tries -> this list failed, the others go on
- ├─ Misdirected   a redirect, or what answers is not a PostHog -> stop the run, POSTHOG_HOST is wrong
- ├─ NoRoom        what was read fits neither into memory nor onto the disk -> stop the run
- └─ Stopped       the run was told to stop while it waited or read
-"""
+"""What can go wrong while reading PostHog; every error is a decision that the caller takes."""
 
 from __future__ import annotations
 
@@ -17,11 +8,14 @@ class PostHogError(Exception):
 
 
 class KeyRefused(PostHogError):
-    """PostHog does not know the key (401)."""
+    """PostHog does not know the key (401): the run stops."""
 
 
 class Unavailable(PostHogError):
-    """PostHog refuses a list to this key, plan or server (402, 403, 404); `reason` is its answer without the path."""
+    """PostHog refuses a list to this key, plan or server (402, 403, 404 in its own words): the list is skipped.
+
+    `reason` is PostHog's answer without the path.
+    """
 
     def __init__(self, sentence: str, *, status: int, code: str, reason: str = "") -> None:
         super().__init__(sentence)
@@ -31,7 +25,7 @@ class Unavailable(PostHogError):
 
 
 class PageFailed(PostHogError):
-    """No try returned a usable page; `status` is the last HTTP status, 0 if no answer came."""
+    """No try returned a usable page: this list failed; `status` is the last HTTP status, 0 if no answer came."""
 
     def __init__(self, sentence: str, *, status: int = 0, code: str = "") -> None:
         super().__init__(sentence)
@@ -40,7 +34,7 @@ class PageFailed(PostHogError):
 
 
 class Misdirected(PostHogError):
-    """POSTHOG_HOST does not lead to a PostHog."""
+    """POSTHOG_HOST does not lead to a PostHog: the run stops."""
 
 
 class Stopped(PostHogError):
@@ -48,4 +42,4 @@ class Stopped(PostHogError):
 
 
 class NoRoom(PostHogError):
-    """The scratch data fits neither into its share of memory nor onto the disk."""
+    """The scratch data fits neither into its share of memory nor onto the disk: the run stops."""

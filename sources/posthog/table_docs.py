@@ -11,8 +11,6 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
 
 FILE = Path(__file__).with_name("TABLES.md")
-KEPT = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
-"""The settings' defaults for each privacy class."""
 START = """\
 # The tables
 
@@ -69,18 +67,19 @@ def plan(endpoint: Endpoint) -> str:
 
 def document() -> str:
     """Return all of TABLES.md."""
-    classes = ", ".join(f"`{name}` ({mode})" for name, mode in KEPT.items())
+    from sources.posthog.shape.privacy import DEFAULTS
+
+    classes = ", ".join(f"`{name}` ({mode})" for name, mode in DEFAULTS.items() if name != "open")
     parts = [f"{START}{classes}.\n", EXAMPLE]
     parts += ["\n".join(_section(endpoint)) for endpoint in (*ENDPOINTS.values(), PEOPLE)]
     return "\n".join(parts)
 
 
 def _section(endpoint: Endpoint) -> Iterator[str]:
-    from sources.posthog.shape.privacy import Policy
+    from sources.posthog.shape.refused_columns import LAXEST
     from sources.posthog.shape.row_shape import RowShape
 
-    everything = Policy(modes=dict.fromkeys(("open", *KEPT), "keep"))
-    shape = RowShape(endpoint, everything, stamp_types(endpoint), {})
+    shape = RowShape(endpoint, LAXEST, stamp_types(endpoint), {})
     yield f"## {endpoint.table}\n"
     yield f"{endpoint.doc}\n"
     yield from _facts(endpoint)
@@ -125,17 +124,11 @@ def _columns(columns: Mapping[str, Type], classes: Mapping[str, str]) -> Iterato
 
 
 def _classes(endpoint: Endpoint) -> dict[str, str]:
-    """Return the privacy class of each column that has one."""
-    found: dict[str, str] = {}
-    for field in endpoint.fields:
-        name = f"{field.name}_id" if field.role in {"person", "reference"} else field.name
-        if named := _class(field):
-            found[name] = named
-    return found
-
-
-def _class(field: Field) -> str:
-    return ", ".join(filter(None, [_privacy(field), "volatile" * field.volatile]))
+    """Return what the last column says of each column."""
+    return {
+        field.column: ", ".join(filter(None, [_privacy(field), "volatile" * field.volatile]))
+        for field in endpoint.fields
+    }
 
 
 def _privacy(field: Field) -> str:

@@ -147,7 +147,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a stricter setting empties what is stored",
-        "return STRICT.index(now) > STRICT.index(was)",
+        "return MODES.index(now) > MODES.index(was)",
         "return False",
         (
             "sources/posthog/shape/test_refused_columns.py::test_a_stored_column_is_refused_by_what_may_stand_in_it",

@@ -31,6 +31,11 @@ class Field:
     ordered: bool = True
     """Of `items`: whether the order has a meaning; if not, the items are sorted."""
 
+    @property
+    def column(self) -> str:
+        """Return its column; of an embedded object only the id is stored."""
+        return f"{self.name}_id" if self.role in {"person", "reference"} else self.name
+
 
 def _kind(**usual: Any) -> Callable[..., tuple[Field, ...]]:
     """Return a function that makes fields of its names; its words add to the usual ones, such as `volatile=True`."""

@@ -15,7 +15,7 @@ from typing import Any
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential
 from sources.posthog.shape.field_lookup import LITERALS, FieldRef, field_of
-from sources.posthog.shape.privacy import Lift, Mode, Policy, Scrubber, is_user
+from sources.posthog.shape.privacy import MODES, Lift, Mode, Policy, Scrubber, is_user
 
 Meant = tuple[str, Field, bool]
 """A table, the field of it that a value obeys, and whether the value's model is known to have that field."""
@@ -23,7 +23,6 @@ GONE: Any = object()
 """Stands for a value that may not be stored."""
 MASKED = "masked"
 """What newer servers write in place of a secret."""
-STRICT = ("keep", "hash", "drop")
 BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
 """The members of a change that hold values of its `field`."""
 WITHIN: Mapping[str, Meant] = {"context": ("", Field(name="context", privacy="person"), True)}
@@ -50,8 +49,8 @@ class ValueRules:
         """Return how strict a field's class is: first for its values, then for customers' data in them."""
         table, field = one
         if field.role == "secret":
-            return len(STRICT), True
-        return STRICT.index(self.policy.mode(table, field.name, privacy_class_of(field))), bool(
+            return len(MODES), True
+        return MODES.index(self.policy.mode(table, field.name, privacy_class_of(field))), bool(
             field.customer_keys
         )
 

@@ -48,10 +48,9 @@ class ColumnBuilders:
             return self._recipients(declared)
         if declared.role == "items":
             return self._items(declared)
-        if declared.role in {"person", "reference"}:
-            self.columns[f"{declared.name}_id"] = declared.type
-            return self.embedded(declared, f"{declared.name}_id")
-        self.columns[declared.name] = declared.type
+        self.columns[declared.column] = declared.type
+        if declared.column != declared.name:
+            return self.embedded(declared, declared.column)
         return self._own_column(declared, hashed=mode == "hash")
 
     def _own_column(self, declared: Field, *, hashed: bool) -> Handler:

@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential
@@ -18,6 +18,8 @@ from sources.posthog.redaction.mail_addresses import has_address, replace_addres
 from sources.posthog.shape.types import canonical
 
 Mode = Literal["keep", "hash", "drop"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""From the laxest to the strictest."""
 Lift = Callable[[dict[str, Any]], None]
 """Takes an embedded user out of a row."""
 
@@ -53,7 +55,7 @@ class Policy:
     def strictest_person_mode(self) -> Mode:
         """Return what happens to addresses whose owner is not declared: the strictest mode that may apply to them."""
         modes = [self.mode("", "", privacy) for privacy in ("person", "recipient")]
-        return max(modes, key=("keep", "hash", "drop").index)
+        return max(modes, key=MODES.index)
 
     def hash(self, value: str) -> str:
         """Return HMAC-SHA256 in hex, 64 characters: equal values can be joined, none guessed back without the key."""

@@ -14,10 +14,9 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential_name
 from sources.posthog.shape.change_values import privacy_class_of
-from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
+from sources.posthog.shape.privacy import DEFAULTS, MODES, Mode, Policy
 from sources.posthog.shape.undeclared import VARIANT
 
-STRICT = ("keep", "hash", "drop")
 LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
 """The policy assumed for values of which it is not known how they were stored."""
 RULES = 2
@@ -27,15 +26,11 @@ values of other fields."""
 
 def refused_columns(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> set[str]:
     """Return those of these columns of which no value may stay."""
-    fields = {_column(field): field for field in endpoint.fields}
+    fields = {field.column: field for field in endpoint.fields}
     parts_of_keys = {*endpoint.key, *endpoint.parent_columns}
     return {
         c for c in columns if c not in parts_of_keys and _is_refused(endpoint.table, c, fields, before, now)
     }
-
-
-def _column(field: Field) -> str:
-    return f"{field.name}_id" if field.role in {"person", "reference"} else field.name
 
 
 def _is_refused(table: str, column: str, fields: Mapping[str, Field], before: Policy, now: Policy) -> bool:
@@ -62,7 +57,7 @@ def _mode_of_misfits(policy: Policy, table: str, field: Field) -> Mode:
 
 
 def _stricter(was: Mode, now: Mode) -> bool:
-    return STRICT.index(now) > STRICT.index(was)
+    return MODES.index(now) > MODES.index(was)
 
 
 def _any_stricter(before: Policy, now: Policy) -> bool:
