@@ -9,12 +9,12 @@ at least a microsecond after the row's last one, should the clock have gone back
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from destinations.derived.derived import Rows, columns_of, equal
+from destinations.derived.derived import Rows, columns_of, equal, timestamp
 from destinations.warehouse import Types, Warehouse, quoted
 
 VERSION: Types = {"valid_from": "timestamp", "valid_to": "timestamp", "op": "text"}
@@ -37,8 +37,6 @@ class History:
     volatile: frozenset[str] = frozenset()
     """Columns that change by themselves; they may differ from those of the current version."""
 
-    primary: bool = False
-
     @property
     def children(self) -> tuple[str, ...]:
         """The child tables."""
@@ -60,17 +58,22 @@ class History:
         own = {here: self.values[name] for name, here in self.named.items()}
         return {**own, **dict.fromkeys(self.lists, "json"), **VERSION}
 
-    def statements(
-        self, warehouse: Warehouse, rows: Rows, *, empty: bool, begins: datetime | None
-    ) -> Iterator[str]:
-        """Yield the statements that add new versions, then close those before them.
+    def derive(self, warehouse: Warehouse, rows: Rows, begins: datetime | None = None) -> bool:
+        """Add the new versions of these rows, and close those before them; a transaction must be open.
 
-        Versions that a history finds at its beginning begin together: the time when a row was written does not tell
-        when it came.
+        `begins` is the time of its beginning, if it begins now; returns whether it did: a history with versions began
+        earlier. The versions of its beginning begin together: when a row was written does not tell when it came.
         """
-        yield self._additions(warehouse, rows, empty=empty, begins=begins)
-        if not empty:
-            yield self._close_versions(warehouse, rows)
+        if not warehouse.rows(f"select 1 from {warehouse.name(self.target)} limit 1"):
+            warehouse.execute(self._additions(warehouse, rows, begins, empty=True))
+            warehouse.index_key(self.target, self.key)  # after the rows: this is faster for the first load
+            return begins is not None
+        if not rows.few:
+            warehouse.analyze(self.source, ("_synced_at", "_dlt_load_id"))
+        warehouse.index_key(self.target, self.key)
+        warehouse.execute(self._additions(warehouse, rows))
+        warehouse.execute(self._closing(warehouse, rows))
+        return False
 
     def fill(self, warehouse: Warehouse, lost: Types) -> None:
         """Add dropped columns again and fill them in current versions from the source, all or nothing.
@@ -93,22 +96,22 @@ class History:
         warehouse.alter_table(self.target, *add, values)
 
     def end_missing(
-        self, warehouse: Warehouse, scopes: Sequence[Mapping[str, Any]], moment: datetime
+        self, warehouse: Warehouse, partitions: Sequence[Mapping[str, Any]], moment: datetime
     ) -> None:
         """Close the current versions of rows that the source lacks, with a tombstone; a transaction must be open.
 
-        `scopes` are the partitions that the source holds completely, as values by column of the source's key.
+        `partitions` are those that the source holds completely, as values by column of the source's key.
         """
-        own = ", ".join(f"o.{quoted(name)}" for name in scopes[0])
-        values = ", ".join(f"({', '.join([warehouse.placeholder] * len(scope))})" for scope in scopes)
+        own = ", ".join(f"o.{quoted(name)}" for name in partitions[0])
+        values = ", ".join(f"({', '.join([warehouse.placeholder] * len(one))})" for one in partitions)
         history, columns = warehouse.name(self.target), [n for n in self.columns if n not in VERSION]
         gone = f"""
             where o.valid_to is null and not exists (
                 select 1 from {warehouse.name(self.source)} t where {equal("t", "o", self.source_key)})
             {f"and ({own}) in ({values})" if own else ""}
             """
-        end = f"greatest(timestamptz '{moment.isoformat()}', o.valid_from + interval '1 microsecond')"
-        parameters = [value for scope in scopes for value in scope.values()]
+        end = f"greatest({timestamp(moment)}, o.valid_from + interval '1 microsecond')"
+        parameters = [value for one in partitions for value in one.values()]
         warehouse.execute(
             f"insert into {history} ({', '.join(map(quoted, (*columns, *VERSION)))}) "
             f"select {columns_of('o', columns)}, {end}, {end}, 'delete' from {history} o {gone}",
@@ -117,19 +120,14 @@ class History:
         warehouse.execute(f"update {history} o set valid_to = {end} {gone}", parameters)
 
     def _additions(
-        self,
-        warehouse: Warehouse,
-        rows: Rows,
-        *,
-        empty: bool,
-        begins: datetime | None,
+        self, warehouse: Warehouse, rows: Rows, begins: datetime | None = None, *, empty: bool = False
     ) -> str:
         """Return the insert of rows and deletions that differ from their latest version."""
         history = warehouse.name(self.target)
         past = f"(select * from {history} where false)" if empty else history
         names = ", ".join(map(quoted, (*self.named.values(), *self.lists)))
         next_time = "greatest(t._synced_at, p.latest + interval '1 microsecond')"
-        began = f"timestamptz '{begins.isoformat()}'" if begins else next_time
+        began = timestamp(begins) if begins else next_time
         return f"""
             insert into {history} ({names}, {", ".join(map(quoted, VERSION))})
             select {names}, _began, case when _op = 'delete' then _began end, _op
@@ -185,7 +183,7 @@ class History:
         )
         return " or ".join(differing) or "false"
 
-    def _close_versions(self, warehouse: Warehouse, rows: Rows) -> str:
+    def _closing(self, warehouse: Warehouse, rows: Rows) -> str:
         history, key = warehouse.name(self.target), self.source_key
         return f"""
             update {history} o set valid_to = n.valid_from from {warehouse.name(self.source)} t, {history} n

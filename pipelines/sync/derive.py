@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from destinations.derived.derived import Derived, Rows, derive, finished, written_at
+from destinations.derived.derived import Rows, finished, written_at
 from destinations.derived.history import VERSION, History
 from destinations.warehouse import DatabaseOutOfMemory, TableInUse, Types, Warehouse, WarehouseUnavailable
 from pipelines.bookkeeping.records import write_meta
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.sync.derived_tables import DerivedTables, Tables
+from pipelines.sync.derived_tables import Derived, DerivedTables, Tables
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.extraction import Extraction
 
@@ -51,6 +51,45 @@ class Derivation:
     troubles: dict[str, str] = field(default_factory=dict)
     """One sentence for each table that could not be written; the run's own rows and records do not need them."""
 
+    def blanked(self) -> dict[str, str]:
+        """Return the facts to write before rows are loaded, including those of histories that are switched off."""
+        written = (one for changes in self._written() for one in changes.shape.endpoint.derived_tables)
+        return {derived_until_key(name): "" for name in written}
+
+    def derive_backlog(self) -> None:
+        """Derive the rows that earlier runs loaded and did not derive; needs the warehouse open.
+
+        This happens before this run's rows are loaded, because they would overwrite the only source of a missing
+        version. A table is empty when it is made: the facts say so before.
+        """
+        behind = [] if self.after_loading else self._behind()
+        if not behind:
+            return
+        there = self.warehouse.columns()
+        beginning = {history_since_key(one.target): "" for one in behind if self._begins(one)}
+        write_meta(self.warehouse, {derived_until_key(one.target): "" for one in behind} | beginning)
+        self._make(behind, there)
+        for one in self._untroubled(behind):
+            self._derive(one, self._committed(one))
+
+    def derive(self, there: Tables) -> None:
+        """Derive this run's rows, each table in a transaction of its own; `there` are the tables before derivation.
+
+        A run that is killed in between leaves `until` blank, and the next run derives what is missing.
+        """
+        self._make(self._readable(there), there)
+        behind = {one.target for one in self._behind()} if self.after_loading else set()
+        write_meta(self.warehouse, self._begun_empty(there))
+        for one in self._untroubled(self.tables.of(self._written(), there)):
+            if self._is_up_to_date(one) or not self._lost(one):
+                self._derive(one, self._committed(one) if one.target in behind else self._own_rows(one))
+        self._end_missing(there)
+
+    def sources(self, there: Tables) -> dict[str, str]:
+        """Return the tables that this run may have written, each with the table that it was read or derived from."""
+        targets = {target.table: target.parent for target in self.extraction.target_tables()}
+        return targets | {one.target: one.source for one in self._untroubled(self._readable(there))}
+
     @contextmanager
     def _troubled_by(self, one: Derived) -> Iterator[None]:
         """Record a database error as this table's trouble, and go on; after a lost connection the next statement fails.
@@ -63,165 +102,101 @@ class Derivation:
             raise  # this process is short of memory: the table is not to blame
         except WarehouseUnavailable as error:
             where = f"{one.target} in {self.warehouse.label}"
-            self.troubles[one.target] = said = (
-                f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
-            )
-            self.extraction.results[one.source].data_warnings.append(said)
+            trouble = f"{where} could not be written{_why(error)}: the next sync makes up for what lacks"
+            self.troubles[one.target] = trouble
+            self.extraction.results[one.source].data_warnings.append(trouble)
 
     def _untroubled(self, derived: Iterable[Derived]) -> list[Derived]:
         return [one for one in derived if one.target not in self.troubles]
 
-    def behind(self) -> list[Derived]:
-        """Return the derived tables that miss rows of earlier runs, or that were dropped."""
-        there = self.state.tables
-        found = self.tables.of(self._stocked(), there)
-        return [one for one in found if not self._is_up_to_date(one, there) and not self._waits(one)]
+    def _written(self) -> list[TableChanges]:
+        results = self.extraction.results
+        return [one for table, one in self.extraction.changes.items() if results[table].counts.written]
 
-    def _waits(self, one: Derived) -> bool:
-        """True if a history that is behind has lost a column: this run fills the column, the next run derives.
+    def _readable(self, there: Tables) -> Iterator[Derived]:
+        """Yield the tables derived from readable tables, including empty ones."""
+        results = self.extraction.results
+        found = [changes for table, changes in self.extraction.changes.items() if results[table].readable]
+        return self.tables.of(found, there)
 
-        The source table may just have got the column back, too, and gets its values with this run's rows.
+    def _behind(self) -> list[Derived]:
+        """Return the derived tables that miss rows of earlier runs, or that were dropped.
+
+        A history that has also lost a column is left out: this run fills the column, the next run derives. Its source
+        may just have got the column back, too, and gets its values with this run's rows.
         """
-        there = self.state.tables
-        return _is_there(one, there) and not self._is_up_to_date(one, there) and bool(self._lost(one, there))
-
-    def _stocked(self) -> list[TableChanges]:
-        """Return the tables that hold rows of earlier runs."""
-        return [
+        stocked = [
             changes
             for table, changes in self.extraction.changes.items()
             if not changes.stored_index.empty[table]
             and self.state.has(table, (*changes.shape.key, "_synced_at"))
         ]
+        found = self.tables.of(stocked, self.state.tables)
+        return [one for one in found if not self._is_up_to_date(one) and not self._lost(one)]
 
-    def _is_up_to_date(self, one: Derived, there: Tables) -> bool:
-        told = self.state.meta.get(derived_until_key(one.target)) and not self.state.lost_rows(one.target)
-        return bool(told) and _is_there(one, there)
+    def _is_up_to_date(self, one: Derived) -> bool:
+        return self._is_kept(one) and bool(self.state.meta.get(derived_until_key(one.target)))
 
-    def _lost(self, one: Derived, there: Tables) -> Types:
+    def _begins(self, one: Derived) -> bool:
+        """True if a history has not begun, or its table was dropped or emptied."""
+        begun = self._is_kept(one) and self.state.meta.get(history_since_key(one.target))
+        return isinstance(one, History) and not begun
+
+    def _is_kept(self, one: Derived) -> bool:
+        return _is_there(one, self.state.tables) and not self.state.lost_rows(one.target)
+
+    def _lost(self, one: Derived) -> Types:
         """Return the columns that an existing history had and that were dropped since.
 
         A column that `made` names may never have been created. A field is new if no load has had its column yet, or no
         recorded run has.
         """
-        if not isinstance(one, History):
+        before = self.state
+        if not isinstance(one, History) or not _is_there(one, before.tables):
             return {}
-        before, fields = self.state, self.extraction.changes[one.source].shape.undeclared.named.values()
+        fields = self.extraction.changes[one.source].shape.undeclared.named.values()
         news = {*fields} - {*before.column_names_of_fields(one.source).values()}
         had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}
         noted = (before.made or {}).get(one.target, frozenset())
-        lost = ({*one.lists} | had) & noted - there.get(one.target, {}).keys()
+        lost = ({*one.lists} | had) & noted - before.tables[one.target].keys()
         return {name: one.columns[name] for name in lost}
 
-    def _begins(self, one: Derived, there: Tables) -> bool:
-        """True if a history has not begun, or its table was dropped or emptied."""
-        kept = self.state.meta.get(history_since_key(one.target)) and not self.state.lost_rows(one.target)
-        kept = kept and _is_there(one, there)
-        return isinstance(one, History) and not kept
-
-    def making(self, behind: Iterable[Derived]) -> dict[str, str]:
-        """Return the facts to write before these tables are created: a new table is empty until it is derived."""
-        there = self.state.tables
-        beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}
-        return {derived_until_key(one.target): "" for one in behind} | beginning
-
-    def blanked(self) -> dict[str, str]:
-        """Return the facts to write before rows are loaded, including those of histories that are switched off."""
-        return {
-            derived_until_key(name): ""
-            for changes in self._written()
-            for name in changes.shape.endpoint.derived_tables
-        }
-
-    def make(self, derived: Iterable[Derived], there: Tables) -> None:
+    def _make(self, derived: Iterable[Derived], there: Tables) -> None:
         """Create these tables and the columns that they lack."""
-        work = self._untroubled(derived)
-        for one in work:
-            existing = there.get(one.target, {})
+        for one in self._untroubled(derived):
+            existing, is_history = there.get(one.target, {}), isinstance(one, History)
             with self._troubled_by(one):
                 if existing and isinstance(one, History):
                     existing = {**existing, **self._mend(one, there)}
-                self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=one.primary)
+                self.warehouse.ensure(one.target, one.columns, one.key, existing, primary=not is_history)
 
     def _mend(self, one: History, there: Tables) -> Types:
         """Empty a history that has lost its version columns, else fill its lost columns; returns the filled columns."""
         if not _is_there(one, there):
             self.warehouse.alter_table(one.target, f"truncate table {self.warehouse.name(one.target)}")
             return {}
-        if lost := self._lost(one, there):
+        if lost := self._lost(one):
             one.fill(self.warehouse, lost)
         return lost
 
-    def readable(self, there: Tables) -> Iterator[Derived]:
-        """Yield the tables derived from readable tables, including empty ones."""
-        results = self.extraction.results
-        found = [changes for table, changes in self.extraction.changes.items() if results[table].readable]
-        return self.tables.of(found, there)
-
-    def derive_backlog(self) -> None:
-        """Derive the rows that earlier runs loaded and did not derive; needs the warehouse open.
-
-        This happens before this run's rows are loaded, because they would overwrite the only source of a missing
-        version.
-        """
-        behind = [] if self.after_loading else self.behind()
-        if not behind:
-            return
-        there = self.warehouse.columns()
-        write_meta(self.warehouse, self.making(behind))
-        self.make(behind, there)
-        for one in self._untroubled(behind):
-            self._derive(one, finished(self.warehouse, one), there)
-
-    def derive(self, there: Tables) -> None:
-        """Derive this run's rows, each table in a transaction of its own; `there` are the tables before derivation.
-
-        A run that is killed in between leaves `until` blank, and the next run derives what is missing.
-        """
-        self.make(self.readable(there), there)
-        behind = {one.target for one in self.behind()} if self.after_loading else set()
-        write_meta(self.warehouse, self._begun_empty(there))
-        for one in self._untroubled(self.tables.of(self._written(), there)):
-            if not self._waits(one):
-                rows = finished(self.warehouse, one) if one.target in behind else self._own_rows(one)
-                self._derive(one, rows, there)
-        self._end_missing(there)
-
-    def _derive(self, one: Derived, rows: Rows, there: Tables) -> None:
-        """Derive one table and write its `until` fact, in one transaction."""
-        now = self.extraction.options.started
-        with self._troubled_by(one), self.warehouse.transaction():
-            began = derive(self.warehouse, one, rows, now if self._begins(one, there) else None)
-            facts = [derived_until_key(one.target), *[history_since_key(one.target)] * began]
-            write_meta(self.warehouse, dict.fromkeys(facts, now.isoformat()))
-
-    def _end_missing(self, there: Tables) -> None:
-        """Close the versions of rows that were lost with a dropped table, because delete detection cannot see them.
-
-        The first complete walk of their lists closes them, once. For a history that is behind, that walk may have been
-        in a run that did not derive it.
-        """
-        now = self.extraction.options.started
-        for one in self._untroubled(self.readable(there)):
-            if not isinstance(one, History) or self._begins(one, there):
-                continue
-            partitions = self.extraction.complete_partitions(
-                one.source, first=self._is_up_to_date(one, self.state.tables)
-            )
-            if partitions:
-                with self._troubled_by(one), self.warehouse.transaction():
-                    one.end_missing(self.warehouse, partitions, now)
-
-    def sources(self, there: Tables) -> dict[str, str]:
-        """Return the tables that this run may have written, each with the table that it was read or derived from."""
-        derived = self._untroubled(self.readable(there))
-        targets = {target.table: target.parent for target in self.extraction.target_tables()}
-        return targets | {one.target: one.source for one in derived}
+    def _committed(self, one: Derived) -> Rows:
+        lists = (one.source_key, one.children) if isinstance(one, History) else ()
+        return finished(self.warehouse, *lists)
 
     def _own_rows(self, one: Derived) -> Rows:
         """Return the source table's rows that this run wrote."""
-        number = self.extraction.results[one.source].counts.written
-        return written_at(self.warehouse, self.extraction.options.started, number)
+        return written_at(self.extraction.options.started, self.extraction.results[one.source].counts.written)
+
+    def _derive(self, one: Derived, rows: Rows) -> None:
+        """Derive one table and write its `until` fact, in one transaction."""
+        now = self.extraction.options.started
+        facts = {derived_until_key(one.target): now.isoformat()}
+        with self._troubled_by(one), self.warehouse.transaction():
+            if not isinstance(one, History):
+                one.derive(self.warehouse, rows)
+            elif one.derive(self.warehouse, rows, now if self._begins(one) else None):
+                facts[history_since_key(one.target)] = now.isoformat()
+            write_meta(self.warehouse, facts)
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
         """Return the `since` facts of histories whose source tables are still empty: later rows in them are new."""
@@ -234,11 +209,22 @@ class Derivation:
             and not results[table].counts.written
         ]
         found = self._untroubled(self.tables.of(empty, there))
-        return {history_since_key(one.target): now for one in found if self._begins(one, there)}
+        return {history_since_key(one.target): now for one in found if self._begins(one)}
 
-    def _written(self) -> list[TableChanges]:
-        results = self.extraction.results
-        return [one for table, one in self.extraction.changes.items() if results[table].counts.written]
+    def _end_missing(self, there: Tables) -> None:
+        """Close the versions of rows that were lost with a dropped table, because delete detection cannot see them.
+
+        The first complete walk of their lists closes them, once. For a history that is behind, that walk may have been
+        in a run that did not derive it.
+        """
+        now = self.extraction.options.started
+        for one in self._untroubled(self._readable(there)):
+            if not isinstance(one, History) or self._begins(one):
+                continue
+            partitions = self.extraction.complete_partitions(one.source, first=self._is_up_to_date(one))
+            if partitions:
+                with self._troubled_by(one), self.warehouse.transaction():
+                    one.end_missing(self.warehouse, partitions, now)
 
 
 def _why(error: WarehouseUnavailable) -> str:

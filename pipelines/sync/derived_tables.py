@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from destinations.derived.derived import Derived
 from destinations.derived.history import History
 from destinations.derived.trends import Trend
 from destinations.warehouse import Types
@@ -19,6 +18,7 @@ from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 from sources.posthog.shape.undeclared import VARIANT
 
+Derived = History | Trend
 Tables = Mapping[str, Types]
 """Every table of the dataset with its columns."""
 
@@ -84,8 +84,7 @@ class DerivedTables:
                 yield Trend(
                     target=trend.table,
                     source=changes.table,
-                    source_key=endpoint.key,
+                    key=tuple(names[name] for name in (*endpoint.key, trend.source_time)),
+                    columns={here: types[name] for name, here in names.items()},
                     names=names,
-                    at=trend.source_time,
-                    types=types,
                 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from destinations.derived.derived import Rows, derive, finished
+from destinations.derived.derived import Rows, finished
 from destinations.derived.history import History
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
@@ -53,7 +53,7 @@ def warehouse(warehouse_url: str, tmp_path: Path) -> Warehouse:
         made.execute(f"insert into {made.name('cohorts__tags')} values (1, 1, 0, 'blue', {stamps})")
         made.execute(f"insert into {made.name('_dlt_loads')} values ('a load', 0)")
         with made.transaction():
-            derive(made, HISTORY, ALL, FIRST)
+            HISTORY.derive(made, ALL, FIRST)
     return made
 
 
@@ -102,7 +102,7 @@ def test_a_dropped_column_comes_back_with_what_the_rows_say_and_makes_no_version
             warehouse.execute(f"alter table {warehouse.name('cohorts_history')} drop column {column}")
         HISTORY.fill(warehouse, {"name": "text", "tags": "json"})
         with warehouse.transaction():
-            derive(warehouse, HISTORY, ALL)
+            HISTORY.derive(warehouse, ALL)
         assert versions(warehouse, "op, name, tags::varchar") == before
 
 
@@ -113,7 +113,7 @@ def test_a_living_row_that_waits_to_be_written_again_is_no_version(warehouse: Wa
         warehouse.execute(f"update {name} set _row_hash = '', name = null where id = 1")
         warehouse.execute(f"update {name} set _deleted_at = _synced_at where project_id = 2 and id = 1")
         with warehouse.transaction():
-            derive(warehouse, HISTORY, finished(warehouse, HISTORY))
+            HISTORY.derive(warehouse, finished(warehouse, HISTORY.source_key, HISTORY.children))
         assert [(row[:2], row[4:]) for row in versions(warehouse)] == [
             ((1, 1), ("insert", "born")),
             ((1, 2), ("insert", "born")),

@@ -81,8 +81,8 @@ LOST_RULES = (
     ),
     Mutation(
         "a history that lags waits for the values of a lost column",
-        "and bool(self._lost(one, there))",
-        "and False",
+        "and not self._lost(one)]",
+        "]",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(

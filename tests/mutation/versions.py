@@ -70,7 +70,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "a version ends when the next begins",
-        "yield self._close_versions(warehouse, rows)",
+        "warehouse.execute(self._closing(warehouse, rows))",
         "pass",
         (LIFE,),
     ),
@@ -94,16 +94,18 @@ VERSION_RULES = (
     ),
     Mutation(
         "what cannot be derived fails neither rows nor records",
-        ("            self.extraction.results[one.source].data_warnings.append(said)\n"),
-        ("            self.extraction.results[one.source].data_warnings.append(said)\n            raise\n"),
+        ("            self.extraction.results[one.source].data_warnings.append(trouble)\n"),
+        (
+            "            self.extraction.results[one.source].data_warnings.append(trouble)\n            raise\n"
+        ),
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
     Mutation(
         "a history that could not be written stays behind",
-        "            self.troubles[one.target] = said = (",
+        "            self.troubles[one.target] = trouble\n",
         (
             '            write_meta(self.warehouse, {derived_until_key(one.target): "never"})\n'
-            "            self.troubles[one.target] = said = ("
+            "            self.troubles[one.target] = trouble\n"
         ),
         (f"{UNDERIVABLE}what_was_not_derived_while_a_type_did_not_fit_is_derived_later[duckdb]",),
     ),
@@ -121,7 +123,7 @@ VERSION_RULES = (
     ),
     Mutation(
         "a history that was dropped has another beginning",
-        'beginning = {history_since_key(one.target): "" for one in behind if self._begins(one, there)}',
+        'beginning = {history_since_key(one.target): "" for one in behind if self._begins(one)}',
         "beginning: dict[str, str] = {}",
         (f"{BEGINNINGS}a_kill_before_a_dropped_history_is_derived_again_leaves_no_former_beginning[duckdb]",),
     ),
@@ -145,8 +147,8 @@ VERSION_RULES = (
     ),
     Mutation(
         "a derived table and what is said of it are one transaction",
-        ("with self._troubled_by(one), self.warehouse.transaction():\n            began"),
-        ("with self._troubled_by(one):\n            began"),
+        ("with self._troubled_by(one), self.warehouse.transaction():\n            if not"),
+        ("with self._troubled_by(one):\n            if not"),
         (KILLED,),
     ),
 )
