@@ -12,6 +12,8 @@ import duckdb
 import pyarrow as pa
 
 from destinations.duckdb_file import open_file
+from destinations.duckdb_reader import DuckDBReader
+from destinations.reader import NoDataset
 from destinations.staging import staging_of
 from destinations.warehouse import (
     DatabaseOutOfMemory,
@@ -54,6 +56,7 @@ class DuckDB(Warehouse):
         "double": "DOUBLE",
         "json": "JSON",
     }
+    out_of_memory = (MemoryError, duckdb.OutOfMemoryException)
     placeholder = "?"
     json_object = "json_object"
 
@@ -103,6 +106,25 @@ class DuckDB(Warehouse):
         except (duckdb.Error, OSError) as error:
             message = f"{self.label} cannot be opened for writing: {first_line(error)}"
             raise WarehouseUnavailable(message) from error
+
+    @contextmanager
+    def read_only(self) -> Iterator[DuckDBReader]:
+        """Open the file for reading only; raises NoDataset if it does not hold the dataset."""
+        try:
+            self._connection = open_file(self.path, self.label, self.wait, self.on_wait, read_only=True)
+        except duckdb.Error as error:
+            raise WarehouseUnavailable(f"{self.label} cannot be read: {first_line(error)}") from None
+        try:
+            self._db.execute(f"use {self.dataset}")
+            # A file opened read-only could still copy rows into another file, or attach one and write there.
+            self._db.execute("set TimeZone = 'UTC'; set enable_external_access = false")
+            self._db.execute("set lock_configuration = true")
+            yield DuckDBReader(self._db)
+        except duckdb.CatalogException:
+            raise NoDataset from None
+        finally:
+            with self._held:
+                self._close()
 
     def _make(self) -> None:
         """Create a file that readers of `storage_version` can open, if there is none."""

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from adbc_driver_manager import AdbcStatement
 
 from destinations.postgres_connection import connect, connection_string, giving_up_after
+from destinations.postgres_reader import PostgresReader
+from destinations.reader import NoDataset, QueryRefused
 from destinations.staging import staging_of
 from destinations.warehouse import (
     Relation,
@@ -129,6 +131,23 @@ class Postgres(Warehouse):
                 self.label,
             )
         self.execute("set time zone 'UTC'")
+
+    @contextmanager
+    def read_only(self) -> Iterator[PostgresReader]:
+        """Open a transaction that may not write and is rolled back; raises NoDataset without the dataset."""
+        with self.opened(), self._connection.cursor() as cursor:
+            self._connection.autocommit = False
+            self._connection.set_session(readonly=True)
+            cursor.execute(f"set time zone 'UTC'; set search_path = {self.dataset}, public")
+            if not self.rows(
+                "select 1 from information_schema.schemata where schema_name = %s", [self.dataset]
+            ):
+                raise NoDataset
+            try:
+                yield PostgresReader(cursor)
+            except (QueryRefused, WarehouseUnavailable) as error:
+                self._unless_interrupted(error)
+                raise
 
     def _refuse_unfit(self) -> None:
         """Raise WarehouseUnavailable for a server that is too old, or a database whose text is not UTF-8."""

@@ -5,11 +5,14 @@ A URL -> libpq's own form (`host=… dbname=…`), parsed by libpq itself: socke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
+
+from destinations.warehouse import WarehouseUnavailable, first_line
 
 STEADY = "-cquote_all_identifiers=off -cclient_min_messages=error"
 """For every session: ADBC finds no types under quoted names, and prints a server's notices."""
@@ -50,3 +53,17 @@ def connect(url: str, defaults: Mapping[str, str | int], *, options: str | None 
 def giving_up_after(seconds: float) -> str:
     """Return the options of a session that waits at most this long for a lock."""
     return f"{STEADY} -clock_timeout={min(max(1, seconds), LONGEST):.0f}s"
+
+
+class InvalidUrl(WarehouseUnavailable):
+    """libpq does not understand the URL."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise psycopg2's errors as those of `destinations.warehouse`, with their first line."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raised_here = isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None
+        raise (InvalidUrl if raised_here else WarehouseUnavailable)(first_line(error)) from error

@@ -9,10 +9,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
+
+from destinations.reader import Reader
 
 Types = Mapping[str, str]
 
@@ -77,6 +79,10 @@ class Warehouse(ABC):
                 if self._depth == 0:
                     with self._held:
                         self._close()
+
+    @abstractmethod
+    def read_only(self) -> AbstractContextManager[Reader]:
+        """Open the database for reading only; raises NoDataset if it does not hold the dataset."""
 
     def name(self, table: str) -> str:
         """Return a table's qualified name."""
@@ -167,6 +173,8 @@ class Warehouse(ABC):
     def limit_memory_for_inserts(self) -> None:  # noqa: B027  not every database has something to do then
         """Prepare for a load that changes no stored row."""
 
+    out_of_memory: ClassVar[tuple[type[Exception], ...]] = (MemoryError,)
+    """The errors of a process that is short of memory."""
     placeholder: ClassVar[str]
     """The spelling of a parameter."""
     json_object: ClassVar[str]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.errors import UsageError, WarehouseProblem
@@ -14,18 +14,22 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.arguments import column_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.client.client import Client
 from sources.posthog.client.rate_limit import Rate
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import NoRoom
 from sources.posthog.extract.visibility import VISIBILITY_FIELDS
 from sources.posthog.shape.privacy import Policy
 
+if TYPE_CHECKING:
+    from sources.posthog.client.client import Client
+
 log = logging.getLogger("hogsync")
 
 
 def open_client(settings: Settings, key: str, *, retry: RetryPolicy | None = None) -> Client:
     """Return a client for PostHog; raises UsageError if its address, the proxy or local certificates are unusable."""
+    from sources.posthog.client.client import Client
+
     asked = settings.rate
     try:
         return Client(

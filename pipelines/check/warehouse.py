@@ -19,7 +19,7 @@ from pipelines.bookkeeping.state import DatasetState
 from pipelines.check.findings import Finding, fine, note, wrong
 from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
-from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
+from pipelines.locking.backends import new_lock
 from pipelines.settings import Settings
 from pipelines.sync.ownership import expected_tables, refuse_others
 from pipelines.work_dir import work_dir
@@ -69,16 +69,13 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
     place = settings.warehouse
     if place.kind == "duckdb" and not may_exist(Path(f"{os.path.realpath(place.path)}.lock")):
         return  # nothing was ever loaded, and taking the lock would leave its file behind
-    who = "hogsync check"
-    turn: LoadLock = (
-        FileLoadLock(place, who) if place.kind == "duckdb" else AdvisoryLoadLock(place, settings.dataset, who)
-    )
+    lock = new_lock(settings, "hogsync check")
     try:
-        if not turn.acquire():
-            text = f"{place.label} is held by {turn.holder()}; a sync waits {settings.wait:g} s for its turn."
-            yield note("warehouse", text)
+        if not lock.acquire():
+            held = f"{place.label} is held by {lock.holder()}"
+            yield note("warehouse", f"{held}; a sync waits {settings.wait:g} s for its turn.")
     finally:
-        turn.release()
+        lock.release()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from pipelines.diff.found import Changed, Diff, TableDiff
 from pipelines.diff.history_start import HistoryStart, history_start
 from pipelines.errors import UsageError
 from pipelines.query.cells import plain
-from pipelines.query.query import Answer, session
+from pipelines.query.query import Ask, asking
 from pipelines.settings.since import past
 from pipelines.sync.derive import derived_until_key
 from pipelines.sync.selection import known_tables
@@ -35,7 +35,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
     """
     moment = past("--since", since, datetime.now(UTC))
     wanted = [_endpoint(name) for name in tables]
-    with session(settings) as ask:
+    with asking(settings) as ask:
         columns = _columns(ask, settings)
         there = [one for one in ENDPOINTS.values() if one.history in columns]
         missing = [one for one in wanted if one not in there]
@@ -49,9 +49,9 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
         return Diff(moment, found)
 
 
-def _behind(ask: Callable[[str], Answer]) -> set[str]:
+def _behind(ask: Ask) -> set[str]:
     """Return the histories that miss versions of loaded rows."""
-    marks = ask(f"select key from {META} where key like '% until' and value = ''").rows
+    marks = ask(f"select key from {META} where key like '% until' and value = ''")
     return {key.removesuffix(derived_until_key("")) for (key,) in marks}
 
 
@@ -72,24 +72,22 @@ def _no_history(settings: Settings, table: str) -> str:
     )
 
 
-def _columns(ask: Callable[[str], Answer], settings: Settings) -> dict[str, list[str]]:
+def _columns(ask: Ask, settings: Settings) -> dict[str, list[str]]:
     """Return the tables of the dataset with their columns."""
     found: dict[str, list[str]] = {}
     sql = "select table_name, column_name from information_schema.columns"
     order = "order by table_name, ordinal_position"
-    for table, column in ask(f"{sql} where table_schema = '{settings.dataset}' {order}").rows:
+    for table, column in ask(f"{sql} where table_schema = '{settings.dataset}' {order}"):
         found.setdefault(table, []).append(column)
     return found
 
 
-def _compared(
-    ask: Callable[[str], Answer], begun: HistoryStart, columns: Sequence[str], since: datetime
-) -> TableDiff:
+def _compared(ask: Ask, begun: HistoryStart, columns: Sequence[str], since: datetime) -> TableDiff:
     """Return a table's rows that differ; rows older than the history count as present at its beginning."""
     moment = max(since, begun.at or since)
     found = TableDiff(begun.endpoint, begun.at, begun.late(moment))
     told = _told(begun.endpoint, columns)
-    for first, last, *values in ask(_question(begun.endpoint, told, moment, late=bool(found.late))).rows:
+    for first, last, *values in ask(_question(begun.endpoint, told, moment, late=bool(found.late))):
         then, now = _row(told, values[: len(told)]), _row(told, values[len(told) :])
         if first is None or (first > moment and not begun.found(then, first)):
             found.added += [now] if last else []

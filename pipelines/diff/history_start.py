@@ -6,13 +6,13 @@ list may be older than that, however late the walk was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.bookkeeping.schema import META, PATHS
-from pipelines.query.query import Answer
+from pipelines.query.query import Ask
 from pipelines.sync.derive import history_since_key
 from sources.posthog.catalogue.endpoint import Endpoint, filled, placeholders, query
 
@@ -45,15 +45,13 @@ class HistoryStart:
                     yield one
 
 
-def history_start(
-    ask: Callable[[str], Answer], endpoint: Endpoint, books: Mapping[str, Sequence[str]]
-) -> HistoryStart:
+def history_start(ask: Ask, endpoint: Endpoint, books: Mapping[str, Sequence[str]]) -> HistoryStart:
     """Return the beginning of a table's history; `books` are the dataset's tables with their columns."""
-    ((first,),) = ask(f"select min(valid_from) from {endpoint.history}").rows
+    ((first,),) = ask(f"select min(valid_from) from {endpoint.history}")
     noted = f"select value from {META} where key = '{history_since_key(endpoint.history)}' and value <> ''"
-    at = [datetime.fromisoformat(value) for (value,) in ask(noted).rows] if META in books else []
+    at = [datetime.fromisoformat(value) for (value,) in ask(noted)] if META in books else []
     if "first_complete_at" not in books.get(PATHS, ()):  # the dataset of an older hogsync
         return HistoryStart(endpoint, at[0] if at else first)
     known = f"select path, coalesce(first_complete_at, last_complete_at) from {PATHS}"
-    lists = ask(f"{known} where table_name = '{endpoint.table}'").rows
+    lists = ask(f"{known} where table_name = '{endpoint.table}'")
     return HistoryStart(endpoint, at[0] if at else first, {path: when or NEVER for path, when in lists})

@@ -9,38 +9,20 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.settings import Settings
 from pipelines.settings.hosts import WarehouseUrl
-
-if TYPE_CHECKING:
-    import psycopg2
 
 ANYONE = "another process"
 APPLICATION_NAME = 63  # bytes of an application name that Postgres keeps
-
-
-class LoadLock(Protocol):
-    """One process's lock on one warehouse."""
-
-    def acquire(self) -> bool:
-        """Try to take the lock; returns True if this process holds it now. Never waits."""
-
-    def holder(self) -> str:
-        """Return who holds the lock: `hogsync sync, process 123 on host x, since 14:05 UTC`."""
-
-    def verify(self) -> None:
-        """Raise WarehouseProblem if the lock was lost: then others may have written."""
-
-    def release(self) -> None:
-        """Release the lock, if it is held."""
 
 
 def holder_text(who: str, room: int = 200) -> str:
@@ -82,10 +64,10 @@ class FileLoadLock:
     def holder(self) -> str:
         """Return the text that the holder wrote."""
         try:
-            said = self._path.read_bytes()[:200].decode("utf-8", "replace")
+            text = self._path.read_bytes()[:200].decode("utf-8", "replace")
         except OSError:
             return ANYONE
-        return "".join(letter for letter in said if letter.isprintable()) or ANYONE
+        return "".join(letter for letter in text if letter.isprintable()) or ANYONE
 
     def verify(self) -> None:
         """Do nothing: a lock of the operating system cannot be lost."""
@@ -121,6 +103,16 @@ SELECT application_name
 """
 
 
+NOTICING_A_DEAD_SERVER: Mapping[str, str | int] = {
+    "application_name": "hogsync",
+    "connect_timeout": 10,
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+}
+"""How the lock's connection is made; options in the URL take precedence."""
+
+
 def lock_number(dataset: str, purpose: str = "") -> int:
     """Return the number of the advisory lock of `dataset`: 64 bits, the same on every machine; unique per database."""
     name = f"hogsync {dataset}{purpose and f' {purpose}'}"
@@ -133,7 +125,9 @@ class AdvisoryLoadLock:
     def __init__(self, warehouse: WarehouseUrl, dataset: str, who: str, purpose: str = "") -> None:
         self._warehouse, self._who, self._key = warehouse, who, lock_number(dataset, purpose)
         with _as_problem(warehouse):
-            self._connection = _connect(warehouse)
+            from destinations.postgres_connection import connect
+
+            self._connection, _ = connect(warehouse.dsn.get_secret_value(), NOTICING_A_DEAD_SERVER)
 
     def acquire(self) -> bool:
         """Lock the dataset for this transaction, and leave the transaction open."""
@@ -169,36 +163,32 @@ class AdvisoryLoadLock:
         return row and row[0]
 
 
-def _connect(warehouse: WarehouseUrl) -> psycopg2.extensions.connection:
-    """Open a connection that notices a dead server; options in the URL take precedence."""
-    from destinations.postgres_connection import connect
+LoadLock = FileLoadLock | AdvisoryLoadLock
 
-    defaults: dict[str, str | int] = {
-        "application_name": "hogsync",
-        "connect_timeout": 10,
-        "keepalives_idle": 60,
-        "keepalives_interval": 10,
-        "keepalives_count": 6,
-    }
-    connection: psycopg2.extensions.connection = connect(warehouse.dsn.get_secret_value(), defaults)[0]
-    return connection
+
+def new_lock(settings: Settings, who: str, purpose: str = "") -> LoadLock:
+    """Return the lock of the warehouse and dataset of the settings, not taken yet."""
+    place = settings.warehouse
+    if place.kind == "duckdb":
+        return FileLoadLock(place, who, purpose)
+    return AdvisoryLoadLock(place, settings.dataset, who, purpose)
 
 
 @contextmanager
 def _as_problem(warehouse: WarehouseUrl) -> Iterator[None]:
     """Raise errors of Postgres as a UsageError or WarehouseProblem with the same text, without the password."""
-    import psycopg2
-
-    from destinations.warehouse import first_line
+    from destinations.postgres_connection import InvalidUrl, translated
+    from destinations.warehouse import WarehouseUnavailable
 
     try:
-        yield
-    except psycopg2.Error as error:
-        says = first_line(error)
+        with translated():
+            yield
+    except WarehouseUnavailable as error:
+        message = str(error)
         for secret in warehouse.secrets:
-            says = says.replace(secret, "…")
-        if isinstance(error, psycopg2.ProgrammingError) and error.pgcode is None:  # raised on this machine
-            raise UsageError(f"WAREHOUSE_URL is not what Postgres understands: {says}.") from None
+            message = message.replace(secret, "…")
+        if isinstance(error, InvalidUrl):
+            raise UsageError(f"WAREHOUSE_URL is not what Postgres understands: {message}.") from None
         raise WarehouseProblem(
-            f"The warehouse {warehouse.label} cannot be used: {says}; check WAREHOUSE_URL and the server."
+            f"The warehouse {warehouse.label} cannot be used: {message}; check WAREHOUSE_URL and the server."
         ) from None

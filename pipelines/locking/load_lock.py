@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.errors import WarehouseProblem
-from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
+from pipelines.locking.backends import LoadLock, new_lock
 from pipelines.settings import Settings
 
 POLL = 0.2
@@ -28,24 +28,19 @@ def load_lock(settings: Settings, wait: float, who: str) -> Iterator[LoadLock]:
     `who` names this process to those that wait ("hogsync sync"). Raises WarehouseProblem if the warehouse cannot be
     reached, or the lock is still held after `wait` seconds (0: do not wait, infinity: wait without limit).
     """
-    warehouse = settings.warehouse
-    turn = (
-        FileLoadLock(warehouse, who)
-        if warehouse.kind == "duckdb"
-        else AdvisoryLoadLock(warehouse, settings.dataset, who)
-    )
+    lock = new_lock(settings, who)
     try:
-        _wait_for_lock(turn, warehouse.label, wait)
-        yield turn
+        _wait_for_lock(lock, settings.warehouse.label, wait)
+        yield lock
     finally:
-        turn.release()
+        lock.release()
 
 
-def _wait_for_lock(turn: LoadLock, label: str, wait: float) -> None:
+def _wait_for_lock(lock: LoadLock, label: str, wait: float) -> None:
     """Return when the lock is taken; logs each holder once."""
     deadline, named = time.monotonic() + wait, ""
-    while not turn.acquire():
-        holder = turn.holder()
+    while not lock.acquire():
+        holder = lock.holder()
         if time.monotonic() >= deadline:
             raise WarehouseProblem(
                 f"The warehouse {label} is held by {holder}, still after {wait:g} s of waiting; "

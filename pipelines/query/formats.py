@@ -12,11 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from destinations.reader import Reader, Result
 from pipelines.atomic_file import atomic_file
 from pipelines.console import as_json, is_wider, rendered, write_line
 from pipelines.errors import UsageError
 from pipelines.query.cells import NULL, apart, csv_line, markdown_line, plain, written
-from pipelines.query.query import Rows, Session
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,16 +32,16 @@ ENDINGS = {
 """The format by a file's suffix, if no format is given."""
 
 
-def write_answer(session: Session, sql: str, form: str | None, out: Path | None) -> None:
+def write_answer(reader: Reader, sql: str, form: str | None, out: Path | None) -> None:
     """Run the query, and write the result to standard output or, completely or not at all, to a file."""
     form = form or (ENDINGS.get(out.suffix.lower()) if out else None) or "table"
     if form == "parquet":
         if not out:
             raise UsageError("Parquet is no text: name a file, as in --out answer.parquet.")
         with _replaced(out) as file:
-            _write_parquet(session, sql, file)
+            _write_parquet(reader, sql, file)
         return
-    found = session.rows(sql)
+    found = reader.rows(sql)
     if not out:
         for text in TEXTS[form](found, sys.stdout.isatty()):
             if not write_line(text):
@@ -66,17 +66,17 @@ def _replaced(out: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def _write_parquet(session: Session, sql: str, file: BinaryIO) -> None:
+def _write_parquet(reader: Reader, sql: str, file: BinaryIO) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    reader = session.arrow(sql)
+    found = reader.arrow(sql)
     schema = pa.schema(
-        [field.with_name(name) for field, name in zip(reader.schema, apart(reader.schema.names), strict=True)]
+        [field.with_name(name) for field, name in zip(found.schema, apart(found.schema.names), strict=True)]
     )
     try:
         with parquet.ParquetWriter(file, schema) as writer:
-            for batch in reader:
+            for batch in found:
                 writer.write_batch(pa.record_batch(batch.columns, schema))
     except pa.ArrowException as error:
         raise UsageError(
@@ -87,27 +87,27 @@ def _write_parquet(session: Session, sql: str, file: BinaryIO) -> None:
 # -- texts, in pieces that end at a line's end
 
 
-def _csv(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+def _csv(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
     yield csv_line(found.columns)
     for batch in found.batches:
         if batch:
             yield "\n".join(map(csv_line, batch))
 
 
-def _json_lines(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+def _json_lines(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
     names = apart(found.columns)
     for batch in found.batches:
         if batch:
             yield "\n".join(as_json(dict(zip(names, map(plain, row), strict=True))) for row in batch)
 
 
-def _json(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+def _json(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
     """Yield `{"columns": [...], "rows": [[...], ...]}`: two columns may have the same name."""
     rows = [[plain(value) for value in row] for batch in found.batches for row in batch]
     yield as_json({"columns": list(found.columns), "rows": rows})
 
 
-def _markdown(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+def _markdown(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
     yield markdown_line(found.columns)
     yield f"|{' --- |' * len(found.columns)}"
     for batch in found.batches:
@@ -115,7 +115,7 @@ def _markdown(found: Rows, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
             yield "\n".join(map(markdown_line, batch))
 
 
-def _table(found: Rows, terminal: bool) -> Iterator[str]:  # noqa: FBT001
+def _table(found: Result, terminal: bool) -> Iterator[str]:  # noqa: FBT001
     """Yield a table and its number of rows; record by record if the terminal is too narrow for the table."""
     rows = [row for batch in found.batches for row in batch]
     count = f"({len(rows):,} row{'' if len(rows) == 1 else 's'})"
@@ -158,7 +158,7 @@ def _cell(value: Any) -> RenderableType:
     return Text(NULL, style="dim") if value is None else Text(written(value))
 
 
-TEXTS: dict[str, Callable[[Rows, bool], Iterator[str]]] = {
+TEXTS: dict[str, Callable[[Result, bool], Iterator[str]]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,

@@ -12,7 +12,7 @@ from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
-from pipelines.locking.backends import AdvisoryLoadLock, FileLoadLock, LoadLock
+from pipelines.locking.backends import LoadLock, new_lock
 from pipelines.settings import Settings
 from pipelines.sync.selection import known_tables
 from sources.posthog.catalogue import ENDPOINTS
@@ -65,7 +65,7 @@ class ServiceLock:
         if self._lock and self._settings and _where(self._settings) == _where(settings):
             return
         try:
-            turn = _turn(settings)
+            turn = new_lock(settings, "hogsync schedule", SERVICE)
             taken = turn.acquire()
         except HogsyncError:  # `look` has logged it
             return
@@ -96,13 +96,6 @@ class ServiceLock:
         if self._lock:
             self._lock.release()
         self._lock = None
-
-
-def _turn(settings: Settings) -> LoadLock:
-    place, who = settings.warehouse, "hogsync schedule"
-    if place.kind == "duckdb":
-        return FileLoadLock(place, who, SERVICE)
-    return AdvisoryLoadLock(place, settings.dataset, who, SERVICE)
 
 
 def _where(settings: Settings) -> tuple[str, str]:

@@ -135,7 +135,6 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
     dlt = _awake()
     from dlt.common.exceptions import DltException
     from dlt.load.exceptions import LoadClientJobException, LoadClientJobFailed, LoadClientJobTerminalRetry
-    from duckdb import OutOfMemoryException
 
     from pipelines.sync.dlt_configuration import configured
     from sources.posthog import changed
@@ -159,7 +158,7 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
         # dlt wraps Ctrl-C like any failure of a step; an interrupted stream raises an error of Arrow's.
         if isinstance(cause, KeyboardInterrupt) or signals.stop_requested.is_set():
             raise KeyboardInterrupt from failed
-        if isinstance(cause, MemoryError | OutOfMemoryException):
+        if isinstance(cause, warehouse.out_of_memory):
             raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
         if isinstance(cause, OSError):  # database errors are of other types
             why = cause.strerror or cause

@@ -366,7 +366,7 @@ KEEPING_RULES = (
     Mutation(
         "a query cannot write on Postgres either",
         "set_session(readonly=True)",
-        "set_session()",
+        "set_session(readonly=False)",
         (LEAVES_NO_TRANSACTION,),
     ),
     Mutation(

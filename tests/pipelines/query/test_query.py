@@ -18,7 +18,7 @@ from pyarrow import parquet
 from pipelines.errors import UsageError
 from pipelines.query.cells import apart, csv_line, markdown_line, written
 from pipelines.query.formats import write_answer
-from pipelines.query.query import SqlProblem, connected
+from pipelines.query.query import connected
 from pipelines.settings import Settings, load
 
 MADE = (
@@ -75,8 +75,8 @@ def answered(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
         return [row for batch in session.rows(sql).batches for row in batch]
 
 
-def refused(settings: Settings, sql: str) -> SqlProblem:
-    with pytest.raises(SqlProblem) as caught:
+def refused(settings: Settings, sql: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
         answered(settings, sql)
     return caught.value
 
@@ -276,7 +276,7 @@ def test_what_parquet_cannot_hold_is_a_sentence_and_the_file_stays(on_duckdb: Se
 
 def test_a_file_is_replaced_whole_or_stays_as_it_was(both: Settings) -> None:
     Path("answer.csv").write_text("of yesterday")
-    with pytest.raises(SqlProblem):
+    with pytest.raises(UsageError):
         in_file(both, "select 1 / (id - 2), cast(name as int) from cohorts", "answer.csv")
     assert Path("answer.csv").read_text() == "of yesterday"
     assert in_file(both, "select 1 as x", "answer.csv") == "x\n1\n"
