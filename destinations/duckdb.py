@@ -76,7 +76,6 @@ class DuckDB(Warehouse):
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def destination(self) -> Any:
-        """Return the dlt destination for the same file."""
         import dlt
 
         return dlt.destinations.duckdb(
@@ -85,7 +84,6 @@ class DuckDB(Warehouse):
         )
 
     def exists(self) -> bool:
-        """True if the file exists, as `may_exist` defines it."""
         return may_exist(self.path)
 
     @property
@@ -109,7 +107,6 @@ class DuckDB(Warehouse):
 
     @contextmanager
     def read_only(self) -> Iterator[DuckDBReader]:
-        """Open the file for reading only; raises NoDataset if it does not hold the dataset."""
         try:
             self._connection = open_file(self.path, self.label, self.wait, self.on_wait, read_only=True)
         except duckdb.Error as error:
@@ -134,7 +131,6 @@ class DuckDB(Warehouse):
                 open_file(self.path, self.label, self.wait, self.on_wait, config=version).close()
 
     def readable_since(self) -> str:
-        """Return the oldest DuckDB that can open the file, such as v1.5.0; empty if that is unknown."""
         return str(self.rows(READABLE_BY)[0][0] or "")
 
     def _close(self) -> None:
@@ -167,12 +163,10 @@ class DuckDB(Warehouse):
         self.execute(f"set global memory_limit = '{threads * INSERTING}MB'")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run one statement."""
         with self._translated():
             self._db.execute(sql, list(parameters))
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query and return its rows."""
         with self._translated():
             return self._db.execute(sql, list(parameters)).fetchall()
 
@@ -185,16 +179,13 @@ class DuckDB(Warehouse):
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def same_names(self, schema: str) -> list[str]:
-        """Return schemas with another spelling that the database takes for this one."""
         return [name for (name,) in self.rows(SAME_NAMES, [schema, schema])]
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query and yield its rows as Arrow."""
         with self._translated():
             yield from self._db.sql(sql).to_arrow_reader(100_000)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
-        """Return the rows `t` of a table that match one of the keys in the keys' columns."""
         same = " and ".join(f"t.{quoted(n)} = wanted_keys.{quoted(n)}" for n in keys.column_names)
         self._db.register("wanted_keys", keys)
         try:
@@ -205,7 +196,6 @@ class DuckDB(Warehouse):
             self._db.unregister("wanted_keys")
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002  the table knows its key
-        """Insert or replace rows of a bookkeeping table by its primary key, in one statement."""
         if not rows:
             return
         new_rows = pa.Table.from_pylist([dict(row) for row in rows])
@@ -217,7 +207,6 @@ class DuckDB(Warehouse):
                 self._db.unregister("new_rows")
 
     def json_list(self, item: str, order: str) -> str:
-        """Return an aggregate that makes a JSON list of items in an order."""
         return f"to_json(list({item} order by {order}))"
 
     def wipe(self, tables: Sequence[str]) -> None:

@@ -21,7 +21,6 @@ class DuckDBReader:
     database: duckdb.DuckDBPyConnection
 
     def rows(self, sql: str) -> Result:
-        """Return the result as Python values."""
         with _translated():
             self._refuse_several(sql)
             cursor = self.database.execute(sql)
@@ -30,7 +29,6 @@ class DuckDBReader:
         return Result(tuple(name for name, _ in described), self._batches(in_json) if described else iter(()))
 
     def arrow(self, sql: str) -> pa.RecordBatchReader:
-        """Return the result as Arrow types."""
         with _translated():
             self._refuse_several(sql)
             return pa.RecordBatchReader.from_stream(self.database.sql(sql))

@@ -97,7 +97,7 @@ class Postgres(Warehouse):
         self._interrupted = False
 
     def destination(self) -> Any:
-        """Return the dlt destination for the same database; needs the warehouse open."""
+        """Return the dlt destination; needs the warehouse open."""
         from destinations.postgres_destination import Destination, credentials
 
         connecting = self._connecting(self.wait / DLT_TRIES)
@@ -134,7 +134,6 @@ class Postgres(Warehouse):
 
     @contextmanager
     def read_only(self) -> Iterator[PostgresReader]:
-        """Open a transaction that may not write and is rolled back; raises NoDataset without the dataset."""
         with self.opened(), self._connection.cursor() as cursor:
             self._connection.autocommit = False
             self._connection.set_session(readonly=True)
@@ -194,7 +193,6 @@ class Postgres(Warehouse):
             raise (TableInUse if waited else WarehouseUnavailable)(message) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Run one statement."""
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
 
@@ -225,7 +223,6 @@ class Postgres(Warehouse):
             raise TableInUse(message) from error
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one query and return its rows."""
         with self._cursor() as cursor:
             cursor.execute(sql, tuple(parameters) or None)
             return list(cursor.fetchall())
@@ -236,7 +233,6 @@ class Postgres(Warehouse):
         return {name: Relation(is_table, frozenset(columns)) for name, is_table, columns in found}
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Run one query and yield its rows as Arrow, over ADBC."""
         try:
             if self._arrow is None:
                 self._arrow = adbc_driver_postgresql.dbapi.connect(
@@ -276,7 +272,6 @@ class Postgres(Warehouse):
             connection.set_autocommit(enabled=True)
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
-        """Return the rows `t` of a table that match one of the keys in the keys' columns."""
         names = keys.column_names
         same = " and ".join(f"t.{quoted(n)} = k.{quoted(n)}" for n in names)
         arrays = ", ".join(
@@ -292,7 +287,6 @@ class Postgres(Warehouse):
         return pa.Table.from_batches(batches) if batches else keys.slice(0, 0)
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert or replace rows of a bookkeeping table by its primary key."""
         if not rows:
             return
         names = list(rows[0])
@@ -308,7 +302,6 @@ class Postgres(Warehouse):
             )
 
     def json_list(self, item: str, order: str) -> str:
-        """Return an aggregate that makes a JSON list of items in an order."""
         return f"jsonb_agg({item} order by {order})"
 
     def analyze(self, table: str, columns: Sequence[str]) -> None:
@@ -344,7 +337,6 @@ class Postgres(Warehouse):
         return f"alter table {self.name(table)} add constraint {quoted(_key_name(table))} primary key"
 
     def modernise_json(self, table: str, columns: Sequence[str]) -> None:
-        """Change JSON columns of the former type to the current one, all or none; no transaction may be open."""
         casts = (f"alter column {name} type jsonb using {name}::jsonb" for name in map(quoted, columns))
         self._alter_table(table, [f"alter table {self.name(table)} {', '.join(casts)}"])
 

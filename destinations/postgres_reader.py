@@ -50,14 +50,12 @@ class PostgresReader:
     cursor: Any
 
     def rows(self, sql: str) -> Result:
-        """Return the result as Python values."""
         batches = self._batches(sql)
         first = next(batches)
         columns = tuple(str(column.name) for column in self.cursor.description)
         return Result(columns, chain([first], batches))
 
     def arrow(self, sql: str) -> pa.RecordBatchReader:
-        """Return the result as Arrow types."""
         batches = self._batches(sql)
         first = next(batches)
         schema = pa.schema([(column.name, _arrow_type(column)) for column in self.cursor.description])

@@ -266,14 +266,14 @@ def retry_while_locked(
     Raises the last error.
     """
     deadline = time.monotonic() + wait
-    told = False
+    waiting = False
     while True:
         try:
             return attempt()
         except Exception as error:
             if not held(error) or time.monotonic() >= deadline:
                 raise
-            if not told:
+            if not waiting:
                 tell(first_line(error))
-                told = True
+                waiting = True
             time.sleep(0.25)

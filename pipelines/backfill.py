@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
 
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.connections import open_warehouse, warehouse_problems
@@ -30,29 +29,18 @@ class Estimate:
     tables: tuple[str, ...]
     lists: int
     requests: int
+    minutes: int
     unknown: tuple[str, ...]
     """Tables of which no list was ever read: their length is unknown."""
-    minutes: int
 
-    @property
-    def told(self) -> str:
+    def __str__(self) -> str:
         """Return the estimate as one sentence."""
         if not self.lists:
-            return "No list of these tables was read before, so nobody can tell how many requests it takes."
+            return "No list of these tables was read before, so the number of requests is unknown."
         more = f", not counting {', '.join(self.unknown)}, never read before" if self.unknown else ""
         span = f"{self.minutes} minute{'s' * (self.minutes != 1)}" if self.minutes else "less than a minute"
         requests = f"{self.requests:,} request{'s' * (self.requests != 1)}"
         return f"Up to about {requests} to {self.lists:,} lists, {span} within the request budget{more}."
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the estimate for programs."""
-        return {
-            "tables": list(self.tables),
-            "lists": self.lists,
-            "requests": self.requests,
-            "minutes": self.minutes,
-            "unknown": list(self.unknown),
-        }
 
 
 def window(since: str, until: str | None) -> Window:
@@ -83,12 +71,10 @@ def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int
     """Estimate a backfill before anything is requested."""
     wanted = with_parents(tuple(tables))
     chosen = projects or settings.projects.only
-    positions = [
-        known for known in _positions(settings) if known.table in wanted and _is_below(known.path, chosen)
-    ]
+    positions = [one for one in _positions(settings) if one.table in wanted and _is_below(one.path, chosen)]
     of_the_key = 1
-    requests = of_the_key + sum(_pages(known, settings.lists.page_size) for known in positions)
-    met = {known.table for known in positions}
+    requests = of_the_key + sum(_pages(one, settings.lists.page_size) for one in positions)
+    met = {one.table for one in positions}
     per_minute = settings.rate.per_minute or HALF.per_minute or 1
     return Estimate(
         tables=wanted,
@@ -113,6 +99,6 @@ def _is_below(path: str, projects: Collection[int]) -> bool:
     return not projects or not project or int(project[1]) in projects
 
 
-def _pages(known: Position, page_size: int) -> int:
+def _pages(position: Position, page_size: int) -> int:
     """Return the number of pages of a complete list."""
-    return max(1, ceil(known.rows / min(page_size, ENDPOINTS[known.table].page_size)))
+    return max(1, ceil(position.rows / min(page_size, ENDPOINTS[position.table].page_size)))

@@ -98,8 +98,8 @@ def full_every_of(settings: Settings) -> Mapping[str, timedelta]:
     partly = [endpoint.table for endpoint in ENDPOINTS.values() if endpoint.plan != "snapshot"]
     for table in spans:
         if table not in partly:
-            said = f"[lists.full_every_of] {table} is no table that is read in part"
-            raise UsageError(f"{said}{did_you_mean(table, partly)}")
+            near = did_you_mean(table, partly)
+            raise UsageError(f"[lists.full_every_of] {table} is no table that is read in part{near}")
     return spans
 
 

@@ -34,11 +34,12 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
         if hash_key:
             records.clear_hash_key(warehouse)
         former = records.move_origin(warehouse, settings.origin_name, ENDPOINTS) if origin else ""
-    said = [f"Forgotten how far {lists:,} list{'s were' if lists != 1 else ' was'} read."] if tables else []
-    said += ["The next sync hashes with the key of now."] if hash_key else []
-    said += (
-        [f"The dataset belongs to {settings.origin_name} now; it was {former or 'nobody'}'s."]
-        if origin
-        else []
-    )
-    return " ".join([*said, "The next sync reads in full; no row was touched."])
+    done = []
+    if tables:
+        done.append(f"Forgotten how far {lists:,} list{'s were' if lists != 1 else ' was'} read.")
+    if hash_key:
+        done.append("The next sync hashes with the current key.")
+    if origin:
+        belonged = f"; it belonged to {former}" if former else ""
+        done.append(f"The dataset belongs to {settings.origin_name} now{belonged}.")
+    return " ".join([*done, "The next sync reads in full; no row was touched."])

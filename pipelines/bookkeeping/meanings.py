@@ -46,7 +46,7 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "inserted": "Rows that were new.",
         "updated": "Rows that had changed, or live again.",
         "deleted": "Rows that were marked deleted.",
-        "deletes_held": "Rows that PostHog lists no longer and that live on until that is certain.",
+        "deletes_held": "Rows that PostHog no longer lists and that stay until their deletion is certain.",
         "complete": "Whether every list of the table was read to its end, proven.",
         "watermark": "The newest time that a list of this table was read up to; null if it is read in full.",
         "detail": "What a person should know of it; null if nothing.",

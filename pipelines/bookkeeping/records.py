@@ -7,7 +7,7 @@ They are written in one transaction after the rows that they describe: they may 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -84,24 +84,15 @@ def move_origin(warehouse: Warehouse, origin: str, tables: Collection[str]) -> s
 
 def bookable(row: Mapping[str, Any], types: Types) -> dict[str, Any]:
     """Return a row with values that every database takes: a record must not fail over its content."""
-    return {name: BOOKABLE.get(types[name], _as_it_is)(value) for name, value in row.items()}
+    return {name: _bookable(value, types[name]) for name, value in row.items()}
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _text(value: str | None) -> str | None:
-    """Return text without NUL and lone surrogates, which Postgres refuses; file names may hold some."""
-    return None if value is None else value.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _number(value: int | None) -> int | None:
-    """Return the nearest number of 64 bits."""
-    return None if value is None else max(-(2**63), min(value, 2**63 - 1))
-
-
-BOOKABLE: Mapping[str, Callable[[Any], Any]] = {"text": _text, "bigint": _number}
+def _bookable(value: Any, type_: str) -> Any:
+    if value is None:
+        return None
+    if type_ == "text":  # without NUL and lone surrogates, which Postgres refuses; file names may hold some
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    return max(-(2**63), min(value, 2**63 - 1)) if type_ == "bigint" else value
 
 
 def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -113,21 +104,19 @@ def _put(warehouse: Warehouse, table: str, rows: Iterable[Mapping[str, Any]]) ->
 def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) -> None:
     """Record which tables and columns hogsync makes, and the schema version; needs the warehouse open."""
     existing = warehouse.columns()
-    told = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
+    made_json = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
     with warehouse.transaction():  # without one of these rows such a table would count as foreign
         _ensure(warehouse, META, existing)
-        write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})
+        write_meta(warehouse, {MADE: made_json, SCHEMA: str(SCHEMA_VERSION)})
 
 
 def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: Extraction) -> None:
     """Write the dataset's owner and the key's fingerprints before the first row is loaded; needs `_hogsync_meta`.
 
-    A run that brought no row must not write them: with a misspelt POSTHOG_HOST it would lock out the right one for
-    good.
+    Not before PostHog has answered: a misspelt POSTHOG_HOST would lock out the right one for good.
 
-    The positions of all lists are cleared for tables that must be stored anew, because of other privacy settings or
-    missing columns. This run may leave out some of their lists, below other projects: the next run that reads these
-    reads them in full.
+    Tables that must be stored anew, because of other privacy settings or missing columns, lose the positions of all
+    their lists: this run may leave out some of them, below other projects.
     """
     write_meta(warehouse, meta)
     listed = (one for result in extraction.results.values() for one in result.lists)
@@ -183,9 +172,9 @@ def rows_noted(state: DatasetState, extraction: Extraction, sources: Mapping[str
 
 
 def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -> None:
-    told = [{name: _text(value) for name, value in asdict(warning).items()} for warning in run.warnings]
+    warnings = [{n: _bookable(v, "text") for n, v in asdict(warning).items()} for warning in run.warnings]
     row = {name: getattr(run, name) for name in TABLES[RUNS][1]}
-    _put(warehouse, RUNS, [{**row, "warnings": json.dumps(told, ensure_ascii=False)}])
+    _put(warehouse, RUNS, [{**row, "warnings": json.dumps(warnings, ensure_ascii=False)}])
     _put(warehouse, RUN_TABLES, [run_table_row(run.run_id, r) for r in results])
     listed = [one for result in results for one in result.lists if one.position]
     # One per path: a project that moved between two organizations is listed, and its lists are read, below both.

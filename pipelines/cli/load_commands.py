@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,12 +91,12 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         filling.refuse_snapshots(chosen)
         estimate = filling.estimate(settings, chosen, project or ())
         if dry_run:
-            write_json(estimate.as_json()) if as_json else write_line(estimate.told)
+            write_json(asdict(estimate)) if as_json else write_line(str(estimate))
             return 0
         if display:
-            write_line(estimate.told, sys.stderr)
+            write_line(str(estimate), sys.stderr)
         else:
-            logging.getLogger("hogsync").info("%s", estimate.told)
+            logging.getLogger("hogsync").info("%s", estimate)
         selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
         outcome = _synced(settings, selection, display=display)
         _show(outcome, settings, as_json=as_json, quiet=quiet, dry_run=False)

@@ -18,10 +18,8 @@ from sources.posthog.extract.extraction import Extraction
 def mark_incomplete(warehouse: Warehouse, extraction: Extraction, existing: Mapping[str, Types]) -> None:
     """Blank the hashes of rows that lost a column, a list or list items, before an empty one is created in its place.
 
-    The hash of such a row still covers the lost values. Without this, its rows would count as unchanged for ever if
-    their list fails now or the run is killed before it writes them. A row without a hash differs from what PostHog
-    sends, so it is written, with its lists, when it is read again; until then it gets no version. A table that lost a
-    column of its key loses its rows when it gets that column again.
+    Without this, such rows would count as unchanged for ever if their list fails now or the run is killed before it
+    writes them. A table that lost a column of its key loses its rows when it gets that column again.
     """
     tables = {target.table: target for target in extraction.target_tables()}
     lost = [target for target in tables.values() if _lost(target, extraction, existing)]

@@ -73,10 +73,7 @@ def _make_what_can_be(
     targets: Sequence[TargetTable],
     existing: Mapping[str, Types],
 ) -> None:
-    """Create these tables, and fail those that the warehouse refuses; raises if that leaves nothing to write.
-
-    With a lost connection the warehouse refuses all.
-    """
+    """Create these tables, and fail those that the warehouse refuses."""
     for target in targets:
         columns = {**target.columns, "_dlt_load_id": "text"}
         try:
@@ -89,7 +86,7 @@ def _make_what_can_be(
 
 
 def _fail(extraction: Extraction, table: str, refused: Exception) -> None:
-    """Mark a table as failed that the warehouse refuses; raises the refusal if nothing else is to be written."""
+    """Fail a table that the warehouse refuses; raises if nothing else is to be written: the connection may be lost."""
     log.debug("%s", table, exc_info=refused)
     extraction.fail(table, str(refused))
     if not any(result.counts.written for result in extraction.results.values()):
@@ -154,7 +151,7 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
                 pipeline.normalize()
                 loaded = pipeline.load()
     except (DltException, LoadClientJobException, OSError) as failed:
-        cause = _cause(failed)
+        *_, cause = _chain(failed)
         # dlt wraps Ctrl-C like any failure of a step; an interrupted stream raises an error of Arrow's.
         if isinstance(cause, KeyboardInterrupt) or signals.stop_requested.is_set():
             raise KeyboardInterrupt from failed
@@ -166,8 +163,7 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
         refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
         job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
         if job is None:
-            message = f"{warehouse.label} did not take the rows: {first_line(cause)}"
-            raise LoadFailed(message) from failed
+            raise LoadFailed(f"{warehouse.label} did not take the rows: {first_line(cause)}") from failed
         table = job.job_id.partition(".")[0]
         message = f"{warehouse.label} did not take the rows of {table}: {first_line(cause)}"
         raise TableRefused(table, message) from failed
@@ -176,8 +172,9 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
 
 def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
     """Raise LoadFailed unless this dataset records the loads: otherwise it is unknown where their rows are."""
-    mark = warehouse.placeholder
-    sql = f"select count(*) from {warehouse.name(LOADS)} where load_id = {mark} and status = 0"
+    sql = (
+        f"select count(*) from {warehouse.name(LOADS)} where load_id = {warehouse.placeholder} and status = 0"
+    )
     if not load_ids or any(warehouse.rows(sql, [load_id]) != [(1,)] for load_id in load_ids):
         raise LoadFailed(
             f"dlt has loaded the rows of this run, but {LOADS} in the dataset {warehouse.dataset} of "
@@ -186,15 +183,8 @@ def _assert_arrived(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
         )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and its causes."""
-    yield error
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while error is not None:
         yield error
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the innermost cause."""
-    *_, innermost = _chain(error)
-    return innermost
+        error = error.__cause__

@@ -22,6 +22,7 @@ from pipelines.errors import WarehouseProblem
 from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
+from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.sql import child_table
 from sources.posthog.extract.run_warnings import first_few
 from sources.posthog.shape.privacy import DEFAULTS, Policy
@@ -46,12 +47,13 @@ class Table:
 
 def expected_tables(tables: Iterable[str], settings: Settings) -> dict[str, Table]:
     """Return the tables that a sync of these PostHog tables may write."""
-    rules, endpoints = (
-        privacy_policy(settings, hashing=False),
-        [ENDPOINTS[table] for table in with_parents(tuple(tables))],
-    )
-    shapes = [RowShape(one, rules, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
-    return tables_of(shapes, with_history(settings))
+    endpoints = [ENDPOINTS[table] for table in with_parents(tuple(tables))]
+    return _tables_by(privacy_policy(settings, hashing=False), endpoints, with_history(settings))
+
+
+def _tables_by(policy: Policy, endpoints: Iterable[Endpoint], versioned: Collection[str]) -> dict[str, Table]:
+    shapes = [RowShape(one, policy, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
+    return tables_of(shapes, versioned)
 
 
 def tables_of(shapes: Iterable[RowShape], versioned: Collection[str]) -> dict[str, Table]:
@@ -86,23 +88,18 @@ def foreign_tables(
 ) -> list[str]:
     """Return the names of hogsync's tables that are taken by an object that hogsync did not make.
 
-    `made` are the tables that hogsync has noted as its own, None if nothing is noted; `meta` the keys of
-    `_hogsync_meta`.
+    `made` are the tables that hogsync has noted, None if nothing is noted; `meta` the keys of `_hogsync_meta`.
     """
-    return sorted(
-        [
-            name
-            for name, table in tables.items()
-            if name in held and not _is_ours(name, held[name], table, made)
-        ]
-        + [name for name, columns in DLT.items() if name in held and not _has(held[name], columns, 1)]
-        + [
-            name
-            for name, (_, columns) in TABLES.items()
-            if name in held and not _has(held[name], columns, 0.5)
-        ]
-        + [META] * (META in held and not _is_meta(held[META], meta))
-    )
+
+    def is_ours(name: str, found: Relation) -> bool:
+        if name in tables:
+            return _is_ours(name, found, tables[name], made)
+        if name == META:
+            return _is_meta(found, meta)
+        return _has(found, DLT[name], 1) if name in DLT else _has(found, TABLES[name][1], 0.5)
+
+    ours = tables.keys() | DLT.keys() | TABLES.keys()
+    return sorted(name for name in ours & held.keys() if not is_ours(name, held[name]))
 
 
 def _is_ours(name: str, found: Relation, table: Table, made: Collection[str] | None) -> bool:
@@ -174,9 +171,7 @@ def foreign_objects(state: DatasetState) -> list[str]:
 
 
 def _every_table() -> dict[str, Table]:
-    everything = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
-    shapes = [RowShape(one, everything, stamp_types(one), {}) for one in (*ENDPOINTS.values(), PEOPLE)]
-    return tables_of(shapes, ENDPOINTS)
+    return _tables_by(Policy(modes=dict.fromkeys(DEFAULTS, "keep")), ENDPOINTS.values(), ENDPOINTS)
 
 
 def _adopted(state: DatasetState) -> dict[str, frozenset[str]]:

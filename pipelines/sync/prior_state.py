@@ -34,6 +34,10 @@ OLDER_WAREHOUSE = RunWarning(
     "The warehouse was restored from an older state: the last run of this machine is not recorded in it. "
     "Every list is read in full",
 )
+PRIVACY_CHANGED = (
+    "The privacy settings have changed, or the rules by which they are applied: every list is read in full "
+    "and its rows are stored anew. What the settings refuse of other rows and of older versions is emptied."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +49,11 @@ class PriorState:
     """What `_hogsync_meta` must hold before rows are loaded."""
     privacy: str
     """The privacy settings, as `_hogsync_meta` spells them."""
-    read_all: bool
+    read_all: bool = False
     """True if every list is read in full."""
-    privacy_changed: bool
+    privacy_changed: bool = False
     """True if some rows were stored under other privacy settings."""
-    warnings: tuple[RunWarning, ...]
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def load_prior_state(
@@ -60,20 +64,30 @@ def load_prior_state(
     Raises UsageError if the dataset belongs to another PostHog or hash key, WarehouseProblem if an object that hogsync
     did not make has the name of one of the run's tables.
     """
-    dry_run = selection.dry_run
-    meta = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
-    ours = expected_tables(tables, settings)
-    dataset: DatasetState | EmptyWarehouse = EmptyWarehouse()
-    if not dry_run or warehouse.exists():
-        dataset = _dataset_state(warehouse, meta, ours, settings, started=started, dry_run=dry_run)
-    privacy = settings.privacy.model_dump_json()
-    modes = stored_under(dataset, privacy, with_parents(tuple(tables)))
-    changed = privacy_changed(modes, privacy)
-    restored = is_restored(dataset, local_state.last_run(settings), dry_run=dry_run)
-    people_lost = read_all_again(dataset, ours, dry_run=dry_run)
+    owner = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
+    ours, privacy = expected_tables(tables, settings), settings.privacy.model_dump_json()
+    read = with_parents(tuple(tables))
+    if selection.dry_run and not warehouse.exists():
+        return PriorState(dataset=EmptyWarehouse(), meta=owner, privacy=privacy)
+    state = _dataset_state(warehouse, owner, ours, settings, started=started, dry_run=selection.dry_run)
+    modes = {table: state.meta.get(f"{PRIVACY}{table}", state.meta.get("privacy", privacy)) for table in read}
+    # A table with other settings holds rows of both until it has been read to its end.
+    marks = {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
+    changed = any(mode != privacy for mode in modes.values())
+    if changed:
+        log.warning(PRIVACY_CHANGED)
+    restored = state.misses_run(local_state.last_run(settings))
+    if restored:
+        log.info("%s.", OLDER_WAREHOUSE.text)
+    _warn_of_losses(state, ours)
+    people_lost = state.lost_rows(PEOPLE.table)
+    if (restored or people_lost) and not selection.dry_run:
+        clear_positions(
+            warehouse, ENDPOINTS
+        )  # of lists that this run leaves out, too: the next run cannot notice
     return PriorState(
-        dataset=dataset,
-        meta=meta | privacy_marks(modes, privacy) | within(settings),
+        dataset=state,
+        meta=owner | marks | within(settings),
         privacy=privacy,
         read_all=changed or restored or people_lost,
         privacy_changed=changed,
@@ -83,7 +97,7 @@ def load_prior_state(
 
 def _dataset_state(
     warehouse: Warehouse,
-    meta: Mapping[str, str],
+    owner: Mapping[str, str],
     tables: Mapping[str, Table],
     settings: Settings,
     *,
@@ -92,7 +106,7 @@ def _dataset_state(
 ) -> DatasetState:
     state = DatasetState(warehouse)
     refuse_others(state, tables)
-    state.check_owner(meta)
+    state.check_owner(owner)
     if not dry_run and (behind := not_yet_within(state, settings)):
         warehouse.declare_keys()  # Postgres updates rows of a published table only if it has a key
         rewritten = rewrite_refused(state, settings, behind, started)
@@ -101,68 +115,15 @@ def _dataset_state(
     return state
 
 
-def is_restored(known: DatasetState | EmptyWarehouse, last_run: str | None, *, dry_run: bool) -> bool:
-    """True if the warehouse is older than this machine's last run in it; then every list is read in full.
-
-    Clears the positions of lists that this run leaves out, too, because the next run cannot notice the restore.
-    """
-    if not isinstance(known, DatasetState) or not known.misses_run(last_run):
-        return False
-    log.info("%s.", OLDER_WAREHOUSE.text)
-    _forget_every_list(known, dry_run=dry_run)
-    return True
-
-
-def read_all_again(
-    known: DatasetState | EmptyWarehouse, tables: Mapping[str, Table], *, dry_run: bool
-) -> bool:
-    """Warn of tables that were emptied; returns True if people was, because then every list is read in full.
-
-    A history that was emptied, or has lost columns that identify its versions, begins anew. People have no list of
-    their own: all lists name them. Clears the positions of lists that this run leaves out, too, because the next run
-    cannot notice the loss.
-    """
-    if not isinstance(known, DatasetState):
-        return False
+def _warn_of_losses(state: DatasetState, tables: Mapping[str, Table]) -> None:
+    """Warn of tables that lost rows; a history that did, or lost columns that tell its versions, begins anew."""
     for name, table in tables.items():
-        is_history, there = name.endswith("_history"), known.tables.get(name, {})
-        if is_history and (known.lost_rows(name) or (there and not table.telling <= there.keys())):
+        there, lost = state.tables.get(name, {}), state.lost_rows(name)
+        if name.endswith("_history") and (lost or (there and not table.telling <= there.keys())):
             log.warning(
                 "The table %s has lost its versions, or columns that tell them: it begins anew.", name
             )
-        elif known.lost_rows(name):
+        elif lost:
             log.warning(
                 "The table %s has lost rows since the last run: they are read from PostHog again.", name
             )
-    people = known.lost_rows(PEOPLE.table)
-    if people:
-        _forget_every_list(known, dry_run=dry_run)
-    return people
-
-
-def _forget_every_list(known: DatasetState, *, dry_run: bool) -> None:
-    if not dry_run:
-        clear_positions(known.warehouse, ENDPOINTS)
-
-
-def stored_under(known: DatasetState | EmptyWarehouse, privacy: str, tables: Sequence[str]) -> dict[str, str]:
-    """Return the privacy settings under which each table's rows were stored; the current ones if it has no rows."""
-    meta = known.meta if isinstance(known, DatasetState) else {}
-    return {table: meta.get(f"{PRIVACY}{table}", meta.get("privacy", privacy)) for table in tables}
-
-
-def privacy_marks(modes: Mapping[str, str], privacy: str) -> dict[str, str]:
-    """Return the privacy facts to write before rows are loaded; `modes` are the settings of the stored rows."""
-    # A table with other settings holds rows of both until it has been read to its end.
-    return {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
-
-
-def privacy_changed(stored_under: Mapping[str, str], privacy: str) -> bool:
-    """True if some rows were stored under other privacy settings; then every list is read in full."""
-    if all(mode == privacy for mode in stored_under.values()):
-        return False
-    log.warning(
-        "The privacy settings have changed, or the rules by which they are applied: every list is read in full "
-        "and its rows are stored anew. What the settings refuse of other rows and of older versions is emptied."
-    )
-    return True

@@ -49,14 +49,14 @@ class Rewrite:
 
 def within(settings: Settings) -> dict[str, str]:
     """Return the facts that state that a table holds nothing that these settings refuse."""
-    said = f"{RULES} {settings.privacy.model_dump_json()}"
-    return {f"{WITHIN}{endpoint.table}": said for endpoint in (*ENDPOINTS.values(), PEOPLE)}
+    rules = f"{RULES} {settings.privacy.model_dump_json()}"
+    return {f"{WITHIN}{endpoint.table}": rules for endpoint in (*ENDPOINTS.values(), PEOPLE)}
 
 
 def not_yet_within(state: DatasetState, settings: Settings) -> dict[str, str]:
     """Return the facts that `_hogsync_meta` lacks about stored tables; empty while the settings stay the same."""
     stored = META in state.tables
-    return {key: said for key, said in within(settings).items() if stored and state.meta.get(key) != said}
+    return {key: rules for key, rules in within(settings).items() if stored and state.meta.get(key) != rules}
 
 
 def rewrite_refused(
@@ -98,14 +98,13 @@ def _wipe(warehouse: Warehouse, tables: Sequence[str]) -> None:
 
 def _before(state: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
     """Return the policy that a table's stored values satisfy, and whether the current rules applied it."""
-    said = state.meta.get(f"{WITHIN}{endpoint.table}", "")
-    rules, _, modes = said.partition(" ")
+    rules, _, modes = state.meta.get(f"{WITHIN}{endpoint.table}", "").partition(" ")
     modes = modes or state.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
     if not modes:
         return LAXEST, False
-    told = json.loads(modes)
-    columns = told.pop("columns", {})
-    return Policy(modes={"open": "keep", **told}, columns=columns), rules == str(RULES)
+    privacy = json.loads(modes)
+    columns = privacy.pop("columns", {})
+    return Policy(modes={"open": "keep", **privacy}, columns=columns), rules == str(RULES)
 
 
 def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:
@@ -123,14 +122,8 @@ def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterato
         yield from _rewrites(state, child, gone, ends=what == "all")
     yield from _rewrites(state, table, refused)
     if endpoint.history:
-        here = named(
-            own,
-            [
-                name
-                for name in state.tables.get(endpoint.history, {})
-                if child_table(table, name) in state.tables
-            ],
-        )
+        history = state.tables.get(endpoint.history, {})
+        here = named(own, [name for name in history if child_table(table, name) in state.tables])
         versions = [here[name] for name in refused if name in here]
         yield from _rewrites(state, endpoint.history, [*versions, *lists])
     for trend in endpoint.trends:
@@ -180,7 +173,7 @@ def record_rewrites(extraction: Extraction) -> None:
     """Add to the run's record how many stored rows were emptied, for each table that the run reads."""
     state = extraction.stored
     for table, rows in state.rewritten.items() if isinstance(state, DatasetState) else ():
-        said = f"{rows:,} stored rows emptied of what the privacy settings refuse"
-        log.info("%s: %s", table, said)
+        rewritten = f"{rows:,} stored rows emptied of what the privacy settings refuse"
+        log.info("%s: %s", table, rewritten)
         if table in extraction.results:
-            extraction.results[table].data_warnings.append(said)
+            extraction.results[table].data_warnings.append(rewritten)

@@ -72,8 +72,8 @@ def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def _table_as_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    return {"table": told.pop("table_name"), **{name: told[name] for name in told if name != "run_id"}}
+    found = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {"table": found["table_name"], **{n: found[n] for n in found if n not in {"run_id", "table_name"}}}
 
 
 def nothing_as_json(run: Run, *, recorded: bool, requests: int = 0, dry_run: bool = False) -> dict[str, Any]:
@@ -133,9 +133,9 @@ def _notes(result: TableResult, key: Key | None, *, advised: bool) -> list[str]:
     """Return notes about a table: what happened and what to do about it."""
     if not result.detail and result.status in {"loaded", "unchanged"}:
         return []
-    said = printable(result.detail) or "no reason was given"
+    reason = printable(result.detail) or "no reason was given"
     warning = "Warning: " if result.warnings else ""
-    note = f"{warning}{result.table} ({WORDS[result.status][0]}): {said}"
+    note = f"{warning}{result.table} ({WORDS[result.status][0]}): {reason}"
     return [note, *(f"  → {remedy}" for remedy in _remedies(result, key) if not advised or result.warnings)]
 
 
@@ -145,12 +145,11 @@ def _remedies(result: TableResult, key: Key | None) -> Iterator[str]:
         for one in result.lists
         if one.status == "unavailable" and one.walks and isinstance(one.last.failure, Unavailable)
     ]
-    said = (advice(refusal, listing.endpoint, listing.parent_ids, key) for listing, refusal in refused)
-    yield from dict.fromkeys(said)
+    yield from dict.fromkeys(advice(why, path.endpoint, path.parent_ids, key) for path, why in refused)
     if result.count("failed"):
         yield "What came is in; the next sync reads the rest again."
     if result.deletes_held:
-        yield "`hogsync sync --accept-deletes` believes the deletes at once."
+        yield "`hogsync sync --accept-deletes` applies the deletes now."
 
 
 def summary(outcome: Outcome, *, dry_run: bool = False) -> str:

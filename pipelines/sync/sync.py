@@ -72,7 +72,13 @@ def sync(
                 settings, selection, prior, started, client=client, folder=folder, checkpoints=checkpoints
             )
             extraction.load_stored()
-        header = _header(settings, selection, tables, started, prior)
+        header = RunHeader(
+            tables=tables,
+            trigger=selection.trigger,
+            started=started,
+            strict=selection.strict or settings.sync.strict,
+            warnings=prior.warnings,
+        )
         with (
             closing(extraction),
             recorded(header, warehouse, extraction, dry_run=dry_run),
@@ -141,18 +147,6 @@ def _new_extraction(
         in_flight=lists.in_flight,
         ahead=lists.ahead,
         checkpoints=checkpoints,
-    )
-
-
-def _header(
-    settings: Settings, selection: Selection, tables: tuple[str, ...], started: datetime, prior: PriorState
-) -> RunHeader:
-    return RunHeader(
-        tables=tables,
-        trigger=selection.trigger,
-        started=started,
-        strict=selection.strict or settings.sync.strict,
-        warnings=prior.warnings,
     )
 
 

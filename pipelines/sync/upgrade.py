@@ -21,8 +21,7 @@ LEFT = "json of "
 def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
     """Declare keys and give JSON columns their current type; returns the facts to write to `_hogsync_meta`.
 
-    A table in use is left to the next run. Columns whose type the database refuses to change are reported once and
-    never tried again.
+    Columns whose type the database refuses to change are reported once and never tried again.
     """
     warehouse, facts = derivation.warehouse, dict[str, str]()
     warehouse.declare_keys()
@@ -32,7 +31,7 @@ def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, 
         old = [n for n, t in columns.items() if t == "json" and there.get(n) == warehouse.former_json]
         if left := _left(warehouse, table, [name for name in old if name not in noted]):
             facts[f"{LEFT}{table}"] = " ".join((*noted, *left))
-            log.warning(_said(warehouse, table, left))
+            log.warning(_advice(warehouse, table, left))
     return facts
 
 
@@ -59,7 +58,7 @@ def _left(warehouse: Warehouse, table: str, columns: Sequence[str]) -> Sequence[
     return ()
 
 
-def _said(warehouse: Warehouse, table: str, columns: Sequence[str]) -> str:
+def _advice(warehouse: Warehouse, table: str, columns: Sequence[str]) -> str:
     casts = ", ".join(f'alter column "{name}" type jsonb using "{name}"::jsonb' for name in columns)
     return (
         f"Of the table {table} these columns stay json, because a view, or something else of yours, depends on their "

@@ -120,8 +120,8 @@ LOST_RULES = (
     ),
     Mutation(
         "people who were taken away come back with every list",
-        "people = known.lost_rows(PEOPLE.table)",
-        "people = False",
+        "people_lost = state.lost_rows(PEOPLE.table)",
+        "people_lost = False",
         (f"{EMPTIED}whatever_was_emptied_is_filled_again_and_then_costs_nothing",),
     ),
     Mutation(
