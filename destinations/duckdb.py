@@ -102,7 +102,7 @@ class DuckDB(Warehouse):
         except duckdb.OutOfMemoryException as short:
             raise self._short(short) from short
         except (duckdb.Error, OSError) as error:
-            message = f"{self.label} cannot be opened for writing: {first_line(error)}"
+            message = f"{self.label} cannot be opened for writing: {_advised(error)}"
             raise WarehouseUnavailable(message) from error
 
     @contextmanager
@@ -110,7 +110,7 @@ class DuckDB(Warehouse):
         try:
             self._connection = open_file(self.path, self.label, self.wait, self.on_wait, read_only=True)
         except duckdb.Error as error:
-            raise WarehouseUnavailable(f"{self.label} cannot be read: {first_line(error)}") from None
+            raise WarehouseUnavailable(f"{self.label} cannot be read: {_advised(error)}") from None
         try:
             self._db.execute(f"use {self.dataset}")
             # A file opened read-only could still copy rows into another file, or attach one and write there.
@@ -234,6 +234,10 @@ class DuckDB(Warehouse):
 
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Do nothing: DuckDB merges by hash join, and its indexes refuse an update that a transaction would allow."""
+
+
+def _advised(error: Exception) -> str:
+    return f"{first_line(error).rstrip('.')}; check WAREHOUSE_URL, and whether this user may use the file"
 
 
 def may_exist(path: Path) -> bool:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from destinations.staging import staging_of
-from destinations.warehouse import Warehouse, quoted
+from destinations.warehouse import Warehouse, WarehouseUnavailable, quoted
 
 OWN_SCHEMAS = ("grant connect, create on database {database} to {role}",)
 """For a role that may create the two schemas itself."""
@@ -41,24 +41,21 @@ def grants(statements: Sequence[str], *, role: str, database: str, dataset: str)
     return [statement.format_map({n: quoted(name) for n, name in names.items()}) for statement in statements]
 
 
-class _RolledBack(Exception):
-    """Ends a transaction that is always rolled back."""
-
-
 def try_write(warehouse: Warehouse, schema: str) -> None:
     """Create the schema if it is missing, a table in it and a row in that; roll all of it back.
 
     Raises WarehouseUnavailable if this is refused; needs the warehouse open.
     """
     table = f"{quoted(schema)}.{quoted(f'_hogsync_check_{uuid4().hex}')}"
-    there = f"select 1 from information_schema.schemata where schema_name = {warehouse.placeholder}"
-    with suppress(_RolledBack), warehouse.transaction():
-        if not warehouse.rows(there, [schema]):
-            warehouse.execute(f"create schema {quoted(schema)}")
+    warehouse.execute("begin")
+    try:
+        warehouse.create_schema(schema)
         warehouse.execute(f"create table {table} (id bigint)")
         warehouse.execute(f"insert into {table} values (1)")
         warehouse.execute(f"drop table {table}")
-        raise _RolledBack
+    finally:
+        with suppress(WarehouseUnavailable):  # a lost connection has rolled back already
+            warehouse.execute("rollback")
 
 
 def may_write(warehouse: Warehouse, schema: str) -> bool:

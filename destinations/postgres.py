@@ -116,7 +116,8 @@ class Postgres(Warehouse):
         try:
             self._connection, self._takes_options = connect(self._dsn, DEFAULTS, options=options)
         except psycopg2.Error as error:
-            message = f"{self.label} cannot be reached: {first_line(error)}"
+            reason = first_line(error).rstrip(".")
+            message = f"{self.label} cannot be reached: {reason}; check WAREHOUSE_URL and the server"
             raise WarehouseUnavailable(message) from None
         self._connection.autocommit = True
         try:
@@ -151,7 +152,7 @@ class Postgres(Warehouse):
     def _refuse_unfit(self) -> None:
         """Raise WarehouseUnavailable for a server that is too old, or a database whose text is not UTF-8."""
         if self._connection.server_version < OLDEST:
-            message = f"{self.label} is older than Postgres 15; hogsync needs MERGE, which came with 15."
+            message = f"{self.label} is older than Postgres 15; upgrade it: hogsync needs MERGE, which came with 15."
             raise WarehouseUnavailable(message)
         ((encoding, quoting),) = self.rows(
             "select current_setting('server_encoding'), current_setting('quote_all_identifiers')"

@@ -106,7 +106,7 @@ def record_made_tables(warehouse: Warehouse, made: Mapping[str, Iterable[str]]) 
     existing = warehouse.columns()
     made_json = json.dumps({table: sorted(columns) for table, columns in sorted(made.items())})
     with warehouse.transaction():  # without one of these rows such a table would count as foreign
-        _ensure(warehouse, META, existing)
+        ensure(warehouse, META, existing)
         write_meta(warehouse, {MADE: made_json, SCHEMA: str(SCHEMA_VERSION)})
 
 
@@ -124,7 +124,7 @@ def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: 
         one.position_before_load.path: one.position_before_load for one in listed if one.position_before_load
     }
     if claims:
-        _ensure(warehouse, PATHS, warehouse.columns())
+        ensure(warehouse, PATHS, warehouse.columns())
         _put(warehouse, PATHS, map(_path_row, claims.values()))
     anew = [
         table
@@ -147,7 +147,7 @@ def record_run(
     """
     existing = warehouse.columns()
     for table in TABLES:
-        _ensure(warehouse, table, existing)
+        ensure(warehouse, table, existing)
     own = {SCHEMA: str(SCHEMA_VERSION), "hogsync_version": run.version, **_named(extraction)}
     with warehouse.transaction():
         write_meta(warehouse, {**own, **(facts or {})})
@@ -183,14 +183,10 @@ def _write_run(warehouse: Warehouse, run: Run, results: Sequence[TableResult]) -
     _write_held(warehouse, {one.list_path.path: one.held_keys for one in listed if one.held_keys is not None})
 
 
-def _ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
+def ensure(warehouse: Warehouse, table: str, existing: Mapping[str, Types]) -> None:
+    """Create a bookkeeping table, or the columns that it lacks; `existing` are the dataset's tables."""
     key, columns = TABLES[table]
     warehouse.ensure(table, columns, key, existing.get(table, {}), primary=True)
-
-
-def ensure_meta(warehouse: Warehouse, existing: Mapping[str, Types]) -> None:
-    """Create `_hogsync_meta`, or the columns that it lacks; `existing` are the dataset's tables with their columns."""
-    _ensure(warehouse, META, existing)
 
 
 def write_meta(warehouse: Warehouse, facts: Mapping[str, str]) -> None:

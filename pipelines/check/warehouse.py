@@ -45,7 +45,7 @@ def examine_warehouse(settings: Settings, tables: Sequence[str]) -> Iterator[Fin
             yield from _owner(warehouse, settings, tables)
             yield from _writable(warehouse, settings)
     except WarehouseUnavailable as problem:
-        yield _refused(str(problem), "check WAREHOUSE_URL, or try again when it is free")
+        yield wrong("warehouse", f"{str(problem).rstrip('.')}.", WarehouseProblem.exit_code)
     except HogsyncError as problem:
         yield wrong("warehouse", str(problem), problem.exit_code)
 

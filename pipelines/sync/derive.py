@@ -82,7 +82,9 @@ class Derivation:
         write_meta(self.warehouse, self._begun_empty(there))
         for one in self._untroubled(self.tables.of(self._written(), there)):
             if self._is_up_to_date(one) or not self._lost(one):
-                self._derive(one, self._committed(one) if one.target in behind else self._own_rows(one))
+                number = self.extraction.results[one.source].counts.written
+                own = written_at(self.extraction.options.started, number)
+                self._derive(one, self._committed(one) if one.target in behind else own)
         self._end_missing(there)
 
     def sources(self, there: Tables) -> dict[str, str]:
@@ -182,10 +184,6 @@ class Derivation:
     def _committed(self, one: Derived) -> Rows:
         lists = (one.source_key, one.children) if isinstance(one, History) else ()
         return finished(self.warehouse, *lists)
-
-    def _own_rows(self, one: Derived) -> Rows:
-        """Return the source table's rows that this run wrote."""
-        return written_at(self.extraction.options.started, self.extraction.results[one.source].counts.written)
 
     def _derive(self, one: Derived, rows: Rows) -> None:
         """Derive one table and write its `until` fact, in one transaction."""

@@ -159,7 +159,10 @@ def _run_dlt(extraction: Extraction, warehouse: Warehouse, folder: Path, *, agai
             raise MemoryError(first_line(cause)) from failed  # noqa: TRY004  it is the cause's type that is asked for
         if isinstance(cause, OSError):  # database errors are of other types
             why = cause.strerror or cause
-            raise LoadFailed(f"The working folder {folder} cannot be written: {why}.") from failed
+            message = (
+                f"The working folder {folder} cannot be written: {why}; make room there, or set HOGSYNC_HOME."
+            )
+            raise LoadFailed(message) from failed
         refusals = (LoadClientJobFailed, LoadClientJobTerminalRetry)
         job = next((one for one in _chain(failed) if isinstance(one, refusals)), None)
         if job is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from destinations.warehouse import Types, Warehouse
 from pipelines import signals
 from pipelines.bookkeeping import records
-from pipelines.bookkeeping.schema import PRIVACY
+from pipelines.bookkeeping.schema import META, PRIVACY
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.connections import (
     full_every_of,
@@ -170,7 +170,7 @@ def _load(
     readable = [one.shape for table, one in extraction.changes.items() if extraction.results[table].readable]
     claim_tables(derivation.state, [*readable, extraction.people.shape], derivation.tables.versioned)
     existing = warehouse.columns()
-    records.ensure_meta(warehouse, existing)
+    records.ensure(warehouse, META, existing)
     upgraded = upgrade(derivation, existing)
     mark_incomplete(warehouse, extraction, existing)
     derivation.derive_backlog()
