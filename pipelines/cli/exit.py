@@ -81,17 +81,14 @@ def _report_error(words: list[str], started: datetime, error: Exception) -> int:
 
 
 def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
-    from pipelines.sync.summary import nothing_as_json
+    from pipelines.sync.summary import as_json
 
     command = next((word for word in words if not word.startswith("-")), "")
     if command not in TRIGGERS:
         return {"error": said}
-    recorded = error.run if isinstance(error, HogsyncError) else None
-    run = recorded or _unrecorded(error, started, TRIGGERS[command])
-    requests = error.requests if isinstance(error, HogsyncError) else 0
-    return nothing_as_json(
-        replace(run, error=said), recorded=bool(recorded), requests=requests, dry_run="--dry-run" in words
-    )
+    recorded, requests = (error.run, error.requests) if isinstance(error, HogsyncError) else (None, 0)
+    run = replace(recorded or _unrecorded(error, started, TRIGGERS[command]), error=said)
+    return as_json(run, requests, dry_run="--dry-run" in words)
 
 
 def _unrecorded(error: Exception, started: datetime, trigger: Trigger) -> Run:

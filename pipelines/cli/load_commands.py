@@ -222,7 +222,7 @@ def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, d
     from pipelines.sync import summary
 
     if as_json:
-        write_json(summary.as_json(outcome, dry_run=dry_run))
+        write_json(summary.as_json(outcome.run, outcome.requests, outcome.tables, dry_run=dry_run))
     elif not quiet:
         write_line(summary.summary_table(outcome, settings, dry_run=dry_run))
     elif outcome.exit_code:

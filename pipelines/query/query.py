@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from destinations.reader import NoDataset, QueryRefused, Reader
-from destinations.warehouse import WarehouseUnavailable
-from pipelines.connections import open_warehouse
+from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.console import sentence
 from pipelines.errors import UsageError, WarehouseProblem
 from pipelines.signals import interruptible
@@ -37,7 +36,7 @@ def connected(settings: Settings) -> Iterator[Reader]:
     if not warehouse.exists():
         raise WarehouseProblem(f"There is no warehouse {warehouse.label} yet; `hogsync sync` makes it.")
     try:
-        with warehouse.read_only() as reader, interruptible(warehouse.interrupt):
+        with warehouse_problems(), warehouse.read_only() as reader, interruptible(warehouse.interrupt):
             yield reader
     except NoDataset:
         raise UsageError(
@@ -48,5 +47,3 @@ def connected(settings: Settings) -> Iterator[Reader]:
         problem = UsageError(sentence(str(refused)))
         problem.below = refused.below
         raise problem from None
-    except WarehouseUnavailable as unavailable:
-        raise WarehouseProblem(sentence(str(unavailable))) from None

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from pipelines.errors import UsageError
 from sources.posthog.catalogue import ENDPOINTS, parent_of
-from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
 
@@ -19,12 +18,9 @@ NOWHERE = (
 
 def depends_on_organizations(tables: Iterable[str]) -> frozenset[str]:
     """Return those tables that hold nothing without an organization or a project."""
-    return frozenset(table for table in tables if _hangs(ENDPOINTS[table]))
-
-
-def _hangs(endpoint: Endpoint) -> bool:
-    parents = [parent for path in endpoint.paths if (parent := parent_of(path))]
-    return endpoint.table in ROOTS or any(map(_hangs, parents))
+    return frozenset(
+        table for table in tables if table in ROOTS or any(map(parent_of, ENDPOINTS[table].paths))
+    )
 
 
 def leads_nowhere(results: Sequence[TableResult], chosen: Collection[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -62,41 +62,34 @@ def _tail(detail: str) -> str:
 # -- for programs
 
 
-def as_json(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
-    """Return the run as its records hold it, in the shape that scripts rely on; `error` only if there is one."""
-    from pipelines.bookkeeping.records import run_table_row
-
-    run = outcome.run
-    rows = [run_table_row(run.run_id, result) for result in outcome.tables]
-    return _run_as_json(run, run.run_id, outcome.requests, list(map(_table_as_json, rows)), dry_run=dry_run)
-
-
-def _table_as_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    return {"table": found["table_name"], **{n: found[n] for n in found if n not in {"run_id", "table_name"}}}
-
-
-def nothing_as_json(run: Run, *, recorded: bool, requests: int = 0, dry_run: bool = False) -> dict[str, Any]:
-    """Return the same shape for a run without results; only a recorded run has an id."""
-    return _run_as_json(run, run.run_id if recorded else None, requests, [], dry_run=dry_run)
-
-
-def _run_as_json(
-    run: Run, run_id: str | None, requests: int, tables: list[dict[str, Any]], *, dry_run: bool
+def as_json(
+    run: Run, requests: int, tables: Sequence[TableResult] = (), *, dry_run: bool = False
 ) -> dict[str, Any]:
+    """Return the run as its records hold it, in the shape that scripts rely on; `error` only if there is one.
+
+    The id of a run without a record is empty, and null in JSON.
+    """
     found = {
-        "run_id": run_id,
+        "run_id": run.run_id or None,
         "status": run.status,
         "started_at": _iso(run.started_at),
         "finished_at": _iso(run.finished_at),
         "requests": requests,
         "warnings": [asdict(warning) for warning in run.warnings],
-        "tables": tables,
+        "tables": list(map(_table_as_json, tables)),
         "trigger": run.trigger,
         "version": run.version,
         "dry_run": dry_run,
     }
     return found | ({"error": run.error} if run.error else {})
+
+
+def _table_as_json(result: TableResult) -> dict[str, Any]:
+    from pipelines.bookkeeping.records import run_table_row
+
+    row = run_table_row("", result)
+    found = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return {"table": found["table_name"], **{n: found[n] for n in found if n not in {"run_id", "table_name"}}}
 
 
 def _iso(at: datetime) -> str:

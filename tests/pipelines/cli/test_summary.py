@@ -73,7 +73,8 @@ def settings() -> Settings:
 
 
 def test_json_has_the_promised_names_in_utc_with_z() -> None:
-    told = summary.as_json(outcome(came("cohorts", read=3, inserted=2, updated=1)))
+    came_out = outcome(came("cohorts", read=3, inserted=2, updated=1))
+    told = summary.as_json(came_out.run, came_out.requests, came_out.tables)
     assert told == {
         "run_id": "r1",
         "status": "ok",
