@@ -43,11 +43,6 @@ class Derivation:
     extraction: Extraction
     state: DatasetState
     tables: DerivedTables
-    after_loading: bool = False
-    """True if the backlog is derived after this run's rows are loaded, not before.
-
-    After a change of the privacy settings the stored rows still hold values that must not be copied.
-    """
     troubles: dict[str, str] = field(default_factory=dict)
     """One sentence for each table that could not be written; the run's own rows and records do not need them."""
 
@@ -60,9 +55,10 @@ class Derivation:
         """Derive the rows that earlier runs loaded and did not derive; needs the warehouse open.
 
         This happens before this run's rows are loaded, because they would overwrite the only source of a missing
-        version. A table is empty when it is made: the facts say so before.
+        version. A table is empty when it is made: the facts say so before. Values that the privacy settings refuse are
+        emptied by then.
         """
-        behind = [] if self.after_loading else self._behind()
+        behind = self._behind()
         if not behind:
             return
         there = self.warehouse.columns()
@@ -70,7 +66,8 @@ class Derivation:
         write_meta(self.warehouse, {derived_until_key(one.target): "" for one in behind} | beginning)
         self._make(behind, there)
         for one in self._untroubled(behind):
-            self._derive(one, self._committed(one))
+            lists = (one.source_key, one.children) if isinstance(one, History) else ()
+            self._derive(one, finished(self.warehouse, *lists))
 
     def derive(self, there: Tables) -> None:
         """Derive this run's rows, each table in a transaction of its own; `there` are the tables before derivation.
@@ -78,13 +75,11 @@ class Derivation:
         A run that is killed in between leaves `until` blank, and the next run derives what is missing.
         """
         self._make(self._readable(there), there)
-        behind = {one.target for one in self._behind()} if self.after_loading else set()
         write_meta(self.warehouse, self._begun_empty(there))
         for one in self._untroubled(self.tables.of(self._written(), there)):
             if self._is_up_to_date(one) or not self._lost(one):
                 number = self.extraction.results[one.source].counts.written
-                own = written_at(self.extraction.options.started, number)
-                self._derive(one, self._committed(one) if one.target in behind else own)
+                self._derive(one, written_at(self.extraction.options.started, number))
         self._end_missing(there)
 
     def sources(self, there: Tables) -> dict[str, str]:
@@ -180,10 +175,6 @@ class Derivation:
         if lost := self._lost(one):
             one.fill(self.warehouse, lost)
         return lost
-
-    def _committed(self, one: Derived) -> Rows:
-        lists = (one.source_key, one.children) if isinstance(one, History) else ()
-        return finished(self.warehouse, *lists)
 
     def _derive(self, one: Derived, rows: Rows) -> None:
         """Derive one table and write its `until` fact, in one transaction."""

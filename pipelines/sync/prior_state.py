@@ -51,8 +51,6 @@ class PriorState:
     """The privacy settings, as `_hogsync_meta` spells them."""
     read_all: bool = False
     """True if every list is read in full."""
-    privacy_changed: bool = False
-    """True if some rows were stored under other privacy settings."""
     warnings: tuple[RunWarning, ...] = ()
 
 
@@ -90,7 +88,6 @@ def load_prior_state(
         meta=owner | marks | within(settings),
         privacy=privacy,
         read_all=changed or restored or people_lost,
-        privacy_changed=changed,
         warnings=(OLDER_WAREHOUSE,) * restored,
     )
 
