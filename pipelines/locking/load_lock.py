@@ -37,7 +37,6 @@ def load_lock(settings: Settings, wait: float, who: str) -> Iterator[LoadLock]:
 
 
 def _wait_for_lock(lock: LoadLock, label: str, wait: float) -> None:
-    """Return when the lock is taken; logs each holder once."""
     deadline, named = time.monotonic() + wait, ""
     while not lock.acquire():
         holder = lock.holder()

@@ -159,7 +159,6 @@ class Derivation:
         return {name: one.columns[name] for name in lost}
 
     def _make(self, derived: Iterable[Derived], there: Tables) -> None:
-        """Create these tables and the columns that they lack."""
         for one in self._untroubled(derived):
             existing, is_history = there.get(one.target, {}), isinstance(one, History)
             with self._troubled_by(one):

@@ -16,10 +16,9 @@ from sources.posthog.extract.extraction import Extraction
 
 
 def mark_incomplete(warehouse: Warehouse, extraction: Extraction, existing: Mapping[str, Types]) -> None:
-    """Blank the hashes of rows that lost a column, a list or list items, before an empty one is created in its place.
+    """Blank the hashes of such rows before an empty column or list is created in place of the lost one.
 
-    Without this, such rows would count as unchanged for ever if their list fails now or the run is killed before it
-    writes them. A table that lost a column of its key loses its rows when it gets that column again.
+    Otherwise they would count as unchanged for ever if their list fails now or the run is killed before it writes them.
     """
     tables = {target.table: target for target in extraction.target_tables()}
     lost = [target for target in tables.values() if _lost(target, extraction, existing)]

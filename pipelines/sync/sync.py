@@ -188,10 +188,7 @@ def _record(
     *,
     existing: Mapping[str, Types],
 ) -> Outcome:
-    """Record the run and the positions of its lists in one transaction, after all that they describe is stored.
-
-    `existing` are the tables that the load left, with their columns.
-    """
+    """Record the run and the positions of its lists in one transaction, after all that they describe is stored."""
     results = extraction.results.values()
     standing = records.standing_warnings(warehouse, results)
     facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}

@@ -19,10 +19,7 @@ LEFT = "json of "
 
 
 def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, str]:
-    """Declare keys and give JSON columns their current type; returns the facts to write to `_hogsync_meta`.
-
-    Columns whose type the database refuses to change are reported once and never tried again.
-    """
+    """Declare keys and give JSON columns their current type; returns the facts to write to `_hogsync_meta`."""
     warehouse, facts = derivation.warehouse, dict[str, str]()
     warehouse.declare_keys()
     for table, columns in _columns(derivation, existing):
