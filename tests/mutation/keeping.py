@@ -276,7 +276,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "an older hogsync leaves a dataset of this one alone",
-        "write_meta(warehouse, {MADE: told, SCHEMA: str(SCHEMA_VERSION)})",
+        "write_meta(warehouse, {MADE: made_json, SCHEMA: str(SCHEMA_VERSION)})",
         "write_meta(warehouse, {MADE: told})",
         (f"{OTHERS}a_run_that_died_after_its_first_note_left_one_that_is_known_as_hogsyncs",),
     ),

@@ -381,7 +381,7 @@ READING_RULES = (
     ),
     Mutation(
         "what the first run on a restored backup leaves out is read in full later",
-        "clear_positions(known.warehouse, ENDPOINTS)",
+        "clear_positions(warehouse, ENDPOINTS)",
         "pass",
         (f"{RECOVERY}lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_full_later",),
     ),
