@@ -80,9 +80,8 @@ def load_prior_state(
     _warn_of_losses(state, ours)
     people_lost = state.lost_rows(PEOPLE.table)
     if (restored or people_lost) and not selection.dry_run:
-        clear_positions(
-            warehouse, ENDPOINTS
-        )  # of lists that this run leaves out, too: the next run cannot notice
+        # Those of lists that this run leaves out, too: the next run cannot notice it.
+        clear_positions(warehouse, ENDPOINTS)
     return PriorState(
         dataset=state,
         meta=owner | marks | within(settings),
