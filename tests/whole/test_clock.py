@@ -138,7 +138,7 @@ def test_after_a_warehouse_is_restored_what_happened_since_is_read_again(
     settle(scene, *BOTH)
     old = dict(scene.known)
     with backup(scene, lambda: request.getfixturevalue("postgres_server")) as restore:
-        for change in (definitions, deliveries, definitions):
+        for change in (definitions, deliveries):
             change(posthog)
             settle(scene, *BOTH)
         restore()

@@ -23,7 +23,7 @@ STORIES = {
 }
 SPREAD: dict[str, dict[str, tuple[float, ...]]] = {
     "first load": {"statement": (0.57, 0.9)},
-    "definitions": {"statement": (0.7, 0.85, 1.0)},
+    "definitions": {"statement": (0.7, 1.0)},
     "deliveries": {"statement": (0.75,)},
 }
 """How far through its events of a kind a sync dies in `make test`: between the tables or between a list and its rows,
@@ -105,11 +105,7 @@ def numbered(spread: dict[str, tuple[float, ...]], events: list[Event]) -> list[
 
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
-POINTS = [
-    ("request", 0.5, (INT,)),
-    ("statement", 0.7, (TERM,)),
-    ("statement", 0.9, (TERM, INT)),
-]
+POINTS = [("request", 0.5, (INT,)), ("statement", 0.7, (TERM,)), ("statement", 0.9, (TERM, INT))]
 
 
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")

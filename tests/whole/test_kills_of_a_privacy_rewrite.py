@@ -58,6 +58,7 @@ def test_what_killed_runs_left_is_emptied_by_the_next_and_lacks_no_row(dying: Do
 
 
 @pytest.mark.fault("security.emptying_killed")
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_what_a_killed_run_emptied_comes_back_when_it_is_kept_again(dying: Doomed, scene: Scene) -> None:
     before = scene.stored()
     words, number = POINTS[-1]

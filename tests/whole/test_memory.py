@@ -28,8 +28,15 @@ def of_arrow() -> None:
 
 
 @pytest.mark.fault("process.memory_short")
-@pytest.mark.parametrize("asked", [of_python, of_arrow])
-@pytest.mark.parametrize("table", ["organizations", "cohorts"])
+@pytest.mark.parametrize(
+    ("warehouse_url", "table", "asked"),
+    [
+        ("duckdb", "organizations", of_python),
+        ("duckdb", "cohorts", of_arrow),
+        ("postgres", "cohorts", of_python),
+    ],
+    indirect=["warehouse_url"],
+)
 def test_a_sync_that_runs_out_of_memory_says_so_and_is_recorded_as_failed(
     scene: Scene, table: str, asked: Callable[[], None]
 ) -> None:

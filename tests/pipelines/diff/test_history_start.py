@@ -69,6 +69,7 @@ def lives_on(scene: Scene, posthog: Sandbox, first: datetime) -> None:
         assert table.get("late", []) == ([f"projects/{LATE}/cohorts/"] if since == first else [])
 
 
+@pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 def test_a_list_that_failed_in_the_first_run(late_in_each: Scene, posthog: Sandbox) -> None:
     late = late_in_each
     posthog.fault(path=f"projects/{LATE}/cohorts", kind="status", status=400)

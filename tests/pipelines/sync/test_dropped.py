@@ -46,6 +46,7 @@ def others(one: One, *but: One) -> dict[Key, Any]:
 
 
 @pytest.mark.fault("warehouse.dropped_table")
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_lost_table_is_read_anew_and_its_history_tells_what_happened_meanwhile(one: One) -> None:
     for lost in ("drop table posthog.cohorts", "alter table posthog.cohorts drop column id"):
         changed, gone = One(one.scene), One(one.scene)
@@ -267,6 +268,7 @@ def dies(scene: Scene, drop: str, *before: str) -> Iterator[str]:
 
 
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
+@pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 def test_a_kill_while_a_dropped_table_is_made_anew_loses_and_doubles_nothing(one: One) -> None:
     one.synced()
     before = others(one)

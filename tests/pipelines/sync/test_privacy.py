@@ -66,6 +66,7 @@ def places(scene: Scene, mark: str) -> set[str]:
 
 
 @pytest.mark.fault("security.classes", "security.secrets_everywhere")
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow(
     scene: Scene, posthog: Sandbox, logged: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,7 +97,9 @@ def test_no_secret_leaves_the_process_and_the_rest_goes_where_the_defaults_allow
 
 
 @pytest.mark.fault("security.other_privacy")
-@pytest.mark.parametrize("narrowed", ["projects", "key"])
+@pytest.mark.parametrize(
+    ("warehouse_url", "narrowed"), [("duckdb", "projects"), ("postgres", "key")], indirect=["warehouse_url"]
+)
 def test_another_setting_reaches_projects_that_its_first_run_left_out(
     scene: Scene, posthog: Sandbox, narrowed: str
 ) -> None:

@@ -36,7 +36,9 @@ def holds(scene: Scene, mark: str) -> list[str]:
 
 
 @pytest.mark.fault("security.other_privacy")
-@pytest.mark.parametrize("mode", ["hash", "drop"])
+@pytest.mark.parametrize(
+    ("warehouse_url", "mode"), [("duckdb", "drop"), ("postgres", "hash")], indirect=["warehouse_url"]
+)
 def test_addresses_that_were_kept_are_gone_from_tables_lists_histories_and_the_file(
     scene: Scene, mode: str
 ) -> None:

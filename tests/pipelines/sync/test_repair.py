@@ -77,6 +77,7 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
 
 
 @pytest.mark.fault("warehouse.dropped_column", "transport.401_in_mid_run")
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_key_that_is_refused_while_a_lost_column_is_filled_again_is_named(
     scene: Scene, posthog: Sandbox
 ) -> None:

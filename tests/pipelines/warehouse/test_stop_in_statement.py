@@ -133,9 +133,14 @@ def test_a_query_of_postgres_that_takes_long_is_stopped_at_once(postgres_url: st
 
 @pytest.mark.fault("process.interrupted_anywhere")
 @pytest.mark.parametrize(
-    ("when", "recorded", "how"),
-    [(ALWAYS, [], signal.SIGTERM), (LOADING, ["interrupted"], signal.SIGINT)],
-    ids=["before it begins", "loading"],
+    ("warehouse_url", "when", "recorded", "how"),
+    [
+        ("postgres", ALWAYS, [], signal.SIGTERM),
+        ("postgres", LOADING, ["interrupted"], signal.SIGINT),
+        ("duckdb", LOADING, ["interrupted"], signal.SIGINT),
+    ],
+    ids=["postgres-before it begins", "postgres-loading", "duckdb-loading"],
+    indirect=["warehouse_url"],
 )
 def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded(
     posthog: Sandbox, warehouse_url: str, when: str, recorded: list[str], how: signal.Signals
