@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipelines.check.access import Access
 from pipelines.check.findings import Finding, wrong
@@ -35,13 +35,6 @@ from sources.posthog.catalogue import ENDPOINTS, with_parents
 URGENCY = (2, 3, 4, 1)
 
 
-class Line(NamedTuple):
-    """A line for a person: in order (True), not in order (False), or for information (None)."""
-
-    ok: bool | None
-    text: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
     """The findings of `check`, in the order of the checks."""
@@ -57,11 +50,6 @@ class CheckReport:
         """Return 0 if a sync would succeed, else the code of the most urgent reason."""
         codes = {finding.exit_code for finding in self.findings}
         return next((code for code in URGENCY if code in codes), 0)
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """Return the findings for a person."""
-        return tuple(Line(finding.ok, finding.text) for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings for a program: without any secret, ready for `json.dumps`."""

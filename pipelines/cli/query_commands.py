@@ -35,7 +35,7 @@ def check(as_json: AsJson = False) -> Job:
         if as_json:
             write_json(report.as_json())
         else:
-            write_line("\n".join(f"{marks[ok]} {printable(text)}" for ok, text in report.lines))
+            write_line("\n".join(f"{marks[one.ok]} {printable(one.text)}" for one in report.findings))
         return report.exit_code
 
     return job
