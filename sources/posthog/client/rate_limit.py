@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -23,7 +22,6 @@ T = TypeVar("T")
 
 MINUTE, HOUR = 60.0, 3600.0
 SKEW = 5.0  # entries further in the future than this come from a clock that was moved back: not counted
-KEPT = 5000  # newest entries kept, at any speed: more than PostHog's own hourly window
 DAMAGED = {
     sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_CORRUPT,
@@ -67,7 +65,6 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._until = 0.0  # end of the pause, on the monotonic clock
         self._announced = 0.0
-        self._turns = 0
         self._db = _open(file)
 
     def acquire(self) -> float:
@@ -109,9 +106,7 @@ class RateLimiter:
     def _take(self) -> tuple[float, str]:
         now = time.time()
         self._db.execute("BEGIN IMMEDIATE")
-        self._turns += 1
-        if self._turns % 100 == 1:
-            self._forget(now)
+        self._db.execute("DELETE FROM sent WHERE budget = ? AND at <= ?", (self._name, now - HOUR))
         delay, why = max(
             (self._pause_left(now), "PostHog asked for a pause"),
             (
@@ -138,12 +133,6 @@ class RateLimiter:
         row = self._db.execute(NTH_NEWEST, (self._name, now - seconds, now + SKEW, limit - 1)).fetchone()
         return float(row[0]) + seconds - now if row else 0.0
 
-    def _forget(self, now: float) -> None:
-        self._db.execute("DELETE FROM sent WHERE at < ? OR at > ?", (now - HOUR, now + SKEW))
-        row = self._db.execute(NTH_NEWEST, (self._name, 0, now + SKEW, KEPT)).fetchone()
-        if row:
-            self._db.execute("DELETE FROM sent WHERE budget = ? AND at <= ?", (self._name, row[0]))
-
     def _safely(self, work: Callable[[], T]) -> T:
         """Do `work`; after a full disk or a damaged file, do it with a log in memory, so that the run does not end."""
         try:
@@ -161,24 +150,20 @@ def _open(file: Path | None) -> sqlite3.Connection:
         return _connect(":memory:")
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600)
         try:
-            return _connect(_private(file))
+            return _connect(str(file))
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode not in DAMAGED:
                 raise
         log.warning("The request budget in %s was damaged and starts afresh", file)
         for part in (file, Path(f"{file}-journal")):
             part.unlink(missing_ok=True)
-        return _connect(_private(file))
+        file.touch(mode=0o600)
+        return _connect(str(file))
     except (OSError, sqlite3.Error) as error:
         log.warning("The request budget cannot be kept in %s (%s): this run counts for itself", file, error)
         return _connect(":memory:")
-
-
-def _private(file: Path) -> str:
-    """Make the file readable to its owner only, before SQLite opens it."""
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    return str(file)
 
 
 def _connect(place: str) -> sqlite3.Connection:
