@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -90,13 +90,13 @@ class Client:
             )
         self._key = key
         self._max_bytes = max_bytes
-        self._patience = retry or RetryPolicy()
+        self._retry = retry or RetryPolicy()
         usual = HALF if is_cloud(self.origin) else Rate()
-        self._budget = RateLimiter(rate or usual, self.origin, key, budget_file)
-        self._connections = Connections(self._patience.page_seconds, self._check_stopped)
+        self._limiter = RateLimiter(rate or usual, self.origin, key, budget_file)
+        self._connections = Connections(self._retry.page_seconds, self._check_stopped)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
-        self._repairs: dict[str, set[str]] = {}
+        self._repairs = defaultdict[str, set[str]](set)
         self._counting = threading.Lock()
         self._http = _http(self.origin, in_flight, read_timeout, self._connections)
 
@@ -119,8 +119,7 @@ class Client:
 
     def repairs_of(self, path: str) -> set[str]:
         """Return what in the answers of this path was no JSON and was repaired."""
-        with self._counting:
-            return set(self._repairs.get(path, ()))
+        return self._repairs[path]
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Slots = UNLIMITED) -> Any:
         """Return the decoded object or array at `/api/<path>`; the `gate` is held while a request is in flight.
@@ -131,12 +130,12 @@ class Client:
         if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
             shown = redacted(path[:LONGEST_PATH])[:160]
             raise PageFailed(f"Not asked for, because it is no path below /api/: {shown!r}")
-        tries = RetryState(self._patience)
+        tries = RetryState(self._retry)
         while True:
             try:
                 return self._attempt(path, params or {}, gate)
-            except RetryableResponse as flaw:
-                self._wait_or_give_up(path, flaw, tries)
+            except RetryableResponse as problem:
+                self._wait_or_give_up(path, problem, tries)
 
     def stop(self) -> None:
         """Make every thread that waits or reads raise Stopped, now and from now on."""
@@ -145,7 +144,7 @@ class Client:
     def close(self) -> None:
         """Close connections and files."""
         self._http.close()
-        self._budget.close()
+        self._limiter.close()
 
     # -- one try ---------------------------------------------------------------------------------
 
@@ -155,15 +154,11 @@ class Client:
             self._wait_for_rate()
             with gate:
                 reply = self._exchange(path, params)
-        content = parse_response(reply)
-        if reply.repairs:
-            with self._counting:
-                self._repairs.setdefault(path, set()).update(reply.repairs)
-        return content
+        return parse_response(reply)
 
     def _wait_for_rate(self) -> None:
         self._check_stopped()
-        while (delay := self._budget.acquire()) > 0:
+        while (delay := self._limiter.acquire()) > 0:
             self._sleep(min(delay, 60))  # another process may be asked to wait meanwhile
 
     def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
@@ -184,12 +179,12 @@ class Client:
             raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
         except (httpx.TransportError, EncodingError) as error:
             raise _as_retryable(error) from error
-        return Response(url, response.status_code, response.headers, body, self._key)
+        return Response(url, response.status_code, response.headers, body, self._key, self._repairs[path])
 
     def _trace(self, path: str, event: str, info: Mapping[str, Any]) -> None:
         """Count a request just before it leaves; httpx calls this at each of its events."""
         if event.endswith("send_request_headers.started") and info["request"].method == b"GET":
-            if self._budget.paused() > 0:  # a pause that began while the request waited for its connection
+            if self._limiter.paused() > 0:  # a pause that began while the request waited for its connection
                 raise _Paused
             self._connections.begin()
             with self._counting:
@@ -220,23 +215,23 @@ class Client:
 
     # -- the next try ----------------------------------------------------------------------------
 
-    def _wait_or_give_up(self, path: str, flaw: RetryableResponse, tries: RetryState) -> None:
+    def _wait_or_give_up(self, path: str, problem: RetryableResponse, tries: RetryState) -> None:
         """Wait before the next try of this page, or raise PageFailed."""
-        verdict = tries.after(flaw)
-        if flaw.status == 429:
-            self._budget.apply_published_limits()
-        if verdict.pause:
-            self._budget.pause(verdict.pause)
+        decision = tries.after(problem)
+        if problem.status == 429:
+            self._limiter.apply_published_limits()
+        if decision.pause:
+            self._limiter.pause(decision.pause)
         count = tries.failures.total()
-        if verdict.give_up:
+        if decision.give_up:
             times = f"{count} times" if count > 1 else "once"
             raise PageFailed(
-                f"GET {self.origin}/api/{path} failed {times}: {flaw.what}. {flaw.advice}",
-                status=flaw.status,
-                code=flaw.code,
+                f"GET {self.origin}/api/{path} failed {times}: {problem.what}. {problem.advice}",
+                status=problem.status,
+                code=problem.code,
             )
-        log.info("%s: %s; try %d follows", path, flaw.what, count + 1)
-        self._sleep(verdict.delay)
+        log.info("%s: %s; try %d follows", path, problem.what, count + 1)
+        self._sleep(decision.delay)
 
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)

@@ -59,7 +59,7 @@ class Response:
     body: bytes | bytearray
     secret: str = field(repr=False)
     repairs: set[str] = field(default_factory=set)
-    """What in its rows was no JSON and was repaired, a sentence for each kind."""
+    """Takes what in its rows was no JSON and was repaired, a sentence for each kind."""
 
     def quote(self, text: str, length: int = 160) -> str:
         """Return `text` fit for a message: one line, printable, without credentials or e-mail addresses."""

@@ -45,24 +45,23 @@ class RetryState:
     policy: RetryPolicy
     failures: Counter[str] = field(default_factory=Counter)
 
-    def after(self, flaw: RetryableResponse) -> RetryDecision:
+    def after(self, problem: RetryableResponse) -> RetryDecision:
         """Return what to do about one more failure."""
-        kind, allowed = self._allowance(flaw)
+        kind, allowed = self._allowance(problem)
         doubled = self.policy.backoff * 2 ** self.failures[kind]
         self.failures[kind] += 1
-        pause = flaw.wait or (min(LONGEST_PAUSE, 8 * doubled) if kind == "unannounced" else 0.0)
+        pause = problem.wait or (min(LONGEST_PAUSE, 8 * doubled) if kind == "unannounced" else 0.0)
         over = self.failures[kind] >= allowed or pause > DAY
         # Full jitter, so that threads do not come back in step.
-        nap = 0.0 if pause else random.uniform(0, min(self.policy.longest, doubled))  # noqa: S311
-        return RetryDecision(pause=pause if pause <= DAY else 0.0, delay=nap, give_up=over)
+        delay = 0.0 if pause else random.uniform(0, min(self.policy.longest, doubled))  # noqa: S311
+        return RetryDecision(pause=pause if pause <= DAY else 0.0, delay=delay, give_up=over)
 
-    def _allowance(self, flaw: RetryableResponse) -> tuple[str, int]:
-        if flaw.status == 429:
-            return (
-                ("announced", ANNOUNCED_429S) if flaw.wait else ("unannounced", self.policy.unannounced_429s)
-            )
-        if flaw.status == 503 and flaw.code.endswith("_timeout"):
-            return "heavy", min(
-                2, self.policy.tries
-            )  # would be as heavy again: the pager makes the page smaller
+    def _allowance(self, problem: RetryableResponse) -> tuple[str, int]:
+        if problem.status == 429 and problem.wait:
+            return "announced", ANNOUNCED_429S
+        if problem.status == 429:
+            return "unannounced", self.policy.unannounced_429s
+        if problem.status == 503 and problem.code.endswith("_timeout"):
+            # It would be as heavy again: the pager makes the page smaller.
+            return "heavy", min(2, self.policy.tries)
         return "broken", self.policy.tries

@@ -49,7 +49,7 @@ def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest
     with serving(in_turn(http(429, b"", **headers), ROWS)) as server, Client(server.origin, KEY) as client:
         refused = threading.Thread(target=client.get, args=("users/",))
         refused.start()
-        while not client._budget.paused() > 0:  # noqa: SLF001  the moment at which the refusal is known
+        while not client._limiter.paused() > 0:  # noqa: SLF001  the moment at which the refusal is known
             time.sleep(0.005)
         read(client, 16)
         refused.join()
@@ -148,8 +148,8 @@ def test_no_limit_is_kept_until_the_first_429() -> None:
 
 def test_the_cloud_has_half_of_its_published_limits_from_the_start() -> None:
     with Client(ORIGIN, KEY) as client, Client("https://posthog.internal", KEY) as own:
-        assert [client._budget.acquire() > 0 for _ in range(241)] == [False] * 240 + [True]  # noqa: SLF001
-        assert not any(own._budget.acquire() for _ in range(500))  # noqa: SLF001
+        assert [client._limiter.acquire() > 0 for _ in range(241)] == [False] * 240 + [True]  # noqa: SLF001
+        assert not any(own._limiter.acquire() for _ in range(500))  # noqa: SLF001
 
 
 @pytest.mark.parametrize("rate", [Rate(per_minute=5), Rate(per_hour=5), Rate(per_minute=90, per_hour=5)])
