@@ -44,26 +44,25 @@ class ColumnBuilders:
         mode = self.policy.mode(self.endpoint.table, declared.name, declared.privacy)
         if mode == "drop" or declared.role in {"secret", "ignored", "identity"}:
             return ignore
-        if declared.role == "recipients":
-            return self._recipients(declared)
-        if declared.role == "items":
-            return self._items(declared)
+        if split := {"recipients": self._recipients, "items": self._items}.get(declared.role):
+            return split(declared)
         self.columns[declared.column] = declared.type
         if declared.column != declared.name:
             return self.embedded(declared, declared.column)
-        return self._own_column(declared, hashed=mode == "hash")
-
-    def _own_column(self, declared: Field, *, hashed: bool) -> Handler:
+        hashed = mode == "hash"
         if declared.values_about and not hashed:
             return self._carrying(declared)
-        converted = self._converter(declared, hashed)
-        if converted:
+        if converted := self._converter(declared, hashed=hashed):
             return self.convert_each(declared.name, declared.type, converted, self.misfit(declared))
         return self._convert_column(declared.name, declared)
 
     def _convert_column(self, column: str, declared: Field) -> Handler:
-        """Return a handler that stores a column at once if all values fit as they are, otherwise value by value."""
-        convert = whole if self._is_number_of_a_row(column, declared) else CONVERT[declared.type]
+        """Return a handler that stores a column at once if all values fit as they are, otherwise value by value.
+
+        Of the number by which a row is known, another spelling means the same.
+        """
+        is_id = column in self.endpoint.key or column == "id" or column.endswith("_id")
+        convert = whole if is_id and declared.type == "bigint" else CONVERT[declared.type]
         each = self.convert_each(
             column, declared.type, lambda value, _batch: convert(value), self.misfit(declared)
         )
@@ -76,12 +75,6 @@ class ColumnBuilders:
                 batch.arrays[column] = array
 
         return store
-
-    def _is_number_of_a_row(self, column: str, declared: Field) -> bool:
-        """Return whether a column holds an id, of which another spelling means the same."""
-        return declared.type == "bigint" and (
-            column in self.endpoint.key or column == "id" or column.endswith("_id")
-        )
 
     def convert_each(self, column: str, type_: Type, convert: Convert, misfit: Misfit) -> Handler:
         """Return a handler that stores each value in its column or, cleaned and as text, in the column of misfits."""
@@ -160,7 +153,7 @@ class ColumnBuilders:
 
         return lift
 
-    def _converter(self, declared: Field, hashed: bool) -> Convert | None:  # noqa: FBT001
+    def _converter(self, declared: Field, *, hashed: bool) -> Convert | None:
         """Return how a field's value is converted before it is stored, None if it stays as it is.
 
         JSON is cleaned at every depth; hashed columns keep only hashes.
