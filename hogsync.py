@@ -65,31 +65,33 @@ __all__ = [
 
 PACKAGES = ("pipelines", "sources", "destinations")
 MODULES = {
-    "pipelines.errors": (
-        "HogsyncError",
-        "Interrupted",
-        "KeyProblem",
-        "OutOfMemory",
-        "UsageError",
-        "WarehouseProblem",
-    ),
-    "pipelines.settings": ("Settings",),
-    "pipelines.sync.outcome": ("Outcome",),
-    "pipelines.sync.selection": ("Selection",),
-    "pipelines.sync.sync": ("sync",),
-    "sources.posthog": ("posthog",),
+    "HogsyncError": "pipelines.errors",
+    "Interrupted": "pipelines.errors",
+    "KeyProblem": "pipelines.errors",
+    "OutOfMemory": "pipelines.errors",
+    "Outcome": "pipelines.sync.outcome",
+    "Selection": "pipelines.sync.selection",
+    "Settings": "pipelines.settings",
+    "UsageError": "pipelines.errors",
+    "WarehouseProblem": "pipelines.errors",
+    "posthog": "sources.posthog",
+    "sync": "pipelines.sync.sync",
 }
+"""The module of each public name that is imported when it is used."""
 
 
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit, as `hogsync` does."""
-    try:  # around every import: Ctrl-C in the first tenths of a second shows no traceback either
+    try:  # around every import: Ctrl-C in the first tenths of a second shows no traceback
         _import_packages()
         from pipelines.cli import main
 
         main()
     except KeyboardInterrupt:
-        _stop()
+        import os
+
+        sys.stderr.write("Stopped.\n")
+        os._exit(130)
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -106,49 +108,36 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 def __getattr__(name: str) -> Any:
     """Import a public name only when it is used: the command line starts without dlt, DuckDB and the rest."""
-    for module, names in MODULES.items():
-        if name in names:
-            from importlib import import_module
+    if name not in MODULES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
 
-            _import_packages()
-            return getattr(import_module(module), name)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    _import_packages()
+    return getattr(import_module(MODULES[name]), name)
 
 
 def _import_packages() -> None:
     """Import hogsync's packages from beside this file; raises ImportError if another package has one of their names."""
-    for package in PACKAGES:
-        _import_own(package)
-
-
-def _import_own(package: str) -> None:
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
     from pathlib import Path
 
-    here, there = Path(__file__).resolve().parent, sys.modules.get(package)
-    if there is None:
+    here = Path(__file__).resolve().parent
+    for package in PACKAGES:
+        if there := sys.modules.get(package):
+            places = [*getattr(there, "__path__", ())] or [getattr(there, "__file__", None) or "this program"]
+            if here / package not in {Path(place).resolve() for place in places}:
+                raise ImportError(
+                    f"hogsync cannot be used in this program, which has imported another package {package!r} "
+                    f"({', '.join(places)}). Run the command `hogsync` in a process of its own."
+                )
+            continue
         spec = PathFinder.find_spec(package, [str(here)])
         if spec is None or spec.loader is None:
-            raise ImportError(f"hogsync is not whole: {package} is not in {here}. Install it again.")
+            raise ImportError(f"hogsync is incomplete: {package} is not in {here}. Install it again.")
         sys.modules[package] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
-        return
-    places = [*getattr(there, "__path__", ())] or [getattr(there, "__file__", None) or "this very program"]
-    if here / package not in {Path(place).resolve() for place in places}:
-        raise ImportError(
-            f"hogsync cannot be used in this program, which has imported another package {package!r} "
-            f"({', '.join(places)}). Run the command `hogsync` in a process of its own."
-        )
-
-
-def _stop() -> NoReturn:
-    """End the process at once, with the exit code of Ctrl-C."""
-    import os
-
-    sys.stderr.write("Stopped.\n")
-    os._exit(130)
 
 
 def _run() -> NoReturn:
