@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.bookkeeping.meanings import COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TABLES_MEAN, TRIGGERS
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
+from pipelines.settings.example import write_page
 from sources.posthog import table_docs
 from sources.posthog.extract.run_warnings import KINDS
 
@@ -64,17 +65,5 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
     yield ""
 
 
-def main(words: Sequence[str]) -> int:
-    """Write the file, or compare it; returns the exit code."""
-    new = document()
-    old = FILE.read_text("utf-8") if FILE.exists() else ""
-    if "--check" in words:
-        if new != old:
-            sys.stderr.write(f"{FILE.name} is not what the code says; `make docs` writes it.\n")
-        return int(new != old)
-    FILE.write_text(new, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(write_page(FILE, document(), sys.argv[1:]))

@@ -222,7 +222,6 @@ def _is_meant(name: str) -> bool:
 
 
 def _key_file(given: Mapping[str, Any]) -> Layer:
-    """The content of the file that KEY_FILE names, as the value of KEY."""
     if not given.get(KEY_FILE):
         return Layer("in no file", {})
     if given.get(KEY):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.settings import SETTINGS
@@ -51,16 +52,15 @@ def _shown(entry: Entry) -> str:
     return f"\n{meaning}\n#{entry.name.replace('NAME', GROUP.upper())}={entry.default}\n"
 
 
-def main(words: list[str]) -> int:
-    """Write the file, or compare it with `--check`; returns the exit code."""
-    text = document()
+def write_page(file: Path, text: str, words: Sequence[str]) -> int:
+    """Write a generated page, or compare it with `--check`; returns the exit code."""
     if "--check" not in words:
-        FILE.write_text(text, "utf-8")
-    elif FILE.read_text("utf-8") != text:
-        sys.stderr.write(f"{FILE.name} is not what the settings say; `make docs` writes it anew.\n")
+        file.write_text(text, "utf-8")
+    elif not file.exists() or file.read_text("utf-8") != text:
+        sys.stderr.write(f"{file.name} is not what the code says; run `make docs` to write it.\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(write_page(FILE, document(), sys.argv[1:]))

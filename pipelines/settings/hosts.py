@@ -1,8 +1,7 @@
-"""Parses the personal API key and `WAREHOUSE_URL` into one normal form; `POSTHOG_HOST` is parsed by `client.origin`.
+"""Parses the personal API key and `WAREHOUSE_URL`; `client.origin` parses `POSTHOG_HOST`.
 
-An invalid value raises ValueError with the second half of a sentence ("has no scheme; write https://…"): the caller
-knows the first half, which setting it is and where it is set. A value that may hold a password or a key is never
-repeated.
+An invalid value raises ValueError with the second half of a sentence ("must be duckdb:///…"), which never
+repeats a value that may hold a password or a key; the caller adds the setting and its place.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import SecretStr
 
 NOT_A_KEY = {
-    "phc_": "is a project token, not a personal API key; a personal API key begins with phx_",
-    "phs_": "is a project secret key, not a personal API key; a personal API key begins with phx_",
+    "phc_": "is a project token, not a personal API key",
+    "phs_": "is a project secret key, not a personal API key",
 }
+MAKE_ONE = "create a personal API key (phx_…) in the settings of your PostHog user"
 DUCKDB = "duckdb:///hogsync.duckdb (a relative path) or duckdb:////data/hogsync.duckdb (an absolute one)"
 POSTGRES = "postgresql://user:password@host/database"
 SERVER = re.compile(
@@ -27,7 +27,6 @@ SERVER = re.compile(
 )
 """As libpq parses it; there may be several hosts, or none if a socket or an option names them."""
 HOST = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]*)(:\d*)?", re.ASCII)
-NO_ADDRESS = "is no valid address: its port is no number, or a special character is not percent-encoded"
 
 
 def personal_key(value: str) -> str:
@@ -36,11 +35,11 @@ def personal_key(value: str) -> str:
     if not key:
         raise ValueError("is empty; give a personal API key, or leave the setting out")
     if key[:4] in NOT_A_KEY:
-        raise ValueError(NOT_A_KEY[key[:4]])
-    if re.search(r"""[\s"'`]""", key):
-        raise ValueError("has a blank or a quotation mark inside; give the bare key and nothing else")
+        raise ValueError(f"{NOT_A_KEY[key[:4]]}; {MAKE_ONE}")
     if not re.fullmatch(r"ph[xa]_[\w-]+|(?!ph[a-z]_)[\w-]{20,}", key, re.ASCII):
-        raise ValueError("does not look like a personal API key (phx_ and then letters and digits)")
+        raise ValueError(
+            f"does not look like a personal API key; give the bare key without quotes, or {MAKE_ONE}"
+        )
     return key
 
 
@@ -73,34 +72,16 @@ class WarehouseUrl:
     def parse(cls, value: str) -> Self:
         """Return the warehouse of a URL; raises ValueError with the possible forms."""
         url = value.strip()
-        scheme, separator, rest = url.partition("://")
-        if not separator:
-            tail = url.rsplit("/", 1)[-1] if url.startswith("/") else url
-            looks_like_a_file = re.fullmatch(r"[\w. -]+\.(duckdb|db|ddb)", tail)
-            raise ValueError(
-                f"has no scheme; write duckdb:///{url}"
-                if looks_like_a_file
-                else f"must be {DUCKDB}, or {POSTGRES}"
-            )
-        if scheme == "duckdb":
-            return cls._file(rest)
-        if scheme in {"postgresql", "postgres"}:
-            return cls._server(f"postgresql://{rest}")
-        raise ValueError(f"must begin with duckdb:// or postgresql://, as in {DUCKDB}, or {POSTGRES}")
+        if file := re.fullmatch(r"duckdb:///([^?]+)", url):
+            return cls._file(unquote(file[1]))
+        if server := re.fullmatch(r"postgres(?:ql)?(://.*)", url):
+            return cls._server(f"postgresql{server[1]}")
+        raise ValueError(f"must be {DUCKDB}, or {POSTGRES}")
 
     @classmethod
-    def _file(cls, rest: str) -> Self:
-        name = unquote(rest.removeprefix("/"))
-        if name in {"", "/"} or ":memory:" in name:
-            raise ValueError(
-                f"names no file, and what is in memory only is gone after the run; write {DUCKDB}"
-            )
-        if not rest.startswith("/"):
-            raise ValueError(f"has a slash too few; write duckdb:///{rest}")
-        if "?" in name:
-            raise ValueError(
-                "must not have options after a question mark; DuckDB's file name is all it takes"
-            )
+    def _file(cls, name: str) -> Self:
+        if ":memory:" in name:
+            raise ValueError(f"names no file, and what is in memory is gone after the run; write {DUCKDB}")
         path = Path(os.path.expanduser(name))  # noqa: PTH111  (leaves ~ alone where there is no home folder)
         if os.path.isdir(path):  # noqa: PTH112  (says no where Path.is_dir raises PermissionError)
             example = f"duckdb:///{name.rstrip('/')}/hogsync.duckdb"
@@ -119,7 +100,9 @@ class WarehouseUrl:
             )
         hosts, options = found["hosts"], dict(parse_qsl(found["query"]))
         if not all(HOST.fullmatch(host) for host in hosts.split(",")):
-            raise ValueError(NO_ADDRESS)
+            raise ValueError(
+                f"has a port that is no number, or a special character that is not percent-encoded; write {POSTGRES}"
+            )
         database = unquote(found["database"].strip("/")) or options.get("dbname", "")
         if not database:
             raise ValueError(f"names no database; write {POSTGRES}")

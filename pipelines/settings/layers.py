@@ -32,6 +32,7 @@ MUST_BE = {
 }
 """What pydantic's errors about a type mean in a file of settings, by the first word of their code."""
 SHOWN = 60
+"""Characters of a wrong value that are shown, without a key or a password."""
 Steps = tuple[str, ...]
 
 
@@ -43,14 +44,14 @@ class Layer:
     values: Mapping[str, Any] = field(repr=False)
     toml: bool = False
 
-    def has(self, path: Steps) -> bool:
-        """True if this layer sets the setting at `path`."""
+    def depth(self, path: Steps) -> int:
+        """Return how many steps of `path` this layer sets: a section may be set as a whole."""
         found: Any = self.values
-        for step in path:
+        for number, step in enumerate(path):
             if not isinstance(found, Mapping) or step not in found:
-                return False
+                return number
             found = found[step]
-        return True
+        return len(path)
 
     def name(self, path: Steps) -> str:
         """Return the setting at `path` as this layer spells it."""
@@ -135,42 +136,28 @@ def complaint(
     path = tuple(step for step in first["loc"] if isinstance(step, str) and step != "[key]")
     if not path:
         return str(first["ctx"]["error"])
-    layer = _source(path, layers)
+    layer = max(layers, key=lambda layer: layer.depth(path))
     name = f"{layer.name(path)} {layer.where}"
     if first["type"] == "extra_forbidden":
-        names = [layer.name(_beside(other, path)) for other in known]
-        return f"{name} is not a setting of hogsync{did_you_mean(layer.name(path), names)}"
+        near = did_you_mean(layer.name(path), [layer.name(_beside(other, path)) for other in known])
+        return f"{name} is not a setting of hogsync{near if near != '.' else '; correct its name, or remove it.'}"
     if first["type"] == "value_error":
         return _redacted(f"{name} {first['ctx']['error']}.")
     must_be = MUST_BE.get(first["type"].partition("_")[0]) or first["msg"].removeprefix("Input should be ")
-    given = "" if path[0] in secret else f"is {_shown(first['input'])}, but "
-    return _redacted(f"{name} {given}must be {must_be}.")
+    given = "" if path[0] in secret else f"is {_redacted(repr(first['input']))[:SHOWN]}, but "
+    return f"{name} {given}must be {must_be}."
 
 
-def did_you_mean(given: str, known: Iterable[str], *, cutoff: float = 0.65) -> str:
-    """Return the end of a sentence about an unknown name, with the nearest known one; cutoff 1 is the same name."""
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name, with the nearest known one."""
     ours = {name.removeprefix("HOGSYNC_"): name for name in known}
-    near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=cutoff)
+    near = difflib.get_close_matches(given.removeprefix("HOGSYNC_"), ours, n=1, cutoff=0.65)
     return f"; did you mean {ours[near[0]]}?" if near else "."
-
-
-def _source(path: Steps, layers: Sequence[Layer]) -> Layer:
-    """Return the layer that sets the longest part of `path`: a section may be set as a whole."""
-    for length in range(len(path), 0, -1):
-        for layer in layers:
-            if layer.has(path[:length]):
-                return layer
-    return Layer("by default", {})
 
 
 def _beside(other: Steps, path: Steps) -> Steps:
     """Return `other` with NAME replaced by the group's name in `path`."""
     return tuple(mine if step == "NAME" else step for step, mine in zip(other, (*path, *other), strict=False))
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _redacted(sentence: str) -> str:

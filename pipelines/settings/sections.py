@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipelines.settings import parse
 
@@ -76,14 +76,6 @@ class PrivacySettings(Section):
     """Data about your own customers: keep, hash or drop."""
     columns: Annotated[dict[str, Handling], BeforeValidator(parse.paired)] = Field(default={})
     """Single columns that differ from their class, as in "comments.content" = "drop"."""
-
-    @field_validator("columns")
-    @classmethod
-    def _columns_of_tables(cls, columns: dict[str, Handling]) -> dict[str, Handling]:
-        for name in columns:
-            if not re.fullmatch(r"[a-z]\w*\.[a-z]\w*", name):
-                raise ValueError(f"names {name!r}; write table.column, as in comments.content")
-        return columns
 
 
 class RateSettings(Section):

@@ -197,7 +197,9 @@ def test_settings_are_safe_to_print_and_to_dump(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.fault("security.printed_settings")
-@pytest.mark.parametrize("value", [KEY, "postgresql://hog:hunter2@db/wh"])
+@pytest.mark.parametrize(
+    "value", [KEY, "postgresql://hog:hunter2@db/wh", f"postgresql://hog:hunter2{'x' * 60}@db/wh"]
+)
 def test_a_secret_in_the_wrong_setting_is_not_repeated(refusal: Refusal, value: str) -> None:
     sentence = refusal(HOGSYNC_PRIVACY__TEXT=value)
     assert KEY not in sentence
