@@ -62,9 +62,9 @@ class OutOfMemory(HogsyncError):
 
     def __init__(self, short: BaseException) -> None:
         """Take from `short` what was short: DuckDB raises the same error for a full disk that it spills onto."""
-        said = f" ({short})" * bool(str(short))
+        what = f" ({short})" if str(short) else ""
         super().__init__(
-            f"hogsync ran out of memory{said}. Give it more, free space on the disk that DuckDB spills onto, or let it "
+            f"hogsync ran out of memory{what}. Give it more, free space on the disk that DuckDB spills onto, or let it "
             "hold less at a time: set [lists] page_size, in_flight and ahead lower."
         )
 
@@ -72,11 +72,11 @@ class OutOfMemory(HogsyncError):
 NOTHING_DUE = 64
 EXIT_CODES: Mapping[int, str] = {
     0: "all selected tables are loaded, unchanged or not available",
-    1: "not everything could be read, or there are warnings and they count (`[sync] strict`); what could is loaded",
-    UsageError.exit_code: "a word, a setting or a project that was asked for is wrong; nothing was written",
-    KeyProblem.exit_code: "PostHog refused the key, it leads nowhere, or nothing selected was readable with it",
-    WarehouseProblem.exit_code: "the warehouse was not to be had",
+    1: "a table failed, or there are warnings and `[sync] strict` is set; the other tables are loaded",
+    UsageError.exit_code: "an argument, a setting or a project is wrong; nothing was written",
+    KeyProblem.exit_code: "PostHog refused the key, the key reaches nothing, or nothing selected was readable with it",
+    WarehouseProblem.exit_code: "the warehouse cannot be reached or written, or another process holds it",
     NOTHING_DUE: "nothing to catch up",
-    Interrupted.exit_code: "interrupted; what was loaded before is whole",
+    Interrupted.exit_code: "interrupted; what was loaded before is complete",
 }
 """The meaning of each exit code of a sync, for the log of the schedule and TABLES.md."""

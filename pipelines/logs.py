@@ -14,7 +14,7 @@ from sources.posthog.redaction.text import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
 PASSWORD = re.compile(r"(?i)\b(password=)('[^']*'|[^\s&]+)")
-EXAMPLES = re.compile(r"postgresql://user:password@host/database|POSTHOG_PERSONAL_API_KEY=phx_…")
+EXAMPLES = re.compile(r"(postgresql://user:password@host/database|POSTHOG_PERSONAL_API_KEY=phx_…)")
 """Examples in hogsync's own messages, which look like credentials and are none."""
 PLAIN = frozenset(
     {"database", "duckdb", "hogsync", "password", "postgres", "postgresql", "posthog", "secret"}
@@ -33,11 +33,9 @@ def hide(secrets: Iterable[str]) -> None:
 
 def redacted(text: str) -> str:
     """Return `text` without secrets; its lines and hogsync's own examples stay."""
-    pieces, end = [], 0
-    for example in EXAMPLES.finditer(text):
-        pieces += [_redacted(text[end : example.start()]), example[0]]
-        end = example.end()
-    return "".join([*pieces, _redacted(text[end:])])
+    pieces = EXAMPLES.split(text)  # each second one is an example
+    pieces[::2] = map(_redacted, pieces[::2])
+    return "".join(pieces)
 
 
 def _redacted(text: str) -> str:
@@ -54,7 +52,7 @@ def without(secrets: Iterable[str], text: str) -> str:
     return text
 
 
-def told(error: BaseException) -> str:
+def redacted_traceback(error: BaseException) -> str:
     """Return an error's redacted traceback, causes included.
 
     Only the first line of a message is kept: in later lines databases quote the rows that they refuse.
@@ -64,11 +62,9 @@ def told(error: BaseException) -> str:
         chain.insert(0, cause)
     lines = []
     for each in chain:
-        lines += [
-            "Traceback (most recent call last):",
-            *"".join(traceback.format_tb(each.__traceback__)).splitlines(),
-        ]
-        lines.append(f"{type(each).__qualname__}: {(str(each).strip().splitlines() or [''])[0]}")
+        frames = "".join(traceback.format_tb(each.__traceback__)).splitlines()
+        message = (str(each).strip().splitlines() or [""])[0]
+        lines += ["Traceback (most recent call last):", *frames, f"{type(each).__qualname__}: {message}"]
     return redacted("\n".join(_indented(line) for line in lines))
 
 
@@ -88,7 +84,7 @@ class Redacting(logging.Filter):
             message = str(record.msg)
         record.msg, record.args = redacted(printable(message)), None
         if record.exc_info and record.exc_info[1]:
-            record.exc_text = told(record.exc_info[1])
+            record.exc_text = redacted_traceback(record.exc_info[1])
         record.exc_info = record.stack_info = None
         return True
 
@@ -102,12 +98,10 @@ class _ToStderr(logging.Handler):
 
 def set_up(level: int = logging.INFO, *, bare: bool = False) -> None:
     """Log to stderr: hogsync from `level` on, others from WARNING on; `bare` (a terminal) omits time and level."""
-    lines = logging.Formatter("%(message)s" if bare else "%(asctime)s %(levelname)s %(message)s")
-    lines.converter, lines.default_time_format, lines.default_msec_format = (
-        time.gmtime,
-        "%Y-%m-%dT%H:%M:%SZ",
-        "",
+    lines = logging.Formatter(
+        "%(message)s" if bare else "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ"
     )
+    lines.converter = time.gmtime
     handler = _ToStderr()
     handler.setFormatter(lines)
     handler.addFilter(Redacting())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from pipelines.errors import Interrupted
+from pipelines.errors import HogsyncError, Interrupted, OutOfMemory
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """Signals that request a stop."""
@@ -34,12 +34,16 @@ AT_ONCE = b"Stopped at once. The next sync puts right what was cut off.\n"
 def listen() -> None:
     """Make either signal raise KeyboardInterrupt in the main thread, and end the process within GRACE seconds.
 
-    The main thread may be in a database's C code, where no Python handler runs; the thread that reads the signals
-    counts the seconds. Ending the process at once is safe: the system releases locks, the sandbox and temporary folders
-    with the process, and the next run rewrites uncommitted rows.
+    The main thread may be in a database's C code, where no Python handler runs, and dlt installs its own handlers while
+    it loads and loses signals after its last check. So the system also writes each signal into a socket, and a thread
+    reads it and counts the seconds. Ending the process at once is safe: the system releases locks, the sandbox and
+    temporary folders with the process, and the next run rewrites uncommitted rows.
     """
     handle(interrupt)
-    note(_end_in_time)
+    inside, outside = socket.socketpair()
+    outside.settimeout(0)  # a signal must never wait for its reader
+    signal.set_wakeup_fd(outside.detach(), warn_on_full_buffer=False)
+    threading.Thread(target=_end_in_time, args=[inside], name="hogsync-stopping", daemon=True).start()
 
 
 def handle(handler: Callable[..., object] | signal.Handlers) -> None:
@@ -47,25 +51,6 @@ def handle(handler: Callable[..., object] | signal.Handlers) -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
-
-
-def note(then: Callable[[socket.socket], None]) -> None:
-    """Set `stop_requested` at the first signal, whichever handler runs, and call `then` in a thread of its own.
-
-    dlt installs its own handlers while it loads, and loses signals that come after its last check. So the system also
-    writes each signal into a socket, whose other end is read and passed to `then`.
-    """
-    inside, outside = socket.socketpair()
-    outside.settimeout(0)  # a signal must never wait for its reader
-    signal.set_wakeup_fd(outside.detach(), warn_on_full_buffer=False)
-
-    def wait() -> None:
-        _next(inside)
-        stop_requested.set()
-        _interrupt_all()
-        then(inside)
-
-    threading.Thread(target=wait, name="hogsync-stopping", daemon=True).start()
 
 
 @contextmanager
@@ -113,6 +98,18 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def known_end(error: BaseException) -> HogsyncError | None:
+    """Return the error that a user gets for `error`; None for a bug.
+
+    After a stop request, any other error is the stop: DuckDB raises its own for Ctrl-C in a query.
+    """
+    if isinstance(error, HogsyncError):
+        return error
+    if isinstance(error, KeyboardInterrupt) or stop_requested.is_set():
+        return Interrupted("Stopped.")
+    return OutOfMemory(error) if isinstance(error, MemoryError) else None
+
+
 def leave(code: int) -> NoReturn:
     """End this process with an exit code; a signal from here on ends it without a traceback.
 
@@ -130,7 +127,10 @@ def leave(code: int) -> NoReturn:
 
 
 def _end_in_time(signals: socket.socket) -> None:
-    """Wait for a second signal or the end of GRACE, then end the process."""
+    """Interrupt statements at the first signal; wait for a second one or the end of GRACE, then end the process."""
+    _next(signals)
+    stop_requested.set()
+    threading.Thread(target=_interrupt_all, daemon=True).start()  # a server may take long to answer
     signals.settimeout(GRACE)
     with suppress(TimeoutError):
         _next(signals)

@@ -82,8 +82,10 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
     caplog.set_level(logging.INFO, "hogsync")
     runs = RunQueue()
     runs.due("nowhere")
-    runs.lane.shutdown()
-    assert "Group nowhere: exit 2, a word, a setting" in caplog.text
+    assert runs.process
+    runs.process.wait()
+    runs.step()
+    assert "Group nowhere: exit 2, an argument, a setting" in caplog.text
 
 
 @pytest.mark.fault("process.foreign_packages")

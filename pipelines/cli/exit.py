@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pipelines.console import sentence, visible, write_json, write_line
-from pipelines.errors import HogsyncError, Interrupted, KeyProblem, OutOfMemory, UsageError
-from pipelines.signals import stop_requested
+from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
+from pipelines.signals import known_end
 
 if TYPE_CHECKING:
-    from pipelines.run import Run, RunStatus, Trigger
+    from pipelines.run import RunStatus, Trigger
 
 BUG = 1
 # Click's class of usage errors; depending on its version, typer contains click or depends on it.
 ClickError: type[Exception] = next(
     kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException"
 )
-RECORDED: dict[type[Exception], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
+RECORDED: dict[type[BaseException], RunStatus] = {KeyProblem: "refused", Interrupted: "interrupted"}
 TRIGGERS: dict[str, Trigger] = {"sync": "manual", "backfill": "backfill"}
 """The commands whose end is reported like a run."""
 
@@ -40,16 +40,10 @@ def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
         return _report_error(words, started, UsageError(f"{what} See `{command} --help`."))
     except SystemExit:  # how Typer ends when the reader of its help has closed the pipe
         return 0
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:  # Ctrl-C or Ctrl-D at a question
         return _report_error(words, started, Interrupted("Stopped."))
-    except Exception as error:  # noqa: BLE001  whatever it is, a user gets a sentence
-        if stop_requested.is_set() and not isinstance(
-            error, HogsyncError
-        ):  # DuckDB raises its own error for Ctrl-C in a query
-            error = Interrupted("Stopped.")
-        if isinstance(error, MemoryError):
-            error = OutOfMemory(error)
-        return _report_error(words, started, error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  whatever it is, a user gets a sentence
+        return _report_error(words, started, known_end(error) or error)
 
 
 def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
@@ -57,51 +51,45 @@ def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
     try:
         return read(words)
     except OSError as error:
-        message = f"The help could not be written to standard output: {error.strerror}."
+        message = f"The help could not be written to standard output ({error.strerror}); send it elsewhere."
         raise UsageError(message) from error
 
 
-def _report_error(words: list[str], started: datetime, error: Exception) -> int:
+def _report_error(words: list[str], started: datetime, error: BaseException) -> int:
     """Write an error to stderr, and to stdout if JSON was asked for; returns the exit code."""
-    from pipelines.logs import redacted, told
+    from pipelines.logs import redacted, redacted_traceback
 
-    code, said = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
+    code, text = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
     if isinstance(error, HogsyncError):
-        code, said = error.exit_code, redacted(sentence(str(error)))
+        code, text = error.exit_code, redacted(sentence(str(error)))
     if "--debug" in words:
-        write_line(told(error), sys.stderr)
-    write_line(said, sys.stderr)
+        write_line(redacted_traceback(error), sys.stderr)
+    write_line(text, sys.stderr)
     below = redacted(getattr(error, "below", ""))
     if below:
         write_line("\n".join(map(visible, below.splitlines())), sys.stderr)
     if "--json" in words:
         with suppress(UsageError):  # stdout cannot be written; the sentence is on stderr
-            write_json(_error_object(words, started, f"{said} {below}".strip(), error))
+            write_json(_error_object(words, started, f"{text} {below}".strip(), error))
     return code
 
 
-def _error_object(words: list[str], started: datetime, said: str, error: Exception) -> dict[str, Any]:
+def _error_object(words: list[str], started: datetime, text: str, error: BaseException) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    from pipelines.run import Run
     from pipelines.sync.summary import as_json
 
     command = next((word for word in words if not word.startswith("-")), "")
     if command not in TRIGGERS:
-        return {"error": said}
+        return {"error": text}
     recorded, requests = (error.run, error.requests) if isinstance(error, HogsyncError) else (None, 0)
-    run = replace(recorded or _unrecorded(error, started, TRIGGERS[command]), error=said)
-    return as_json(run, requests, dry_run="--dry-run" in words)
-
-
-def _unrecorded(error: Exception, started: datetime, trigger: Trigger) -> Run:
-    from importlib.metadata import version
-
-    from pipelines.run import Run
-
-    status, now = RECORDED.get(type(error), "failed"), datetime.now(UTC)
-    return Run(
+    run = recorded or Run(
         run_id="",
         started_at=started,
-        finished_at=now,
-        status=status,
-        trigger=trigger,
+        finished_at=datetime.now(UTC),
+        status=RECORDED.get(type(error), "failed"),
+        trigger=TRIGGERS[command],
         version=version("hogsync"),
     )
+    return as_json(replace(run, error=text), requests, dry_run="--dry-run" in words)

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -19,10 +18,9 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.connections import open_warehouse
-from pipelines.errors import HogsyncError, Interrupted, OutOfMemory, UsageError
+from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, UsageError
 from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import crontab, late
-from pipelines.schedule.queue import AS_NEW, GRACE
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings, WarehouseSettings
 from pipelines.sync import progress, summary
@@ -39,30 +37,24 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
     asked = parser.parse_args(words)
     logs.set_up()
-    _end_when_asked()
+    signals.listen()
+    threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
     try:
-        return _ended(asked.group, catch_up=asked.catch_up)
-    except KeyboardInterrupt:
-        pass
-    except RuntimeError:  # DuckDB turns a KeyboardInterrupt within a query into this
-        if not signals.stop_requested.is_set():
+        return _run(asked.group, catch_up=asked.catch_up)
+    except (Exception, KeyboardInterrupt) as error:
+        problem = signals.known_end(error)
+        if not problem:
             raise
-    log.info("Stopped.")
-    return Interrupted.exit_code
+        log.log(logging.INFO if isinstance(problem, Interrupted) else logging.ERROR, "%s", problem)
+        return problem.exit_code
 
 
-def _ended(group: str, *, catch_up: bool) -> int:
-    """Run the group and log what went wrong; a stop request after that changes nothing."""
-    problem: HogsyncError | None = None
-    try:
-        code = _run(group, catch_up=catch_up)
-    except HogsyncError as error:
-        problem, code = error, error.exit_code
-    except MemoryError as short:
-        problem, code = OutOfMemory(short), OutOfMemory.exit_code
-    if problem:
-        log.error("%s", problem)
-    return code
+def _watch() -> None:
+    """Request a stop when the service ends; with systemd, which signals every process, it is requested already."""
+    while os.read(0, 64):
+        pass
+    if not signals.stop_requested.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _run(name: str, *, catch_up: bool) -> int:
@@ -72,7 +64,7 @@ def _run(name: str, *, catch_up: bool) -> int:
     if group is None:
         raise UsageError(f"The settings have no group {name} any more; start hogsync schedule anew.")
     if catch_up and not is_due(settings, name, group, datetime.now(UTC)):
-        return AS_NEW
+        return NOTHING_DUE
     with progress.progress(display=False) as observer:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
     summary.log_tables(outcome)
@@ -85,14 +77,12 @@ def is_due(settings: Settings, name: str, group: GroupSettings, now: datetime) -
     try:
         last = last_success(settings, group)
     except (HogsyncError, WarehouseUnavailable) as problem:
-        log.warning("Group %s runs now, for its last success cannot be looked up: %s", name, problem)
+        log.warning("Group %s runs now, because its last success is not known: %s", name, problem)
         return True
-    if last is None:
-        log.info("Group %s runs now: not all of its tables were ever synced.", name)
-        return True
-    due = late(crontab(name, group), last, now)
-    said = "Group %s runs now: its last success, of %s, is longer ago than its period."
-    log.info(said if due else "Group %s has nothing to catch up: its last success is of %s.", name, last)
+    due = last is None or late(crontab(name, group), last, now)
+    what = "runs now" if due else "has nothing to catch up"
+    when = f"its last success was at {last}" if last else "not all of its tables were ever synced"
+    log.info("Group %s %s: %s.", name, what, when)
     return due
 
 
@@ -112,7 +102,6 @@ def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
 
 
 def _successes(warehouse: Warehouse) -> dict[str, datetime]:
-    """Return when each table's latest successful sync began."""
     if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
         return {}
     sql = (
@@ -122,28 +111,6 @@ def _successes(warehouse: Warehouse) -> dict[str, datetime]:
         "group by t.table_name"
     )
     return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
-
-
-def _end_when_asked() -> None:
-    """Interrupt this process at the first of either signal, or when the service ends."""
-    signals.handle(_interrupt_once)
-    signals.note(lambda _: None)
-    threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
-
-
-def _interrupt_once(*_: object) -> None:
-    # systemd signals every process and the service signals its run; the second must not interrupt the end.
-    signals.handle(signal.SIG_IGN)
-    signals.interrupt()
-
-
-def _watch() -> None:
-    """Wait for the service's end, then end this process within GRACE seconds."""
-    while os.read(0, 64):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os._exit(Interrupted.exit_code)
 
 
 if __name__ == "__main__":

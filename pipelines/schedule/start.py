@@ -23,7 +23,6 @@ log = logging.getLogger("hogsync")
 
 SERVICE = "schedule"
 """The purpose that separates a service's lock from the load lock."""
-LASTING = {UsageError.exit_code: UsageError, KeyProblem.exit_code: KeyProblem}
 
 
 def look(settings: Settings) -> None:
@@ -31,8 +30,8 @@ def look(settings: Settings) -> None:
     _look_at_posthog(settings)
     chosen = (group.tables or settings.selection.tables or ENDPOINTS for group in settings.groups.values())
     for finding in examine_warehouse(settings, known_tables(table for tables in chosen for table in tables)):
-        if finding.exit_code in LASTING:
-            raise LASTING[finding.exit_code](finding.text)
+        if finding.exit_code == UsageError.exit_code:
+            raise UsageError(finding.text)
         if finding.exit_code:
             log.error("%s The service goes on and tries when a group is due.", finding.text)
 
@@ -54,7 +53,7 @@ class ServiceLock:
     """The lock of a warehouse's only service, held until this process ends."""
 
     def __init__(self) -> None:
-        self._settings: Settings | None = None
+        self._where = ("", "")
         self._lock: LoadLock | None = None
 
     def acquire(self, settings: Settings) -> None:
@@ -62,22 +61,23 @@ class ServiceLock:
 
         Raises WarehouseProblem if another service holds it; if the warehouse cannot be reached, the lock is not taken.
         """
-        if self._lock and self._settings and _where(self._settings) == _where(settings):
+        where = (settings.warehouse.label, settings.dataset)
+        if self._lock and self._where == where:
             return
         try:
-            turn = new_lock(settings, "hogsync schedule", SERVICE)
-            taken = turn.acquire()
+            lock = new_lock(settings, "hogsync schedule", SERVICE)
+            taken = lock.acquire()
         except HogsyncError:  # `look` has logged it
             return
         if not taken:
-            holder = turn.holder()
-            turn.release()
+            holder = lock.holder()
+            lock.release()
             raise WarehouseProblem(
                 f"The warehouse {settings.warehouse.label} has a service already: {holder}. End that one first, or "
                 "give this one another warehouse or dataset."
             )
         self.release()
-        self._settings, self._lock = settings, turn
+        self._where, self._lock = where, lock
 
     def verify(self, settings: Settings) -> None:
         """Take the lock again if the server ended its connection, or if it could not be reached before."""
@@ -96,7 +96,3 @@ class ServiceLock:
         if self._lock:
             self._lock.release()
         self._lock = None
-
-
-def _where(settings: Settings) -> tuple[str, str]:
-    return settings.warehouse.label, settings.dataset

@@ -11,8 +11,8 @@ AFTER = "what_comes_after_a_stop_is_not_cut_short"
 LEAVING_RULES = (
     Mutation(
         "a stop ends the statement that runs",
-        "        _interrupt_all()\n",
-        "",
+        "threading.Thread(target=_interrupt_all, daemon=True).start()",
+        "pass",
         (f"{STOPS}a_query_that_takes_long_is_stopped_at_once",),
     ),
     Mutation(

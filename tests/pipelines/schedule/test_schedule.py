@@ -22,10 +22,10 @@ import pytest
 
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.connections import open_warehouse
-from pipelines.errors import UsageError
+from pipelines.errors import NOTHING_DUE, UsageError
 from pipelines.locking.load_lock import load_lock
-from pipelines.schedule import crontab, late, look_at
-from pipelines.schedule.queue import AS_NEW, RunQueue
+from pipelines.schedule import Timetable, crontab, late
+from pipelines.schedule.queue import RunQueue
 from pipelines.schedule.run import last_success
 from pipelines.schedule.start import ServiceLock
 from pipelines.settings import load
@@ -42,10 +42,10 @@ SERVICE = """
 import json, sys
 from apscheduler.triggers.interval import IntervalTrigger
 from pipelines import logs, settings
-from pipelines.schedule import serve
+from pipelines.schedule import run
 logs.set_up()
 seconds = json.loads(sys.argv[1])
-raise SystemExit(serve(settings.load(), lambda name, group: IntervalTrigger(seconds=seconds[name])))
+raise SystemExit(run(settings.load(), lambda name, group: IntervalTrigger(seconds=seconds[name])))
 """
 NEVER = 100_000
 
@@ -125,19 +125,21 @@ def test_a_success_longer_ago_than_the_period_is_late(
 
 @pytest.mark.fault("process.clock_back")
 def test_a_clock_that_is_set_back_plans_anew() -> None:
-    from apscheduler.schedulers.background import BackgroundScheduler
+    times = Timetable({"all": crontab("all", GroupSettings())})
+    planned = times.planned["all"]
+    assert times.due(planned - timedelta(seconds=1)) == []
+    assert times.planned["all"] == planned
+    assert times.due(planned - timedelta(hours=5, minutes=30)) == []
+    assert times.planned["all"] == planned - timedelta(hours=5)
 
-    clock = BackgroundScheduler(timezone=UTC)
-    clock.add_job(print, crontab("all", GroupSettings()), id="all")
-    clock.start(paused=True)
-    try:
-        planned = clock.get_job("all").next_run_time
-        look_at(clock)
-        assert clock.get_job("all").next_run_time == planned
-        look_at(clock, lambda: planned - timedelta(hours=5, minutes=30))
-        assert clock.get_job("all").next_run_time == planned - timedelta(hours=5)
-    finally:
-        clock.shutdown()
+
+def test_a_group_is_due_once_however_late_the_clock_is_read() -> None:
+    times = Timetable({"all": crontab("all", GroupSettings())})
+    planned = times.planned["all"]
+    assert times.due(planned) == ["all"]
+    assert times.due(planned) == []
+    assert times.due(planned + timedelta(hours=7, minutes=30)) == ["all"]
+    assert times.planned["all"] == planned + timedelta(hours=8)
 
 
 def fires(written: str, zone: str, after: str, number: int) -> list[str]:
@@ -235,11 +237,15 @@ def runs(caplog: pytest.LogCaptureFixture) -> Iterator[RunQueue]:
 
 
 @pytest.fixture
-def until(caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
-    """Waits until the log of this process has a pattern so often."""
+def until(caplog: pytest.LogCaptureFixture, runs: RunQueue) -> Callable[..., None]:
+    """Waits until the log of this process has a pattern so often; the runs go on meanwhile."""
 
     def wait(pattern: str, times: int = 1) -> None:
-        wait_until(lambda: len(re.findall(pattern, caplog.text)) >= times, PATIENCE)
+        def found() -> bool:
+            runs.step()
+            return len(re.findall(pattern, caplog.text)) >= times
+
+        wait_until(found, PATIENCE)
 
     return wait
 
@@ -334,7 +340,7 @@ def test_what_was_never_synced_is_caught_up_at_the_start(place: str, begin: Begi
 def test_a_fresh_success_leaves_nothing_to_catch_up(place: str) -> None:
     by_hand()
     done = run_of("all", "--catch-up")
-    assert (done.code, "nothing to catch up" in done.err) == (AS_NEW, True)
+    assert (done.code, "nothing to catch up" in done.err) == (NOTHING_DUE, True)
     assert recorded() == [("manual", "ok")]
 
 
@@ -369,7 +375,7 @@ def test_a_success_of_long_ago_is_caught_up(place: str) -> None:
     by_hand()
     change_books("update {runs} set started_at = started_at - interval '61 minutes'")
     done = run_of("all", "--catch-up")
-    assert (done.code, "is longer ago than its period" in done.err) == (0, True)
+    assert (done.code, "Group all runs now: its last success was at" in done.err) == (0, True)
     assert recorded() == [("manual", "ok"), ("schedule", "ok")]
 
 
@@ -382,7 +388,7 @@ def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: 
     by_hand()
     with load_lock(load(), 0, "hogsync test"):
         service = begin(all=NEVER)
-        service.until("its last success cannot be looked up: .* is held by hogsync test")
+        service.until("its last success is not known: .* is held by hogsync test")
         service.until("is held by hogsync test.*: waiting")
     service.until("Group all: exit 0")
     assert service.stop() == 0
@@ -408,7 +414,7 @@ def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
     posthog.clear_faults()
     runs.kill()
     until("Group all: exit 0")
-    runs.lane.submit(int).result(PATIENCE)  # comes after whatever waits
+    assert (runs.waiting, runs.process) == ({}, None)
     assert len(recorded()) == 1, "the one that was killed recorded nothing"
 
 
@@ -465,10 +471,10 @@ def test_however_a_run_ends_the_next_one_runs(
     right = f"POSTHOG_PERSONAL_API_KEY={posthog.key}\n"
     posthog.fault(path="/cohorts/", kind="status", status=400, times=4)
     for settings, ended in (  # each run reads the settings anew
-        (f"{right}HOGSYNC_LISTS__PAGE_SIZE=many\n", "exit 2, a word, a setting"),
+        (f"{right}HOGSYNC_LISTS__PAGE_SIZE=many\n", "exit 2, an argument, a setting"),
         (f"POSTHOG_PERSONAL_API_KEY={key}\n", "exit 3, PostHog refused the key"),
-        (f"{right}WAREHOUSE_URL={nowhere}\n", "exit 4, the warehouse was not to be had"),
-        (right, "exit 1, not everything could be read"),
+        (f"{right}WAREHOUSE_URL={nowhere}\n", "exit 4, the warehouse cannot be reached"),
+        (right, "exit 1, a table failed"),
         (right, "exit 0"),
     ):
         dot_env.write_text(settings)
@@ -550,10 +556,12 @@ def test_sighup_has_the_settings_read_anew_and_wrong_ones_change_nothing(
     service.until("Group things: exit 0")
     toml.write_text('[groups.people]\ntables = ["cohort"]\n')
     service.process.send_signal(signal.SIGHUP)
-    service.until("those of before hold on: There is no table 'cohort'")
+    service.until(
+        "The former settings stay in force, because the new ones are wrong: There is no table 'cohort'"
+    )
     toml.write_text('[groups.people]\ntables = ["users"]\n')
     service.process.send_signal(signal.SIGHUP)
-    service.until("The settings were read anew")
+    service.until("The settings were read again")
     service.until("Group people: exit 0")
     assert service.stop() == 0
 
