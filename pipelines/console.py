@@ -14,6 +14,7 @@ from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Column, Table
 
 UNFOLDED = 10_000
 """The longest line in a pipe or a file, where nothing is folded: a row stays one line for grep."""
@@ -34,7 +35,9 @@ def write_line(text: str, stream: TextIO | None = None) -> bool:
     except OSError as error:
         _forget(stream)
         if stream is not sys.stderr:
-            message = f"The answer could not be written to standard output: {error.strerror}."
+            message = (
+                f"The answer could not be written to standard output ({error.strerror}); send it elsewhere."
+            )
             raise UsageError(message) from error
     return True
 
@@ -58,20 +61,27 @@ def _forget(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def printable(text: str) -> str:
-    """Return one line without control characters: names come from PostHog, and a terminal executes controls."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
 def visible(text: str) -> str:
-    """Return `text` with a blank for each control character, so that columns stay aligned."""
+    """Return `text` with a blank for each control character: names come from PostHog, and a terminal executes them."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def printable(text: str) -> str:
+    """Return `text` as one line without control characters and without blanks in a row."""
+    return " ".join(visible(text).split())
 
 
 def sentence(text: str) -> str:
     """Return `text` as one printable line that ends like a sentence."""
     line = printable(text)
     return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+def plain_table(*headings: str | Column) -> Table:
+    """Return a table without lines between its columns."""
+    from rich.table import Table
+
+    return Table(*headings, box=None, pad_edge=False, header_style="bold")
 
 
 def rendered(*parts: RenderableType, terminal: bool | None = None) -> str:

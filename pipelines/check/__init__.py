@@ -1,20 +1,16 @@
 """Runs `hogsync check`: finds everything that would prevent a sync, and says what to do about each finding.
 
-The exit code is the one with which a sync would end for the same reason, with one exception: a selected table that is
-refused as a whole is no failure of a sync, but 1 here, so that an unattended caller notices. Of several reasons the one
-to fix first decides: wrong settings (2), because they can cause a refused key (another region), then the key (3), which
-waiting does not fix, then the warehouse (4), which may just be busy, last a table that is refused or failed (1), for
-which the key, the plan or PostHog itself has to change.
+The exit code is that of a sync with the same problem; only a selected table that is refused as a whole is 1 here and
+none there, so that an unattended caller notices. Of several codes the problem to fix first decides, see `URGENCY`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.check.access import Access
-from pipelines.check.findings import Finding, wrong
+from pipelines.check.findings import Finding, refused
 from pipelines.check.posthog import (
     about_key,
     about_scopes,
@@ -33,6 +29,7 @@ from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 
 URGENCY = (2, 3, 4, 1)
+"""Wrong settings can cause a refused key; waiting does not fix a key; a warehouse may just be busy; a table is last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,48 +69,40 @@ class CheckReport:
 def check(settings: Settings) -> CheckReport:
     """Check everything that a sync with these settings needs; user errors become findings, not exceptions."""
     tables, found = _selection(settings)
-    reach, trouble = access_of(settings, tables)
-    found += trouble
-    if reach:
-        found += [*about_key(reach, settings.origin), *about_tables(tables, reach)]
-    found += about_scopes(tables, reach, settings.origin)
+    access, problems = access_of(settings, tables)
+    found += problems
+    if access:
+        found += [*about_key(access, settings.origin), *about_tables(tables, access)]
+    found += about_scopes(tables, access, settings.origin)
     found += examine_warehouse(settings, tables)
-    return CheckReport(
-        findings=tuple(_without(settings.secrets, one) for one in found), tables=tables, access=reach
+    clean = tuple(  # drivers and servers may quote secrets
+        replace(one, text=without(settings.secrets, one.text)) for one in found
     )
+    return CheckReport(findings=clean, tables=tables, access=access)
 
 
 def _selection(settings: Settings) -> tuple[tuple[str, ...], list[Finding]]:
     """Return the tables that syncs of these settings read, by hand or by schedule, and findings for unknown names."""
     wanted: set[str] = set()
-    found: list[Finding] = []
+    found: dict[Finding, None] = {}
     for names in (settings.selection.tables, *(group.tables for group in settings.groups.values())):
         try:
             wanted.update(chosen_tables(settings, Selection(tables=names)))
         except UsageError as problem:
-            finding = wrong("settings", str(problem), problem.exit_code)
-            found += [finding] if finding not in found else []
+            found[refused("settings", problem)] = None
     try:
         with_history(settings)
     except UsageError as problem:
-        found.append(wrong("settings", str(problem), problem.exit_code))
-    return tuple(table for table in ENDPOINTS if table in wanted) or tuple(ENDPOINTS), found
+        found[refused("settings", problem)] = None
+    return tuple(table for table in ENDPOINTS if table in wanted) or tuple(ENDPOINTS), list(found)
 
 
-def _without(secrets: Sequence[str], finding: Finding) -> Finding:
-    """Return the finding without secrets: drivers and servers may quote them."""
-    return replace(finding, text=without(secrets, finding.text))
+def _named(access: Access | None, table: str) -> list[dict[str, Any]]:
+    return [{"id": ident, "name": name} for ident, name in access.names[table].items()] if access else []
 
 
-def _named(reach: Access | None, table: str) -> list[dict[str, Any]]:
-    return [{"id": ident, "name": name} for ident, name in reach.names[table].items()] if reach else []
-
-
-def _table(reach: Access | None, table: str) -> dict[str, Any]:
+def _table(access: Access | None, table: str) -> dict[str, Any]:
     """Return one table: readable, partly, unavailable, failed, empty (no parent row), or not asked."""
-    asked = reach.asked.get(table) if reach else None
-    return {
-        "table": table,
-        "scope": ENDPOINTS[table].scope,
-        "status": asked.status if asked else "not asked",
-    }
+    asked = access.asked.get(table) if access else None
+    status = asked.status if asked else "not asked"
+    return {"table": table, "scope": ENDPOINTS[table].scope, "status": status}

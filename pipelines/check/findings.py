@@ -1,8 +1,11 @@
-"""Defines the findings of `hogsync check`: one for each check."""
+"""Findings of `hogsync check`: one for each check."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+
+from pipelines.errors import HogsyncError
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,24 +14,19 @@ class Finding:
 
     about: str
     """settings, posthog, scopes, warehouse, or the name of a table."""
-    ok: bool | None
-    """True: in order, False: not in order, None: for information."""
     text: str
     """One sentence; if something is not in order, it also says what to do."""
     exit_code: int = 0
     """The exit code of `check` if no finding is more urgent; 0 for none."""
+    ok: bool | None = False
+    """True: in order, False: not in order, None: for information."""
 
 
-def fine(about: str, text: str) -> Finding:
-    """Return a finding that is in order."""
-    return Finding(about, ok=True, text=text)
+wrong = Finding
+fine = partial(Finding, ok=True)
+note = partial(Finding, ok=None)
 
 
-def note(about: str, text: str) -> Finding:
-    """Return a finding for information."""
-    return Finding(about, ok=None, text=text)
-
-
-def wrong(about: str, text: str, exit_code: int = 0) -> Finding:
-    """Return a finding that is not in order."""
-    return Finding(about, ok=False, text=text, exit_code=exit_code)
+def refused(about: str, problem: HogsyncError) -> Finding:
+    """Return a finding with the text and the exit code of an error."""
+    return wrong(about, str(problem), problem.exit_code)

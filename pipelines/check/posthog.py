@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from pipelines.check.access import Access, Probe, TableAccess
-from pipelines.check.findings import Finding, fine, note, wrong
+from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.connections import open_client
-from pipelines.errors import HogsyncError, KeyProblem, UsageError
+from pipelines.errors import KeyProblem, UsageError
 from pipelines.remedies import advice
 from pipelines.settings import Settings
 from pipelines.sync.reach import NOWHERE, depends_on_organizations, unknown_projects
@@ -46,12 +46,12 @@ def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None,
     try:
         token = settings.require_key().get_secret_value()
     except UsageError as problem:
-        found.append(_problem("posthog", problem))
+        found.append(refused("posthog", problem))
         token = NO_KEY
     try:
         client = open_client(settings, token, retry=PATIENCE)
     except UsageError as problem:
-        return None, [*found, wrong("settings", str(problem), UsageError.exit_code)]
+        return None, [*found, refused("settings", problem)]
     with client:
         reach = Access(client, tables, settings.projects.only, settings.lists.in_flight)
         found += _asked(reach, settings.origin, has_key=token != NO_KEY)
@@ -64,21 +64,14 @@ def _asked(reach: Access, origin: str, *, has_key: bool) -> Iterator[Finding]:
             reach.explore()
         else:
             current_key(reach.client.get)
-    except KeyRefused as refused:
+    except KeyRefused as problem:
         yield fine("posthog", f"{origin} answers.")
         if has_key:
-            yield wrong("posthog", str(refused), KeyProblem.exit_code)
+            yield wrong("posthog", str(problem), KeyProblem.exit_code)
     except Misdirected as problem:
         yield wrong("posthog", str(problem), UsageError.exit_code)
     except PageFailed as failed:  # without a status nothing answered: the address, or the way to it
         yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else NOT_READABLE)
-
-
-def _problem(about: str, problem: HogsyncError) -> Finding:
-    return wrong(about, str(problem), problem.exit_code)
-
-
-# -- the key -------------------------------------------------------------------------------------
 
 
 def about_key(reach: Access, origin: str) -> Iterator[Finding]:
@@ -86,25 +79,19 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
     key = reach.key
     if key is None:
         return
-    owner = f"it is of user {key.user_id}" if key.user_id is not None else "PostHog does not say whose it is"
-    yield fine("posthog", f"{origin} is a PostHog and accepts the key; {owner}.")
-    yield note("posthog", f"Scopes: {first_few(key.scopes or ('this PostHog does not name them',))}.")
-    limits = [
-        f"{what} {first_few(ids)}"
-        for what, ids in (("projects", key.projects), ("organizations", key.organizations))
-        if ids
-    ]
+    owner = f"user {key.user_id}" if key.user_id is not None else "a user that PostHog does not name"
+    yield fine("posthog", f"{origin} is a PostHog and accepts the key, which belongs to {owner}.")
+    yield note("posthog", f"Scopes: {first_few(key.scopes or ('not reported by this PostHog',))}.")
+    restrictions = {"projects": key.projects, "organizations": key.organizations}
+    limits = " and ".join(f"{what} {first_few(ids)}" for what, ids in restrictions.items() if ids)
     yield note(
         "posthog",
-        f"The key is restricted to {' and '.join(limits)}."
-        if limits
-        else "The key goes as far as its owner.",
+        f"The key is restricted to {limits}." if limits else "The key reaches all that its owner does.",
     )
     for table, names in reach.names.items():
         if names:
             yield fine(
-                "posthog",
-                f"{table.capitalize()}: {first_few(f'{n} ({i})' for i, n in names.items())}.",
+                "posthog", f"{table.capitalize()}: {first_few(f'{n} ({i})' for i, n in names.items())}."
             )
     listed = reach.asked["projects"].status if "projects" in reach.asked else "failed"
     if listed == "failed" or reach.asked["organizations"].status == "failed":
@@ -113,7 +100,7 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
         if depends_on_organizations(reach.tables):
             yield wrong("posthog", f"{NOWHERE}.", KeyProblem.exit_code)
     elif not reach.projects:
-        yield note("posthog", "The key reaches no project; there is nothing to sync in one.")
+        yield note("posthog", "The key reaches no project, so there is nothing to sync below one.")
     all_listed = listed in {"readable", "empty"} or bool(key.projects)
     if unknown := unknown_projects(reach.only, reach.projects, all_listed=all_listed):
         text = f"The key reaches no project {first_few(unknown)}; correct [projects] only."
@@ -131,15 +118,11 @@ def about_scopes(tables: Sequence[str], reach: Access | None, origin: str) -> It
             f"The key lacks {first_few(missing)}: add that at {origin}/settings/user-api-keys, "
             "or leave out the tables that need it ([selection] tables).",
         )
-    more = [scope for scope in spare if not scope.endswith(":read")]
-    if more:
+    if more := [scope for scope in spare if not scope.endswith(":read")]:
         text = f"The key may do more than read ({first_few(more)}); the read scopes above suffice."
         yield note("scopes", text)
     if idle := [scope for scope in spare if scope not in more]:
         yield note("scopes", f"The key has scopes that the selection does not need: {first_few(idle)}.")
-
-
-# -- the tables ----------------------------------------------------------------------------------
 
 
 def about_tables(tables: Sequence[str], reach: Access) -> Iterator[Finding]:
@@ -156,31 +139,22 @@ def about_tables(tables: Sequence[str], reach: Access) -> Iterator[Finding]:
 
 
 def _table(asked: TableAccess, reach: Access) -> Finding:
-    table, status = asked.endpoint.table, asked.status
+    table, scope, status = asked.endpoint.table, asked.endpoint.scope, asked.status
+    may = reach.key is None or reach.key.may(scope)
     if asked.blocked_by:
-        lacking = "" if _may(reach, asked) else f"; the key lacks {asked.endpoint.scope} too"
-        text = f"{table}: not asked for, because {asked.blocked_by} is not readable{lacking}."
+        lacking = "" if may else f"; the key lacks {scope}, too"
+        text = f"{table}: not requested, because {asked.blocked_by} is not readable{lacking}."
         return wrong(table, text, NOT_READABLE)
     if status == "empty":
-        has = "has" if _may(reach, asked) else "lacks"
-        text = f"{table}: there is nothing yet below which to ask; the key {has} {asked.endpoint.scope}."
-        return note(table, text) if _may(reach, asked) else wrong(table, text, NOT_READABLE)
+        text = f"{table}: there is no parent row yet; the key {'has' if may else 'lacks'} {scope}."
+        return note(table, text) if may else wrong(table, text, NOT_READABLE)
     if status == "readable":
-        capped = len(asked.answers) < asked.parents
-        return fine(table, f"{table}: readable" + (f"{_everywhere(asked)}." if capped else "."))
+        tried = f" below {len(asked.answers)} of {asked.parents} parent rows; no other was tried"
+        return fine(table, f"{table}: readable{tried if len(asked.answers) < asked.parents else ''}.")
     return wrong(table, f"{table}: {_trouble(asked, reach)}", 0 if status == "partly" else NOT_READABLE)
 
 
-def _may(reach: Access, asked: TableAccess) -> bool:
-    return reach.key is None or reach.key.may(asked.endpoint.scope)
-
-
-def _everywhere(asked: TableAccess) -> str:
-    return f" wherever it was asked for ({len(asked.answers)} of {asked.parents})"
-
-
 def _trouble(asked: TableAccess, reach: Access) -> str:
-    """Return why a table is refused, and where if not everywhere."""
     reasons = [_reason(asked, answer, reach) for answer in asked.troubled]
     if not asked.readable:
         return reasons[0] + (f" The same in {len(reasons) - 1} more." if len(reasons) > 1 else "")
@@ -196,7 +170,6 @@ def _reason(asked: TableAccess, answer: Probe, reach: Access) -> str:
 
 
 def _where(answer: Probe, reach: Access) -> str:
-    """Return a parent, by its name if that is known."""
     for table, column in (("projects", "project_id"), ("organizations", "organization_id")):
         if column in answer.where:
             ident = answer.where[column]

@@ -16,7 +16,7 @@ from destinations.permissions import may_write, missing_grants, tables_of_others
 from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.check.findings import Finding, fine, note, wrong
+from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
 from pipelines.locking.backends import new_lock
@@ -47,10 +47,10 @@ def examine_warehouse(settings: Settings, tables: Sequence[str]) -> Iterator[Fin
     except WarehouseUnavailable as problem:
         yield wrong("warehouse", f"{str(problem).rstrip('.')}.", WarehouseProblem.exit_code)
     except HogsyncError as problem:
-        yield wrong("warehouse", str(problem), problem.exit_code)
+        yield refused("warehouse", problem)
 
 
-def _refused(what: str, advice: str) -> Finding:
+def _unusable(what: str, advice: str) -> Finding:
     return wrong("warehouse", f"{what.rstrip('.')}; {advice}.", WarehouseProblem.exit_code)
 
 
@@ -59,7 +59,7 @@ def _home(settings: Settings) -> Iterator[Finding]:
         with work_dir(settings.home):
             yield fine("settings", f"HOGSYNC_HOME {settings.home} can be written.")
     except UsageError as problem:
-        yield wrong("settings", str(problem), problem.exit_code)
+        yield refused("settings", problem)
 
 
 def _at_work(settings: Settings) -> Iterator[Finding]:
@@ -72,8 +72,8 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
     lock = new_lock(settings, "hogsync check")
     try:
         if not lock.acquire():
-            held = f"{place.label} is held by {lock.holder()}"
-            yield note("warehouse", f"{held}; a sync waits {settings.wait:g} s for its turn.")
+            text = f"{place.label} is held by {lock.holder()}; a sync waits {settings.wait:g} s for it."
+            yield note("warehouse", text)
     finally:
         lock.release()
 
@@ -117,7 +117,7 @@ def _owner(warehouse: Warehouse, settings: Settings, tables: Sequence[str]) -> I
         content = f"holds the PostHog at {whose}" if whose else "is new"
         yield fine("warehouse", f"The dataset {warehouse.dataset} in {warehouse.label} {content}.")
     except (UsageError, WarehouseProblem) as problem:
-        yield wrong("warehouse", str(problem), problem.exit_code)
+        yield refused("warehouse", problem)
 
 
 def _belonging(settings: Settings) -> Mapping[str, str]:
@@ -130,19 +130,15 @@ def _belonging(settings: Settings) -> Mapping[str, str]:
 
 
 def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:
-    """Try to write to each of the two schemas."""
     on_server = settings.warehouse.kind == "postgresql"
-    problems = 0
+    problems: list[Finding] = []
     for schema in (warehouse.dataset, staging_of(warehouse.dataset)):
         try:
             try_write(warehouse, schema)
         except WarehouseUnavailable as refusal:
-            yield _refused(str(refusal), _remedy(warehouse, schema, on_server=on_server))
-            problems += 1
-        strangers = _of_others(warehouse, schema) if on_server else None
-        if strangers:
-            yield strangers
-            problems += 1
+            problems.append(_unusable(str(refusal), _remedy(warehouse, schema, on_server=on_server)))
+        problems += _of_others(warehouse, schema) if on_server else ()
+    yield from problems
     if not problems:
         version = warehouse.rows(VERSION[settings.warehouse.kind])[0][0]
         yield fine(
@@ -167,15 +163,11 @@ def _remedy(warehouse: Warehouse, schema: str, *, on_server: bool) -> str:
     return f"let the owner of the database run: {'; '.join(missing_grants(warehouse))}"
 
 
-def _of_others(warehouse: Warehouse, schema: str) -> Finding | None:
-    """Return a finding for tables of an earlier sync under another role: this role could not add a column to them."""
-    tables = [
-        (name, owner) for name, owner in tables_of_others(warehouse, schema) if f"{name}_".startswith(OURS)
-    ]
-    if not tables:
-        return None
-    name, owner = tables[0]
-    return _refused(
-        f"{len(tables)} tables in {schema}, such as {name}, belong to the role {owner}",
-        f"sync as {owner}, or make the role in WAREHOUSE_URL their owner (alter table … owner to …)",
-    )
+def _of_others(warehouse: Warehouse, schema: str) -> Iterator[Finding]:
+    """Yield a finding for tables of an earlier sync under another role: this role could not add a column to them."""
+    tables = [one for one in tables_of_others(warehouse, schema) if f"{one[0]}_".startswith(OURS)]
+    for name, owner in tables[:1]:
+        yield _unusable(
+            f"{len(tables)} tables in {schema}, such as {name}, belong to the role {owner}",
+            f"sync as {owner}, or make the role in WAREHOUSE_URL their owner (alter table … owner to …)",
+        )

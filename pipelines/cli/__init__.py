@@ -8,8 +8,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
-from pipelines.errors import Interrupted
-
 
 def main() -> NoReturn:
     """Run the command of this process's arguments and exit: 0, 1, 2, 3, 4 or 130, as the errors define."""
@@ -21,12 +19,8 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):  # old Windows terminals have no arrows
             stream.reconfigure(errors="replace")
     os.umask(0o077)  # every file, including a database's log and dlt's files, is private to its owner
-    try:  # around the imports too, so that Ctrl-C shows no traceback during them
-        from pipelines.cli.commands import read
-        from pipelines.cli.exit import run_command
-        from pipelines.signals import leave
+    from pipelines.cli.commands import read
+    from pipelines.cli.exit import run_command
+    from pipelines.signals import leave
 
-        leave(run_command(read, sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
-        os._exit(Interrupted.exit_code)
+    leave(run_command(read, sys.argv[1:]))

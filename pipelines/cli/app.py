@@ -1,13 +1,15 @@
 """The Typer app, and what every command shares.
 
-Typer only parses the arguments; each command returns a job. The job runs where every end becomes one sentence and one
-exit code. Nothing heavy is imported before a job needs it.
+Typer only parses the arguments; `exit` runs the command, so that every end becomes one sentence and one exit code.
+Nothing heavy is imported before a command needs it.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,8 +30,19 @@ app = typer.Typer(
 )
 
 
+def command(function: Callable[..., int]) -> Callable[..., int]:
+    """Register a command, which Typer does not call but returns with its arguments."""
+
+    @wraps(function)
+    def parsed(**arguments: Any) -> Job:
+        return partial(function, **arguments)
+
+    app.command()(parsed)
+    return function
+
+
 def read(words: list[str]) -> Job | int:
-    """Return the job that the arguments ask for, or an exit code if Typer has answered already."""
+    """Return the command that the arguments ask for, or an exit code if Typer has answered already."""
     asked: Job | int = typer.main.get_command(app).main(words, "hogsync", standalone_mode=False)
     if asked == Interrupted.exit_code:  # how Typer reports Ctrl-C while it parses
         raise KeyboardInterrupt
@@ -62,7 +75,7 @@ def require_sandbox() -> None:
         )
 
 
-def ready(level: int, *, bare: bool) -> Settings:
+def ready(level: int = logging.WARNING, *, bare: bool = True) -> Settings:
     """Set up signals and logs, and return the settings with their secrets hidden from the logs."""
     from pipelines import logs, settings, signals
 

@@ -11,28 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
+from pipelines.cli.app import AsJson, command, ready, require_sandbox
 from pipelines.console import write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
-    from pipelines.sync.outcome import Outcome
     from pipelines.sync.selection import Selection
 
 
 OnlyProjects = Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this project; repeatable.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors and warnings of the run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors and warnings.")]
 
 
-@app.command()
+@command
 def sync(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
     project: OnlyProjects = None,
     full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
     accept_deletes: Annotated[
-        bool, typer.Option("--accept-deletes", help="Believe deletes that are held.")
+        bool, typer.Option("--accept-deletes", help="Apply deletes that are held back.")
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 1 if there are warnings.")
@@ -43,30 +42,24 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
-) -> Job:
+) -> int:
     """Bring the warehouse up to date with PostHog."""
+    settings, display = _begun(quiet=quiet, as_json=as_json)
+    from pipelines.sync.selection import Selection  # heavy; a wrong setting is reported before it
 
-    def job() -> int:
-        settings, display = _begun(quiet=quiet, as_json=as_json)
-        from pipelines.sync.selection import Selection  # heavy; a wrong setting is reported before it
-
-        selection = Selection(
-            tables=_selected(settings, tables or [], group),
-            projects=tuple(project or ()),
-            full=full,
-            accept_deletes=accept_deletes,
-            strict=strict,
-            dry_run=dry_run,
-        )
-        with _posthog(settings, sandbox=sandbox) as place:
-            outcome = _synced(place, selection, display=display)
-            _show(outcome, place, as_json=as_json, quiet=quiet, dry_run=dry_run)
-        return outcome.exit_code
-
-    return job
+    selection = Selection(
+        tables=_selected(settings, tables or [], group),
+        projects=tuple(project or ()),
+        full=full,
+        accept_deletes=accept_deletes,
+        strict=strict,
+        dry_run=dry_run,
+    )
+    with _posthog(settings, sandbox=sandbox) as place:
+        return _load(place, selection, display=display, as_json=as_json, quiet=quiet)
 
 
-@app.command()
+@command
 def backfill(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="These tables.")],
     since: Annotated[
@@ -79,33 +72,27 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
-) -> Job:
+) -> int:
     """Read a range of time again: nothing is marked deleted, and the next sync goes on from where it was."""
+    settings, display = _begun(quiet=quiet, as_json=as_json)
+    from pipelines import backfill as filling
+    from pipelines.sync.selection import Selection, known_tables
 
-    def job() -> int:
-        settings, display = _begun(quiet=quiet, as_json=as_json)
-        from pipelines import backfill as filling
-        from pipelines.sync.selection import Selection, known_tables
-
-        window, chosen = filling.window(since, until), known_tables(tables)
-        filling.refuse_snapshots(chosen)
-        estimate = filling.estimate(settings, chosen, project or ())
-        if dry_run:
-            write_json(asdict(estimate)) if as_json else write_line(str(estimate))
-            return 0
-        if display:
-            write_line(str(estimate), sys.stderr)
-        else:
-            logging.getLogger("hogsync").info("%s", estimate)
-        selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
-        outcome = _synced(settings, selection, display=display)
-        _show(outcome, settings, as_json=as_json, quiet=quiet, dry_run=False)
-        return outcome.exit_code
-
-    return job
+    window, chosen = filling.window(since, until), known_tables(tables)
+    filling.refuse_snapshots(chosen)
+    estimate = filling.estimate(settings, chosen, project or ())
+    if dry_run:
+        write_json(asdict(estimate)) if as_json else write_line(str(estimate))
+        return 0
+    if display:
+        write_line(str(estimate), sys.stderr)
+    else:
+        logging.getLogger("hogsync").info("%s", estimate)
+    selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
+    return _load(settings, selection, display=display, as_json=as_json, quiet=quiet)
 
 
-@app.command()
+@command
 def reset(
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE...", help="These tables.")] = None,
     hash_key: Annotated[
@@ -118,54 +105,42 @@ def reset(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> Job:
+) -> int:
     """Forget how far tables were read, so that the next sync reads them in full; rows stay."""
+    settings = ready()
+    from pipelines import reset as forgetting
+    from pipelines.sync.selection import known_tables
 
-    def job() -> int:
-        settings = ready(logging.WARNING, bare=True)
-        from pipelines import reset as forgetting
-        from pipelines.sync.selection import known_tables
-
-        chosen = known_tables(tables or [])
-        if not (chosen or hash_key or origin):
-            raise UsageError(
-                "Name the tables to forget, such as `hogsync reset comments`, or --hash-key or --origin."
-            )
-        what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
-        what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
-        what += (
-            [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
+    chosen = known_tables(tables or [])
+    if not (chosen or hash_key or origin):
+        raise UsageError(
+            "Name the tables to forget, such as `hogsync reset comments`, or --hash-key or --origin."
         )
-        if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
-            write_line("Nothing was forgotten.")
-            return 0
-        write_line(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
+    what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
+    what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
+    what += [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
+    if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
+        write_line("Nothing was forgotten.")
         return 0
-
-    return job
+    write_line(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
+    return 0
 
 
 def _agreed(question: str) -> bool:
     """Return whether a person agrees; raises UsageError if there is no terminal to ask on."""
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody can be asked here: add --yes.")
+        raise UsageError(f"{question} There is no terminal to ask on; add `--yes` to agree.")
     return typer.confirm(question)
 
 
-@app.command()
-def schedule() -> Job:
+@command
+def schedule() -> int:
     """Sync the groups of the settings by their crontabs, until SIGTERM or Ctrl-C."""
+    from pipelines import logs, settings
+    from pipelines.schedule import run
 
-    def job() -> int:
-        from pipelines import logs, settings
-        from pipelines.schedule import run
-
-        logs.set_up()
-        loaded = settings.load()
-        logs.hide(loaded.secrets)
-        return run(loaded)
-
-    return job
+    logs.set_up()
+    return run(settings.load())
 
 
 def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:
@@ -207,7 +182,8 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
     return settings.groups[group].tables
 
 
-def _synced(settings: Settings, selection: Selection, *, display: bool) -> Outcome:
+def _load(settings: Settings, selection: Selection, *, display: bool, as_json: bool, quiet: bool) -> int:
+    """Run a sync, show what came of it, and return the exit code."""
     from pipelines.sync import progress, summary
     from pipelines.sync.sync import sync as run
 
@@ -215,15 +191,10 @@ def _synced(settings: Settings, selection: Selection, *, display: bool) -> Outco
         outcome = run(settings, selection, [observer])
     if not display:
         summary.log_tables(outcome)
-    return outcome
-
-
-def _show(outcome: Outcome, settings: Settings, *, as_json: bool, quiet: bool, dry_run: bool) -> None:
-    from pipelines.sync import summary
-
     if as_json:
-        write_json(summary.as_json(outcome.run, outcome.requests, outcome.tables, dry_run=dry_run))
+        write_json(summary.as_json(outcome.run, outcome.requests, outcome.tables, dry_run=selection.dry_run))
     elif not quiet:
-        write_line(summary.summary_table(outcome, settings, dry_run=dry_run))
+        write_line(summary.summary_table(outcome, settings, dry_run=selection.dry_run))
     elif outcome.exit_code:
-        write_line(summary.summary(outcome, dry_run=dry_run), sys.stderr)
+        write_line(summary.summary(outcome, dry_run=selection.dry_run), sys.stderr)
+    return outcome.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,70 +11,53 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import AsJson, Job, app, ready, require_sandbox
-from pipelines.console import printable, rendered, write_json, write_line
+from pipelines.cli.app import AsJson, command, ready, require_sandbox
+from pipelines.console import plain_table, printable, rendered, write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from sources.sandbox import Sandbox
 
+MARKS = {True: "✓", False: "✗", None: "·"}
 Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
 
 
-@app.command()
-def check(as_json: AsJson = False) -> Job:
+@command
+def check(as_json: AsJson = False) -> int:
     """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
+    settings = ready()
+    from pipelines.check import check as checked
 
-    def job() -> int:
-        settings = ready(logging.WARNING, bare=True)
-        from pipelines.check import check as checked
-
-        marks = {True: "✓", False: "✗", None: "·"}
-        report = checked(settings)
-        if as_json:
-            write_json(report.as_json())
-        else:
-            write_line("\n".join(f"{marks[one.ok]} {printable(one.text)}" for one in report.findings))
-        return report.exit_code
-
-    return job
+    report = checked(settings)
+    if as_json:
+        write_json(report.as_json())
+    for finding in () if as_json else report.findings:
+        write_line(f"{MARKS[finding.ok]} {printable(finding.text)}")
+    return report.exit_code
 
 
-@app.command()
-def tables(as_json: AsJson = False) -> Job:
+@command
+def tables(as_json: AsJson = False) -> int:
     """List the tables that can be synced."""
+    from sources.posthog.table_docs import overview
 
-    def job() -> int:
-        from sources.posthog.table_docs import overview
-
-        rows = overview()
-        if as_json:
-            write_json({"tables": rows})
-            return 0
-        from rich.table import Table
-
-        shown = Table(box=None, pad_edge=False, header_style="bold")
-        for heading, unfolded in (
-            ("table", True),
-            ("key", False),
-            ("plan", True),
-            ("scope", True),
-            ("meaning", False),
-        ):
-            shown.add_column(heading, no_wrap=unfolded)
-        for row in rows:
-            shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
-        write_line(rendered(shown))
-        beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
-        write_line(
-            f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}."
-        )
+    rows = overview()
+    if as_json:
+        write_json({"tables": rows})
         return 0
+    from rich.table import Column
 
-    return job
+    names = (Column(heading, no_wrap=True) for heading in ("table", "plan", "scope"))
+    shown = plain_table(next(names), "key", *names, "meaning")
+    for row in rows:
+        shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
+    write_line(rendered(shown))
+    beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
+    write_line(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
+    return 0
 
 
-@app.command()
+@command
 def query(  # noqa: PLR0917  Typer reads options off parameters
     sql: Annotated[
         str | None, typer.Argument(metavar="SQL", help="For instance: select * from cohorts; - reads stdin.")
@@ -94,22 +76,18 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
     ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
     as_json: AsJson = False,
-) -> Job:
+) -> int:
     """Ask the warehouse a question in SQL; nothing in it can be changed this way."""
+    from pipelines.query.formats import write_answer
+    from pipelines.query.query import connected
 
-    def job() -> int:
-        from pipelines.query.formats import write_answer
-        from pipelines.query.query import connected
-
-        settings = ready(logging.WARNING, bare=True)
-        if as_json and form not in {None, "json"}:
-            raise UsageError(f"--json and --format {form} exclude each other; give one of them.")
-        question = _question(sql, file)
-        with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
-            write_answer(session, question, "json" if as_json else form, out)
-        return 0
-
-    return job
+    settings = ready()
+    if as_json and form not in {None, "json"}:
+        raise UsageError(f"--json and --format {form} exclude each other; give one of them.")
+    question = _question(sql, file)
+    with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
+        write_answer(session, question, "json" if as_json else form, out)
+    return 0
 
 
 def _question(sql: str | None, file: Path | None) -> str:
@@ -130,59 +108,32 @@ def _question(sql: str | None, file: Path | None) -> str:
         ) from None
     except UnicodeError:
         raise UsageError("The SQL is not UTF-8; save the file as UTF-8.") from None
-    if "\0" in text:
-        raise UsageError("The SQL holds a NUL character, which no database takes; remove it.")
     return text
 
 
-@app.command()
+@command
 def diff(
-    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     since: Annotated[
         str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
-    ] = "",
+    ],
+    tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
     as_json: AsJson = False,
-) -> Job:
+) -> int:
     """Say what was added, changed and removed in PostHog since some time."""
+    settings = ready()
+    from pipelines.diff import diff as compared
+    from pipelines.diff.render import remarks, render
 
-    def job() -> int:
-        if not since:
-            raise UsageError(
-                "Say since when: --since 2026-11-20, --since 2026-11-20T08:00:00Z or --since 2d."
-            )
-        settings = ready(logging.WARNING, bare=True)
-        from pipelines.diff import diff as compared
-        from pipelines.diff.render import render
-
-        found = compared(
-            settings.for_sandbox(settings.origin, "") if sandbox else settings, tables or [], since
-        )
-        for begins, of in found.beginnings():
-            write_line(
-                f"History of {', '.join(of)} begins at {begins} UTC; what changed before cannot be told.",
-                sys.stderr,
-            )
-        if found.late:
-            said = (
-                "were first read to their end later than that; what they held by then is not told as added."
-            )
-            write_line(f"Some lists of {', '.join(found.late)} {said}", sys.stderr)
-        if found.behind:
-            said = (
-                "is not kept up, so that newer changes lack; the next sync with [history] on makes up for it."
-            )
-            write_line(f"History of {', '.join(found.behind)} {said}", sys.stderr)
-        if as_json:
-            write_json(found.as_json())
-        else:
-            write_line(render(found))
-        return 0
-
-    return job
+    place = settings.for_sandbox(settings.origin, "") if sandbox else settings
+    found = compared(place, tables or [], since)
+    for remark in remarks(found):
+        write_line(remark, sys.stderr)
+    write_json(found.as_json()) if as_json else write_line(render(found))
+    return 0
 
 
-@app.command()
+@command
 def sandbox(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
     size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
@@ -195,29 +146,25 @@ def sandbox(
         bool,
         typer.Option("--day", help="Let a day's changes happen, in the one that runs or else the kept one."),
     ] = False,
-) -> Job:
+) -> int:
     """Run a PostHog to practise on, until Ctrl-C; its company lives on from run to run."""
+    from pipelines.settings.since import parse_since
+    from pipelines.work_dir import folder_below
+    from sources.sandbox import start
 
-    def job() -> int:
-        from pipelines.settings.since import parse_since
-        from pipelines.work_dir import folder_below
-        from sources.sandbox import start
-
-        settings = ready(logging.WARNING, bare=True)
-        require_sandbox()
-        if day and now:
-            raise UsageError(
-                "--now and --day exclude each other: a company that ends then does not move on. Give one of them."
-            )
-        moment = parse_since("--now", now, datetime.now(UTC)) if now else None
-        kept = None if now else folder_below(settings.home, "sandbox")
-        begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
-        try:
-            return _let_a_day_pass(port, begin) if day else _serve(begin(port))
-        except RuntimeError:  # its message is on stderr already
-            return UsageError.exit_code
-
-    return job
+    settings = ready()
+    require_sandbox()
+    if day and now:
+        raise UsageError(
+            "--now and --day exclude each other: a company that ends then does not move on. Give one of them."
+        )
+    moment = parse_since("--now", now, datetime.now(UTC)) if now else None
+    kept = None if now else folder_below(settings.home, "sandbox")
+    begin = partial(start, seed=seed, size=size, now=moment, kept=kept)
+    try:
+        return _let_a_day_pass(port, begin) if day else _serve(begin(port))
+    except RuntimeError:  # its message is on stderr already
+        return UsageError.exit_code
 
 
 def _let_a_day_pass(port: int, begin: Callable[[], Sandbox]) -> int:

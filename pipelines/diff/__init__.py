@@ -40,7 +40,11 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
         there = [one for one in ENDPOINTS.values() if one.history in columns]
         missing = [one for one in wanted if one not in there]
         if missing or not there:
-            raise UsageError(_no_history(settings, missing[0].table if missing else ""))
+            what = f" of {missing[0].table}" if missing else ""
+            raise UsageError(
+                f"The dataset {settings.dataset} in {settings.warehouse.label} has no history{what} yet; "
+                "`hogsync sync` makes it where [history] in the settings allows."
+            )
         behind = _behind(ask) if META in columns else set()
         begun = [history_start(ask, one, columns) for one in wanted or there]
         found = [_compared(ask, one, columns[one.endpoint.history], moment) for one in begun]
@@ -64,31 +68,19 @@ def _endpoint(name: str) -> Endpoint:
     return endpoint
 
 
-def _no_history(settings: Settings, table: str) -> str:
-    what = f" of {table}" if table else ""
-    return (
-        f"The dataset {settings.dataset} in {settings.warehouse.label} has no history{what} yet; "
-        "`hogsync sync` makes it where [history] in the settings allows."
-    )
-
-
 def _columns(ask: Ask, settings: Settings) -> dict[str, list[str]]:
-    """Return the tables of the dataset with their columns."""
-    found: dict[str, list[str]] = {}
-    sql = "select table_name, column_name from information_schema.columns"
-    order = "order by table_name, ordinal_position"
-    for table, column in ask(f"{sql} where table_schema = '{settings.dataset}' {order}"):
-        found.setdefault(table, []).append(column)
-    return found
+    listed = "array_agg(column_name::text order by ordinal_position) from information_schema.columns"
+    where = f"where table_schema = '{settings.dataset}' group by table_name"
+    return dict(ask(f"select table_name::text, {listed} {where}"))
 
 
 def _compared(ask: Ask, begun: HistoryStart, columns: Sequence[str], since: datetime) -> TableDiff:
     """Return a table's rows that differ; rows older than the history count as present at its beginning."""
     moment = max(since, begun.at or since)
     found = TableDiff(begun.endpoint, begun.at, begun.late(moment))
-    told = _told(begun.endpoint, columns)
-    for first, last, *values in ask(_question(begun.endpoint, told, moment, late=bool(found.late))):
-        then, now = _row(told, values[: len(told)]), _row(told, values[len(told) :])
+    names = _comparable(begun.endpoint, columns)
+    for first, last, *values in ask(_question(begun.endpoint, names, moment, late=bool(found.late))):
+        then, now = _row(names, values[: len(names)]), _row(names, values[len(names) :])
         if first is None or (first > moment and not begun.found(then, first)):
             found.added += [now] if last else []
         elif not last:
@@ -98,7 +90,7 @@ def _compared(ask: Ask, begun: HistoryStart, columns: Sequence[str], since: date
     return found
 
 
-def _told(endpoint: Endpoint, columns: Sequence[str]) -> list[str]:
+def _comparable(endpoint: Endpoint, columns: Sequence[str]) -> list[str]:
     """Return the columns whose changes are reported, including those for values that do not fit."""
     return [
         name for name in columns if name not in SPAN and name.removesuffix(VARIANT) not in endpoint.volatile
@@ -113,7 +105,7 @@ def _row(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     return {name: beside[name] if stored[name] is None else stored[name] for name in fields}
 
 
-def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late: bool) -> str:
+def _question(endpoint: Endpoint, names: Sequence[str], since: datetime, *, late: bool) -> str:
     """Return the query for rows that existed then, exist now, or both in another version.
 
     With `late`, a row that came later is paired with its first version: it may have existed all along.
@@ -124,7 +116,7 @@ def _question(endpoint: Endpoint, told: Sequence[str], since: datetime, *, late:
             union all select * from {history} h where valid_from > {moment} and op = 'insert' and not exists (
                 select 1 from {history} e where {equal("e", "h", endpoint.key)} and e.valid_from < h.valid_from)"""
     return f"""
-        select a.valid_from, b.valid_from, {columns_of("a", told)}, {columns_of("b", told)}
+        select a.valid_from, b.valid_from, {columns_of("a", names)}, {columns_of("b", names)}
         from (
             select * from {history} where valid_from <= {moment} and (valid_to > {moment} or valid_to is null)
             {first if late else ""}) a

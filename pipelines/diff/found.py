@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipelines.query.cells import plain, written
+from pipelines.query.cells import plain
 from sources.posthog.catalogue.endpoint import Endpoint
 
 Row = Mapping[str, Any]
@@ -42,25 +42,20 @@ class TableDiff:
 
     def as_json(self) -> dict[str, Any]:
         """Return the keys of its rows, and the changed columns of changed rows."""
-        changed = [
-            {
-                "key": self.key(one.row),
-                "columns": {n: {"old": plain(a), "new": plain(b)} for n, (a, b) in one.columns.items()},
-            }
-            for one in self.changed
-        ]
-        gone = [self.key(row) for row in self.removed]
-        late = {"late": list(self.late)} if self.late else {}
-        return (
-            ({"behind": True} if self.behind else {})
-            | late
-            | {
-                "table": self.endpoint.table,
-                "added": [self.key(row) for row in self.added],
-                "changed": changed,
-                "removed": gone,
-            }
-        )
+        return {
+            **({"behind": True} if self.behind else {}),
+            **({"late": list(self.late)} if self.late else {}),
+            "table": self.endpoint.table,
+            "added": [self.key(row) for row in self.added],
+            "changed": [
+                {
+                    "key": self.key(one.row),
+                    "columns": {n: {"old": plain(a), "new": plain(b)} for n, (a, b) in one.columns.items()},
+                }
+                for one in self.changed
+            ],
+            "removed": [self.key(row) for row in self.removed],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +71,6 @@ class Diff:
         return {
             one.endpoint.table: one.begins for one in self.tables if one.begins and one.begins > self.since
         }
-
-    @property
-    def behind(self) -> list[str]:
-        """Return the tables whose history misses versions, because it is switched off or a run was interrupted."""
-        return [one.endpoint.table for one in self.tables if one.behind]
-
-    @property
-    def late(self) -> list[str]:
-        """Return the tables with lists that were first read to their end after the comparison begins."""
-        return [one.endpoint.table for one in self.tables if one.late]
-
-    def beginnings(self) -> list[tuple[str, list[str]]]:
-        """Return the beginnings of `younger` as text, each with its tables."""
-        times = sorted(set(self.younger.values()))
-        return [(written(at), [table for table, its in self.younger.items() if its == at]) for at in times]
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"since", "tables": [{"table", "added", "changed", "removed"}]}`; a younger history adds `begins`."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.console import printable, rendered
+from pipelines.console import plain_table, printable, rendered
 from pipelines.diff.found import Diff, Row, TableDiff
 from pipelines.query.cells import written
 
@@ -27,8 +27,25 @@ def render(diff: Diff) -> str:
         "changed": sum(len(one.changed) for one in diff.tables),
         "removed": sum(len(one.removed) for one in diff.tables),
     }
-    told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
-    return rendered(*([_table(lines)] if lines else []), f"({told} since {written(diff.since)} UTC)")
+    sums = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    return rendered(*([_table(lines)] if lines else []), f"({sums} since {written(diff.since)} UTC)")
+
+
+def remarks(diff: Diff) -> Iterator[str]:
+    """Yield sentences about changes that the difference cannot report."""
+    for begin in sorted(set(diff.younger.values())):
+        tables = ", ".join(table for table, its in diff.younger.items() if its == begin)
+        yield f"The history of {tables} begins at {written(begin)} UTC; earlier changes are not known."
+    if late := [one.endpoint.table for one in diff.tables if one.late]:
+        yield (
+            f"Some lists of {', '.join(late)} were first read to their end later than that; rows that they held by "
+            "then are not reported as added."
+        )
+    if behind := [one.endpoint.table for one in diff.tables if one.behind]:
+        yield (
+            f"The history of {', '.join(behind)} lacks the newest changes; the next `hogsync sync` with [history] on "
+            "adds them."
+        )
 
 
 def _lines(one: TableDiff) -> Iterator[tuple[str, ...]]:
@@ -43,7 +60,6 @@ def _lines(one: TableDiff) -> Iterator[tuple[str, ...]]:
 
 
 def _row_name(one: TableDiff, row: Row) -> str:
-    """Return a row's key, with its name if it has one."""
     names = [str(row[n]) for n in NAMES if row.get(n) and n not in one.endpoint.key]
     key = ", ".join(str(value) for value in one.key(row).values())
     return printable(f"{key} ({names[0]})" if names else key)
@@ -55,9 +71,7 @@ def _short(value: Any) -> str:
 
 
 def _table(lines: Sequence[tuple[str, ...]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "table", "row", "column", "old → new"):
-        table.add_column(heading)
+    table = plain_table("", "table", "row", "column", "old → new")
     for line in lines:
         table.add_row(Text(line[0], style=COLOURS[line[0]]), *(Text(printable(cell)) for cell in line[1:]))
     return table

@@ -6,19 +6,21 @@ CSV, JSON lines and Parquet are written while the rows arrive, so that a result 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from destinations.reader import Reader, Result
 from pipelines.atomic_file import atomic_file
-from pipelines.console import as_json, is_wider, rendered, write_line
+from pipelines.console import as_json, is_wider, plain_table, rendered, write_line
 from pipelines.errors import UsageError
 from pipelines.query.cells import NULL, apart, csv_line, markdown_line, plain, written
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.console import RenderableType
 
 ENDINGS = {
@@ -35,20 +37,18 @@ ENDINGS = {
 def write_answer(reader: Reader, sql: str, form: str | None, out: Path | None) -> None:
     """Run the query, and write the result to standard output or, completely or not at all, to a file."""
     form = form or (ENDINGS.get(out.suffix.lower()) if out else None) or "table"
-    if form == "parquet":
-        if not out:
-            raise UsageError("Parquet is no text: name a file, as in --out answer.parquet.")
-        with _replaced(out) as file:
-            _write_parquet(reader, sql, file)
-        return
-    found = reader.rows(sql)
+    if form == "parquet" and not out:
+        raise UsageError("Parquet is no text: name a file, as in --out answer.parquet.")
     if not out:
-        for text in TEXTS[form](found, sys.stdout.isatty()):
+        for text in _texts(reader.rows(sql), form, terminal=sys.stdout.isatty()):
             if not write_line(text):
                 return
         return
     with _replaced(out) as file:
-        for text in TEXTS[form](found, False):  # noqa: FBT003  no terminal
+        if form == "parquet":
+            _write_parquet(reader.arrow(sql), file)
+            return
+        for text in _texts(reader.rows(sql), form, terminal=False):
             file.write(f"{text}\n".encode(errors="replace"))
 
 
@@ -66,11 +66,10 @@ def _replaced(out: Path) -> Iterator[BinaryIO]:
         ) from None
 
 
-def _write_parquet(reader: Reader, sql: str, file: BinaryIO) -> None:
+def _write_parquet(found: pa.RecordBatchReader, file: BinaryIO) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    found = reader.arrow(sql)
     schema = pa.schema(
         [field.with_name(name) for field, name in zip(found.schema, apart(found.schema.names), strict=True)]
     )
@@ -84,52 +83,40 @@ def _write_parquet(reader: Reader, sql: str, file: BinaryIO) -> None:
         ) from None
 
 
-# -- texts, in pieces that end at a line's end
+def _texts(found: Result, form: str, *, terminal: bool) -> Iterable[str]:
+    """Return the result in texts that end where a line ends.
 
-
-def _csv(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    yield csv_line(found.columns)
-    for batch in found.batches:
-        if batch:
-            yield "\n".join(map(csv_line, batch))
-
-
-def _json_lines(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
+    JSON is `{"columns": [...], "rows": [[...], ...]}`, because two columns may have the same name.
+    """
+    if form == "table":
+        return [_table(found.columns, [row for batch in found.batches for row in batch], terminal=terminal)]
+    if form == "json":
+        rows = [[plain(value) for value in row] for row in [row for batch in found.batches for row in batch]]
+        return [as_json({"columns": list(found.columns), "rows": rows})]
+    if form == "csv":
+        return chain([csv_line(found.columns)], _lines(found, csv_line))
+    if form == "markdown":
+        heads = [markdown_line(found.columns), f"|{' --- |' * len(found.columns)}"]
+        return chain(heads, _lines(found, markdown_line))
     names = apart(found.columns)
-    for batch in found.batches:
-        if batch:
-            yield "\n".join(as_json(dict(zip(names, map(plain, row), strict=True))) for row in batch)
+    return _lines(found, lambda row: as_json(dict(zip(names, map(plain, row), strict=True))))
 
 
-def _json(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    """Yield `{"columns": [...], "rows": [[...], ...]}`: two columns may have the same name."""
-    rows = [[plain(value) for value in row] for batch in found.batches for row in batch]
-    yield as_json({"columns": list(found.columns), "rows": rows})
+def _lines(found: Result, line: Callable[[tuple[Any, ...]], str]) -> Iterator[str]:
+    return ("\n".join(map(line, batch)) for batch in found.batches if batch)
 
 
-def _markdown(found: Result, _terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    yield markdown_line(found.columns)
-    yield f"|{' --- |' * len(found.columns)}"
-    for batch in found.batches:
-        if batch:
-            yield "\n".join(map(markdown_line, batch))
-
-
-def _table(found: Result, terminal: bool) -> Iterator[str]:  # noqa: FBT001
-    """Yield a table and its number of rows; record by record if the terminal is too narrow for the table."""
-    rows = [row for batch in found.batches for row in batch]
+def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]], *, terminal: bool) -> str:
+    """Return a table and its number of rows; record by record if the terminal is too narrow for the table."""
     count = f"({len(rows):,} row{'' if len(rows) == 1 else 's'})"
-    table = _as_table(found.columns, rows)
-    if terminal and len(found.columns) > 1 and is_wider(table):
-        yield rendered(*_records(found.columns, rows), count)
-    else:
-        yield rendered(table, count, terminal=terminal)
+    table = _as_table(columns, rows)
+    if terminal and len(columns) > 1 and is_wider(table):
+        return rendered(*_records(columns, rows), count)
+    return rendered(table, count, terminal=terminal)
 
 
 def _as_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> RenderableType:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for number, name in enumerate(columns):
         numeric = all(isinstance(row[number], int | float | Decimal | None) for row in rows)
         table.add_column(_cell(name), justify="right" if numeric else "left")
@@ -139,7 +126,6 @@ def _as_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Renderab
 
 
 def _records(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Iterator[RenderableType]:
-    """Yield each row as lines of column name and value."""
     from rich.table import Table
 
     for number, row in enumerate(rows, 1):
@@ -156,12 +142,3 @@ def _cell(value: Any) -> RenderableType:
     from rich.text import Text
 
     return Text(NULL, style="dim") if value is None else Text(written(value))
-
-
-TEXTS: dict[str, Callable[[Result, bool], Iterator[str]]] = {
-    "table": _table,
-    "csv": _csv,
-    "json": _json,
-    "jsonl": _json_lines,
-    "markdown": _markdown,
-}

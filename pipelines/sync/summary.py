@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import printable, rendered
+from pipelines.console import plain_table, printable, rendered
 from pipelines.remedies import advice
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
@@ -101,11 +101,10 @@ def _iso(at: datetime) -> str:
 
 def summary_table(outcome: Outcome, settings: Settings, *, dry_run: bool = False) -> str:
     """Return the results by table, the reasons and remedies for what is not available, and a last line that sums up."""
-    from rich.table import Table
     from rich.text import Text
 
     place = f"{settings.origin} → {settings.warehouse.label}, dataset {settings.dataset}"
-    table = Table("table", "result", box=None, pad_edge=False, header_style="bold")
+    table = plain_table("table", "result")
     for heading in ("read", "new", "changed", "gone"):
         table.add_column(heading, justify="right")
     for result in outcome.tables:

@@ -75,7 +75,7 @@ def and_then_all_is_right(posthog: Sandbox, **settings: str) -> None:
     [
         ({"POSTHOG_PERSONAL_API_KEY": ""}, "No PostHog key is set"),
         ({"POSTHOG_PERSONAL_API_KEY": "phc_projecttoken"}, "is a project token"),
-        ({"POSTHOG_PERSONAL_API_KEY": "phx_two words"}, "has a blank"),
+        ({"POSTHOG_PERSONAL_API_KEY": "phx_two words"}, "does not look like a personal API key"),
         ({"POSTHOG_HOST": "us.posthog.com"}, "write https://us.posthog.com"),
         ({"HOGSYNC_LISTS__PAGESIZE": "5"}, "did you mean HOGSYNC_LISTS__PAGE_SIZE?"),
         ({"HOGSYNC_LISTS__PAGE_SIZE": "many"}, "must be a whole number"),
@@ -366,20 +366,19 @@ def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> N
 
 
 STUCK = """
-import os, signal, sys
+import ctypes, os, signal, sys, time
 from pipelines import signals
 signals.GRACE = float(sys.argv[1])
 signals.listen()
-print("up", flush=True)
-signal.pthread_sigmask(signal.SIG_SETMASK, [])
-try:
-    import ctypes
-    ctypes.CDLL(None).sleep(60); ctypes.CDLL(None).sleep(60); ctypes.CDLL(None).sleep(60)
-except KeyboardInterrupt:
-    import time
-    while True:
-        try: time.sleep(60)
-        except KeyboardInterrupt: pass
+with signals.interruptible(lambda: time.sleep(60)):
+    print("up", flush=True)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    try:
+        ctypes.CDLL(None).sleep(60); ctypes.CDLL(None).sleep(60); ctypes.CDLL(None).sleep(60)
+    except KeyboardInterrupt:
+        while True:
+            try: time.sleep(60)
+            except KeyboardInterrupt: pass
 """
 
 

@@ -145,7 +145,7 @@ def test_columns_may_have_any_name(scene: Scene, posthog: Sandbox) -> None:
         (["comments", "--since", "1d"], "comments has no history"),
         (["--since", "yesterday"], "must be a date, a time or a span"),
         (["--since", "2999-01-01"], "is in the future"),
-        ([], "Say since when"),
+        ([], "Missing option '--since'"),
     ],
 )
 def test_what_cannot_be_told_is_one_sentence(file_scene: Scene, words: list[str], said: str) -> None:
