@@ -2,8 +2,6 @@
 
 from tests.mutation.mutation import Mutation
 
-STREAMS, KEYS = "component/test_streams.py::test_", "component/test_keys.py::test_"
-HELD = f"{STREAMS}a_death_that_is_held_for_another_key_is_looked_for_once"
 LOST = "pipelines/sync/test_dropped.py::test_"
 ALONE = "destinations/test_history.py::test_"
 MEANWHILE = f"{LOST}what_a_list_that_fails_meanwhile_has_lost_comes_back_later_and_makes_no_version"
@@ -138,23 +136,5 @@ LOST_RULES = (
             "pipelines/sync/test_derived_tables.py::test_memory_that_a_history_lacks_is_nobodys_table_to_rename",
         ),
         within="Derivation._troubled_by",
-    ),
-    Mutation(
-        "a list's count without what is held for another key is no news",
-        "return count not in (expected, expected - unseen)",
-        "return count != expected",
-        (f"{HELD}[comments-content-known]",),
-    ),
-    Mutation(
-        "a full walk of another key is none that is due",
-        ("return replace(after, rows=rows, held=result.deletes_held, last_complete_at=options.started)"),
-        "return replace(after, rows=rows, held=result.deletes_held)",
-        (f"{HELD}[comments-content-known]",),
-    ),
-    Mutation(
-        "what another key has not met is looked for when the key that saw it is back",
-        ("        key_is_back\n        or _full_walk_due"),
-        "        _full_walk_due",
-        (f"{KEYS}a_key_that_is_back_tells_at_once_of_what_another_did_not_meet[listed]",),
     ),
 )

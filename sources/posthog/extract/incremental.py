@@ -29,10 +29,8 @@ def start_time(
     position: Position | None,
     options: ReadOptions,
     stored_index: StoredIndex,
-    *,
-    key_is_back: bool,
 ) -> datetime | None:
-    """Return the time from which a list is read; None to read all of it, as when a key is back (`key_returned`)."""
+    """Return the time from which a list is read; None to read all of it."""
     endpoint = list_path.endpoint
     fanned_out = _fanned_out(endpoint)
     if options.window and endpoint.plan != "snapshot":
@@ -44,27 +42,13 @@ def start_time(
         return None if doubtful else options.window.since
     if endpoint.plan == "snapshot" or options.full or position is None or position.watermark is None:
         return None
-    if (
-        key_is_back
-        or _full_walk_due(endpoint, position, options)
-        or stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)
-    ):
+    is_due = _full_walk_due(endpoint, position, options)
+    if is_due or stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out):
         return None
     if endpoint.detects_deletes and not fanned_out and position.rows <= SHORT_LIST_PAGES * endpoint.page_size:
         return None
     return min(
         position.watermark - endpoint.lookback, _open_since(endpoint, position, options) or position.watermark
-    )
-
-
-def key_returned(position: Position | None, sees: str | None, remembered: frozenset[str]) -> bool:
-    """Return whether the key that stored these rows is back after a key that could not see them.
-
-    Only the first key can confirm their deletion. Rows that its own walk held (`remembered`) get their second walk at
-    the normal time, and rows hidden by a gap of that walk cannot be confirmed by any walk.
-    """
-    return bool(
-        position and position.held and position.fingerprint == sees and not position.gap and not remembered
     )
 
 

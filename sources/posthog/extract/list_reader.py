@@ -77,10 +77,7 @@ class ListReader:
         list_path = result.list_path
         position = self.positions.position(list_path.path)
         stock = self.changes[list_path.endpoint.table].stored_index
-        back = incremental.key_returned(
-            position, self.visibility.fingerprint_of(list_path), self.positions.held(list_path.path)
-        )
-        floor = incremental.start_time(list_path, position, self.options, stock, key_is_back=back)
+        floor = incremental.start_time(list_path, position, self.options, stock)
         result.is_incremental = floor is not None
         count = self._count(list_path) if floor is None and position and position.gap else None
         self.walk_once(result, floor, count)
@@ -256,8 +253,7 @@ class ListReader:
         ):
             return None
         count = self._count(result.list_path)
-        fingerprint = self.visibility.fingerprint_of(result.list_path)
-        return count if count_mismatches(count, result, position, fingerprint) else None
+        return count if count_mismatches(count, result, position) else None
 
     # -- remembering
 

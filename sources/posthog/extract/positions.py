@@ -1,7 +1,7 @@
 """Computes a list's position after a run: earlier position and `ListResult` -> `Position`. Pure functions.
 
-The results of a walk (rows, gap, deletes held) belong to the key that made it: a walk with another key does not change
-them, unless that walk leaves nothing open or the user accepts its deletes.
+A list belongs to the key that saw all of its stored rows. Another key takes over with a complete walk that misses none
+of them, or if the user accepts its deletes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def initial(list_path: ListPath) -> Position:
 def before_load(
     result: ListResult, position: Position | None, fingerprint: str | None, has_new_rows: Callable[[], bool]
 ) -> Position | None:
-    """Return the position to write before loading, so that the rows are attributed to the key that saw them.
+    """Return the position to write before loading, so that no other key's walk deletes the rows; None if it is known.
 
-    Rows of a backfill, or of a run that is killed before its record, would otherwise be attributed to another key,
-    whose walk does not show them. So would rows of a run that cannot tell what its key sees.
+    Rows of a backfill, of a run that is killed before its record, and of a run that cannot tell what its key sees would
+    otherwise count as seen by another key.
     """
     sees = fingerprint or MIXED_KEYS
     if not result.list_path.endpoint.detects_deletes or not result.pages:
@@ -81,15 +81,11 @@ def advance(
     if not walk.is_full or result.is_resumed or (fingerprint is None and detects_deletes):
         return after
     same_key = options.accept_deletes or before.fingerprint in (None, fingerprint)
-    if not same_key and not result.complete:
+    if not (same_key or result.complete):  # the gap may be what only this key does not see
         return after
-    if not same_key and result.deletes_held:
-        # Rows that this key does not see still count; a full walk looked for them, so the next is not due early.
-        rows = walk.distinct + result.deletes_held
-        return replace(after, rows=rows, held=result.deletes_held, last_complete_at=options.started)
-    after = replace(
-        after, rows=walk.distinct, gap=walk.gap, held=result.deletes_held, fingerprint=fingerprint
-    )
+    after = replace(after, rows=walk.distinct, gap=walk.gap, held=result.deletes_held)
+    if same_key or not result.deletes_held:
+        after = replace(after, fingerprint=fingerprint)
     return replace(after, last_complete_at=options.started) if result.complete else after
 
 

@@ -44,7 +44,7 @@ class Position:
 
 
 MIXED_KEYS = "several keys"
-"""The fingerprint of a list whose stored rows were seen by several keys: a walk with one key may not delete them."""
+"""The fingerprint of a list of which no single key saw all stored rows: a walk deletes none of them by itself."""
 
 
 class PositionStore(Protocol):
