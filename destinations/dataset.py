@@ -26,6 +26,8 @@ class Dataset:
     def __init__(self, warehouse: Warehouse) -> None:
         """Read the tables; needs the warehouse open."""
         self.warehouse = warehouse
+        self.read_only = False
+        """Whether nothing may be written, not even to clean up after a killed run."""
         self.tables = warehouse.columns()
         self._loaded = self._dlt_columns()
 
@@ -80,6 +82,33 @@ class Dataset:
         )
         with self.warehouse.opened():
             return {tuple(values): latest for *values, latest in self.warehouse.rows(sql) if latest}
+
+    def delete_orphans(
+        self,
+        table: str,
+        columns: Sequence[str],
+        parent: str,
+        key: Sequence[str],
+        no_parent: Mapping[str, Any],
+    ) -> None:
+        """Delete a table's rows of uncommitted loads whose `columns` name a row of `parent` that is not stored.
+
+        Rows with a value of `no_parent` have none. No finished load ever had the deleted rows.
+        """
+        if self.read_only or not (self.has(table, columns) and self.has(parent, key)):
+            return
+        is_parent = " and ".join(
+            f"p.{quoted(theirs)} = t.{quoted(own)}" for theirs, own in zip(key, columns, strict=True)
+        )
+        has_parent = "".join(f" and t.{quoted(name)} <> {value}" for name, value in no_parent.items())
+        orphans = (
+            f"from {self.warehouse.name(table)} t where not {self._committed('t')}{has_parent} "
+            f"and not exists (select 1 from {self.warehouse.name(parent)} p where {is_parent})"
+        )
+        with self.warehouse.opened():
+            if self.warehouse.rows(f"select 1 {orphans} limit 1"):
+                self.warehouse.declare_keys()  # Postgres deletes rows of a published table only if it has a key
+                self.warehouse.execute(f"delete {orphans}")
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Return the distinct values of these columns in rows of uncommitted loads."""

@@ -103,6 +103,7 @@ def _dataset_state(
     state = DatasetState(warehouse)
     refuse_others(state, tables)
     state.check_owner(owner)
+    state.read_only = dry_run
     if not dry_run and (behind := not_yet_within(state, settings)):
         warehouse.declare_keys()  # Postgres updates rows of a published table only if it has a key
         rewritten = rewrite_refused(state, settings, behind, started)

@@ -87,6 +87,24 @@ class Warehouse:
             latest[place] = max(row["_synced_at"], latest.get(place, row["_synced_at"]))
         return latest
 
+    def delete_orphans(
+        self,
+        table: str,
+        columns: Sequence[str],
+        parent: str,
+        key: Sequence[str],
+        no_parent: Mapping[str, Any],
+    ) -> None:
+        if self.has(table, columns) and self.has(parent, key):
+            parents = {tuple(row[name] for name in key) for row in self._table(parent).rows.values()}
+            self.tables[table].rows = {
+                ident: row
+                for ident, row in self._table(table).rows.items()
+                if row[LOAD] in self.finished
+                or any(row[name] == value for name, value in no_parent.items())
+                or tuple(row[name] for name in columns) in parents
+            }
+
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         rows = self._table(table).rows.values()
         torn = [row for row in rows if row[LOAD] not in self.finished]

@@ -12,7 +12,7 @@ from sources.sandbox import Sandbox
 from tests.component.scene import Scene, settled
 from tests.harness.scene import of, written
 
-DELIVERIES, EVENTS = "subscription_deliveries", "event_definitions"
+DELIVERIES, EVENTS, PROPERTIES = "subscription_deliveries", "event_definitions", "property_definitions"
 HERE: dict[str, Any] = {"projects": (201,)}
 BELOW = {"project_id": 201}
 
@@ -25,19 +25,19 @@ def torn_off(scene: Scene, table: str, ident: Any, *below: str) -> None:
         scene.warehouse.tear(child, lambda key: key[:2] == (201, ident))
 
 
-def test_rows_below_a_row_that_a_torn_load_never_wrote_die_when_it_is_gone(
+def test_rows_below_a_row_that_a_torn_load_never_wrote_are_not_there_when_it_is_gone(
     scene: Scene, posthog: Sandbox
 ) -> None:
     settled(scene, DELIVERIES, **HERE)
     ident = min(key[1] for key in scene.known["subscriptions"])
-    torn_off(scene, "subscriptions", ident, DELIVERIES, "subscriptions__recipients")
+    below = (DELIVERIES, f"{DELIVERIES}__recipients", "subscriptions__recipients")
+    torn_off(scene, "subscriptions", ident, *below)
     (row,) = [r for r in posthog.rows("subscriptions") if r["id"] == ident]
     posthog.edit("subscriptions", where={"id": ident}, parents=BELOW, delete=True)
     outcome = scene.sync(DELIVERIES, **HERE)
-    for table in (DELIVERIES, f"{DELIVERIES}__recipients", "subscriptions__recipients"):
-        own = [r for k, r in scene.rows(table).items() if ident in k[:2]]
-        assert own
-        assert all(r["dead"] for r in own), table
+    for table in below:
+        assert scene.rows(table)
+        assert not [key for key in scene.rows(table) if ident in key[:2]], table
     assert of(outcome, "subscriptions").counts.deleted == 0, "it was never there"
     assert written(scene.sync(DELIVERIES, **HERE)) == 0
     kept = {name: value for name, value in row.items() if name[0] != "_"}
@@ -48,7 +48,7 @@ def test_rows_below_a_row_that_a_torn_load_never_wrote_die_when_it_is_gone(
     assert scene.wrong() == ""
 
 
-def test_a_list_of_a_row_that_a_torn_load_never_wrote_loses_what_the_row_has_lost(
+def test_a_list_of_a_row_that_a_torn_load_never_wrote_comes_with_the_row(
     scene: Scene, posthog: Sandbox
 ) -> None:
     names = sorted(r["name"] for r in posthog.rows(EVENTS) if r["_parents"] == BELOW)[:2]
@@ -61,8 +61,18 @@ def test_a_list_of_a_row_that_a_torn_load_never_wrote_loses_what_the_row_has_los
     posthog.edit(EVENTS, where={"name": names[1]}, parents=BELOW, delete=True)
     scene.sync(EVENTS, **HERE)
     tags = {key[1:]: row["dead"] for key, row in scene.rows(f"{EVENTS}__tags").items() if key[1] in names}
-    assert tags == {(name, at): (name, at) != (names[0], 0) for name in names for at in range(3)}
+    assert tags == {(names[0], 0): False}
     assert written(scene.sync(EVENTS, **HERE)) == 0
+
+
+def test_rows_of_a_torn_load_that_belong_to_no_row_stay(scene: Scene, posthog: Sandbox) -> None:
+    settled(scene, PROPERTIES, **HERE)
+    scene.warehouse.tear(PROPERTIES, lambda _: True)
+    stored = scene.rows(PROPERTIES).keys()
+    assert {-1} < {key[2] for key in stored}, "of groups and of none"
+    posthog.fault(kind="status", status=500, path="property_definitions")
+    assert of(scene.sync(PROPERTIES, **HERE), PROPERTIES).status == "failed"
+    assert scene.rows(PROPERTIES).keys() == stored
 
 
 def test_a_row_that_changes_places_with_one_that_was_always_hidden_never_dies(

@@ -215,9 +215,21 @@ READING_RULES = (
     ),
     Mutation(
         "rows below no row die with none",
-        "or not k.sound) {self.stored_index.hanging(columns)}",
-        "or not k.sound)",
+        "(k.deleted_at is null or not k.sound){has_parent}",
+        "(k.deleted_at is null or not k.sound)",
         (f"{DEATHS}a_group_type_that_goes_ends_no_property_that_belongs_to_none",),
+    ),
+    Mutation(
+        "rows of a torn load that belong to no row stay",
+        "delete(self.table, columns, parent.table, parent.key, endpoint.without_parent(columns))",
+        "delete(self.table, columns, parent.table, parent.key, {})",
+        ("component/test_found.py::test_rows_of_a_torn_load_that_belong_to_no_row_stay",),
+    ),
+    Mutation(
+        "rows of a torn load whose row was never written are deleted",
+        "self._delete_orphans()",
+        "pass",
+        ("component/test_found.py::test_a_list_of_a_row_that_a_torn_load_never_wrote_comes_with_the_row",),
     ),
     Mutation(
         "members that are hidden from a plain member are held",

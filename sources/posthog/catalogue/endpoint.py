@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -88,6 +88,10 @@ class Endpoint:
         """Return the columns that the path gives: parents' ids and key constants."""
         constants = (name for path in self.paths for name in query(path) if name in self.key)
         return tuple(dict.fromkeys((*self.placeholders, *constants, *self.key_defaults)))
+
+    def without_parent(self, columns: Iterable[str]) -> Stamps:
+        """Return the values of these columns by which a row has no parent: not all rows have one."""
+        return {name: value for name, value in self.key_defaults.items() if name in columns}
 
     @property
     def history(self) -> str:

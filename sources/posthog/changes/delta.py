@@ -80,8 +80,6 @@ def _rows(changes: TableChanges) -> Iterator[pa.Table]:
     dying = f"select {changes.key} from {changes.name('deleted')}"
     for keys in changes.scratch.batches(dying, size=LOOKUP_KEYS):
         stored = changes.stored.rows(changes.table, keys)
-        if not stored.num_rows:  # none was stored: only their child rows are to be deleted
-            continue
         yield changes.scratch.table(
             f"""
             select {select_or_null(columns, stored.column_names, "t")}, ?::timestamptz as _synced_at,
@@ -139,7 +137,7 @@ def _line_up(changes: TableChanges, target: TargetTable) -> None:
     columns: dict[str, Type] = {**target.columns, "_sound": "bool"}
     run(f"create or replace table {name('existing', target.child)} ({column_definitions(columns)})")
     stored_before = (
-        f"select {key} from {name('changed')} where met union all select {key} from {name('deleted')}"
+        f"select {key} from {name('changed')} where stored union all select {key} from {name('deleted')}"
     )
     for keys in changes.scratch.batches(stored_before, size=LOOKUP_KEYS):
         stored = changes.stored.rows(target.table, keys)

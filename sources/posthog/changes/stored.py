@@ -38,6 +38,19 @@ class StoredTables(Protocol):
     def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:
         """Return when the run began that last wrote a row, by the values of these columns."""
 
+    def delete_orphans(
+        self,
+        table: str,
+        columns: Sequence[str],
+        parent: str,
+        key: Sequence[str],
+        no_parent: Mapping[str, Any],
+    ) -> None:
+        """Delete a table's rows of uncommitted loads whose `columns` name a row of `parent` that is not stored.
+
+        Rows with a value of `no_parent` have none. No finished load ever had the deleted rows.
+        """
+
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Return the distinct values of these columns over the rows of uncommitted loads."""
 
@@ -90,6 +103,9 @@ class EmptyWarehouse:
     def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:  # noqa: ARG002  as above
         """Return no times."""
         return {}
+
+    def delete_orphans(self, *_: Any) -> None:
+        """Delete no rows."""
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
         """Return no rows."""

@@ -3,18 +3,19 @@
 `StoredTables` -> the scratch table `stored <table>`.
 
 A row of an uncommitted load counts as unknown, as does a row whose child rows are of one: the load may have stopped
-between the two. Where such a load wrote only rows below a row, that row is assumed to exist, without a hash.
+between the two. Where such a load wrote only rows below a row, they are deleted from the warehouse first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from sources.posthog.catalogue.endpoint import Stamps
+from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue.endpoint import Stamps, placeholders
 from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import child_table, column_definitions, equal, quoted, scratch_table
 from sources.posthog.changes.stored import StoredTables
@@ -32,6 +33,7 @@ class StoredIndex:
         self.key = ", ".join(map(quoted, shape.key))
         self.name = scratch_table(self.table, "stored")
         tables = (self.table, *(child_table(self.table, child) for child in shape.child_columns))
+        self._delete_orphans()
         self.empty = {table: stored.empty(table) for table in tables}
         """By table and child table, whether it is still empty."""
         self._take_in()
@@ -43,6 +45,16 @@ class StoredIndex:
         self._torn_scopes = self._scopes_with("not sound")
         self._dead_scopes = self._scopes_with("deleted_at is not null")
         self._written: Mapping[tuple[Any, ...], datetime] | None = None
+
+    def _delete_orphans(self) -> None:
+        """Delete rows of uncommitted loads, of this table and its child tables, whose parent row no load wrote."""
+        delete, endpoint = self.stored.delete_orphans, self.shape.endpoint
+        for path in endpoint.paths:
+            if (parent := parent_of(path)) and parent.detects_deletes:
+                columns = placeholders(path)
+                delete(self.table, columns, parent.table, parent.key, endpoint.without_parent(columns))
+        for child in self.shape.child_columns:
+            delete(child_table(self.table, child), self.shape.key, self.table, self.shape.key, {})
 
     def _take_in(self) -> None:
         """Read the stored rows in key order, so that a page or a partition touches only a few blocks of the table."""
@@ -103,26 +115,3 @@ class StoredIndex:
                 f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
                 parents=parents,
             )
-            self._suppose("parents", self.shape.key, parents=parents)
-
-    def suppose_above(self, below: StoredIndex, columns: Sequence[str]) -> None:
-        """Add placeholder entries for parent rows that an uncommitted load referenced but did not write.
-
-        `columns` are those by which the rows below name their parent here.
-        """
-        self._suppose(f"(from {below.name} where not sound{below.hanging(columns)})", columns)
-
-    def hanging(self, columns: Sequence[str]) -> str:
-        """Return the condition that a row has the parent that these columns name: not all rows have one."""
-        absent = self.shape.endpoint.key_defaults.items()
-        return "".join(f" and {quoted(name)} <> {value}" for name, value in absent if name in columns)
-
-    def _suppose(self, source: str, columns: Sequence[str], **tables: pa.Table) -> None:
-        pairs = list(zip(columns, self.shape.key, strict=True))
-        names = ", ".join(f"p.{quoted(theirs)} as {quoted(ours)}" for theirs, ours in pairs)
-        link = " and ".join(f"k.{quoted(ours)} = p.{quoted(theirs)}" for theirs, ours in pairs)
-        self.scratch.run(
-            f"insert into {self.name} by name select distinct {names}, false as sound from {source} p "
-            f"anti join {self.name} k on {link}",
-            **tables,
-        )

@@ -54,13 +54,11 @@ class Counts:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
-    supposed: int = 0
-    """Rows that were never stored, but have child rows or rows below of an uncommitted load that are to be deleted."""
 
     @property
     def written(self) -> int:
         """Return the number of all rows; 0 if nothing is to be written."""
-        return self.inserted + self.updated + self.deleted + self.supposed
+        return self.inserted + self.updated + self.deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,7 @@ class TableChanges:
     def count_new(self, walk: int) -> int:
         """Return how many of the keys that a walk has read were not stored before."""
         self._compare_pending()
-        stored = f"{self.name('stored')} k where k.row_hash is not null and {equal('k', 's', self.shape.key)}"
+        stored = f"{self.name('stored')} k where {equal('k', 's', self.shape.key)}"
         read = f"select distinct {self.key} from {self.name('seen')} s where walk = ?"
         sql = f"select count(*) from ({read} and not exists (select 1 from {stored}))"
         return int(self.scratch.rows(sql, [walk])[0][0])
@@ -214,9 +212,7 @@ class TableChanges:
         """Return whether this run has seen rows of a partition that were not stored and live."""
         self._compare_pending()
         shared = self.placed(scope)
-        living = (
-            f"select 1 from {self.name('stored')} k where k.deleted_at is null and k.row_hash is not null"
-        )
+        living = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
         found = self.scratch.rows(
             f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
             f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
@@ -273,11 +269,13 @@ class TableChanges:
         """Mark the live rows below deleted parents as deleted, too."""
         pairs = zip(columns, parent.shape.key, strict=True)
         link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
+        no_parent = self.shape.endpoint.without_parent(columns).items()
+        has_parent = "".join(f" and k.{quoted(name)} <> {value}" for name, value in no_parent)
         gone = self.scratch.table(
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("stored")} k
             semi join {parent.name("deleted")} d on {link}
-            where (k.deleted_at is null or not k.sound) {self.stored_index.hanging(columns)}
+            where (k.deleted_at is null or not k.sound){has_parent}
             """
         )
         self.delete(gone)
@@ -304,13 +302,13 @@ class TableChanges:
         """
         self._compare_pending()
         key = self.shape.key
+        is_stored = f"k.{quoted(key[0])} is not null"
         self.scratch.run(
             f"""
             create table {self.name("changed")} as
-            select s._sequence, {columns_of("s", key)}, k.row_hash is not null as stored,
-                k.sound is not null as met,
+            select s._sequence, {columns_of("s", key)}, {is_stored} as stored,
                 case when s._dead then coalesce(k.deleted_at, ?) end as deleted_at,
-                s._dead and k.row_hash is not null and k.deleted_at is null as ends
+                s._dead and {is_stored} and k.deleted_at is null as ends
             from {self.name("staged")} s
             join (select max(_sequence) as _sequence from {self.name("seen")} group by {self.key}) l
             using (_sequence)
@@ -329,14 +327,10 @@ class TableChanges:
                 count(*) filter (ends) from {self.name("changed")}
             """
         )[0]
-        ((dying, torn, supposed),) = self.scratch.rows(
-            f"""
-            select count(*) filter (k.row_hash is not null and d.deleted_at is null), count(d.deleted_at),
-                count(*) filter (k.row_hash is null)
-            from {self.name("deleted")} d join {self.name("stored")} k on {equal("d", "k", self.shape.key)}
-            """
-        )
-        return Counts(inserted, updated + torn, ended + dying, supposed)
+        deleted, again = self.scratch.rows(
+            f"select count(*) filter (deleted_at is null), count(deleted_at) from {self.name('deleted')}"
+        )[0]
+        return Counts(inserted, updated + again, ended + deleted)
 
 
 def _row_key(text: str) -> str:

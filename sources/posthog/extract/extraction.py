@@ -95,11 +95,6 @@ class Extraction:
         """Open the scratch database and index the stored rows of every table; needs the warehouse open."""
         self.scratch = ScratchDatabase(self._folder or _temporary_folder(self))
         self.changes = {table: self._changes(ENDPOINTS[table]) for table in self.tables}
-        for table in self.tables:
-            for children in self._children(ENDPOINTS[table]):
-                self.changes[table].stored_index.suppose_above(
-                    children.changes.stored_index, children.columns
-                )
         if self._checkpoints.holds():
             for changes in self.changes.values():
                 changes.stored_index.ask_when_written()
