@@ -70,18 +70,14 @@ class Dataset:
                 f"from {self.warehouse.name(table)} t"
             )
 
-    def written(self, table: str, columns: Sequence[str]) -> dict[tuple[Any, ...], datetime]:
-        """Return the start of the run that last wrote a row, by the values of these columns."""
-        if not self.has(table, columns):
-            return {}
-        names = "".join(f"{quoted(name)}, " for name in columns)
-        places = ", ".join(str(at + 1) for at in range(len(columns)))
-        sql = (
-            f"select {names}max(_synced_at) from {self.warehouse.name(table)}"
-            + f" group by {places}" * bool(places)
-        )
+    def last_written(self, table: str) -> datetime | None:
+        """Return the start of the run that last wrote a row of the table."""
+        if not self.has(table, ()):
+            return None
         with self.warehouse.opened():
-            return {tuple(values): latest for *values, latest in self.warehouse.rows(sql) if latest}
+            found = self.warehouse.rows(f"select max(_synced_at) from {self.warehouse.name(table)}")
+        latest: datetime | None = found[0][0]
+        return latest
 
     def delete_orphans(
         self,

@@ -80,12 +80,8 @@ class Warehouse:
             named = found.rename_columns([*key, "row_hash", "deleted_at"])
             yield from named.append_column("sound", self._committed(rows)).to_batches()
 
-    def written(self, table: str, columns: Sequence[str]) -> Mapping[Key, datetime]:
-        latest: dict[Key, datetime] = {}
-        for row in self._table(table).rows.values():
-            place = tuple(row[name] for name in columns)
-            latest[place] = max(row["_synced_at"], latest.get(place, row["_synced_at"]))
-        return latest
+    def last_written(self, table: str) -> datetime | None:
+        return max((row["_synced_at"] for row in self._table(table).rows.values()), default=None)
 
     def delete_orphans(
         self,

@@ -131,10 +131,12 @@ def test_an_odd_person_is_kept_as_it_will_be_stored(
 def test_a_walk_that_began_too_long_ago_is_not_gone_on_with(scene: Scene) -> None:
     dies(scene)
     (leaves,) = map(CheckpointFile, kept(scene.home))
-    head, pages = leaves.header(), list(leaves)
+    head, pages = leaves.open(), list(leaves.pages(lambda _: True))
     assert head
     leaves.create(replace(head, began=head.began - timedelta(hours=2)))
-    leaves.add(pages)  # as by a run that went on with it in between
+    for page in pages:  # as by a run that went on with it in between
+        leaves.add(page)
+    leaves.close()
     assert read(scene).requests == PAGES
 
 

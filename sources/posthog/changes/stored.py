@@ -35,8 +35,8 @@ class StoredTables(Protocol):
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield key columns, `row_hash`, `deleted_at` and `sound` (its load was committed) of every row."""
 
-    def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:
-        """Return when the run began that last wrote a row, by the values of these columns."""
+    def last_written(self, table: str) -> datetime | None:
+        """Return when the run began that last wrote a row of the table."""
 
     def delete_orphans(
         self,
@@ -100,9 +100,8 @@ class EmptyWarehouse:
         """Yield no rows."""
         return iter(())
 
-    def written(self, table: str, columns: Sequence[str]) -> Mapping[tuple[Any, ...], datetime]:  # noqa: ARG002  as above
-        """Return no times."""
-        return {}
+    def last_written(self, table: str) -> None:
+        """Return None: nothing was written."""
 
     def delete_orphans(self, *_: Any) -> None:
         """Delete no rows."""

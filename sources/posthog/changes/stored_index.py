@@ -8,8 +8,7 @@ between the two. Where such a load wrote only rows below a row, they are deleted
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -44,7 +43,7 @@ class StoredIndex:
             scratch.run(f"update {self.name} set sound = false")
         self._torn_scopes = self._scopes_with("not sound")
         self._dead_scopes = self._scopes_with("deleted_at is not null")
-        self._written: Mapping[tuple[Any, ...], datetime] | None = None
+        self.last_written: datetime | None = datetime.max.replace(tzinfo=UTC)
 
     def _delete_orphans(self) -> None:
         """Delete rows of uncommitted loads, of this table and its child tables, whose parent row no load wrote."""
@@ -85,19 +84,8 @@ class StoredIndex:
         return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
 
     def ask_when_written(self) -> None:
-        """Load when each partition was last written, which only checkpoints need; needs the warehouse open."""
-        self._written = self.stored.written(self.table, self._scope_columns)
-
-    def unchanged_since(self, scope: Stamps, since: datetime) -> bool:
-        """Return whether no later run wrote a row of a partition; False without `ask_when_written`."""
-        if self._written is None:
-            return False
-        columns = self._scope_columns
-        within = [(at, scope[name]) for at, name in enumerate(columns) if name in scope]
-        times = (
-            time for values, time in self._written.items() if all(values[at] == value for at, value in within)
-        )
-        return all(time <= since for time in times)
+        """Load when the table was last written, which only checkpoints need; needs the warehouse open."""
+        self.last_written = self.stored.last_written(self.table)
 
     def _intact(self) -> bool:
         """Return whether every column exists; one that was dropped, or that the catalogue added, is filled anew."""

@@ -1,7 +1,6 @@
-"""Writes and reads the file of one checkpoint.
+"""Writes and reads the file of one checkpoint: a header that says whose walk it is, then its pages in reading order.
 
-A header that says whose walk it is, then its pages in reading order -> the same. Rows are saved as they will be stored,
-after privacy, never as PostHog sent them.
+Rows are saved as they will be stored, after privacy, never as PostHog sent them.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -25,23 +24,24 @@ from sources.posthog.paging.pagers import Page
 from sources.posthog.shape.batch import Batch, joined
 from sources.posthog.shape.row_shape import RowShape
 
-HEAD, SEAL = 8, 16
-"""Bytes of a frame's length, and bytes of its checksum."""
+Frame = TypeVar("Frame", bound=msgspec.Struct)
+
+LENGTH, CHECKSUM = 8, 16
+"""Bytes of a frame before its content."""
 
 
 class CheckpointHeader(msgspec.Struct, frozen=True):
-    """Digest of the walk's key, settings and list (`about`), and when the walk began."""
+    """Digest of the walk's list, key and settings (`about`), and when the walk began."""
 
     about: str
     began: datetime
 
 
 class SavedPage(msgspec.Struct, frozen=True):
-    """One page: its place in the list, its rows and the people they name as Arrow, and the page's other facts."""
+    """One page: its rows and the people they name as Arrow, and the page's other facts."""
 
-    at: str
     next: str
-    """The cursor of the page behind it."""
+    """The place of the page below it; empty if it is the last one."""
     read: datetime
     """When the run that read it began."""
     sent: int
@@ -57,75 +57,91 @@ class SavedPage(msgspec.Struct, frozen=True):
 
 
 class CheckpointFile:
-    """A file of pages; a truncated or damaged end counts as never written."""
+    """A file of pages, open while its walk goes on; a truncated or damaged end counts as never written."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._end = 0
-        """Where the part ends that this run wrote or kept."""
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: BinaryIO | None = None
 
-    def header(self) -> CheckpointHeader | None:
-        """Return the header; None if the file does not exist or cannot be read."""
-        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
-            return msgspec.msgpack.decode(_read_frame(file), type=CheckpointHeader)
-        return None
+    def open(self) -> CheckpointHeader | None:
+        """Open an existing file and return its header; None if there is none."""
+        with suppress(OSError):
+            self.file = self.path.open("rb+")
+            os.utime(self.path)  # a file in use must not be swept
+        return self._read(CheckpointHeader)
 
-    def __iter__(self) -> Iterator[SavedPage]:
-        """Yield the pages in order."""
-        with suppress(OSError, EOFError, msgspec.DecodeError), self.file.open("rb") as file:
-            _read_frame(file)
-            while True:
-                yield msgspec.msgpack.decode(_read_frame(file), type=SavedPage)
+    def pages(self, fits: Callable[[SavedPage], bool]) -> Iterator[SavedPage]:
+        """Yield the pages up to the first that does not fit, and cut the file there: new pages follow the last one."""
+        if not self.file:
+            return
+        self.file.seek(0)
+        self._read(CheckpointHeader)
+        end = self.file.tell()
+        while (page := self._read(SavedPage)) and fits(page):
+            end = self.file.tell()
+            yield page
+        self.file.seek(end)
+        self.file.truncate()
 
     def create(self, header: CheckpointHeader) -> None:
-        """Write the header over an existing file; pages follow with `add`."""
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self.file, "wb", opener=_own) as out:
-            out.write(_write_frame(msgspec.msgpack.encode(header)))
-            self._end = out.tell()
+        """Write the header over an existing file, which only its owner may read."""
+        self.close()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owned = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.file = os.fdopen(owned, "wb+")
+        self.add(header)
 
-    def add(self, leaves: Sequence[SavedPage]) -> None:
-        """Append pages; raises OSError if the file is missing or is another run's."""
-        with self.file.open("rb+") as out:
-            if out.seek(0, os.SEEK_END) != self._end:
-                raise OSError
-            out.writelines(_write_frame(msgspec.msgpack.encode(saved)) for saved in leaves)
-            self._end = out.tell()
+    def add(self, frame: CheckpointHeader | SavedPage) -> None:
+        """Write the header, or one more page; raises OSError if the file is not open."""
+        if not self.file:
+            raise OSError
+        content = msgspec.msgpack.encode(frame)
+        self.file.write(len(content).to_bytes(LENGTH, "big") + _checksum(content) + content)
+        self.file.flush()
 
-    def cut(self, leaves: int) -> None:
-        """Keep only the first `leaves` pages; raises OSError or EOFError if they are no longer there."""
-        with self.file.open("rb+") as file:
-            for _ in range(1 + leaves):
-                _read_frame(file)
-            # Also if it ends there already: `truncate` makes the file young, and a file in use must not be swept.
-            self._end = file.truncate(file.tell())
+    def remove(self) -> None:
+        """Close and remove the file, if the system allows it."""
+        self.close()
+        remove(self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.file:
+            self.file.close()
+        self.file = None
+
+    def _read(self, type_: type[Frame]) -> Frame | None:
+        """Return the next frame; None at the end, or where the file is truncated or damaged."""
+        if self.file:
+            with suppress(OSError, msgspec.DecodeError):
+                size, checksum = int.from_bytes(self.file.read(LENGTH), "big"), self.file.read(CHECKSUM)
+                content = self.file.read(min(size, os.fstat(self.file.fileno()).st_size))
+                if content and checksum == _checksum(content):
+                    return msgspec.msgpack.decode(content, type=type_)
+        return None
 
 
-def remove(file: Path) -> bool:
-    """Remove a file; False if the system refuses."""
+def remove(path: Path) -> None:
+    """Remove a file, if the system allows it."""
     with suppress(OSError):
-        file.unlink(missing_ok=True)
-        return True
-    return False
+        path.unlink(missing_ok=True)
 
 
-def to_saved_page(
-    page: Page, batch: Batch, sent: int, shapes: tuple[RowShape, RowShape], read: datetime
-) -> SavedPage:
-    """Return a page, of which `sent` rows came, as it is saved; `shapes` are those of its rows and of people."""
+def to_saved_page(page: Page, batch: Batch, shapes: tuple[RowShape, RowShape], read: datetime) -> SavedPage:
+    """Return a page as it is saved; `shapes` are those of its rows and of people."""
     shape, person = shapes
     people = shaped((fullest(batch.mentioned) | fullest(batch.people)).values(), person)
+    types = _types(batch, shape)
     return SavedPage(
-        at=page.at,
         next=page.next,
         read=read,
-        sent=sent,
+        sent=len(page.rows),
         count=page.count,
         rejected=batch.rejected,
         misfits=dict(batch.misfits),
         lists=list(batch.lists),
-        named=dict(shape.undeclared.named),
-        types=_types(batch, shape),
+        named={name: column for name, column in shape.undeclared.named.items() if column in types},
+        types=types,
         rows=_packed(batch),
         people_types=_types(people, person),
         people=_packed(people),
@@ -162,22 +178,5 @@ def _unpacked(rows: bytes) -> pa.Table:
     return pa.ipc.open_stream(rows).read_all()
 
 
-def _own(path: str, flags: int) -> int:
-    """Open a file that only its owner may read."""
-    return os.open(path, flags, 0o600)
-
-
-def _read_frame(file: BinaryIO) -> bytes:
-    """Return the next frame of a file; raises EOFError at its end, or where it is truncated or damaged."""
-    size = int.from_bytes(file.read(HEAD), "big")
-    if not 0 < size < os.fstat(file.fileno()).st_size:
-        raise EOFError
-    seal, piece = file.read(SEAL), file.read(size)
-    if seal != blake2b(piece, digest_size=SEAL).digest():
-        raise EOFError
-    return piece
-
-
-def _write_frame(piece: bytes) -> bytes:
-    """Return a frame: length, checksum, content."""
-    return len(piece).to_bytes(HEAD, "big") + blake2b(piece, digest_size=SEAL).digest() + piece
+def _checksum(content: bytes) -> bytes:
+    return blake2b(content, digest_size=CHECKSUM).digest()

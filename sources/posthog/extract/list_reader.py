@@ -17,8 +17,7 @@ from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import Misdirected, PageFailed, Unavailable
 from sources.posthog.extract import incremental
-from sources.posthog.extract.checkpoint_file import to_batch
-from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, Checkpoint, CheckpointStore
+from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
 from sources.posthog.extract.completeness import count_mismatches, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
@@ -37,7 +36,7 @@ from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
-from sources.posthog.shape.types import CONVERT
+from sources.posthog.shape.types import CONVERT, digest
 from sources.posthog.whole_numbers import counted
 
 COUNTED_IN_MEMORY = 5000
@@ -147,13 +146,15 @@ class ListReader:
         asked = query(list_path.path)
         if floor and endpoint.cursor_params:
             asked |= incremental.cursor_query(endpoint.cursor_params, floor, self.options.window)
-        checkpoint = self._checkpoint_for(list_path, asked, again=again)
         try:
-            for sent, batch in self._pages(list_path, asked, floor, checkpoint, walk):
+            for page in self._pages(list_path, asked, floor, walk, again=again):
+                batch = page.batch
                 walk.note_rejected(batch)
-                walk.rows += sent
+                walk.pages, walk.rows, walk.reached_end = walk.pages + 1, walk.rows + page.sent, page.last
+                walk.counts.append(page.count)
                 walk.misfits.update(batch.misfits)
-                if walk.is_resuming:
+                if page.resumed:
+                    walk.resumed_pages += 1
                     self.people.recall(batch.people)
                 else:
                     self.people.meet(batch.people, endpoint.people_rank)
@@ -162,69 +163,53 @@ class ListReader:
                 if walk.rows <= COUNTED_IN_MEMORY:
                     keys.update(zip(*map(batch.values, endpoint.key), strict=True))
                 incremental.track_cursor(walk, batch, endpoint, self.options.started)
+                if page.resumed and (walk.resumed_pages == 1 or endpoint.cursor_params):
+                    walk.newest_at_resume = walk.newest
                 for observe in self.observers:
                     observe(endpoint, batch)
-            if checkpoint:
-                checkpoint.complete()
         except (Unavailable, PageFailed, Misdirected) as failure:
             walk.failure = failure
         walk.keys = keys if walk.rows <= COUNTED_IN_MEMORY else None
         walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
         walk.new_rows = changes.count_new(walk.id) if endpoint.count_path and not walk.is_full else 0
 
-    def _checkpoint_for(
-        self, list_path: ListPath, asked: Mapping[str, str], *, again: bool
-    ) -> Checkpoint | None:
-        """Return the list's checkpoint; None for a second walk, which must read anew, and where all is to be read."""
-        changes, position = self.changes[list_path.endpoint.table], self.positions.position(list_path.path)
-        return self.checkpoints.checkpoint(
-            list_path,
-            changes,
-            self.person,
-            asked,
-            sees=self.visibility.fingerprint_of(list_path),
-            since=position.last_walk_at if position else None,
-            anew=again or self.options.full or self.options.window is not None,
-        )
-
     def _pages(
         self,
         list_path: ListPath,
         asked: Mapping[str, str],
         floor: datetime | None,
-        checkpoint: Checkpoint | None,
         walk: Walk,
-    ) -> Iterator[tuple[int, Batch]]:
-        """Yield a list's pages down to `floor`, each with the number of rows that PostHog sent.
-
-        Saved pages of a valid checkpoint come first, so that rows read later replace them.
-        """
-        endpoint, shaped = list_path.endpoint, partial(self._shaped, list_path)
+        *,
+        again: bool,
+    ) -> Iterator[ReadPage]:
+        """Yield a list's pages down to `floor`, the saved ones first, so that rows read later replace them."""
+        endpoint = list_path.endpoint
         size = min(self.options.page_size, endpoint.page_size)
 
-        def start(at: str) -> Iterator[Page]:
-            begun = {**asked, list_path.pagination: at} if at else asked
+        def pages(place: str) -> Iterator[Page]:
+            begun = {**asked, list_path.pagination: place} if place else asked
             return PAGERS[list_path.pagination](self.get, list_path.url_path, begun, size, self.soon)
 
-        def deeper() -> Page | None:
-            reached = floor and walk.oldest and walk.oldest < floor and not walk.filtered
-            return None if reached else next(following, None)
+        def enough() -> bool:
+            return bool(floor and walk.oldest and walk.oldest < floor and not walk.filtered)
 
-        read, following = checkpoint.resume(shaped, start) if checkpoint else ((), start(""))
-        for leaf in checkpoint.kept() if checkpoint else ():
-            walk.pages, walk.resumed_pages = walk.pages + 1, walk.resumed_pages + 1
-            walk.counts.append(leaf.count)
-            yield leaf.sent, to_batch(leaf)
-            if walk.resumed_pages == 1 or endpoint.cursor_params:
-                walk.newest_at_resume = walk.newest
-        for page in itertools.chain(read, iter(deeper, None)):
-            batch = shaped(page.rows)
-            walk.pages += 1
-            walk.counts.append(page.count)
-            walk.reached_end = page.last
-            if checkpoint:
-                checkpoint.append(page, batch)
-            yield len(page.rows), batch
+        state = self._list_state(list_path, asked, again=again)
+        return self.checkpoints.resumable(state, pages, partial(self._shaped, list_path), enough)
+
+    def _list_state(self, list_path: ListPath, asked: Mapping[str, str], *, again: bool) -> ListState:
+        """Return what a checkpoint needs; a second walk must read anew, and lists without a fixed order, too."""
+        changes, position = self.changes[list_path.endpoint.table], self.positions.position(list_path.path)
+        ordered = query(list_path.path).get("ordering") == "name" or list_path.endpoint.plan != "snapshot"
+        sees = self.visibility.fingerprint_of(list_path)
+        anew = again or self.options.full or self.options.window is not None
+        about = [list_path.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint]
+        return ListState(
+            path=list_path.path,
+            about="" if anew or sees is None or not ordered else digest(about),
+            walked=position.last_walk_at if position else None,
+            written=changes.stored_index.last_written,
+            shapes=(changes.shape, self.person),
+        )
 
     def _shaped(self, list_path: ListPath, raws: Sequence[Any]) -> Batch:
         endpoint = list_path.endpoint

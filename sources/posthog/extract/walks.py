@@ -151,11 +151,6 @@ class Walk:
         return self.reached_end and not self.filtered and not self.rejected and not self.failure
 
     @property
-    def is_resuming(self) -> bool:
-        """Return whether the last page came from a checkpoint."""
-        return self.pages == self.resumed_pages
-
-    @property
     def watermark(self) -> datetime | None:
         """Return the highest cursor value up to which the walk saw every row; above it rows may have been missed."""
         return self.newest_at_resume if self.resumed_pages else self.newest

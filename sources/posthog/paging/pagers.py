@@ -38,10 +38,8 @@ class Page:
     rows: list[Any]
     count: int | None
     last: bool
-    at: str = ""
-    """Its place in the list: the offset or cursor by which it was requested."""
     next: str = ""
-    """The cursor of the next page; empty for the last one, and where pages have an offset."""
+    """The offset or cursor of the next page; empty for the last one."""
 
 
 def no_prefetch(_path: str, _params: Params) -> None:
@@ -70,12 +68,9 @@ def offset_pages(
                 size = max(SMALLEST_PAGE, size // 4)
                 continue
             count = counted(body.get("count"))
-            page = Page(
-                body["results"],
-                None if body.get("count_is_capped") else count,
-                _is_end(body["next"]),
-                str(offset),
-            )
+            following = str(whole(_query(body["next"]).get("offset", "")) or "")
+            true_count = None if body.get("count_is_capped") else count
+            page = Page(body["results"], true_count, _is_end(body["next"]), following)
             yield page
             if page.last:
                 _check_end(path, page, offset, full=len(page.rows) >= size or body["next"] is not None)
@@ -131,7 +126,7 @@ def cursor_pages(
         query = {**params, "cursor": cursor} if cursor else dict(params)
         body = _well_formed(path, partial(get, path, query), *ENVELOPE)
         last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
-        yield Page(body["results"], None, last, cursor, following)
+        yield Page(body["results"], None, last, following)
         if last:
             return
         progress.note(body["results"])
