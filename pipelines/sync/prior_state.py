@@ -21,7 +21,7 @@ from pipelines.sync.ownership import Table, expected_tables, refuse_others
 from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
 from pipelines.sync.selection import Selection
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
-from sources.posthog.changes.stored import EmptyWarehouse
+from sources.posthog.extract.extraction import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.shape.types import digest
 

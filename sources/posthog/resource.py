@@ -17,10 +17,9 @@ from dlt.extract import DltResource
 from sources.posthog.arguments import known_tables, policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.delta import Delta
-from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.client.client import Client
 from sources.posthog.client.rate_limit import Rate
-from sources.posthog.extract.extraction import Extraction
+from sources.posthog.extract.extraction import EmptyWarehouse, Extraction
 from sources.posthog.extract.options import ReadOptions
 
 Strategy = Literal["delete-insert", "upsert"]

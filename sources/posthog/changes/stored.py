@@ -1,4 +1,6 @@
-"""What an extraction asks of the warehouse: a protocol, and an empty warehouse."""
+"""What an extraction asks of the warehouse; the answers here are those of an empty one."""
+
+# ruff: noqa: ARG002  an empty answer needs no question
 
 from __future__ import annotations
 
@@ -16,27 +18,35 @@ class StoredTables(Protocol):
 
     def columns(self, table: str) -> Mapping[str, Type]:
         """Return the columns that earlier loads made."""
+        return {}
 
     def column_names_of_fields(self, table: str) -> Mapping[str, str]:
         """Return the columns that undeclared fields got in earlier runs, by field."""
+        return {}
 
     def foreign_columns(self, table: str) -> Collection[str]:
         """Return the columns that hogsync did not make, in lower case."""
+        return ()
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Return whether the table exists with all of these columns."""
+        return False
 
     def empty(self, table: str) -> bool:
         """Return whether the table has no row at all, not even one that cannot be compared."""
+        return False
 
     def lost_rows(self, table: str) -> bool:
         """Return whether all rows of a table, or any row of a child table, were removed from outside."""
+        return False
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield key columns, `row_hash`, `deleted_at` and `sound` (its load was committed) of every row."""
+        return iter(())
 
     def last_written(self, table: str) -> datetime | None:
         """Return when the run began that last wrote a row of the table."""
+        return None
 
     def delete_orphans(
         self,
@@ -50,66 +60,12 @@ class StoredTables(Protocol):
 
         Rows with a value of `no_parent` have none. No finished load ever had the deleted rows.
         """
+        return
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Return the distinct values of these columns over the rows of uncommitted loads."""
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
         """Return whole rows that match one of the keys, with `_sound` added."""
-
-
-class EmptyWarehouse:
-    """A warehouse that holds and remembers nothing yet: every row counts as new."""
-
-    def position(self, path: str) -> None:
-        """Return None: no list was ever read."""
-
-    def was_read(self, table: str) -> bool:  # noqa: ARG002  as below
-        """Return False: no list was ever read."""
-        return False
-
-    def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  an empty answer needs no question
-        """Return no keys: no delete is held."""
-        return frozenset()
-
-    def columns(self, table: str) -> Mapping[str, Type]:  # noqa: ARG002  as above
-        """Return no columns."""
-        return {}
-
-    def column_names_of_fields(self, table: str) -> Mapping[str, str]:  # noqa: ARG002  as above
-        """Return no names."""
-        return {}
-
-    def foreign_columns(self, table: str) -> Collection[str]:  # noqa: ARG002  as above
-        """Return no columns."""
-        return ()
-
-    def has(self, table: str, columns: Iterable[str]) -> bool:  # noqa: ARG002  as above
-        """Return False: no table exists."""
-        return False
-
-    def empty(self, table: str) -> bool:  # noqa: ARG002  as above
-        """Return False: whether the destination is empty is not known."""
-        return False
-
-    def lost_rows(self, table: str) -> bool:  # noqa: ARG002  as above
-        """Return False: there were no rows."""
-        return False
-
-    def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:  # noqa: ARG002  as above
-        """Yield no rows."""
-        return iter(())
-
-    def last_written(self, table: str) -> None:
-        """Return None: nothing was written."""
-
-    def delete_orphans(self, *_: Any) -> None:
-        """Delete no rows."""
-
-    def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:  # noqa: ARG002  as above
-        """Return no rows."""
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
-
-    def rows(self, table: str, keys: pa.Table) -> pa.Table:  # noqa: ARG002  as above
-        """Return no rows."""
         return keys.slice(0, 0)

@@ -53,6 +53,10 @@ class StoredState(StoredTables, PositionStore, Protocol):
     """The stored rows and the remembered positions of the warehouse."""
 
 
+class EmptyWarehouse(StoredState):
+    """A warehouse that holds and remembers nothing yet: every row counts as new."""
+
+
 class Extraction:
     """One run's reading: call `load_stored`, then `run`, then take each table's `delta`."""
 

@@ -12,8 +12,8 @@ import pytest
 
 from sources.posthog.catalogue import PEOPLE
 from sources.posthog.changes.scratch import ScratchDatabase
-from sources.posthog.changes.stored import EmptyWarehouse
 from sources.posthog.changes.table_changes import TableChanges
+from sources.posthog.extract.extraction import EmptyWarehouse
 from sources.posthog.extract.people import People, gathered
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.privacy import Policy
