@@ -195,7 +195,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "values that do not fit are told",
-        "walk.misfits.update(batch.misfits)",
+        "self.misfits.update(batch.misfits)",
         "pass",
         (
             "component/test_values.py::test_what_might_hold_an_address_but_cannot_be_read_is_not_kept_and_told",
@@ -282,8 +282,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "lists stand where they stood while people are refused",
-        "for told in self.results.values() if table == PEOPLE.table else [result]:",
-        "for told in [result]:",
+        "for affected in self.results.values() if table == PEOPLE.table else [result]:",
+        "for affected in [result]:",
         (
             "pipelines/sync/test_refused_table.py::test_people_that_the_warehouse_refuses_come_with_the_next_run",
         ),

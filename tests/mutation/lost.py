@@ -43,8 +43,8 @@ LOST_RULES = (
     ),
     Mutation(
         "only a complete reading tells what went with a dropped table",
-        "if can_detect_deletes(self.reader, read)\n",
-        "if True\n",
+        "            and can_detect_deletes(self.reader, read)\n",
+        "",
         (UNSEEN,),
     ),
     Mutation(

@@ -12,14 +12,14 @@ LOGS = "component/test_resumed_logs.py::test_"
 RESUMING_RULES = (
     Mutation(
         "another key asks every list once",
-        'else f"{said} {sees}"',
-        "else said",
+        'else f"{cursor} {sees}"',
+        "else cursor",
         (f"{STREAMS}another_key_asks_every_subscription_once",),
     ),
     Mutation(
         "a walk that was gone on with is not complete",
-        ("or not walk.is_full or result.is_resumed:\n        return False"),
-        ("or not walk.is_full:\n        return False"),
+        "or any(one.resumed_pages for one in walks):",
+        "or False:",
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
@@ -162,14 +162,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "an audit log that was gone on with lifts the watermark no higher than where it broke off",
-        (
-            "(walk.resumed_pages == 1 or endpoint.cursor_params):\n"
-            "                    walk.newest_at_resume = walk.newest"
-        ),
-        (
-            "(walk.resumed_pages == 1 or endpoint.cursor_params):\n"
-            "                    walk.newest_at_resume = self.options.started"
-        ),
+        "walk.newest_at_resume = walk.newest",
+        "walk.newest_at_resume = self.options.started",
         (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
@@ -180,8 +174,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a second walk proves nothing where rows of a kept one count as seen",
-        ("or not walk.is_full or result.is_resumed:\n        return False"),
-        ("or not walk.is_full or walk.resumed_pages:\n        return False"),
+        "any(one.resumed_pages for one in walks):",
+        "walk.resumed_pages:",
         (
             "sources/posthog/extract/test_positions.py::test_a_second_walk_is_not_complete_after_one_that_was_resumed",
         ),

@@ -10,8 +10,8 @@ REJECTED = "pipelines/sync/test_rejected_rows.py::test_"
 TELLING_RULES = (
     Mutation(
         "access that was lost is a warning",
-        "                one.record_lost_access()",
-        "                pass",
+        "result.lists[number] = one.with_lost_access()",
+        "pass",
         (f"{WARNINGS}a_loss_of_access_is_a_warning_of_every_run_until_it_ends",),
     ),
     Mutation(

@@ -41,8 +41,8 @@ class StoredIndex:
         self.whole = self._intact() and not any(map(stored.lost_rows, tables))
         if not self.whole:
             scratch.run(f"update {self.name} set sound = false")
-        self._torn_scopes = self._scopes_with("not sound")
-        self._dead_scopes = self._scopes_with("deleted_at is not null")
+        self._uncommitted = self._partitions_with("not sound")
+        self._with_deleted = self._partitions_with("deleted_at is not null")
         self.last_written: datetime | None = datetime.max.replace(tzinfo=UTC)
 
     def _delete_orphans(self) -> None:
@@ -67,21 +67,23 @@ class StoredIndex:
         run(f"insert into {stored} from {unsorted} order by {self.key}")
         run(f"drop table {unsorted}")
 
-    def _scopes_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
-        scope = ", ".join(map(quoted, self._scope_columns)) or "0"
-        return frozenset(self.scratch.rows(f"select distinct {scope} from {self.name} where {condition}"))
+    def _partitions_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
+        columns = ", ".join(map(quoted, self._partition_columns)) or "0"
+        return frozenset(self.scratch.rows(f"select distinct {columns} from {self.name} where {condition}"))
 
     @property
-    def _scope_columns(self) -> list[str]:
+    def _partition_columns(self) -> list[str]:
         return [name for name in self.shape.key if name in self.shape.endpoint.placeholders]
 
-    def has_uncommitted(self, scope: Stamps, *, revived: bool) -> bool:
+    def has_uncommitted(self, parent_ids: Stamps, *, revived: bool) -> bool:
         """Return whether a partition has rows that must be written again, wherever in its list they are.
 
         With `revived`, deleted rows count, too: rows of a list that returned with its parent are live again.
         """
-        scopes = self._torn_scopes | self._dead_scopes if revived else self._torn_scopes
-        return not self.whole or tuple(scope.get(name) for name in self._scope_columns) in scopes
+        partition = tuple(parent_ids.get(name) for name in self._partition_columns)
+        return (
+            not self.whole or partition in self._uncommitted or (revived and partition in self._with_deleted)
+        )
 
     def ask_when_written(self) -> None:
         """Load when the table was last written, which only checkpoints need; needs the warehouse open."""

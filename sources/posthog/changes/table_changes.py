@@ -202,16 +202,16 @@ class TableChanges:
 
     # -- deletes
 
-    def count_live(self, scope: Stamps) -> int:
+    def count_live(self, parent_ids: Stamps) -> int:
         """Return the number of live stored rows of a partition."""
-        shared = self.placed(scope)
+        shared = self.placed(parent_ids)
         sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{_within('k', shared)}"
         return int(self.scratch.rows(sql, list(shared.values()))[0][0])
 
-    def has_new_rows(self, scope: Stamps) -> bool:
+    def has_new_rows(self, parent_ids: Stamps) -> bool:
         """Return whether this run has seen rows of a partition that were not stored and live."""
         self._compare_pending()
-        shared = self.placed(scope)
+        shared = self.placed(parent_ids)
         living = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
         found = self.scratch.rows(
             f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
@@ -220,20 +220,20 @@ class TableChanges:
         )
         return bool(found)
 
-    def missing(self, scopes: Sequence[Stamps], below: Sequence[ChildTable] = ()) -> pa.Table:
+    def missing(self, partitions: Sequence[Stamps], below: Sequence[ChildTable] = ()) -> pa.Table:
         """Return the stored rows of some partitions that no walk of this run has seen.
 
-        Columns are the key, the key as text (`row_key`), `living`, and the number of the row's partition (`scope`). Of
-        rows that are deleted already, only uncommitted ones and those with live rows below them are included.
+        Columns are the key, the key as text (`row_key`), whether the row is `live`, and its partition's number. Of rows
+        that are deleted already, only uncommitted ones and those with live rows below them are included.
         """
         self._compare_pending()
-        named = [self.placed(scope) for scope in scopes]
-        within = pa.Table.from_pylist([{**names, "scope": i} for i, names in enumerate(named)])
+        named = [self.placed(one) for one in partitions]
+        within = pa.Table.from_pylist([{**names, "partition": i} for i, names in enumerate(named)])
         texts = ", ".join(f"k.{quoted(name)}::varchar" for name in self.shape.key)
         return self.scratch.table(
             f"""
             select {columns_of("k", self.shape.key)}, {_row_key(f"to_json([{texts}])::varchar")} as row_key,
-                k.deleted_at is null as living, w.scope
+                k.deleted_at is null as live, w.partition
             from {self.name("stored")} k join within w on {equal("k", "w", named[0]) or "true"}
             where (k.deleted_at is null or not k.sound {self._has_live_children(below)}) and not exists (
                 select 1 from {self.name("seen")} s where {equal("s", "k", self.shape.key)})
@@ -287,9 +287,9 @@ class TableChanges:
         stored = f"{self.name('stored')} k where k.deleted_at is null and not exists ({seen})"
         return self.scratch.rows(f"select {self.key} from {stored} order by all")
 
-    def placed(self, scope: Stamps) -> dict[str, Any]:
+    def placed(self, parent_ids: Stamps) -> dict[str, Any]:
         """Return the key columns that all rows of a partition share, with their values."""
-        shared = {**self.shape.endpoint.key_defaults, **scope}
+        shared = {**self.shape.endpoint.key_defaults, **parent_ids}
         return {name: value for name, value in shared.items() if name in self.shape.key}
 
     # -- after reading

@@ -1,6 +1,4 @@
-"""Decides which missing rows of a partition are deleted, and which deletes are held.
-
-A completely read partition and its missing rows -> deletes in `TableChanges`, the held row keys and the reason.
+"""Decides which missing rows of a completely read partition are deleted, and which deletes are held.
 
 A row is deleted if complete walks by the key that saw it did not meet it: two walks, unless the list is one page. The
 next complete walk must confirm more than 20 rows and 20 % at once, a list that became empty, and a list too long for a
@@ -11,7 +9,7 @@ list, wait for that key or for a person (`--accept-deletes`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -19,7 +17,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.changes.table_changes import ChildTable
 from sources.posthog.extract.list_reader import ListReader
-from sources.posthog.extract.walks import ListResult, Partition, PartitionResult, Position
+from sources.posthog.extract.walks import DeleteDecision, ListResult, PartitionResult, Position
 
 SECOND_WALK_PAGES = 50
 """Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
@@ -46,15 +44,6 @@ class Missing:
     """The key's fingerprint for the partition."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteDecision:
-    """Which missing rows are held, why, and whether the next complete walk may confirm that they are deleted."""
-
-    held: frozenset[str] = frozenset()
-    reason: str = ""
-    confirmable: bool = False
-
-
 def partitions_with_missing_rows(
     reader: ListReader, reads: Iterable[PartitionResult], children: Sequence[ChildTable]
 ) -> Iterator[PartitionResult]:
@@ -62,61 +51,52 @@ def partitions_with_missing_rows(
 
     One query serves all partitions: a query for each of a thousand short lists takes longer than reading them.
     """
-    whole = [partition_result for partition_result in reads if can_detect_deletes(reader, partition_result)]
+    whole = [read for read in reads if can_detect_deletes(reader, read)]
     if not whole:
         return
     changes = reader.changes[whole[0].partition.endpoint.table]
-    missing = changes.missing([partition_result.partition.parent_ids for partition_result in whole], children)
-    doubts = set(missing["scope"].to_pylist())
-    for number, partition_result in enumerate(whole):
-        if number in doubts:
-            partition_result.missing = missing.filter(pc.equal(missing["scope"], number))
-            yield partition_result
-        else:
-            partition_result.lists[0].held_keys = ()  # the rows held before were seen again
+    missing = changes.missing([read.partition.parent_ids for read in whole], children)
+    with_missing = set(missing["partition"].to_pylist())
+    for number, read in enumerate(whole):
+        if number in with_missing:
+            read.missing = missing.filter(pc.equal(missing["partition"], number))
+            yield read
+        else:  # the rows held before were seen again
+            read.lists[0] = replace(read.lists[0], decision=DeleteDecision())
 
 
-def can_detect_deletes(reader: ListReader, partition_result: PartitionResult) -> bool:
+def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
-    may_delete = partition_result.partition.endpoint.detects_deletes and not reader.options.window
-    may_delete = may_delete and not reader.changes[partition_result.partition.endpoint.table].lost_pages
-    told = may_delete and reader.visibility.fingerprint_of(partition_result.partition.lists[0]) is not None
-    return told and all(one.complete for one in partition_result.lists)
-
-
-def apply_deletes(
-    reader: ListReader, partition_result: PartitionResult, children: Sequence[ChildTable]
-) -> None:
-    """Delete or hold a partition's missing rows; walk its lists again where one walk is not one moment."""
-    partition, results, missing = (
-        partition_result.partition,
-        partition_result.lists,
-        partition_result.missing,
+    endpoint, lists = read.partition.endpoint, read.partition.lists
+    return (
+        endpoint.detects_deletes
+        and not reader.options.window
+        and not reader.changes[endpoint.table].lost_pages
+        and reader.visibility.fingerprint_of(lists[0]) is not None
+        and all(one.complete for one in read.lists)
     )
+
+
+def apply_deletes(reader: ListReader, read: PartitionResult, children: Sequence[ChildTable]) -> None:
+    """Delete or hold a partition's missing rows; walk its lists again where one walk is not one moment."""
+    missing, changes = read.missing, reader.changes[read.partition.endpoint.table]
     if missing is None:
         return
-    changes = reader.changes[partition.endpoint.table]
-    if needs_second_look(results):
-        for one in results:
-            reader.walk_again(one)
-        if not all(one.complete for one in results):
+    if needs_second_look(read.lists):
+        for number, one in enumerate(read.lists):
+            read.lists[number] = reader.read_again(one)
+        if not all(one.complete for one in read.lists):
             return
-        missing = changes.missing([partition.parent_ids], children)
-    keys, living = missing["row_key"].to_pylist(), missing["living"].to_pylist()
-    gone = frozenset(key for key, lives in zip(keys, living, strict=True) if lives)
-    decision = decide(
-        _missing(reader, partition, results, gone), accept_deletes=reader.options.accept_deletes
-    )
+        missing = changes.missing([read.partition.parent_ids], children)
+    keys, live = missing["row_key"].to_pylist(), missing["live"].to_pylist()
+    gone = frozenset(key for key, is_live in zip(keys, live, strict=True) if is_live)
+    decision = decide(_missing(reader, read, gone), accept_deletes=reader.options.accept_deletes)
     changes.delete(missing.filter(pa.array([key not in decision.held for key in keys], pa.bool_())))
-    first = results[0]
-    first.deletes_held = len(decision.held)
-    first.held_keys = tuple(sorted(decision.held)) if decision.confirmable else ()
-    first.held_reason = decision.reason
+    read.lists[0] = replace(read.lists[0], decision=decision)
 
 
-def _missing(
-    reader: ListReader, partition: Partition, results: Sequence[ListResult], gone: frozenset[str]
-) -> Missing:
+def _missing(reader: ListReader, read: PartitionResult, gone: frozenset[str]) -> Missing:
+    partition, results = read.partition, read.lists
     changes = reader.changes[partition.endpoint.table]
     has_gap = any(one.last.gap > 0 for one in results)
     return Missing(

@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,7 +28,15 @@ from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.stored import StoredTables
 from sources.posthog.changes.table_changes import ChildTable, Counts, TableChanges
 from sources.posthog.client.client import Client
-from sources.posthog.errors import KeyRefused, NoRoom, PostHogError, Stopped
+from sources.posthog.errors import (
+    KeyRefused,
+    Misdirected,
+    NoRoom,
+    PageFailed,
+    PostHogError,
+    Stopped,
+    Unavailable,
+)
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
@@ -35,7 +44,6 @@ from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions
 from sources.posthog.extract.people import gathered
-from sources.posthog.extract.positions import has_partial_progress
 from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few
 from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult, PositionStore
@@ -142,6 +150,8 @@ class Extraction:
         )
         first = PartitionResult(organizations)
         self._walk(first)
+        if failure := _fatal(first.lists[0]):
+            raise failure
         if all(one.complete or one.status == "unavailable" for one in first.lists):
             self.reader.visibility.organizations_read()
         roots = self.partitions.roots(self.key.projects)
@@ -193,9 +203,10 @@ class Extraction:
         return finished
 
     def _walk(self, read: PartitionResult) -> None:
-        read.lists = [ListResult(listing) for listing in read.partition.lists]
-        for one in read.lists:
-            self.reader.read(one)
+        for list_path in read.partition.lists:
+            read.lists.append(one := self.reader.read(list_path))
+            if _fatal(one):
+                return
 
     def _with_missing_rows(self, reads: Sequence[PartitionResult]) -> list[PartitionResult]:
         """Return the partitions with missing rows."""
@@ -213,38 +224,38 @@ class Extraction:
 
     def _record_failure(self, future: Future[None], read: PartitionResult) -> None:
         """Fail a partition's lists if they could not be read; a refusal of the key in mid-run fails all later ones."""
-        try:
-            future.result()
-            return
-        except KeyRefused as refusal:
-            self.refusal = self.refusal or refusal
-            self.client.stop()
-            said = str(refusal)
-        except (NoRoom, MemoryError):
-            raise
-        except Stopped:
-            said = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
-        except Exception as bug:
+        for failure in filter(None, (future.exception(), *map(_fatal, read.lists))):
+            if isinstance(failure, NoRoom | MemoryError) or not isinstance(failure, Exception):
+                raise failure
             path = read.partition.lists[0].path
-            log.debug("%s", path, exc_info=bug)
-            said = f"{type(bug).__name__} while {path} was read: this is a bug in hogsync"
-        for one in read.lists:
-            one.fail(said)
+            if isinstance(failure, KeyRefused):
+                self.refusal = self.refusal or failure
+                self.client.stop()
+                detail = str(failure)
+            elif isinstance(failure, Stopped):
+                detail = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
+            else:
+                log.debug("%s", path, exc_info=failure)
+                detail = f"{type(failure).__name__} while {path} was read: this is a bug in hogsync"
+            results = {one.list_path.path: one for one in read.lists}
+            read.lists = [
+                results.get(one.path, ListResult(list_path=one)).failed(detail)
+                for one in read.partition.lists
+            ]
 
     def _update_positions(self) -> None:
         """Collect each list's result and its new position."""
-        lists = [one for read in self._reads for one in read.lists]
         for one in sorted(
-            lists, key=lambda one: one.list_path.path
+            (one for read in self._reads for one in read.lists), key=lambda one: one.list_path.path
         ):  # sorted, so that results do not depend on threads
-            broken = self.changes[one.list_path.endpoint.table].lost_pages
-            if broken:  # the lost pages may be of any list
-                one.fail(LOST_PAGES)
-            self.results[one.list_path.endpoint.table].lists.append(one)
-            one.position_before_load = self.reader.position_before_load(one)
-            moves = one.status == "read" or has_partial_progress(one)
-            if moves and not broken and not self.options.window:
-                one.position = self.reader.position_after(one)
+            table = one.list_path.endpoint.table
+            before_load = self.reader.position_before_load(one)
+            result = replace(one, position_before_load=before_load)
+            if self.changes[table].lost_pages:  # they may be of any list
+                result = result.failed(LOST_PAGES)
+            elif one.status == "read" and not self.options.window:
+                result = replace(result, position=self.reader.position_after(result))
+            self.results[table].lists.append(result)
 
     # -- partitions
 
@@ -262,7 +273,7 @@ class Extraction:
         children = self.partitions.below(read.partition, idents)
         reads = []
         for partition in children:
-            if all(map(self.reader.should_skip, partition.lists)):
+            if all(self.reader.plan(one).can_be_skipped for one in partition.lists):
                 self.results[partition.endpoint.table].skipped += 1
             else:
                 reads.append(PartitionResult(partition))
@@ -321,10 +332,10 @@ class Extraction:
 
         A child list that answers 404 while others of its table answer was deleted with its parent row.
         """
-        for one in result.lists:
+        for number, one in enumerate(result.lists):
             stored = one.status == "unavailable" and self.stored.position(one.list_path.path)
             if stored and (result.status == "unavailable" or not one.was_deleted_with_parent):
-                one.record_lost_access()
+                result.lists[number] = one.with_lost_access()
         if result.parent_status == "unavailable" and self.stored.was_read(result.table):
             text = f"could be read before and is not now: {result.note}"
             result.lost.append(RunWarning(result.table, "", "lost access", text))
@@ -347,15 +358,14 @@ class Extraction:
         rows. All of them if the user accepts deletes.
         """
         changes = self.changes[table]
-        reads = [read for read in self._reads if read.partition.endpoint.table == table]
+        anew = not (first and changes.stored_index.whole)
         return [
             changes.placed(read.partition.parent_ids)
-            for read in reads
-            if can_detect_deletes(self.reader, read)
-            and (
-                self.options.accept_deletes
-                or self._is_first(read, anew=not (first and changes.stored_index.whole))
-            )
+            for read in self._reads
+            if read.partition.endpoint.table == table
+            and self.results[table].parent_status != "failed"
+            and can_detect_deletes(self.reader, read)
+            and (self.options.accept_deletes or self._is_first(read, anew=anew))
         ]
 
     def _is_first(self, read: PartitionResult, *, anew: bool) -> bool:
@@ -386,7 +396,7 @@ class Extraction:
             return None
         return delta(self.people if target.parent == PEOPLE.table else self.changes[target.parent], target)
 
-    def fail(self, table: str, said: str) -> None:
+    def fail(self, table: str, detail: str) -> None:
         """Fail a table whose rows were not written: its lists keep their old positions.
 
         If people fail, no list's position changes: an incremental walk would not name a lost person again.
@@ -394,12 +404,10 @@ class Extraction:
         result = self.results[table]
         result.counts = Counts()
         result.parent_status = "failed"
-        for one in result.lists:
-            one.fail(said)
-        for told in self.results.values() if table == PEOPLE.table else [result]:
-            for one in told.lists:
-                one.position = one.held_keys = None
-        result.note = "" if result.lists else said
+        result.lists = [one.failed(detail) for one in result.lists]
+        for affected in self.results.values() if table == PEOPLE.table else [result]:
+            affected.lists = [replace(one, position=None) for one in affected.lists]
+        result.note = "" if result.lists else detail
 
     def _close_connections(self) -> None:
         self.ahead.close()
@@ -409,6 +417,12 @@ class Extraction:
         """Close connections and the scratch database."""
         self._close_connections()
         self.scratch.close()
+
+
+def _fatal(one: ListResult) -> Exception | None:
+    """Return what ended a list's last walk and concerns more than this list: a refused key, a stop, a bug."""
+    failure = one.last.failure if one.walks else None
+    return None if isinstance(failure, Unavailable | PageFailed | Misdirected) else failure
 
 
 def _temporary_folder(owner: object) -> Path:

@@ -1,20 +1,17 @@
 """Decides whether a list is read in full, from its watermark, or not at all.
 
-List path, position and options -> the time from which the list is read; None is the whole list.
-
-That time is the watermark less the endpoint's look-back, or the oldest row that is still going to change, if earlier.
-A stream is walked from its newest row down to it, a `since` list is requested from it. A row dated in the future moves
-no watermark.
+List path, position and options -> `ReadPlan`. A stream is walked from its newest row down to the planned time, a
+`since` list is requested from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
-from sources.posthog.changes.stored_index import StoredIndex
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions, Window
 from sources.posthog.extract.walks import ListPath, Position, Walk
@@ -24,73 +21,72 @@ SHORT_LIST_PAGES = 10
 """A list of at most this many pages is walked in full every run: a full walk of it is cheap."""
 
 
-def start_time(
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """How a list is read in this run."""
+
+    since: datetime | None = None
+    """The time from which it is read; None for all of it."""
+    can_be_skipped: bool = False
+    """Whether nothing new is due in it."""
+
+
+FULL = ReadPlan()
+
+
+def plan(
     list_path: ListPath,
     position: Position | None,
     options: ReadOptions,
-    stored_index: StoredIndex,
-) -> datetime | None:
-    """Return the time from which a list is read; None to read all of it."""
+    *,
+    parent_cursor: str | None = None,
+    must_read_all: bool = False,
+    is_empty: bool = False,
+) -> ReadPlan:
+    """Return how a list is read.
+
+    `parent_cursor` is the parent row's cursor, with the key's fingerprint. With `must_read_all`, rows anywhere in the
+    list must be written again; `is_empty` tells that its table has no rows.
+    """
     endpoint = list_path.endpoint
-    fanned_out = _fanned_out(endpoint)
     if options.window and endpoint.plan != "snapshot":
-        # Uncommitted rows must be written again, also those outside the window.
-        doubtful = (
-            stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out)
-            and not stored_index.empty[endpoint.table]
-        )
-        return None if doubtful else options.window.since
-    if endpoint.plan == "snapshot" or options.full or position is None or position.watermark is None:
-        return None
+        return FULL if must_read_all and not is_empty else ReadPlan(options.window.since)
+    if must_read_all or options.full or options.window or position is None:
+        return FULL
+    in_progress = _in_progress_since(endpoint, position, options)
     is_due = _full_walk_due(endpoint, position, options)
-    if is_due or stored_index.has_uncommitted(list_path.parent_ids, revived=fanned_out):
-        return None
-    if endpoint.detects_deletes and not fanned_out and position.rows <= SHORT_LIST_PAGES * endpoint.page_size:
-        return None
-    return min(
-        position.watermark - endpoint.lookback, _open_since(endpoint, position, options) or position.watermark
-    )
-
-
-def should_skip(
-    list_path: ListPath,
-    position: Position,
-    moved: str | None,
-    options: ReadOptions,
-    stored_index: StoredIndex,
-) -> bool:
-    """Return whether a child list is skipped: its parent has not `moved`, no row is in progress and no sweep is due."""
-    endpoint = list_path.endpoint
-    if not endpoint.parent_cursor or options.full or options.window or position.last_walk_at is None:
-        return False
-    return (
-        moved is not None
-        and moved == position.moved
+    can_be_skipped = (
+        parent_cursor is not None
+        and parent_cursor == position.moved
+        and position.last_walk_at is not None
         and options.started - options.sweep_every < position.last_walk_at <= options.started
-        and not _full_walk_due(endpoint, position, options)
-        and _open_since(endpoint, position, options) is None
-        and not stored_index.has_uncommitted(list_path.parent_ids, revived=True)
+        and not (is_due or in_progress)
     )
+    rows = SHORT_LIST_PAGES * endpoint.page_size
+    is_short = endpoint.detects_deletes and not is_fanned_out(endpoint) and position.rows <= rows
+    if endpoint.plan == "snapshot" or position.watermark is None or is_due or is_short:
+        return ReadPlan(None, can_be_skipped)
+    since = min(position.watermark - endpoint.lookback, in_progress or position.watermark)
+    return ReadPlan(since, can_be_skipped)
 
 
 def _full_walk_due(endpoint: Endpoint, position: Position, options: ReadOptions) -> bool:
     """Return whether a full walk is due, which finds deletions and late edits."""
     last = position.last_complete_at
-    if not endpoint.detects_deletes:
-        return False
     every = options.full_every_of.get(endpoint.table) or endpoint.full_every or options.full_every
-    return (
-        last is None or not options.started - every < last <= options.started
-    )  # a time in the future comes from a wrong clock
+    # A time in the future comes from a wrong clock.
+    is_recent = last is not None and options.started - every < last <= options.started
+    return endpoint.detects_deletes and not is_recent
 
 
-def _open_since(endpoint: Endpoint, position: Position, options: ReadOptions) -> datetime | None:
+def _in_progress_since(endpoint: Endpoint, position: Position, options: ReadOptions) -> datetime | None:
     """Return the oldest row in progress; None if it is older than `in_progress_limit`, for then it is stuck."""
     limit = options.started - endpoint.in_progress_limit
     return position.open_floor if position.open_floor and position.open_floor > limit else None
 
 
-def _fanned_out(endpoint: Endpoint) -> bool:
+def is_fanned_out(endpoint: Endpoint) -> bool:
+    """Return whether the endpoint's lists are below rows that can be deleted."""
     return any((parent := parent_of(path)) and parent.detects_deletes for path in endpoint.paths)
 
 
@@ -116,8 +112,6 @@ def track_cursor(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) ->
     dated = batch.values(endpoint.cursor_field)
     times = [at for at in dated if at]
     past = [at for at in times if at <= now]
-    onward = past == sorted(past) and not (past and walk.newest and past[0] < walk.newest)
-    walk.ascending = walk.ascending and onward
     walk.newest = max([*past, *filter(None, [walk.newest])], default=None)
     if endpoint.in_progress:
         name, states = endpoint.in_progress

@@ -1,13 +1,13 @@
-"""Reads one list: decides from where, walks it once or twice, and stages its rows.
+"""Reads one list: walks it once or twice by its `ReadPlan`, and stages its rows. `ListPath` -> `ListResult`.
 
-`ListPath` -> `ListResult`, and rows in `TableChanges`. Refusals and failures are in the result; they stop no other
-list.
+Refusals and failures are in the result; they stop no other list.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -15,23 +15,13 @@ from typing import Any
 from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
-from sources.posthog.errors import Misdirected, PageFailed, Unavailable
-from sources.posthog.extract import incremental
+from sources.posthog.errors import NoRoom, PageFailed, Unavailable
+from sources.posthog.extract import completeness, incremental, positions
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
-from sources.posthog.extract.completeness import count_mismatches, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
-from sources.posthog.extract.positions import advance, before_load
-from sources.posthog.extract.run_warnings import left_out
 from sources.posthog.extract.visibility import KeyVisibility
-from sources.posthog.extract.walks import (
-    ListPath,
-    ListResult,
-    Observer,
-    Position,
-    PositionStore,
-    Walk,
-)
+from sources.posthog.extract.walks import ListPath, ListResult, Observer, Position, PositionStore, Walk
 from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
@@ -66,132 +56,124 @@ class ListReader:
         self.positions = positions
         self.options = options
         self.visibility = KeyVisibility()
-        self.movements = incremental.ParentCursors(changes)
+        self.parent_cursors = incremental.ParentCursors(changes)
         self.people = People()
-        self.observers: list[Observer] = [self.visibility.note, self.movements.note]
+        self.observers: list[Observer] = [self.visibility.note, self.parent_cursors.note]
         self._walk_ids = itertools.count(1)
 
-    def read(self, result: ListResult) -> None:
-        """Read a list, twice if one walk is no proof; refusals and failures are recorded in `result`."""
-        list_path = result.list_path
-        position = self.positions.position(list_path.path)
-        stock = self.changes[list_path.endpoint.table].stored_index
-        floor = incremental.start_time(list_path, position, self.options, stock)
-        result.is_incremental = floor is not None
-        count = self._count(list_path) if floor is None and position and position.gap else None
-        self.walk_once(result, floor, count)
-        if result.status != "read":
-            return
-        if floor is None:
-            if needs_second_walk(result):
-                self.walk_once(result, count=count)
-        elif (count := self._count_mismatch(result)) is not None:
-            self.walk_once(result, count=count)
-
-    def should_skip(self, list_path: ListPath) -> bool:
-        """Return whether the list need not be requested in this run."""
-        position, stock = (
+    def plan(self, list_path: ListPath) -> incremental.ReadPlan:
+        """Return how the list is read in this run."""
+        endpoint = list_path.endpoint
+        stored, deleted_too = self.changes[endpoint.table].stored_index, incremental.is_fanned_out(endpoint)
+        return incremental.plan(
+            list_path,
             self.positions.position(list_path.path),
-            self.changes[list_path.endpoint.table].stored_index,
-        )
-        return position is not None and incremental.should_skip(
-            list_path, position, self._moved(list_path), self.options, stock
+            self.options,
+            parent_cursor=self._parent_cursor(list_path),
+            must_read_all=stored.has_uncommitted(list_path.parent_ids, revived=deleted_too),
+            is_empty=stored.empty[endpoint.table],
         )
 
-    def _moved(self, list_path: ListPath) -> str | None:
-        """Return the parent row's cursor and the key's fingerprint: another key may see more rows below the parent."""
-        said, sees = self.movements.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
-        return None if said is None or sees is None else f"{said} {sees}"
+    def read(self, list_path: ListPath) -> ListResult:
+        """Read a list, twice if one walk is no proof."""
+        position, since = self.positions.position(list_path.path), self.plan(list_path).since
+        result = ListResult(list_path=list_path, is_incremental=since is not None)
+        result = self._walked(result, since, ask_count=position is not None and position.gap != 0)
+        walk = result.last
+        if result.status != "read":
+            return result
+        if since is None and completeness.needs_second_walk(walk, complete=result.complete):
+            return self._walked(result, count=walk.separate_count)
+        count = walk.count_after
+        if position and count is not None and completeness.count_mismatches(count, walk, position):
+            return self._walked(result, count=count)
+        return result
 
-    def walk_again(self, result: ListResult) -> None:
+    def read_again(self, result: ListResult) -> ListResult:
         """Walk a list again; request its count separately if a gap is known."""
         position = self.positions.position(result.list_path.path)
-        beside = result.list_path.endpoint.count_path and (result.last.gap or (position and position.gap))
-        self.walk_once(result, count=self._count(result.list_path) if beside else None)
+        return self._walked(result, ask_count=bool(result.last.gap or (position and position.gap)))
 
-    def walk_once(self, result: ListResult, floor: datetime | None = None, count: int | None = None) -> None:
-        """Walk the list once, in full or from `floor` on, and judge whether the walk is complete.
+    def _walked(
+        self,
+        result: ListResult,
+        since: datetime | None = None,
+        *,
+        count: int | None = None,
+        ask_count: bool = False,
+    ) -> ListResult:
+        """Walk the list once, in full or from `since` on, and judge what its walks prove.
 
-        `count` is the list's number of rows, where it was requested separately.
+        `count` is the list's number of rows if it is known from a separate request; with `ask_count` it is requested.
         """
-        walk = Walk(next(self._walk_ids), filtered=bool(floor and result.list_path.endpoint.cursor_params))
-        again = bool(result.walks)
-        result.walks.append(walk)  # appended first: the rows of an interrupted walk are loaded, too
-        self._walk(walk, result.list_path, floor, again=again)
-        walk.counts = walk.counts if count is None else [count]
-        result.detail = ""
-        if walk.resumed_pages:
-            result.detail = f"{walk.resumed_pages} pages had been read by a run that broke off"
-        if walk.rejected:
-            result.detail = left_out(walk.rejected, walk.rejected_at)
-        if walk.all_rejected:
-            result.status = "failed"
-        if walk.failure is not None:
-            refused = isinstance(walk.failure, Unavailable) and not result.pages
-            result.status = "unavailable" if refused else "failed"
-            result.detail = (
-                walk.failure.reason if isinstance(walk.failure, Unavailable) else str(walk.failure)
-            )
-        position = self.positions.position(result.list_path.path)
-        result.complete, said = judge(result, position, self.visibility.fingerprint_of(result.list_path))
-        result.detail = said or result.detail
+        list_path = result.list_path
+        filtered = bool(since and list_path.endpoint.cursor_params)
+        walk = Walk(next(self._walk_ids), filtered=filtered, separate_count=count)
+        self._walk(walk, list_path, since, again=bool(result.walks), ask_count=ask_count and since is None)
+        walks = (*result.walks, walk)
+        position, sees = self.positions.position(list_path.path), self.visibility.fingerprint_of(list_path)
+        proven = completeness.judge(walks, position, sees)
+        return replace(
+            result, walks=walks, status=proven.status, complete=proven.complete, detail=proven.detail
+        )
 
-    # -- reading
-
-    def _walk(self, walk: Walk, list_path: ListPath, floor: datetime | None, *, again: bool) -> None:
-        endpoint = list_path.endpoint
-        changes = self.changes[endpoint.table]
+    def _walk(
+        self, walk: Walk, list_path: ListPath, since: datetime | None, *, again: bool, ask_count: bool
+    ) -> None:
+        """Walk the list; whatever ends the walk early is its failure, and the rows read before are loaded."""
+        endpoint, changes = list_path.endpoint, self.changes[list_path.endpoint.table]
         keys: set[tuple[Any, ...]] = set()
         walk.keys = keys
-        asked = query(list_path.path)
-        if floor and endpoint.cursor_params:
-            asked |= incremental.cursor_query(endpoint.cursor_params, floor, self.options.window)
         try:
-            for page in self._pages(list_path, asked, floor, walk, again=again):
-                batch = page.batch
-                walk.note_rejected(batch)
-                walk.pages, walk.rows, walk.reached_end = walk.pages + 1, walk.rows + page.sent, page.last
-                walk.counts.append(page.count)
-                walk.misfits.update(batch.misfits)
-                if page.resumed:
-                    walk.resumed_pages += 1
-                    self.people.recall(batch.people)
-                else:
-                    self.people.meet(batch.people, endpoint.people_rank)
-                    self.people.mention(batch.mentioned)
-                changes.stage(batch, walk.id)
+            if ask_count:
+                walk.separate_count = self._count(list_path)
+            for page in self._pages(list_path, since, walk, again=again):
+                self._take(page, endpoint, walk)
                 if walk.rows <= COUNTED_IN_MEMORY:
-                    keys.update(zip(*map(batch.values, endpoint.key), strict=True))
-                incremental.track_cursor(walk, batch, endpoint, self.options.started)
-                if page.resumed and (walk.resumed_pages == 1 or endpoint.cursor_params):
-                    walk.newest_at_resume = walk.newest
-                for observe in self.observers:
-                    observe(endpoint, batch)
-        except (Unavailable, PageFailed, Misdirected) as failure:
+                    keys.update(zip(*map(page.batch.values, endpoint.key), strict=True))
+            if since and not walk.is_full and not self.options.window:
+                walk.count_after = self._count(list_path)
+        except (NoRoom, MemoryError):
+            raise
+        except Exception as failure:  # noqa: BLE001  a bug fails this list alone
             walk.failure = failure
+        if walk.separate_count is not None:
+            walk.counts = [walk.separate_count]
         walk.keys = keys if walk.rows <= COUNTED_IN_MEMORY else None
         walk.distinct = len(keys) if walk.keys is not None else changes.distinct(walk.id)
         walk.new_rows = changes.count_new(walk.id) if endpoint.count_path and not walk.is_full else 0
 
+    def _take(self, page: ReadPage, endpoint: Endpoint, walk: Walk) -> None:
+        """Stage a page's rows and record what it tells of the list, of people and of the key."""
+        walk.note_page(page.batch, page.sent, page.count, last=page.last)
+        if page.resumed:
+            walk.resumed_pages += 1
+            self.people.recall(page.batch.people)
+        else:
+            self.people.meet(page.batch.people, endpoint.people_rank)
+            self.people.mention(page.batch.mentioned)
+        self.changes[endpoint.table].stage(page.batch, walk.id)
+        incremental.track_cursor(walk, page.batch, endpoint, self.options.started)
+        if page.resumed and (walk.resumed_pages == 1 or endpoint.cursor_params):
+            walk.newest_at_resume = walk.newest
+        for observe in self.observers:
+            observe(endpoint, page.batch)
+
     def _pages(
-        self,
-        list_path: ListPath,
-        asked: Mapping[str, str],
-        floor: datetime | None,
-        walk: Walk,
-        *,
-        again: bool,
+        self, list_path: ListPath, since: datetime | None, walk: Walk, *, again: bool
     ) -> Iterator[ReadPage]:
-        """Yield a list's pages down to `floor`, the saved ones first, so that rows read later replace them."""
-        endpoint = list_path.endpoint
+        """Yield a list's pages down to `since`, the saved ones first, so that rows read later replace them."""
+        endpoint, asked = list_path.endpoint, query(list_path.path)
         size = min(self.options.page_size, endpoint.page_size)
+        if since and endpoint.cursor_params:
+            asked |= incremental.cursor_query(endpoint.cursor_params, since, self.options.window)
 
         def pages(place: str) -> Iterator[Page]:
             begun = {**asked, list_path.pagination: place} if place else asked
             return PAGERS[list_path.pagination](self.get, list_path.url_path, begun, size, self.soon)
 
         def enough() -> bool:
-            return bool(floor and walk.oldest and walk.oldest < floor and not walk.filtered)
+            return bool(since and walk.oldest and walk.oldest < since and not walk.filtered)
 
         state = self._list_state(list_path, asked, again=again)
         return self.checkpoints.resumable(state, pages, partial(self._shaped, list_path), enough)
@@ -212,40 +194,30 @@ class ListReader:
         )
 
     def _shaped(self, list_path: ListPath, raws: Sequence[Any]) -> Batch:
-        endpoint = list_path.endpoint
-        stamps = list_path.parent_ids
+        endpoint, stamps = list_path.endpoint, list_path.parent_ids
         if list_path.pagination == "object":
             raws, stamps = listed_alone(raws[0], endpoint)
         return self.changes[endpoint.table].shape.to_batch(raws, stamps)
 
     def _count(self, list_path: ListPath) -> int | None:
         """Return the list's number of rows from a separate request; None if PostHog does not tell it."""
+        if not list_path.count_path:
+            return None
         try:
-            told = self.get(list_path.count_path.split("?")[0], query(list_path.count_path))
+            answer = self.get(list_path.count_path.split("?")[0], query(list_path.count_path))
         except (Unavailable, PageFailed):
             return None
-        count = told.get("count") if isinstance(told, dict) else None
-        return counted(count)
+        return counted(answer.get("count") if isinstance(answer, dict) else None)
 
-    def _count_mismatch(self, result: ListResult) -> int | None:
-        """Return the list's count if rows came or went that an incremental walk cannot have seen; else None."""
-        position = self.positions.position(result.list_path.path)
-        if (
-            not result.list_path.endpoint.count_path
-            or position is None
-            or result.last.is_full
-            or self.options.window
-        ):
-            return None
-        count = self._count(result.list_path)
-        return count if count_mismatches(count, result, position) else None
-
-    # -- remembering
+    def _parent_cursor(self, list_path: ListPath) -> str | None:
+        """Return the parent row's cursor and the key's fingerprint: another key may see more rows below the parent."""
+        cursor, sees = self.parent_cursors.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
+        return None if cursor is None or sees is None else f"{cursor} {sees}"
 
     def position_before_load(self, result: ListResult) -> Position | None:
         """Return the position to write before this list's rows are loaded; None if none is to be written."""
         list_path = result.list_path
-        return before_load(
+        return positions.before_load(
             result,
             self.positions.position(list_path.path),
             self.visibility.fingerprint_of(list_path),
@@ -255,13 +227,12 @@ class ListReader:
     def position_after(self, result: ListResult) -> Position:
         """Return the list's position after this run."""
         list_path = result.list_path
-        return advance(
+        return positions.advance(
             self.positions.position(list_path.path),
             result,
             self.options,
             fingerprint=self.visibility.fingerprint_of(list_path),
-            parent_cursor=self._moved(list_path),
-            table_lost_rows=not self.changes[list_path.endpoint.table].stored_index.whole,
+            parent_cursor=self._parent_cursor(list_path),
         )
 
 

@@ -37,12 +37,6 @@ def before_load(
     return None
 
 
-def has_partial_progress(result: ListResult) -> bool:
-    """True if a failed walk still advanced the watermark: rows arrived in ascending time order and were loaded."""
-    in_time = result.list_path.endpoint.plan == "since"
-    return bool(in_time and result.walks and result.last.pages and result.last.ascending)
-
-
 def advance(
     position: Position | None,
     result: ListResult,
@@ -50,31 +44,24 @@ def advance(
     *,
     fingerprint: str | None,
     parent_cursor: str | None,
-    table_lost_rows: bool,
 ) -> Position:
-    """Return the list's position after this run.
+    """Return the position of a list that was read.
 
     `fingerprint` is that of the key for this list, `parent_cursor` the parent row's cursor with the key's fingerprint.
-    With `table_lost_rows`, only the rows that a failed walk saw were read again.
     """
     before = position or initial(result.list_path)
-    if result.status != "read" and not result.is_incremental and table_lost_rows:
-        before = replace(before, watermark=None, last_complete_at=None, moved=None)
-    if not result.walks:  # the run stopped before the first request
-        return before
     walk, detects_deletes = result.last, result.list_path.endpoint.detects_deletes
     after = replace(
         before,
         watermark=_newest(before, result),
+        open_floor=walk.open_floor,
         rows=before.rows + walk.new_rows,
         last_walk_at=options.started,
+        # An edit of a row on a saved page was not seen, so the next run must request the list.
+        moved=None if walk.resumed_pages else parent_cursor,
     )
     if result.position_before_load:
         after = replace(after, fingerprint=result.position_before_load.fingerprint)
-    if result.status != "read":
-        return after
-    # An edit of a row on a saved page was not seen, so the next run must request the list.
-    after = replace(after, open_floor=walk.open_floor, moved=None if walk.resumed_pages else parent_cursor)
     if result.complete:
         first = before.first_complete_at or before.last_complete_at or options.started
         after = replace(after, first_complete_at=first)

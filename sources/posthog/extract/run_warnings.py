@@ -59,7 +59,7 @@ def warnings_of(table: str, listed: Sequence[ListResult]) -> Iterator[RunWarning
 def held_deletes(listed: Sequence[ListResult]) -> str:
     """Return how many deletes of a table are held, why, and where."""
     held = [one for one in listed if one.deletes_held]
-    reasons = ", ".join(dict.fromkeys(one.held_reason for one in held))
+    reasons = ", ".join(dict.fromkeys(one.decision.reason for one in held if one.decision))
     return f"{sum(one.deletes_held for one in held):,} deletes held: {reasons}{where(held)}"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled
-from sources.posthog.errors import PostHogError, Unavailable
+from sources.posthog.errors import Unavailable
 from sources.posthog.shape.batch import Batch
 
+Status = Literal["read", "unavailable", "failed"]
 Observer = Callable[[Endpoint, Batch], None]
 """Receives every page's rows."""
 
@@ -130,18 +131,23 @@ class Walk:
     """Of a resumed walk: the newest row when the walk began; in a list in time order, when the earlier run broke
     off."""
     oldest: datetime | None = None
-    ascending: bool = True
-    """Whether no page had an older row than the pages before it."""
     open_floor: datetime | None = None
-    failure: PostHogError | None = None
+    failure: Exception | None = None
+    separate_count: int | None = None
+    """The list's number of rows from a separate request; it stands for those of the pages."""
+    count_after: int | None = None
+    """Of an incremental walk: the list's number of rows after it, from a separate request."""
 
-    def note_rejected(self, batch: Batch) -> None:
-        """Record the rows that were left out of the next page."""
+    def note_page(self, batch: Batch, sent: int, count: int | None, *, last: bool) -> None:
+        """Record the next page, of which PostHog sent so many rows."""
         self.rejected.update({reason: len(places) for reason, places in batch.rejected.items()})
         places = sorted(place for all_ in batch.rejected.values() for place in all_)
         self.rejected_at += [self.rows + place + 1 for place in places][
             : REJECTED_SHOWN - len(self.rejected_at)
         ]
+        self.misfits.update(batch.misfits)
+        self.pages, self.rows, self.reached_end = self.pages + 1, self.rows + sent, last
+        self.counts.append(count)
 
     @property
     def all_rejected(self) -> bool:
@@ -170,46 +176,51 @@ class Walk:
         return not self.counts or self.counts[0] == self.counts[-1]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class DeleteDecision:
+    """Which missing rows are held, why, and whether the next complete walk may confirm that they are deleted."""
+
+    held: frozenset[str] = frozenset()
+    reason: str = ""
+    confirmable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult:
-    """The result of one list in this run."""
+    """What a run knows of one list: its plan, its walks, what they prove, which deletes are held, its new position."""
 
     list_path: ListPath
-    status: Literal["read", "unavailable", "failed"] = "read"
-    walks: list[Walk] = field(default_factory=list)
-    complete: bool = False
     is_incremental: bool = False
     """Whether the list was to be read from its watermark on, not in full."""
-    deletes_held: int = 0
-    held_reason: str = ""
+    walks: tuple[Walk, ...] = ()
+    status: Status = "read"
+    complete: bool = False
+    detail: str = ""
+    decision: DeleteDecision | None = None
+    """Of the partition's first list; None leaves the remembered row keys as they are."""
     lost_access: bool = False
     """Whether the list is refused now and an earlier run could read it."""
-    detail: str = ""
     position: Position | None = None
     position_before_load: Position | None = None
     """The position to write before the list's rows are loaded, in case nothing can be written after them."""
-    held_keys: tuple[str, ...] | None = None
-    """Row keys whose deletion is held; None leaves the remembered keys as they are."""
 
-    def fail(self, detail: str) -> None:
-        """Mark the list as not read."""
-        self.status, self.complete, self.detail = "failed", False, detail
+    def failed(self, detail: str) -> ListResult:
+        """Return the result of a list that could not be read."""
+        return replace(self, status="failed", complete=False, detail=detail)
+
+    def with_lost_access(self) -> ListResult:
+        """Return the result of a list that is refused although an earlier run could read it."""
+        return replace(
+            self, lost_access=True, detail=f"could be read before and is refused now: {self.detail}"
+        )
 
     @property
     def was_deleted_with_parent(self) -> bool:
         """Return whether PostHog answers 404 for the list, and the list is below a row that can be deleted."""
         refusal = self.last.failure if self.walks else None
         parent = parent_of(self.list_path.endpoint.paths[0])
-        return (
-            isinstance(refusal, Unavailable)
-            and refusal.status == 404
-            and parent is not None
-            and parent.detects_deletes
-        )
-
-    def record_lost_access(self) -> None:
-        """Mark the list as refused although an earlier run could read it."""
-        self.lost_access, self.detail = True, f"could be read before and is refused now: {self.detail}"
+        is_gone = isinstance(refusal, Unavailable) and refusal.status == 404
+        return is_gone and parent is not None and parent.detects_deletes
 
     @property
     def last(self) -> Walk:
@@ -236,10 +247,22 @@ class ListResult:
         """Return the rows read in all walks."""
         return sum(walk.rows for walk in self.walks)
 
+    @property
+    def deletes_held(self) -> int:
+        """Return the number of held deletes."""
+        return len(self.decision.held) if self.decision else 0
+
+    @property
+    def held_keys(self) -> tuple[str, ...] | None:
+        """Return the row keys that the next complete walk may confirm; None leaves the remembered ones as they are."""
+        if self.decision is None:
+            return None
+        return tuple(sorted(self.decision.held)) if self.decision.confirmable else ()
+
 
 @dataclass(slots=True)
 class PartitionResult:
-    """A partition and the results of its lists."""
+    """A partition and the results of its lists so far."""
 
     partition: Partition
     lists: list[ListResult] = field(default_factory=list)

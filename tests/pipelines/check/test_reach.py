@@ -19,9 +19,9 @@ def table(name: str, *lists: tuple[Any, int]) -> TableResult:
     """A table with lists of these statuses and numbers of rows; a list that was read has a page at least."""
     listed = [
         ListResult(
-            ListPath(ENDPOINTS[name], f"{name}/{n}/", {}, "offset"),
+            list_path=ListPath(ENDPOINTS[name], f"{name}/{n}/", {}, "offset"),
             status=status,
-            walks=[Walk(n, pages=int(status == "read"), rows=rows)],
+            walks=(Walk(n, pages=int(status == "read"), rows=rows),),
         )
         for n, (status, rows) in enumerate(lists)
     ]

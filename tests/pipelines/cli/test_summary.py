@@ -28,7 +28,7 @@ from sources.posthog.changes.table_changes import Counts
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import RunWarning
-from sources.posthog.extract.walks import ListPath, ListResult, Walk
+from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, Walk
 from sources.sandbox import Sandbox
 
 HOGSYNC = Path(sys.executable).with_name("hogsync")
@@ -60,10 +60,9 @@ def came(table: str, *, read: int = 0, **counts: int) -> TableResult:
 
 def listed(table: str, status: Any, detail: str, held: int = 0, because: str = "") -> TableResult:
     endpoint = ENDPOINTS[table]
-    one = ListResult(
-        ListPath(endpoint, endpoint.paths[0], {}, endpoint.pagination), status=status, detail=detail
-    )
-    one.deletes_held, one.held_reason = held, because
+    path = ListPath(endpoint, endpoint.paths[0], {}, endpoint.pagination)
+    decision = DeleteDecision(frozenset(map(str, range(held))), because)
+    one = ListResult(list_path=path, status=status, detail=detail, decision=decision)
     return TableResult(table, lists=[one])
 
 
@@ -150,7 +149,8 @@ def test_a_refusal_in_mid_run_is_told_in_the_last_line() -> None:
 
 def test_what_was_not_available_is_told_with_its_reason_and_the_remedy(settings: Settings) -> None:
     refused = listed("group_types", "unavailable", "402: no")
-    refused.lists[0].walks = [Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))]
+    walk = Walk(1, failure=Unavailable("402: no", status=402, code="payment_required"))
+    refused.lists = [replace(refused.lists[0], walks=(walk,))]
     shown = summary.summary_table(outcome(refused), settings)
     assert "group_types (not available): 402: no" in shown
     assert f"  → {PLAN} Known limits: {ENDPOINTS['group_types'].requires}." in shown
@@ -181,7 +181,7 @@ def test_a_standing_refusal_is_explained_in_the_log_once(capsys: pytest.CaptureF
     for told in (frozenset[str](), frozenset({"group_types"})):
         summary.log_tables(replace(outcome(refused), standing=told))
         assert ("402: no plan" in capsys.readouterr().err) == (not told)
-    refused.lists[0].record_lost_access()
+    refused.lists = [refused.lists[0].with_lost_access()]
     summary.log_tables(replace(outcome(refused), standing=frozenset({"group_types"})))
     assert "402: no plan" in capsys.readouterr().err
 

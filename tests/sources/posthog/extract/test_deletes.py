@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.extract.deletes import DeleteDecision, Missing, decide, needs_second_look
-from sources.posthog.extract.walks import ListPath, ListResult, Position, Walk
+from sources.posthog.extract.deletes import Missing, decide, needs_second_look
+from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, Position, Walk
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 OTHER_KEY = "the key is not the one that saw these rows, or it may see less now"
@@ -20,7 +20,7 @@ def read(*walks: dict[str, Any]) -> ListResult:
     """A list that was read completely by these walks, by one of ninety rows in one page if none is given."""
     path = ListPath(ENDPOINTS["comments"], "projects/1/comments/", {"project_id": 1}, "cursor")
     made = [Walk(1, **{"pages": 1, "distinct": 90, "counts": [90], **walk}) for walk in walks or ({},)]
-    return ListResult(path, walks=made, complete=True)
+    return ListResult(list_path=path, walks=tuple(made), complete=True)
 
 
 def position(**what: Any) -> Position:

@@ -13,8 +13,8 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import PageFailed
 from sources.posthog.extract.completeness import count_mismatches, gap_is_known, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.positions import advance, before_load, has_partial_progress
-from sources.posthog.extract.walks import MIXED_KEYS, ListPath, ListResult, Position, Walk
+from sources.posthog.extract.positions import advance, before_load
+from sources.posthog.extract.walks import MIXED_KEYS, DeleteDecision, ListPath, ListResult, Position, Walk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -31,6 +31,7 @@ LAST = Position(
     held=2,
     moved="before mine",
 )
+HELD = DeleteDecision(frozenset({"1", "2", "3"}), "so many at once", confirmable=True)
 FAILED: dict[str, Any] = {"status": "failed", "failure": PageFailed("502", status=502)}
 
 
@@ -42,15 +43,14 @@ def result(table: str = "comments", **what: Any) -> ListResult:
         if hasattr(walk, name) and name not in {"pages", "rows"}:
             setattr(walk, name, what.pop(name))
     path = ListPath(endpoint, "projects/1/comments/", {"project_id": 1}, endpoint.pagination)
-    return ListResult(path, walks=[walk], **{"complete": walk.is_full, **what})
+    return ListResult(list_path=path, walks=(walk,), **{"complete": walk.is_full, **what})
 
 
 def after(
     one: ListResult, before: Position | None = LAST, *, sees: str | None = "mine", **options: Any
 ) -> Position:
-    lost = options.pop("table_lost_rows", False)
     rules = ReadOptions(started=NOW, **options)
-    return advance(before, one, rules, fingerprint=sees, parent_cursor="now mine", table_lost_rows=lost)
+    return advance(before, one, rules, fingerprint=sees, parent_cursor="now mine")
 
 
 COMPLETE = {
@@ -65,7 +65,7 @@ COMPLETE = {
 WALKED = {"watermark": NOW - DAY, "last_walk_at": NOW, "moved": "now mine"}
 CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
     "a complete walk proves all": (result(), {}, COMPLETE),
-    "held deletes are remembered": (result(deletes_held=3), {}, {**COMPLETE, "held": 3}),
+    "held deletes are remembered": (result(decision=HELD), {}, {**COMPLETE, "held": 3}),
     "a gap is remembered": (result(counts=[12], complete=True), {}, {**COMPLETE, "gap": 2}),
     "an incremental walk moves the watermark and counts new rows": (
         result(filtered=True, new_rows=4, is_incremental=True),
@@ -82,28 +82,13 @@ CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
         {},
         {"watermark": NOW - 5 * DAY, "last_walk_at": NOW, "moved": None},
     ),
-    "a failed walk moves what it has met": (
-        result(reached_end=False, complete=False, new_rows=2, **FAILED),
-        {},
-        {"watermark": NOW - DAY, "last_walk_at": NOW, "rows": 12},
-    ),
-    "a failed full walk of a table that lost rows forgets what it has not met": (
-        result(reached_end=False, complete=False, newest=None, **FAILED),
-        {"table_lost_rows": True},
-        {"watermark": None, "last_walk_at": NOW, "last_complete_at": None, "moved": None},
-    ),
-    "a failed incremental walk of a table that lost rows keeps its watermark": (
-        result(reached_end=False, complete=False, newest=None, is_incremental=True, **FAILED),
-        {"table_lost_rows": True},
-        {"last_walk_at": NOW},
-    ),
     "another key that misses nothing takes over": (
         result(),
         {"sees": "other"},
         {**COMPLETE, "fingerprint": "other"},
     ),
     "another key that misses rows does not take over": (
-        result(deletes_held=3),
+        result(decision=HELD),
         {"sees": "other"},
         {**COMPLETE, "held": 3},
     ),
@@ -130,12 +115,6 @@ def test_a_position_advances_by_what_the_walk_proved(case: str) -> None:
 def test_the_first_complete_walk_of_a_list_is_remembered_for_good() -> None:
     assert after(result(), None).first_complete_at == NOW
     assert after(result(), replace(LAST, first_complete_at=None)).first_complete_at == LAST.last_complete_at
-
-
-def test_a_run_that_stopped_before_a_list_was_asked_leaves_it_where_it_stood() -> None:
-    stopped = result()
-    stopped.walks.clear()
-    assert after(stopped) == LAST
 
 
 @pytest.mark.parametrize(
@@ -165,20 +144,6 @@ def test_nothing_is_attributed_where_no_page_came_or_nothing_is_ever_deleted() -
 
 
 @pytest.mark.parametrize(
-    ("table", "ascending", "expected"),
-    [
-        ("organization_activity_logs", True, True),
-        ("organization_activity_logs", False, False),
-        ("comments", True, False),
-    ],
-)
-def test_only_a_list_in_the_order_of_time_moves_on_when_it_breaks_off(
-    table: str, *, ascending: bool, expected: bool
-) -> None:
-    assert has_partial_progress(result(table, ascending=ascending, complete=False, **FAILED)) is expected
-
-
-@pytest.mark.parametrize(
     ("what", "position", "complete"),
     [
         ({}, None, True),
@@ -197,25 +162,24 @@ def test_only_a_list_in_the_order_of_time_moves_on_when_it_breaks_off(
 def test_a_walk_is_complete_if_every_row_came_and_the_count_agrees(
     what: dict[str, Any], position: Position | None, *, complete: bool
 ) -> None:
-    assert judge(result(**what), position, "mine")[0] is complete
+    assert judge(result(**what).walks, position, "mine").complete is complete
 
 
 def test_a_second_walk_is_not_complete_after_one_that_was_resumed() -> None:
-    twice = result(resumed_pages=1)
-    twice.walks.append(result().last)
-    assert not judge(twice, None, "mine")[0]
+    twice = (result(resumed_pages=1).last, result().last)
+    assert not judge(twice, None, "mine").complete
 
 
 def test_a_gap_is_told_with_both_numbers() -> None:
-    said = judge(result(counts=[12]), None, "mine")[1]
+    said = judge(result(counts=[12]).walks, None, "mine").detail
     assert said == "PostHog counts 12 rows and lists 10; nothing is concluded about deletions"
 
 
 def test_rows_that_came_twice_ask_for_a_second_walk() -> None:
-    assert not needs_second_walk(result())
-    assert needs_second_walk(result(distinct=9))
-    assert needs_second_walk(result(complete=False))
-    assert not needs_second_walk(result(complete=False, resumed_pages=1))
+    assert not needs_second_walk(result().last, complete=True)
+    assert needs_second_walk(result(distinct=9).last, complete=True)
+    assert needs_second_walk(result().last, complete=False)
+    assert not needs_second_walk(result(resumed_pages=1).last, complete=False)
 
 
 def test_a_gap_is_known_to_the_key_that_met_it() -> None:
@@ -229,4 +193,4 @@ def test_a_gap_is_known_to_the_key_that_met_it() -> None:
 def test_a_count_tells_of_rows_that_an_incremental_walk_cannot_meet(
     count: int | None, *, expected: bool
 ) -> None:
-    assert count_mismatches(count, result(new_rows=0), LAST) is expected
+    assert count_mismatches(count, result(new_rows=0).last, LAST) is expected

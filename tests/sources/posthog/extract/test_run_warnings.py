@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -11,7 +12,7 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import KINDS, Kind, RunWarning
-from sources.posthog.extract.walks import ListPath, ListResult, Walk
+from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, Walk
 from sources.posthog.shape.row_shape import LONG_KEY, NO_KEY
 
 COHORTS = ENDPOINTS["cohorts"]
@@ -19,21 +20,17 @@ COHORTS = ENDPOINTS["cohorts"]
 
 def one(project: int) -> ListResult:
     path = f"projects/{project}/cohorts/"
-    return ListResult(ListPath(COHORTS, path, {"project_id": project}, "offset"), walks=[Walk(project)])
+    list_path = ListPath(COHORTS, path, {"project_id": project}, "offset")
+    return ListResult(list_path=list_path, walks=(Walk(project),))
 
 
 def held(project: int, count: int, reason: str) -> ListResult:
-    listed = one(project)
-    listed.deletes_held, listed.held_reason = count, reason
-    return listed
+    return replace(one(project), decision=DeleteDecision(frozenset(map(str, range(count))), reason))
 
 
 def refused(project: int, reason: str, *, before: bool) -> ListResult:
-    listed = one(project)
-    listed.status, listed.detail = "unavailable", reason
-    if before:
-        listed.record_lost_access()
-    return listed
+    listed = replace(one(project), status="unavailable", detail=reason)
+    return listed.with_lost_access() if before else listed
 
 
 def warnings(*listed: ListResult) -> list[RunWarning]:
@@ -85,7 +82,8 @@ def test_held_deletes_are_one_short_line_per_table() -> None:
 
 def test_rejected_rows_are_counted_over_the_lists_last_walks() -> None:
     lists = [one(1), one(2)]
-    lists[0].walks = [Walk(1, rejected=Counter({NO_KEY: 9})), Walk(2, rejected=Counter({NO_KEY: 2}))]
+    walks = Walk(1, rejected=Counter({NO_KEY: 9})), Walk(2, rejected=Counter({NO_KEY: 2}))
+    lists[0] = replace(lists[0], walks=walks)
     lists[1].last.rejected = Counter({NO_KEY: 1, LONG_KEY: 1})
     (warning,) = warnings(*lists)
     assert (warning.kind, warning.path) == ("rejected rows", "projects/1/cohorts/")
@@ -106,5 +104,5 @@ def test_a_list_that_is_not_found_below_a_row_went_with_that_row(
     table: str, status: int, *, went: bool
 ) -> None:
     walk = Walk(1, failure=Unavailable("refused", status=status, code="not_found"))
-    listed = ListResult(ListPath(ENDPOINTS[table], f"{table}/", {}, "offset"), walks=[walk])
+    listed = ListResult(list_path=ListPath(ENDPOINTS[table], f"{table}/", {}, "offset"), walks=(walk,))
     assert listed.was_deleted_with_parent == went
