@@ -60,14 +60,14 @@ class Dataset:
             return not self.warehouse.rows(f"select 1 from {self.warehouse.name(table)} limit 1")
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield key columns, `row_hash`, `deleted_at` and `sound` (committed) of every row."""
+        """Yield key columns, `row_hash`, `deleted_at` and `committed` of every row."""
         if not self.has(table, key):
             return
         columns = ", ".join(quoted(name) for name in key)
         with self.warehouse.opened():
             yield from self.warehouse.batches(
-                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, {self._committed('t')} as sound "
-                f"from {self.warehouse.name(table)} t"
+                f"select {columns}, _row_hash as row_hash, _deleted_at as deleted_at, "
+                f"{self._committed('t')} as committed from {self.warehouse.name(table)} t"
             )
 
     def last_written(self, table: str) -> datetime | None:
@@ -118,13 +118,13 @@ class Dataset:
         return pa.Table.from_batches(batches) if batches else empty
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
-        """Return whole rows that match one of the keys, with `_sound` (committed) added."""
+        """Return whole rows that match one of the keys, with `_committed` added."""
         if not keys.num_rows or not self.has(table, keys.column_names):
             return keys.slice(0, 0)
         columns = [name for name in self.tables[table] if name != "_dlt_load_id"]
         select = ", ".join(f"t.{quoted(name)}{self._as_text(table, name)}" for name in columns)
         with self.warehouse.opened():
-            return self.warehouse.matching(table, f"{select}, {self._committed('t')} as _sound", keys)
+            return self.warehouse.matching(table, f"{select}, {self._committed('t')} as _committed", keys)
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """True if the table exists with all of these columns and hogsync's own."""

@@ -78,7 +78,7 @@ class Warehouse:
             rows = [*self._table(table).rows.values()]
             found = self._arrow(table, (*key, "_row_hash", "_deleted_at"), rows)
             named = found.rename_columns([*key, "row_hash", "deleted_at"])
-            yield from named.append_column("sound", self._committed(rows)).to_batches()
+            yield from named.append_column("committed", self._committed(rows)).to_batches()
 
     def last_written(self, table: str) -> datetime | None:
         return max((row["_synced_at"] for row in self._table(table).rows.values()), default=None)
@@ -113,7 +113,7 @@ class Warehouse:
         rows = self._table(table).rows.values()
         found = [row for row in rows if tuple(row[name] for name in names) in wanted]
         return self._arrow(table, self._table(table).columns, found).append_column(
-            "_sound", self._committed(found)
+            "_committed", self._committed(found)
         )
 
     # -- what is put in

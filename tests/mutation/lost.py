@@ -124,8 +124,8 @@ LOST_RULES = (
     ),
     Mutation(
         "a dead row of a load that was cut off is written again",
-        'dead = "deleted_at is not null and sound"',
-        'dead = "deleted_at is not null"',
+        'was_deleted = "deleted_at is not null and committed"',
+        'was_deleted = "deleted_at is not null"',
         (f"{LOST}a_row_that_goes_with_a_lost_column_dies_and_the_dead_stay_as_they_were",),
     ),
     Mutation(

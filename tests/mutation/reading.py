@@ -203,8 +203,8 @@ READING_RULES = (
     ),
     Mutation(
         "rows below no row die with none",
-        "(k.deleted_at is null or not k.sound){has_parent}",
-        "(k.deleted_at is null or not k.sound)",
+        "(k.deleted_at is null or not k.committed){has_parent}",
+        "(k.deleted_at is null or not k.committed)",
         (f"{DEATHS}a_group_type_that_goes_ends_no_property_that_belongs_to_none",),
     ),
     Mutation(
@@ -257,7 +257,7 @@ READING_RULES = (
     ),
     Mutation(
         "who tells more of a person is believed",
-        "noted[identifier][0] < word[0]",
+        "noted[identifier][0] < weighted[0]",
         "True",
         (
             "sources/posthog/extract/test_people.py::test_of_several_sources_the_richest_wins_in_whatever_order_they_are_met",

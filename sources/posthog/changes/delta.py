@@ -134,7 +134,7 @@ def _line_up(changes: TableChanges, target: TargetTable) -> None:
         [changes.started],
     )
     run(f"create or replace table {name('wanted', target.child)} as {_wanted(changes, target)}")
-    columns: dict[str, Type] = {**target.columns, "_sound": "bool"}
+    columns: dict[str, Type] = {**target.columns, "_committed": "bool"}
     run(f"create or replace table {name('existing', target.child)} ({column_definitions(columns)})")
     stored_before = (
         f"select {key} from {name('changed')} where stored union all select {key} from {name('deleted')}"
@@ -155,7 +155,7 @@ def _changed_children(changes: TableChanges, target: TargetTable) -> Iterator[pa
         select {_own(target, "w")}, ?::timestamptz as _synced_at, p.deleted_at as _deleted_at, w._row_hash
         from {name("wanted", target.child)} w join {name("parents", target.child)} p using ({changes.key})
         left join {name("existing", target.child)} e using ({changes.key}, position)
-        where not (coalesce(e._sound, false) and e._row_hash = w._row_hash
+        where not (coalesce(e._committed, false) and e._row_hash = w._row_hash
             and e._deleted_at is not distinct from p.deleted_at)
         """,
         [changes.started],
@@ -182,7 +182,7 @@ def _ended_children(changes: TableChanges, target: TargetTable) -> Iterator[pa.T
             from {name("existing", target.child)}) e
         join {name("parents", target.child)} p using ({changes.key})
         anti join {name("wanted", target.child)} w using ({changes.key}, position)
-        where e._deleted_at is null or not coalesce(e._sound, false) or (p.seen and e._deleted_at = p.deleted_at)
+        where e._deleted_at is null or not coalesce(e._committed, false) or (p.seen and e._deleted_at = p.deleted_at)
         """,
         [changes.started, changes.started],
     )

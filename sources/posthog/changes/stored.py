@@ -41,7 +41,7 @@ class StoredTables(Protocol):
         return False
 
     def index(self, table: str, key: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Yield key columns, `row_hash`, `deleted_at` and `sound` (its load was committed) of every row."""
+        """Yield key columns, `row_hash`, `deleted_at` and `committed` (whether its load was) of every row."""
         return iter(())
 
     def last_written(self, table: str) -> datetime | None:
@@ -67,5 +67,5 @@ class StoredTables(Protocol):
         return pa.table({name: pa.array([], pa.string()) for name in columns})
 
     def rows(self, table: str, keys: pa.Table) -> pa.Table:
-        """Return whole rows that match one of the keys, with `_sound` added."""
+        """Return whole rows that match one of the keys, with `_committed` added."""
         return keys.slice(0, 0)

@@ -40,8 +40,8 @@ class StoredIndex:
             self._mark_uncommitted(stored.uncommitted(child_table(self.table, child), shape.key))
         self.whole = self._intact() and not any(map(stored.lost_rows, tables))
         if not self.whole:
-            scratch.run(f"update {self.name} set sound = false")
-        self._uncommitted = self._partitions_with("not sound")
+            scratch.run(f"update {self.name} set committed = false")
+        self._uncommitted = self._partitions_with("not committed")
         self._with_deleted = self._partitions_with("deleted_at is not null")
         self.last_written: datetime | None = datetime.max.replace(tzinfo=UTC)
 
@@ -58,7 +58,7 @@ class StoredIndex:
     def _take_in(self) -> None:
         """Read the stored rows in key order, so that a page or a partition touches only a few blocks of the table."""
         run, stored, unsorted = self.scratch.run, self.name, scratch_table(self.table, "unsorted")
-        own = "row_hash varchar, deleted_at timestamptz, sound boolean"
+        own = "row_hash varchar, deleted_at timestamptz, committed boolean"
         columns = f"{column_definitions(self.shape.key_columns)}, {own}"
         run(f"create table {stored} ({columns})")
         run(f"create table {unsorted} as from {stored}")
@@ -101,7 +101,7 @@ class StoredIndex:
         """Mark rows as uncommitted whose child rows are of an uncommitted load."""
         if parents.num_rows:
             self.scratch.run(
-                f"update {self.name} k set sound = false "
+                f"update {self.name} k set committed = false "
                 f"where exists (select 1 from parents p where {equal('k', 'p', self.shape.key)})",
                 parents=parents,
             )

@@ -102,7 +102,7 @@ class TableChanges:
     def _create(self) -> None:
         key, run = column_definitions(self.shape.key_columns), self.scratch.run
         run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
-        run(f"create table {self.name('deleted')} ({key}, deleted_at timestamptz, sound boolean)")
+        run(f"create table {self.name('deleted')} ({key}, deleted_at timestamptz, committed boolean)")
         lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
         split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
         run(f"create table {self.name('staged')} ({column_definitions(self.staged)}{split})")
@@ -144,7 +144,7 @@ class TableChanges:
                 insert into {self.name("staged")} by name select * exclude (_walk) from pages p
                 where not exists (
                     select 1 from {self.name("stored")} k where {equal("k", "p", key)}
-                    and k.row_hash = p._row_hash and k.sound and (k.deleted_at is not null) = p._dead)
+                    and k.row_hash = p._row_hash and k.committed and (k.deleted_at is not null) = p._dead)
                 """,
                 pages=pages,
             )
@@ -212,10 +212,10 @@ class TableChanges:
         """Return whether this run has seen rows of a partition that were not stored and live."""
         self._compare_pending()
         shared = self.placed(parent_ids)
-        living = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
+        live = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
         found = self.scratch.rows(
             f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
-            f"and not exists ({living} and {equal('k', 's', self.shape.key)}) limit 1",
+            f"and not exists ({live} and {equal('k', 's', self.shape.key)}) limit 1",
             list(shared.values()),
         )
         return bool(found)
@@ -235,7 +235,7 @@ class TableChanges:
             select {columns_of("k", self.shape.key)}, {_row_key(f"to_json([{texts}])::varchar")} as row_key,
                 k.deleted_at is null as live, w.partition
             from {self.name("stored")} k join within w on {equal("k", "w", named[0]) or "true"}
-            where (k.deleted_at is null or not k.sound {self._has_live_children(below)}) and not exists (
+            where (k.deleted_at is null or not k.committed {self._has_live_children(below)}) and not exists (
                 select 1 from {self.name("seen")} s where {equal("s", "k", self.shape.key)})
             """,
             within=within,
@@ -258,7 +258,7 @@ class TableChanges:
             same = self.shape.key
             self.scratch.run(
                 f"""
-                insert into {self.name("deleted")} select {columns_of("k", same)}, k.deleted_at, k.sound
+                insert into {self.name("deleted")} select {columns_of("k", same)}, k.deleted_at, k.committed
                 from {self.name("stored")} k semi join gone g on {equal("g", "k", same)}
                 anti join {self.name("deleted")} d on {equal("d", "k", same)}
                 """,
@@ -275,7 +275,7 @@ class TableChanges:
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("stored")} k
             semi join {parent.name("deleted")} d on {link}
-            where (k.deleted_at is null or not k.sound){has_parent}
+            where (k.deleted_at is null or not k.committed){has_parent}
             """
         )
         self.delete(gone)
@@ -316,8 +316,9 @@ class TableChanges:
             """,
             [self.started],
         )
-        dead = "deleted_at is not null and sound"  # deleted earlier, and listed here only for the rows below
-        self.scratch.run(f"delete from {self.name('deleted')} where {dead}")
+        # Deleted earlier, and listed here only for the rows below.
+        was_deleted = "deleted_at is not null and committed"
+        self.scratch.run(f"delete from {self.name('deleted')} where {was_deleted}")
         return self._counts()
 
     def _counts(self) -> Counts:

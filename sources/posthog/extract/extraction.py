@@ -99,7 +99,7 @@ class Extraction:
         self._policy = policy
         self._folder = folder
         self._places = threading.BoundedSemaphore(in_flight)
-        self._ahead = ahead
+        self._pages_ahead = ahead
         self._checkpoints = checkpoints
         self._reads: list[PartitionResult] = []
 
@@ -111,14 +111,14 @@ class Extraction:
             for changes in self.changes.values():
                 changes.stored_index.ask_when_written()
         self.people = self._changes(PEOPLE)
-        self.ahead = Prefetcher(self.client.get, self._ahead - 1)
+        self.prefetcher = Prefetcher(self.client.get, self._pages_ahead - 1)
         self.reader = ListReader(
             self._get,
             self.changes,
             self.stored,
             self.options,
             person=self.people.shape,
-            soon=self.ahead,
+            soon=self.prefetcher,
             checkpoints=self._checkpoints,
         )
 
@@ -410,7 +410,7 @@ class Extraction:
         result.note = "" if result.lists else detail
 
     def _close_connections(self) -> None:
-        self.ahead.close()
+        self.prefetcher.close()
         self.client.close()
 
     def close(self) -> None:

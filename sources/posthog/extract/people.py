@@ -16,7 +16,7 @@ from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import ARROW, Values, canonical
 from sources.posthog.whole_numbers import whole
 
-Told = tuple[int, int, str]
+Weight = tuple[int, int, str]
 """Weight of one source's values of a person: the source's rank, the number of values, and as tie-break the values."""
 
 
@@ -24,8 +24,8 @@ class People:
     """Collects users out of rows; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._met: dict[int, tuple[Told, Values]] = {}
-        self._mentioned: dict[int, tuple[Told, Values]] = {}
+        self._met: dict[int, tuple[Weight, Values]] = {}
+        self._mentioned: dict[int, tuple[Weight, Values]] = {}
         self._recalled: dict[int, Values] = {}
         self._lock = threading.Lock()
 
@@ -37,12 +37,12 @@ class People:
         """Add people whom free JSON names: every other source outranks it."""
         self._note(self._mentioned, people, 0)
 
-    def _note(self, noted: dict[int, tuple[Told, Values]], people: Iterable[Values], rank: int) -> None:
-        told = {i: ((rank, *_weight(person)), person) for i, person in fullest(people).items()}
+    def _note(self, noted: dict[int, tuple[Weight, Values]], people: Iterable[Values], rank: int) -> None:
+        found = {i: ((rank, *_weight(person)), person) for i, person in fullest(people).items()}
         with self._lock:
-            for identifier, word in told.items():
-                if identifier not in noted or noted[identifier][0] < word[0]:
-                    noted[identifier] = word
+            for identifier, weighted in found.items():
+                if identifier not in noted or noted[identifier][0] < weighted[0]:
+                    noted[identifier] = weighted
 
     def recall(self, rows: Iterable[Values]) -> None:
         """Add people from a checkpoint, as they would have been stored: any person met in this run replaces them."""

@@ -96,15 +96,15 @@ class TableResult:
     @property
     def detail(self) -> str:
         """Return one text for a person: each fact once, with the first list that it concerns."""
-        spared = f"{self.skipped:,} lists not asked, nothing was due" if self.skipped else ""
+        skipped = f"{self.skipped:,} lists not asked, nothing was due" if self.skipped else ""
         held = held_deletes(self.lists) if self.deletes_held else ""
-        said: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, spared) if note}
+        places: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, skipped) if note}
         for one in self.lists:
             if one.detail:
-                said.setdefault(one.detail, []).append(one)
-        told = [text + where(lists) for text, lists in said.items()]
-        more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-        return redacted("; ".join([*told[:3], *more, *self.data_warnings]))[:LETTERS]
+                places.setdefault(one.detail, []).append(one)
+        texts = [text + where(lists) for text, lists in places.items()]
+        more = [f"and {len(texts) - 3} more"] if len(texts) > 3 else []
+        return redacted("; ".join([*texts[:3], *more, *self.data_warnings]))[:LETTERS]
 
 
 def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

@@ -80,25 +80,25 @@ def data_warnings(
     `misfits` are values kept as text, by column; `apart` columns whose fields' names are equal as column names;
     `beyond` fields without a column of their own; `mended` what was no JSON.
     """
-    said = []
+    sentences = []
     if count := misfits.total():
-        said.append(f"{_many(count, 'value')} did not fit: {_names(misfits)}")
+        sentences.append(f"{_many(count, 'value')} did not fit: {_names(misfits)}")
     if names := _names(apart):
-        said.append(f"kept apart, because names fall together: {names}")
+        sentences.append(f"kept apart, because names fall together: {names}")
     if beyond:
-        said.append(f"{_many(len(beyond), 'field')} beyond [lists] new_columns kept in _other_fields")
-    return [*said, *sorted(mended)]
+        sentences.append(f"{_many(len(beyond), 'field')} beyond [lists] new_columns kept in _other_fields")
+    return [*sentences, *sorted(mended)]
 
 
 def left_out(rejected: Counter[str], places: Sequence[int] = ()) -> str:
     """Return how many rows could not be stored, why, and, of one list, the places of the first of them."""
     why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(rejected.items()))
-    said = f"{_many(rejected.total(), 'row')} left out: {why}"
+    text = f"{_many(rejected.total(), 'row')} left out: {why}"
     if not places:
-        return said
+        return text
     first = f"{'row' if len(places) == 1 else 'rows'} {', '.join(f'{place:,}' for place in places)}"
     more = " …" * (rejected.total() > len(places))
-    return f"{said} ({first}{more} of the list)"
+    return f"{text} ({first}{more} of the list)"
 
 
 def _many(count: int, thing: str) -> str:
