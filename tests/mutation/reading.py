@@ -39,7 +39,7 @@ READING_RULES = (
     ),
     Mutation(
         "the fingerprint of the key",
-        ("if first and first.fingerprint not in (None, missing.fingerprint):"),
+        "if first.before and first.before.fingerprint not in (None, first.fingerprint):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
@@ -51,7 +51,7 @@ READING_RULES = (
     ),
     Mutation(
         "what a row may have slipped into is held",
-        "any(_is_new_gap(position) for",
+        "any(_is_new_gap(one.before) for",
         "any(False for",
         (f"{DEATHS}a_row_that_slips_into_a_gap_never_dies",),
     ),
@@ -77,8 +77,8 @@ READING_RULES = (
     ),
     Mutation(
         "another key's gap explains nothing",
-        "(position.fingerprint, position.gap) == (fingerprint, gap)",
-        "position.gap == gap",
+        "(before.fingerprint, before.gap) == (result.fingerprint, gap)",
+        "before.gap == gap",
         (f"{UNPROVEN}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
@@ -319,7 +319,7 @@ READING_RULES = (
     ),
     Mutation(
         "a count that disagrees is believed",
-        "return count != position.rows + walk.new_rows + position.gap",
+        "return walk.count_after not in (None, counted)",
         "return False",
         (f"{STREAMS}a_count_that_disagrees_makes_a_long_list_be_walked_at_once",),
     ),
@@ -373,8 +373,8 @@ READING_RULES = (
     ),
     Mutation(
         "whose key saw rows is known before they are stored",
-        "before_load = self.reader.position_before_load(one)",
-        "before_load = None",
+        "position_before_load=before_load(one, has_new_rows)",
+        "position_before_load=None",
         ("component/test_found.py::test_rows_that_another_key_has_stored_without_a_record_of_it_do_not_die",),
     ),
     Mutation(
@@ -387,8 +387,8 @@ READING_RULES = (
     ),
     Mutation(
         "rows of a run that could not tell what its key sees are nobody's",
-        "sees = fingerprint or MIXED_KEYS",
-        "sees = fingerprint",
+        "result.fingerprint or MIXED_KEYS",
+        "result.fingerprint",
         (
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[False]",
             f"{KEYS}rows_of_a_run_that_could_not_tell_what_its_key_sees_do_not_die_for_another_key[True]",

@@ -18,8 +18,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a walk that was gone on with is not complete",
-        "or any(one.resumed_pages for one in walks):",
-        "or False:",
+        "or result.is_resumed:\n        pages",
+        "or False:\n        pages",
         (f"{RESUMED}what_changed_and_went_among_the_rows_that_were_kept_is_seen_by_the_next_run",),
     ),
     Mutation(
@@ -174,16 +174,16 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a second walk proves nothing where rows of a kept one count as seen",
-        "any(one.resumed_pages for one in walks):",
-        "walk.resumed_pages:",
+        "or result.is_resumed:\n        pages",
+        "or walk.resumed_pages:\n        pages",
         (
             "sources/posthog/extract/test_positions.py::test_a_second_walk_is_not_complete_after_one_that_was_resumed",
         ),
     ),
     Mutation(
         "a second walk says nothing of how many rows there are where a kept one came before",
-        "if not walk.is_full or result.is_resumed or (fingerprint",
-        "if not walk.is_full or (fingerprint",
+        "or result.is_resumed or is_unsure",
+        "or is_unsure",
         (f"{RESUMED}a_row_that_went_among_those_that_were_kept_dies_though_the_list_was_read_again_since",),
     ),
     Mutation(

@@ -92,7 +92,6 @@ def _rows(changes: TableChanges) -> Iterator[pa.Table]:
 
 
 def _child_rows(changes: TableChanges, target: TargetTable) -> Iterator[pa.Table]:
-    """Yield child rows that differ from the stored ones below every written parent, and tombstones for missing ones."""
     if target.empty:
         yield from _first_children(changes, target)
         return
@@ -123,7 +122,6 @@ def _first_children(changes: TableChanges, target: TargetTable) -> Iterator[pa.T
 
 
 def _line_up(changes: TableChanges, target: TargetTable) -> None:
-    """Create the scratch tables of the written parents, their child rows, and their stored child rows."""
     run, key, name = changes.scratch.run, changes.key, changes.name
     run(
         f"""

@@ -60,7 +60,6 @@ def row_hash(columns: Mapping[str, Type], lists: Iterable[str] = ()) -> str:
 
 
 def _labelled(name: str, type_: Type | Literal["list"]) -> str:
-    """Return the SQL of a value with its name as text; null if it is null, which `concat` leaves out."""
     column = quoted(name)
     if type_ in {"text", "json"}:
         return f"{literal(name)} || strlen({column}) || ':' || {column}"

@@ -46,7 +46,6 @@ class StoredIndex:
         self.last_written: datetime | None = datetime.max.replace(tzinfo=UTC)
 
     def _delete_orphans(self) -> None:
-        """Delete rows of uncommitted loads, of this table and its child tables, whose parent row no load wrote."""
         delete, endpoint = self.stored.delete_orphans, self.shape.endpoint
         for path in endpoint.paths:
             if (parent := parent_of(path)) and parent.detects_deletes:
@@ -98,7 +97,6 @@ class StoredIndex:
         return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
 
     def _mark_uncommitted(self, parents: pa.Table) -> None:
-        """Mark rows as uncommitted whose child rows are of an uncommitted load."""
         if parents.num_rows:
             self.scratch.run(
                 f"update {self.name} k set committed = false "

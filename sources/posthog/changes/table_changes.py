@@ -173,7 +173,6 @@ class TableChanges:
         return pages.append_column("_row_hash", found["_row_hash"])
 
     def _widen(self, pages: pa.Table) -> None:
-        """Add the columns to `staged` that the run has found since."""
         for column in pages.column_names:
             if column not in self.staged and column in self.shape.columns:
                 self.staged[column] = type_ = self.shape.columns[column]
@@ -242,7 +241,6 @@ class TableChanges:
         )
 
     def _has_live_children(self, below: Sequence[ChildTable]) -> str:
-        """Return the condition that a row below is still live."""
         return "".join(
             f"or exists (select 1 from {it.changes.name('stored')} c where c.deleted_at is null and "
             + " and ".join(
@@ -340,5 +338,4 @@ def _row_key(text: str) -> str:
 
 
 def _within(alias: str, shared: Mapping[str, Any]) -> str:
-    """Return the condition that a row is of the partition whose key columns have these values."""
     return "".join(f" and {alias}.{quoted(name)} = ?" for name in shared)

@@ -60,7 +60,6 @@ def current_key(get: Get) -> Key:
 
 
 def _each(values: Any, convert: Convert) -> tuple[Any, ...] | None:
-    """Return the values of a list that convert; None if `values` is no list."""
     if not isinstance(values, list):
         return None
     return tuple(fit for value in values if (fit := convert(value)) is not None)

@@ -5,12 +5,11 @@ A list that is not complete deletes no row: a missing row may be on a page that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.run_warnings import left_out
-from sources.posthog.extract.walks import Position, Status, Walk
+from sources.posthog.extract.walks import ListResult, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,40 +21,39 @@ class Completeness:
     detail: str = ""
 
 
-def judge(walks: Sequence[Walk], position: Position | None, fingerprint: str | None) -> Completeness:
-    """Return what a list's walks prove.
-
-    `fingerprint` is that of the key for this list; `position` is the list's position before this run.
-    """
-    walk = walks[-1]
+def judge(result: ListResult) -> Completeness:
+    """Return what a list's walks prove."""
+    walk = result.last
     if isinstance(walk.failure, Unavailable):
-        is_refused = all(one.pages == one.resumed_pages for one in walks)
-        return Completeness("unavailable" if is_refused else "failed", detail=walk.failure.reason)
+        return Completeness("failed" if result.pages else "unavailable", detail=walk.failure.reason)
     if walk.failure is not None:
         return Completeness("failed", detail=str(walk.failure))
     if walk.rejected:
         detail = left_out(walk.rejected, walk.rejected_at)
         return Completeness("failed" if walk.all_rejected else "read", detail=detail)
-    if not walk.is_full or any(one.resumed_pages for one in walks):
+    if not walk.is_full or result.is_resumed:
         pages = f"{walk.resumed_pages} pages had been read by a run that broke off"
         return Completeness(detail=pages if walk.resumed_pages else "")
-    if walk.count_is_stable and gap_is_known(walk.gap, position, fingerprint):
+    if walk.count_is_stable and gap_is_known(result):
         return Completeness(complete=True)
     counts = f"PostHog counts {walk.counts[-1]} rows and lists {walk.distinct}"
     return Completeness(detail=f"{counts}; nothing is concluded about deletions")
 
 
-def gap_is_known(gap: int, position: Position | None, fingerprint: str | None) -> bool:
+def gap_is_known(result: ListResult) -> bool:
     """Return whether no row is missing, or only as many as the same key could not see last time."""
-    known = position is not None and (position.fingerprint, position.gap) == (fingerprint, gap)
-    return gap == 0 or known
+    before, gap = result.before, result.last.gap
+    return gap == 0 or (before is not None and (before.fingerprint, before.gap) == (result.fingerprint, gap))
 
 
-def needs_second_walk(walk: Walk, *, complete: bool) -> bool:
-    """Return whether one full walk is no proof: it is incomplete, or rows came twice because the list moved."""
-    return not (complete and walk.rows == walk.distinct) and not walk.resumed_pages
+def needs_second_walk(result: ListResult) -> bool:
+    """Return whether one walk is no proof.
 
-
-def count_mismatches(count: int | None, walk: Walk, position: Position) -> bool:
-    """Return whether a list's count shows that rows came or went which an incremental walk cannot have seen."""
-    return count != position.rows + walk.new_rows + position.gap
+    A full walk is none if it is incomplete, or if rows came twice because the list moved; an incremental walk if the
+    list's count shows that rows came or went which it cannot have seen.
+    """
+    walk, before = result.last, result.before
+    if result.is_incremental:
+        counted = before and before.rows + walk.new_rows + before.gap
+        return walk.count_after not in (None, counted)
+    return not (result.complete and walk.rows == walk.distinct) and not walk.resumed_pages

@@ -36,12 +36,8 @@ class Missing:
     has_new_rows: bool
     """Whether a list with a gap has rows that were not stored before."""
     results: Sequence[ListResult]
-    positions: Sequence[Position | None]
-    """Each list's position before this run."""
     held_before: frozenset[str]
     """Rows whose deletion the last complete walk held."""
-    fingerprint: str | None
-    """The key's fingerprint for the partition."""
 
 
 def partitions_with_missing_rows(
@@ -67,12 +63,12 @@ def partitions_with_missing_rows(
 
 def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
-    endpoint, lists = read.partition.endpoint, read.partition.lists
+    endpoint = read.partition.endpoint
     return (
         endpoint.detects_deletes
         and not reader.options.window
         and not reader.changes[endpoint.table].lost_pages
-        and reader.visibility.fingerprint_of(lists[0]) is not None
+        and read.lists[0].fingerprint is not None
         and all(one.complete for one in read.lists)
     )
 
@@ -104,9 +100,7 @@ def _missing(reader: ListReader, read: PartitionResult, gone: frozenset[str]) ->
         count_live=partial(changes.count_live, partition.parent_ids),
         has_new_rows=has_gap and changes.has_new_rows(partition.parent_ids),
         results=results,
-        positions=[reader.positions.position(one.list_path.path) for one in results],
         held_before=reader.positions.held(results[0].list_path.path),
-        fingerprint=reader.visibility.fingerprint_of(partition.lists[0]),
     )
 
 
@@ -126,13 +120,12 @@ def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
     """Return which of the missing rows are held: they stay live, and the next complete walk confirms them or not."""
     if not missing.keys or accept_deletes:
         return DeleteDecision()
-    first = missing.positions[0]
-    if first and first.fingerprint not in (None, missing.fingerprint):
+    first = missing.results[0]
+    if first.before and first.before.fingerprint not in (None, first.fingerprint):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return DeleteDecision(missing.keys, reason)
-    lists = list(zip(missing.results, missing.positions, strict=True))
     # A row that came out of the gap may have changed places with a missing one.
-    if missing.has_new_rows or any(_is_new_gap(position) for one, position in lists if one.last.gap > 0):
+    if missing.has_new_rows or any(_is_new_gap(one.before) for one in missing.results if one.last.gap > 0):
         return DeleteDecision(
             missing.keys, "PostHog counts more rows than it lists, and these may be among them"
         )
@@ -149,8 +142,7 @@ def _is_new_gap(position: Position | None) -> bool:
 
 
 def _hold_reason(missing: Missing, new: int) -> str:
-    """Return why rows that no earlier run missed are held; empty if they are deleted."""
-    if any(map(_became_empty, missing.positions, missing.results)):
+    if any(map(_became_empty, missing.results)):
         return "a list is empty all at once"
     if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * missing.count_live():
         return "so many at once"
@@ -158,6 +150,6 @@ def _hold_reason(missing: Missing, new: int) -> str:
     return "seen by one walk only" if pages > SECOND_WALK_PAGES and not _looked_twice(missing.results) else ""
 
 
-def _became_empty(position: Position | None, one: ListResult) -> bool:
-    never = position is None or position.last_walk_at is None
-    return not one.last.distinct and (never or (position is not None and position.rows > 0))
+def _became_empty(one: ListResult) -> bool:
+    had_rows = one.before is None or one.before.last_walk_at is None or one.before.rows > 0
+    return had_rows and not one.last.distinct

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -44,6 +44,7 @@ from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions
 from sources.posthog.extract.people import gathered
+from sources.posthog.extract.positions import advance, before_load
 from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few
 from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult, PositionStore
@@ -209,7 +210,6 @@ class Extraction:
                 return
 
     def _with_missing_rows(self, reads: Sequence[PartitionResult]) -> list[PartitionResult]:
-        """Return the partitions with missing rows."""
         tables = [(ENDPOINTS[table], self._children(ENDPOINTS[table])) for table in self.tables]
         return [
             doubt
@@ -244,18 +244,17 @@ class Extraction:
             ]
 
     def _update_positions(self) -> None:
-        """Collect each list's result and its new position."""
         for one in sorted(
             (one for read in self._reads for one in read.lists), key=lambda one: one.list_path.path
         ):  # sorted, so that results do not depend on threads
-            table = one.list_path.endpoint.table
-            before_load = self.reader.position_before_load(one)
-            result = replace(one, position_before_load=before_load)
-            if self.changes[table].lost_pages:  # they may be of any list
+            changes = self.changes[one.list_path.endpoint.table]
+            has_new_rows = partial(changes.has_new_rows, one.list_path.parent_ids)
+            result = replace(one, position_before_load=before_load(one, has_new_rows))
+            if changes.lost_pages:  # they may be of any list
                 result = result.failed(LOST_PAGES)
             elif one.status == "read" and not self.options.window:
-                result = replace(result, position=self.reader.position_after(result))
-            self.results[table].lists.append(result)
+                result = replace(result, position=advance(result, self.options))
+            self.results[changes.table].lists.append(result)
 
     # -- partitions
 
@@ -303,7 +302,6 @@ class Extraction:
                 children.changes.cascade_delete(self.changes[table], children.columns)
 
     def _add_people(self) -> None:
-        """Stage a row for every person met."""
         for batch in gathered(self.reader.people, self.people):
             self.people.stage(batch, walk=0)
             self.results[PEOPLE.table].rows_read += len(batch)
@@ -369,12 +367,11 @@ class Extraction:
         ]
 
     def _is_first(self, read: PartitionResult, *, anew: bool) -> bool:
-        stored = [(one, self.stored.position(one.path)) for one in read.partition.lists]
         same_key = all(
-            it is None or it.fingerprint in (None, self.reader.visibility.fingerprint_of(one))
-            for one, it in stored
+            one.before is None or one.before.fingerprint in (None, one.fingerprint) for one in read.lists
         )
-        return same_key and (anew or any(it is None or it.last_complete_at is None for _, it in stored))
+        is_first = any(one.before is None or one.before.last_complete_at is None for one in read.lists)
+        return same_key and (anew or is_first)
 
     # -- rows to write
 

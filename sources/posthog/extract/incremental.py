@@ -71,7 +71,6 @@ def plan(
 
 
 def _full_walk_due(endpoint: Endpoint, position: Position, options: ReadOptions) -> bool:
-    """Return whether a full walk is due, which finds deletions and late edits."""
     last = position.last_complete_at
     every = options.full_every_of.get(endpoint.table) or endpoint.full_every or options.full_every
     # A time in the future comes from a wrong clock.

@@ -16,12 +16,12 @@ from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import NoRoom, PageFailed, Unavailable
-from sources.posthog.extract import completeness, incremental, positions
+from sources.posthog.extract import completeness, incremental
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.visibility import KeyVisibility
-from sources.posthog.extract.walks import ListPath, ListResult, Observer, Position, PositionStore, Walk
+from sources.posthog.extract.walks import ListPath, ListResult, Observer, PositionStore, Walk
 from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
@@ -76,23 +76,23 @@ class ListReader:
 
     def read(self, list_path: ListPath) -> ListResult:
         """Read a list, twice if one walk is no proof."""
-        position, since = self.positions.position(list_path.path), self.plan(list_path).since
-        result = ListResult(list_path=list_path, is_incremental=since is not None)
-        result = self._walked(result, since, ask_count=position is not None and position.gap != 0)
-        walk = result.last
-        if result.status != "read":
-            return result
-        if since is None and completeness.needs_second_walk(walk, complete=result.complete):
-            return self._walked(result, count=walk.separate_count)
-        count = walk.count_after
-        if position and count is not None and completeness.count_mismatches(count, walk, position):
-            return self._walked(result, count=count)
+        since = self.plan(list_path).since
+        result = ListResult(
+            list_path=list_path,
+            before=self.positions.position(list_path.path),
+            parent_cursor=self._parent_cursor(list_path),
+            is_incremental=since is not None,
+        )
+        result = self._walked(result, since, ask_count=since is None and _has_gap(result))
+        if result.status == "read" and completeness.needs_second_walk(result):
+            walk = result.last
+            count = walk.count_after if result.is_incremental else walk.separate_count
+            result = self._walked(result, count=count)
         return result
 
     def read_again(self, result: ListResult) -> ListResult:
         """Walk a list again; request its count separately if a gap is known."""
-        position = self.positions.position(result.list_path.path)
-        return self._walked(result, ask_count=bool(result.last.gap or (position and position.gap)))
+        return self._walked(result, ask_count=result.last.gap != 0 or _has_gap(result))
 
     def _walked(
         self,
@@ -109,13 +109,11 @@ class ListReader:
         list_path = result.list_path
         filtered = bool(since and list_path.endpoint.cursor_params)
         walk = Walk(next(self._walk_ids), filtered=filtered, separate_count=count)
-        self._walk(walk, list_path, since, again=bool(result.walks), ask_count=ask_count and since is None)
-        walks = (*result.walks, walk)
-        position, sees = self.positions.position(list_path.path), self.visibility.fingerprint_of(list_path)
-        proven = completeness.judge(walks, position, sees)
-        return replace(
-            result, walks=walks, status=proven.status, complete=proven.complete, detail=proven.detail
-        )
+        self._walk(walk, list_path, since, again=bool(result.walks), ask_count=ask_count)
+        sees = self.visibility.fingerprint_of(list_path)  # known only now: the list's own rows may tell
+        result = replace(result, walks=(*result.walks, walk), fingerprint=sees)
+        proven = completeness.judge(result)
+        return replace(result, status=proven.status, complete=proven.complete, detail=proven.detail)
 
     def _walk(
         self, walk: Walk, list_path: ListPath, since: datetime | None, *, again: bool, ask_count: bool
@@ -144,7 +142,6 @@ class ListReader:
         walk.new_rows = changes.count_new(walk.id) if endpoint.count_path and not walk.is_full else 0
 
     def _take(self, page: ReadPage, endpoint: Endpoint, walk: Walk) -> None:
-        """Stage a page's rows and record what it tells of the list, of people and of the key."""
         walk.note_page(page.batch, page.sent, page.count, last=page.last)
         if page.resumed:
             walk.resumed_pages += 1
@@ -214,26 +211,9 @@ class ListReader:
         cursor, sees = self.parent_cursors.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
         return None if cursor is None or sees is None else f"{cursor} {sees}"
 
-    def position_before_load(self, result: ListResult) -> Position | None:
-        """Return the position to write before this list's rows are loaded; None if none is to be written."""
-        list_path = result.list_path
-        return positions.before_load(
-            result,
-            self.positions.position(list_path.path),
-            self.visibility.fingerprint_of(list_path),
-            partial(self.changes[list_path.endpoint.table].has_new_rows, list_path.parent_ids),
-        )
 
-    def position_after(self, result: ListResult) -> Position:
-        """Return the list's position after this run."""
-        list_path = result.list_path
-        return positions.advance(
-            self.positions.position(list_path.path),
-            result,
-            self.options,
-            fingerprint=self.visibility.fingerprint_of(list_path),
-            parent_cursor=self._parent_cursor(list_path),
-        )
+def _has_gap(result: ListResult) -> bool:
+    return result.before is not None and result.before.gap != 0
 
 
 def listed_alone(raw: Mapping[str, Any], endpoint: Endpoint) -> tuple[Sequence[Any], Stamps]:

@@ -80,7 +80,6 @@ def fullest(people: Iterable[Values]) -> dict[int, Values]:
 
 
 def _weight(person: Values) -> tuple[int, str]:
-    """Return how many values a person has, and the values as text."""
     try:
         return sum(value is not None for value in person.values()), canonical(person)
     except RecursionError:  # an object too deep to compare has the least weight
@@ -112,7 +111,6 @@ def gathered(people: People, changes: TableChanges) -> tuple[Batch, Batch, Batch
 
 
 def _again(rows: Sequence[Values], shape: RowShape) -> Batch:
-    """Return a batch of rows that an earlier run shaped."""
     batch = Batch([{}] * len(rows))
     for name, type_ in shape.columns.items():
         batch.arrays[name] = pa.array([row.get(name) for row in rows], ARROW[type_])

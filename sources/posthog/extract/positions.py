@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.walks import MIXED_KEYS, ListPath, ListResult, Position
@@ -19,62 +18,44 @@ def initial(list_path: ListPath) -> Position:
     return Position(path=list_path.path, table=list_path.endpoint.table)
 
 
-def before_load(
-    result: ListResult, position: Position | None, fingerprint: str | None, has_new_rows: Callable[[], bool]
-) -> Position | None:
+def before_load(result: ListResult, has_new_rows: Callable[[], bool]) -> Position | None:
     """Return the position to write before loading, so that no other key's walk deletes the rows; None if it is known.
 
     Rows of a backfill, of a run that is killed before its record, and of a run that cannot tell what its key sees would
     otherwise count as seen by another key.
     """
-    sees = fingerprint or MIXED_KEYS
+    before, sees = result.before or initial(result.list_path), result.fingerprint or MIXED_KEYS
     if not result.list_path.endpoint.detects_deletes or not result.pages:
         return None
-    if position is None or position.fingerprint is None:
-        return replace(position or initial(result.list_path), fingerprint=sees)
-    if position.fingerprint not in (sees, MIXED_KEYS) and has_new_rows():
-        return replace(position, fingerprint=MIXED_KEYS)
+    if before.fingerprint is None:
+        return replace(before, fingerprint=sees)
+    if before.fingerprint not in (sees, MIXED_KEYS) and has_new_rows():
+        return replace(before, fingerprint=MIXED_KEYS)
     return None
 
 
-def advance(
-    position: Position | None,
-    result: ListResult,
-    options: ReadOptions,
-    *,
-    fingerprint: str | None,
-    parent_cursor: str | None,
-) -> Position:
-    """Return the position of a list that was read.
-
-    `fingerprint` is that of the key for this list, `parent_cursor` the parent row's cursor with the key's fingerprint.
-    """
-    before = position or initial(result.list_path)
-    walk, detects_deletes = result.last, result.list_path.endpoint.detects_deletes
+def advance(result: ListResult, options: ReadOptions) -> Position:
+    """Return the position of a list that was read."""
+    before, fingerprint, walk = result.before or initial(result.list_path), result.fingerprint, result.last
     after = replace(
         before,
-        watermark=_newest(before, result),
+        watermark=max(filter(None, [before.watermark, *(w.watermark for w in result.walks)]), default=None),
         open_floor=walk.open_floor,
         rows=before.rows + walk.new_rows,
         last_walk_at=options.started,
         # An edit of a row on a saved page was not seen, so the next run must request the list.
-        moved=None if walk.resumed_pages else parent_cursor,
+        moved=None if walk.resumed_pages else result.parent_cursor,
     )
     if result.position_before_load:
         after = replace(after, fingerprint=result.position_before_load.fingerprint)
     if result.complete:
         first = before.first_complete_at or before.last_complete_at or options.started
         after = replace(after, first_complete_at=first)
-    if not walk.is_full or result.is_resumed or (fingerprint is None and detects_deletes):
-        return after
+    is_unsure = fingerprint is None and result.list_path.endpoint.detects_deletes
     same_key = options.accept_deletes or before.fingerprint in (None, fingerprint)
-    if not (same_key or result.complete):  # the gap may be what only this key does not see
-        return after
+    if not walk.is_full or result.is_resumed or is_unsure or not (same_key or result.complete):
+        return after  # of another key's incomplete walk: its gap may be what only that key does not see
     after = replace(after, rows=walk.distinct, gap=walk.gap, held=result.deletes_held)
     if same_key or not result.deletes_held:
         after = replace(after, fingerprint=fingerprint)
     return replace(after, last_complete_at=options.started) if result.complete else after
-
-
-def _newest(before: Position, result: ListResult) -> datetime | None:
-    return max(filter(None, [before.watermark, *(walk.watermark for walk in result.walks)]), default=None)

@@ -106,7 +106,6 @@ def _many(count: int, thing: str) -> str:
 
 
 def _names(columns: Iterable[str]) -> str:
-    """Return the first of the names, in order."""
     return first_few(sorted(columns), SHOWN)
 
 

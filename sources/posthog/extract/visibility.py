@@ -55,7 +55,6 @@ class KeyVisibility:
             self._note_company(batch, self.key)
 
     def _note_staff(self, batch: Batch, key: Key) -> None:
-        """Record whether the key's owner is staff, who see all users."""
         flags = zip(batch.values("id"), batch.values("is_staff"), strict=True)
         if any(staff for owner, staff in flags if owner == key.user_id):
             self._by_path[USERS.paths[0]] = " staff"

@@ -187,9 +187,15 @@ class DeleteDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult:
-    """What a run knows of one list: its plan, its walks, what they prove, which deletes are held, its new position."""
+    """What a run knows of one list: where it stood, its walks, what they prove, its held deletes, its new position."""
 
     list_path: ListPath
+    before: Position | None = None
+    """The list's position before this run; None if it was never read."""
+    fingerprint: str | None = None
+    """That of the key for this list; None if it is not known."""
+    parent_cursor: str | None = None
+    """The parent row's cursor, with the key's fingerprint."""
     is_incremental: bool = False
     """Whether the list was to be read from its watermark on, not in full."""
     walks: tuple[Walk, ...] = ()

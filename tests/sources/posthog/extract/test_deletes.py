@@ -16,11 +16,12 @@ OTHER_KEY = "the key is not the one that saw these rows, or it may see less now"
 IN_A_GAP = "PostHog counts more rows than it lists, and these may be among them"
 
 
-def read(*walks: dict[str, Any]) -> ListResult:
+def read(*walks: dict[str, Any], before: Position | None = None, key: str = "mine") -> ListResult:
     """A list that was read completely by these walks, by one of ninety rows in one page if none is given."""
     path = ListPath(ENDPOINTS["comments"], "projects/1/comments/", {"project_id": 1}, "cursor")
     made = [Walk(1, **{"pages": 1, "distinct": 90, "counts": [90], **walk}) for walk in walks or ({},)]
-    return ListResult(list_path=path, walks=tuple(made), complete=True)
+    before = before or position()
+    return ListResult(list_path=path, before=before, fingerprint=key, walks=tuple(made), complete=True)
 
 
 def position(**what: Any) -> Position:
@@ -35,9 +36,7 @@ def missing(number: int = 1, **what: Any) -> Missing:
         "count_live": lambda: 100,
         "has_new_rows": False,
         "results": [read()],
-        "positions": [position()],
         "held_before": frozenset(),
-        "fingerprint": "mine",
     }
     return Missing(**{**known, **what})
 
@@ -49,22 +48,22 @@ CASES: dict[str, tuple[Missing, str, bool]] = {
     "twenty-one rows of many": (missing(21, count_live=lambda: 1000), "", False),
     "twenty-one rows of a hundred": (missing(21), "so many at once", True),
     "the same rows as last time": (missing(21, held_before=frozenset(map(str, range(21)))), "", False),
-    "another key": (missing(fingerprint="other"), OTHER_KEY, False),
-    "a list whose key is not known": (missing(positions=[position(fingerprint=None)]), "", False),
+    "another key": (missing(results=[read(key="other")]), OTHER_KEY, False),
+    "a list whose key is not known": (missing(results=[read(before=position(fingerprint=None))]), "", False),
     "a list that became empty": (
         missing(results=[read({"distinct": 0, "counts": [0]})]),
         "a list is empty all at once",
         True,
     ),
     "a list that was empty before": (
-        missing(results=[read({"distinct": 0, "counts": [0]})], positions=[position(rows=0)]),
+        missing(results=[read({"distinct": 0, "counts": [0]}, before=position(rows=0))]),
         "",
         False,
     ),
-    "a new gap": (missing(results=[read(GAP)], positions=[position(last_complete_at=None)]), IN_A_GAP, False),
+    "a new gap": (missing(results=[read(GAP, before=position(last_complete_at=None))]), IN_A_GAP, False),
     "a gap that the last complete walk had": (missing(results=[read(GAP)]), "", False),
     "a gap beside rows held since": (
-        missing(results=[read(GAP)], positions=[position(held=1)]),
+        missing(results=[read(GAP, before=position(held=1))]),
         IN_A_GAP,
         False,
     ),

@@ -11,7 +11,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import PageFailed
-from sources.posthog.extract.completeness import count_mismatches, gap_is_known, judge, needs_second_walk
+from sources.posthog.extract.completeness import gap_is_known, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.positions import advance, before_load
 from sources.posthog.extract.walks import MIXED_KEYS, DeleteDecision, ListPath, ListResult, Position, Walk
@@ -43,14 +43,13 @@ def result(table: str = "comments", **what: Any) -> ListResult:
         if hasattr(walk, name) and name not in {"pages", "rows"}:
             setattr(walk, name, what.pop(name))
     path = ListPath(endpoint, "projects/1/comments/", {"project_id": 1}, endpoint.pagination)
-    return ListResult(list_path=path, walks=(walk,), **{"complete": walk.is_full, **what})
+    known = {"before": LAST, "fingerprint": "mine", "complete": walk.is_full}
+    return ListResult(list_path=path, walks=(walk,), **{**known, **what})
 
 
-def after(
-    one: ListResult, before: Position | None = LAST, *, sees: str | None = "mine", **options: Any
-) -> Position:
-    rules = ReadOptions(started=NOW, **options)
-    return advance(before, one, rules, fingerprint=sees, parent_cursor="now mine")
+def after(one: ListResult, *, sees: str | None = "mine", **options: Any) -> Position:
+    moved = replace(one, fingerprint=sees, parent_cursor="now mine")
+    return advance(moved, ReadOptions(started=NOW, **options))
 
 
 COMPLETE = {
@@ -113,8 +112,9 @@ def test_a_position_advances_by_what_the_walk_proved(case: str) -> None:
 
 
 def test_the_first_complete_walk_of_a_list_is_remembered_for_good() -> None:
-    assert after(result(), None).first_complete_at == NOW
-    assert after(result(), replace(LAST, first_complete_at=None)).first_complete_at == LAST.last_complete_at
+    assert after(result(before=None)).first_complete_at == NOW
+    older = result(before=replace(LAST, first_complete_at=None))
+    assert after(older).first_complete_at == LAST.last_complete_at
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_the_first_complete_walk_of_a_list_is_remembered_for_good() -> None:
 def test_rows_are_attributed_to_their_key_before_they_are_loaded(
     before: Position | None, sees: str | None, *, new_rows: bool, expected: str | None
 ) -> None:
-    written = before_load(result(), before, sees, lambda: new_rows)
+    written = before_load(result(before=before, fingerprint=sees), lambda: new_rows)
     assert (written and written.fingerprint) == expected
 
 
 def test_nothing_is_attributed_where_no_page_came_or_nothing_is_ever_deleted() -> None:
     empty = result()
     empty.last.pages = 0
-    assert before_load(empty, None, "mine", lambda: True) is None
-    assert before_load(result("organizations"), None, "mine", lambda: True) is None
+    assert before_load(replace(empty, before=None), lambda: True) is None
+    assert before_load(result("organizations", before=None), lambda: True) is None
 
 
 @pytest.mark.parametrize(
@@ -162,35 +162,35 @@ def test_nothing_is_attributed_where_no_page_came_or_nothing_is_ever_deleted() -
 def test_a_walk_is_complete_if_every_row_came_and_the_count_agrees(
     what: dict[str, Any], position: Position | None, *, complete: bool
 ) -> None:
-    assert judge(result(**what).walks, position, "mine").complete is complete
+    assert judge(result(before=position, **what)).complete is complete
 
 
 def test_a_second_walk_is_not_complete_after_one_that_was_resumed() -> None:
     twice = (result(resumed_pages=1).last, result().last)
-    assert not judge(twice, None, "mine").complete
+    assert not judge(replace(result(), walks=twice)).complete
 
 
 def test_a_gap_is_told_with_both_numbers() -> None:
-    said = judge(result(counts=[12]).walks, None, "mine").detail
+    said = judge(result(counts=[12], before=None)).detail
     assert said == "PostHog counts 12 rows and lists 10; nothing is concluded about deletions"
 
 
 def test_rows_that_came_twice_ask_for_a_second_walk() -> None:
-    assert not needs_second_walk(result().last, complete=True)
-    assert needs_second_walk(result(distinct=9).last, complete=True)
-    assert needs_second_walk(result().last, complete=False)
-    assert not needs_second_walk(result(resumed_pages=1).last, complete=False)
+    assert not needs_second_walk(result())
+    assert needs_second_walk(result(distinct=9))
+    assert needs_second_walk(result(complete=False))
+    assert not needs_second_walk(result(complete=False, resumed_pages=1))
 
 
 def test_a_gap_is_known_to_the_key_that_met_it() -> None:
-    assert gap_is_known(0, None, None)
-    assert gap_is_known(1, LAST, "mine")
-    assert not gap_is_known(1, LAST, "other")
-    assert not gap_is_known(2, LAST, "mine")
+    assert gap_is_known(result(before=None, fingerprint=None))
+    assert gap_is_known(result(counts=[11]))
+    assert not gap_is_known(result(counts=[11], fingerprint="other"))
+    assert not gap_is_known(result(counts=[12]))
 
 
-@pytest.mark.parametrize(("count", "expected"), [(11, False), (12, True), (9, True), (None, True)])
+@pytest.mark.parametrize(("count", "expected"), [(11, False), (12, True), (9, True), (None, False)])
 def test_a_count_tells_of_rows_that_an_incremental_walk_cannot_meet(
     count: int | None, *, expected: bool
 ) -> None:
-    assert count_mismatches(count, result(new_rows=0).last, LAST) is expected
+    assert needs_second_walk(result(is_incremental=True, filtered=True, count_after=count)) is expected
