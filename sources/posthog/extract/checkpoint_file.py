@@ -48,7 +48,6 @@ class SavedPage(msgspec.Struct, frozen=True):
     count: int | None
     rejected: dict[str, list[int]]
     misfits: dict[str, int]
-    lists: list[str]
     named: dict[str, str]
     types: dict[str, Type]
     rows: bytes
@@ -139,7 +138,6 @@ def to_saved_page(page: Page, batch: Batch, shapes: tuple[RowShape, RowShape], r
         count=page.count,
         rejected=batch.rejected,
         misfits=dict(batch.misfits),
-        lists=list(batch.lists),
         named={name: column for name, column in shape.undeclared.named.items() if column in types},
         types=types,
         rows=_packed(batch),
@@ -151,10 +149,10 @@ def to_saved_page(page: Page, batch: Batch, shapes: tuple[RowShape, RowShape], r
 def to_batch(saved: SavedPage) -> Batch:
     """Return a saved page's rows, and the people they name, as they will be stored."""
     table = _unpacked(saved.rows)
-    columns = {name: table[name].combine_chunks() for name in table.column_names}
     batch = Batch([{}] * table.num_rows)
-    batch.arrays = {name: array for name, array in columns.items() if name not in saved.lists}
-    batch.lists = {name: columns[name] for name in saved.lists}
+    for name in table.column_names:
+        is_list = pa.types.is_list(table[name].type)
+        (batch.lists if is_list else batch.arrays)[name] = table[name].combine_chunks()
     batch.people.extend(_unpacked(saved.people).to_pylist())
     batch.misfits = Counter(saved.misfits)
     batch.rejected = saved.rejected

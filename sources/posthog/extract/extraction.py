@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from sources.posthog import errors
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.changes.delta import Delta, TargetTable, delta, target_tables
@@ -28,15 +29,6 @@ from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.stored import StoredTables
 from sources.posthog.changes.table_changes import ChildTable, Counts, TableChanges
 from sources.posthog.client.client import Client
-from sources.posthog.errors import (
-    KeyRefused,
-    Misdirected,
-    NoRoom,
-    PageFailed,
-    PostHogError,
-    Stopped,
-    Unavailable,
-)
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
@@ -95,7 +87,7 @@ class Extraction:
         self.partitions = Partitions(self.tables, frozenset(projects))
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
-        self.refusal: PostHogError | None = None
+        self.refusal: errors.PostHogError | None = None
         self.key: Key | None = None
         self._policy = policy
         self._folder = folder
@@ -225,14 +217,14 @@ class Extraction:
     def _record_failure(self, future: Future[None], read: PartitionResult) -> None:
         """Fail a partition's lists if they could not be read; a refusal of the key in mid-run fails all later ones."""
         for failure in filter(None, (future.exception(), *map(_fatal, read.lists))):
-            if isinstance(failure, NoRoom | MemoryError) or not isinstance(failure, Exception):
+            if isinstance(failure, errors.NoRoom | MemoryError) or not isinstance(failure, Exception):
                 raise failure
             path = read.partition.lists[0].path
-            if isinstance(failure, KeyRefused):
+            if isinstance(failure, errors.KeyRefused):
                 self.refusal = self.refusal or failure
                 self.client.stop()
                 detail = str(failure)
-            elif isinstance(failure, Stopped):
+            elif isinstance(failure, errors.Stopped):
                 detail = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
             else:
                 log.debug("%s", path, exc_info=failure)
@@ -331,8 +323,8 @@ class Extraction:
         A child list that answers 404 while others of its table answer was deleted with its parent row.
         """
         for number, one in enumerate(result.lists):
-            stored = one.status == "unavailable" and self.stored.position(one.list_path.path)
-            if stored and (result.status == "unavailable" or not one.was_deleted_with_parent):
+            was_read = one.status == "unavailable" and one.before is not None
+            if was_read and (result.status == "unavailable" or not one.was_deleted_with_parent):
                 result.lists[number] = one.with_lost_access()
         if result.parent_status == "unavailable" and self.stored.was_read(result.table):
             text = f"could be read before and is not now: {result.note}"
@@ -419,7 +411,9 @@ class Extraction:
 def _fatal(one: ListResult) -> Exception | None:
     """Return what ended a list's last walk and concerns more than this list: a refused key, a stop, a bug."""
     failure = one.last.failure if one.walks else None
-    return None if isinstance(failure, Unavailable | PageFailed | Misdirected) else failure
+    return (
+        None if isinstance(failure, errors.Unavailable | errors.PageFailed | errors.Misdirected) else failure
+    )
 
 
 def _temporary_folder(owner: object) -> Path:
