@@ -59,11 +59,10 @@ class StoredIndex:
         run, stored, unsorted = self.scratch.run, self.name, scratch_table(self.table, "unsorted")
         own = "row_hash varchar, deleted_at timestamptz, committed boolean"
         columns = f"{column_definitions(self.shape.key_columns)}, {own}"
-        run(f"create table {stored} ({columns})")
-        run(f"create table {unsorted} as from {stored}")
+        run(f"create table {unsorted} ({columns})")
         for batch in self.stored.index(self.table, self.shape.key):
             run(f"insert into {unsorted} by name select * from stored", stored=batch)
-        run(f"insert into {stored} from {unsorted} order by {self.key}")
+        run(f"create table {stored} as from {unsorted} order by {self.key}")
         run(f"drop table {unsorted}")
 
     def _partitions_with(self, condition: str) -> frozenset[tuple[Any, ...]]:

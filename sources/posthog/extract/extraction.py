@@ -138,14 +138,12 @@ class Extraction:
         if self.key is not None:
             return
         self.key = self.reader.visibility.key = current_key(self._get)
-        organizations = Partition(
-            ORGANIZATIONS, {}, (ListPath(ORGANIZATIONS, "organizations/", {}, "offset"),)
-        )
-        first = PartitionResult(organizations)
+        organizations = ListPath(ORGANIZATIONS, "organizations/", {}, "offset")
+        first = PartitionResult(Partition(ORGANIZATIONS, {}, (organizations,)))
         self._walk(first)
         if failure := _fatal(first.lists[0]):
             raise failure
-        if all(one.complete or one.status == "unavailable" for one in first.lists):
+        if first.lists[0].complete or first.lists[0].status == "unavailable":
             self.reader.visibility.organizations_read()
         roots = self.partitions.roots(self.key.projects)
         reads = self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)])
@@ -168,9 +166,8 @@ class Extraction:
         # Twice as many threads as lists in flight: the others process pages that have arrived.
         pool = ThreadPoolExecutor(2 * self.in_flight, thread_name_prefix="hogsync-list")
         running: dict[Future[None], PartitionResult] = {}
-        ended: SimpleQueue[Future[None]] = (
-            SimpleQueue()
-        )  # `wait` would look at all running futures each time one ends
+        # `concurrent.futures.wait` would look at all running futures each time one ends.
+        ended: SimpleQueue[Future[None]] = SimpleQueue()
         finished: list[PartitionResult] = []
 
         def start(work: Callable[[PartitionResult], None], read: PartitionResult) -> None:
@@ -202,14 +199,11 @@ class Extraction:
                 return
 
     def _with_missing_rows(self, reads: Sequence[PartitionResult]) -> list[PartitionResult]:
-        tables = [(ENDPOINTS[table], self._children(ENDPOINTS[table])) for table in self.tables]
-        return [
-            doubt
-            for endpoint, children in tables
-            for doubt in partitions_with_missing_rows(
-                self.reader, (r for r in reads if r.partition.endpoint is endpoint), children
-            )
-        ]
+        found: list[PartitionResult] = []
+        for endpoint in map(ENDPOINTS.__getitem__, self.tables):
+            own = [read for read in reads if read.partition.endpoint is endpoint]
+            found += partitions_with_missing_rows(self.reader, own, self._children(endpoint))
+        return found
 
     def _apply_deletes(self, read: PartitionResult) -> None:
         apply_deletes(self.reader, read, self._children(read.partition.endpoint))
@@ -236,9 +230,8 @@ class Extraction:
             ]
 
     def _update_positions(self) -> None:
-        for one in sorted(
-            (one for read in self._reads for one in read.lists), key=lambda one: one.list_path.path
-        ):  # sorted, so that results do not depend on threads
+        lists = [one for read in self._reads for one in read.lists]
+        for one in sorted(lists, key=lambda one: one.list_path.path):  # results must not depend on threads
             changes = self.changes[one.list_path.endpoint.table]
             has_new_rows = partial(changes.has_new_rows, one.list_path.parent_ids)
             result = replace(one, position_before_load=before_load(one, has_new_rows))
@@ -255,15 +248,13 @@ class Extraction:
         endpoint, results = read.partition.endpoint, read.lists
         if not self.partitions.children(endpoint):
             return []
-        if (
-            results and results[0].list_path.pagination == "object"
-        ):  # its own page may be refused while its lists can be read
+        # The page of a single object may be refused while its lists can be read.
+        if results and results[0].list_path.pagination == "object":
             idents = [results[0].list_path.parent_ids[endpoint.own_placeholder]]
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, results))
-        children = self.partitions.below(read.partition, idents)
         reads = []
-        for partition in children:
+        for partition in self.partitions.below(read.partition, idents):
             if all(self.reader.plan(one).can_be_skipped for one in partition.lists):
                 self.results[partition.endpoint.table].skipped += 1
             else:
