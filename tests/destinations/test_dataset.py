@@ -32,6 +32,7 @@ def below(warehouse: Warehouse) -> list[int]:
     return [ident for (ident,) in warehouse.rows(f"select id from {warehouse.name('below')} order by id")]
 
 
+@pytest.mark.fault("loads.torn")
 @pytest.mark.parametrize("read_only", [False, True])
 def test_rows_of_a_torn_load_whose_parent_row_was_never_written_are_deleted(
     warehouse: Warehouse, *, read_only: bool
