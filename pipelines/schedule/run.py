@@ -50,10 +50,10 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _watch() -> None:
-    """Request a stop when the service ends; with systemd, which signals every process, it is requested already."""
+    """Request a stop when the service ends, but not twice: systemd, too, signals every process, about now."""
     while os.read(0, 64):
         pass
-    if not signals.stop_requested.is_set():
+    if not signals.stop_requested.wait(0.5):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
