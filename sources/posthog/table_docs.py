@@ -18,7 +18,7 @@ Written by `make docs` from the catalogue (`sources/posthog/catalogue/`) and, fo
 [bookkeeping](#bookkeeping) and [exit codes](#exit-codes), from `pipelines/`; change it there, not here.
 
 Besides its own columns every table has `_synced_at` (when the run began that wrote this version), `_deleted_at` (null
-while the row lives), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
+until the row is deleted), `_row_hash` and `_dlt_load_id`. A column that ends in `_id` and is of class *person* leads to
 `people.id`. A list inside a row is a table of its own, `<table>__<field>`, joined by the key of its row.
 
 On Postgres every table has its key as primary key (a history its table's key and `valid_from`, a list's table its row's
@@ -26,12 +26,12 @@ key and `position`), and a column of the type json is `jsonb`; on DuckDB it is `
 
 A `<table>_history` has a row for each version of a row: its own columns, its lists as JSON (arrays of values, or of
 objects where the list's table has several columns; null without items), `valid_from`, `valid_to` (null while the
-version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a death is a row of its own that
+version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a deletion is a row of its own that
 holds no time). Columns marked *volatile* make no version and stand as they were when it began.
 
 A class in the last column is what the settings under `[privacy]` decide about: """
 EXAMPLE = """\
-Which subscriptions does each project have that are still alive? The same question on DuckDB and Postgres:
+Which subscriptions does each project have that are not deleted? The same question on DuckDB and Postgres:
 
 ```sql
 select p.name as project, s.title, people.email as made_by

@@ -129,7 +129,7 @@ class Client:
         """
         if len(path) > LONGEST_PATH or not PATH.fullmatch(path):
             shown = redacted(path[:LONGEST_PATH])[:160]
-            raise PageFailed(f"Not asked for, because it is no path below /api/: {shown!r}")
+            raise PageFailed(f"Not requested, because an id makes it no path below /api/: {shown!r}.")
         tries = RetryState(self._retry)
         while True:
             try:
@@ -176,7 +176,9 @@ class Client:
         except _Paused:
             return None
         except httpx.InvalidURL as error:  # by a cursor of a hundred thousand letters
-            raise PageFailed(f"Not asked for, because with its query it is no address: {url}") from error
+            raise PageFailed(
+                f"Not requested, because its cursor is too long for an address: {url}"
+            ) from error
         except (httpx.TransportError, EncodingError) as error:
             raise _as_retryable(error) from error
         return Response(url, response.status_code, response.headers, body, self._key, self._repairs[path])

@@ -132,9 +132,7 @@ def cursor_pages(
         progress.note(body["results"])
         cursor = following
         if not cursor or cursor in seen:
-            raise PageFailed(
-                f"{path}: PostHog's next page leads back to one that was read already; the walk stops."
-            )
+            raise _broken_off(path, "PostHog's next page leads back to one that was read already")
         seen.add(cursor)
 
 
@@ -181,9 +179,7 @@ class LoopGuard:
         stale = not rows or beyond or ident in self._firsts
         self._idle = self._idle + 1 if stale else 0
         if self._idle >= EMPTY_PAGES:
-            raise PageFailed(
-                f"{self._path}: PostHog's next page leads on and on and brings nothing new; the walk stops."
-            )
+            raise _broken_off(self._path, "PostHog's next page leads on and on and brings nothing new")
         if ident:
             self._firsts.add(ident)
 
@@ -202,16 +198,19 @@ def _well_formed(path: str, ask: Callable[[], Any], what: str, fits: Callable[[A
         body = ask()
         if fits(body):
             return body
-    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}; is POSTHOG_HOST a PostHog?")
+    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}. Check POSTHOG_HOST.")
+
+
+def _broken_off(path: str, what: str) -> PageFailed:
+    advice = "The next sync reads the list again; if it fails there too, look at that PostHog or a proxy before it."
+    return PageFailed(f"{path}: {what}; the walk stops. {advice}")
 
 
 def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
     """Raise PageFailed if the last page is full, or its `next` is not null, and the list counts more rows."""
     end = offset + len(page.rows)
     if page.count is not None and full and end < page.count:
-        raise PageFailed(
-            f"{path}: PostHog counts {page.count} rows and names no page after row {end}; the walk stops."
-        )
+        raise _broken_off(path, f"PostHog counts {page.count} rows and names no page after row {end}")
 
 
 def _kind(body: Any) -> str:
@@ -238,6 +237,5 @@ def _next_offset(link: Any, path: str, offset: int) -> int:
     found = _query(link).get("offset", "")
     if (whole(found) or 0) <= offset:
         where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
-        message = f"{path}: PostHog's next page leads back, {where}; the walk stops."
-        raise PageFailed(message)
+        raise _broken_off(path, f"PostHog's next page leads back, {where}")
     return int(found)
