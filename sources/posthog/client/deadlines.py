@@ -6,7 +6,6 @@ httpx's own read time-out starts anew with every byte, so one byte a second in b
 from __future__ import annotations
 
 import math
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +51,10 @@ class Connection(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, check: Callable[[], None]) -> None:
         self._stream = stream
         self._check = check
+        # All but reading is the stream's own; a method for each would only forward.
+        self.write = stream.write  # type: ignore[method-assign]
+        self.close = stream.close  # type: ignore[method-assign]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes; raises ReadTimeout if none come for `timeout` seconds."""
@@ -64,20 +67,6 @@ class Connection(httpcore.NetworkStream):
                 if time.monotonic() >= given_up:
                     raise
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
-        self._stream.write(buffer, timeout)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
+    def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         """Return this connection with TLS."""
-        return Connection(self._stream.start_tls(ssl_context, server_hostname, timeout), self._check)
-
-    def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks about the connection."""
-        return self._stream.get_extra_info(info)
+        return Connection(self._stream.start_tls(*args, **kwargs), self._check)
