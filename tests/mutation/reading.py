@@ -178,6 +178,12 @@ READING_RULES = (
         (f"{FAULTS}a_next_link_to_another_host_is_used_for_its_query_only",),
     ),
     Mutation(
+        "a page has its time, however slowly its bytes come",
+        "if time.monotonic() > self._request.end:",
+        "if False:",
+        ("sources/posthog/client/test_deadlines.py::test_a_trickle_is_bounded",),
+    ),
+    Mutation(
         "a next link that leads back ends its list",
         "(whole(found) or 0) <= offset",
         "False",

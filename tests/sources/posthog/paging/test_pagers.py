@@ -253,7 +253,9 @@ def test_of_an_unexpected_objects_keys_no_address_and_no_credential_is_told() ->
     get, _ = server(
         lambda _: {"ann@partner.example": 1, "phx_0123456789abcdef": 2, "plain": 3, "x" * 9999: 4}
     )
-    with pytest.raises(PageFailed, match=r"keys \[address\], \[secret\], plain, x+\. Check POSTHOG_HOST") as caught:
+    with pytest.raises(
+        PageFailed, match=r"keys \[address\], \[secret\], plain, x+\. Check POSTHOG_HOST"
+    ) as caught:
         list(array_page(get, "projects/1/things/", {}, 10))
     assert len(str(caught.value)) < 400
 
