@@ -1,7 +1,7 @@
 """The errors that end a command; every leaf is an exit code that scripts and schedulers may rely on.
 
 HogsyncError        one sentence: what was asked, what came back, what to do
- ├─ UsageError        2: a setting or an argument is wrong -> nothing was started
+ ├─ UsageError        2: a setting or an argument is wrong -> no row was written
  ├─ KeyProblem        3: PostHog refused the key, or nothing selected was readable -> the run stopped
  ├─ WarehouseProblem  4: the warehouse is unreachable, or another process holds it -> try again later
  ├─ OutOfMemory       1: this process may have no more memory -> give it more, or let it hold less at a time
@@ -72,11 +72,11 @@ class OutOfMemory(HogsyncError):
 NOTHING_DUE = 64
 EXIT_CODES: Mapping[int, str] = {
     0: "all selected tables are loaded, unchanged or not available",
-    1: "a table failed, or there are warnings and `[sync] strict` is set; the other tables are loaded",
-    UsageError.exit_code: "an argument, a setting or a project is wrong; nothing was written",
-    KeyProblem.exit_code: "PostHog refused the key, the key reaches nothing, or nothing selected was readable with it",
+    1: "a table failed, memory ran out, PostHog was not reached, or there are warnings and `[sync] strict` is set",
+    UsageError.exit_code: "a command, an option, a setting or a project is wrong; no row was written",
+    KeyProblem.exit_code: "PostHog refused the key, the key reaches nothing, or no selected table is readable",
     WarehouseProblem.exit_code: "the warehouse cannot be reached or written, or another process holds it",
     NOTHING_DUE: "nothing to catch up",
-    Interrupted.exit_code: "interrupted; what was loaded before is complete",
+    Interrupted.exit_code: "stopped by Ctrl-C or SIGTERM; every row that was loaded before is complete",
 }
 """The meaning of each exit code of a sync, for the log of the schedule and TABLES.md."""

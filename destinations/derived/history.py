@@ -2,9 +2,9 @@
 
 Rows of the source -> one `insert` of new versions, one `update` that ends the versions before them.
 
-A version is valid from `valid_from` to `valid_to`, a living one without an end; a deletion is a version of its own
-(`op` is `delete`) that lasts no time. Only living versions are ever changed. A version begins at the run's start, but
-at least a microsecond after the row's last one, should the clock have gone back.
+A version is valid from `valid_from` to `valid_to`; the current version has no `valid_to`. A deletion is a version
+(`op` is `delete`) whose `valid_from` equals its `valid_to`. Only current versions are changed. A version begins at the
+start of the run, and at least a microsecond after the row's last version, because a clock may go back.
 """
 
 from __future__ import annotations

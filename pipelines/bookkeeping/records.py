@@ -1,7 +1,8 @@
 """Writes the bookkeeping tables: origin, runs, positions, held deletes.
 
-They are written in one transaction after the rows that they describe: they may lag behind the rows, never lead. What
-`record_made_tables` and `mark_before_load` write comes before: tables and rows of a killed run have an owner and a key.
+They are written in one transaction after the rows and versions that they describe: a killed run leaves old positions,
+never new ones without rows. `record_made_tables` and `mark_before_load` write before the load: tables and rows of a
+killed run have an owner and a key.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
     until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
     project: OnlyProjects = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it will take; ask nothing, write nothing.")
+        bool, typer.Option("--dry-run", help="Print how many requests it takes; read and write nothing.")
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Read a range of time again: nothing is marked deleted, and the next sync goes on from where it was."""
+    """Read a period again: no deletion is concluded, and the next sync continues from where the last one stopped."""
     settings, display = _begun(quiet=quiet, as_json=as_json)
     from pipelines import backfill as filling
     from pipelines.sync.selection import Selection, known_tables

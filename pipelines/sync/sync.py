@@ -1,7 +1,7 @@
 """Runs one sync: load_prior_state → extract → load → derive → record.
 
-Settings and selection -> `Outcome`. `record` is the last transaction and its commit the point of no return: positions
-may lag behind rows and derived tables, never lead.
+Settings and selection -> `Outcome`. `record` is the last transaction: a position is written only after its rows and
+versions. So a run that is killed before `record` is read again by the next run, which finds the rows unchanged.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def posthog(
 def changed(extraction: Extraction, appendable: Form, *, again: bool = False) -> Iterator[DltResource]:
     """The rows in which an extraction differs from the warehouse that it knows.
 
-    `appendable` gives rows of a table that is still empty the form in which they are inserted directly; `again` tells
+    `appendable` converts the rows of an empty table for a direct insert; `again` tells
     that an earlier package may have brought some of them.
     """
     yield from _resources(extraction, "upsert", appendable, again=again)

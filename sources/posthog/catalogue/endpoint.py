@@ -51,6 +51,7 @@ class Endpoint:
     page_size: int = 1000
     """The most rows to request per page."""
     plan: Literal["snapshot", "stream", "since"] = "snapshot"
+    """How the list is read: in full in each run; newest first, down to the watermark; by PostHog's filter on time."""
     cursor_field: str = "created_at"
     """Of a stream or `since` list: the time field by which its rows are ordered."""
     lookback: timedelta = timedelta(days=3)

@@ -39,7 +39,7 @@ ORGANIZATIONS = Endpoint(
     paths=("organizations/",),
     key=("id",),
     scope="organization:read",
-    doc="Organizations that the key reaches; not readable with a key that is scoped to projects.",
+    doc="Organizations that the key reaches; not readable with a key that is restricted to projects.",
     detects_deletes=False,
     fields=(
         *text("id", "name", "slug", "logo_media_id", "default_experiment_stats_method", "default_role_id"),

@@ -471,7 +471,7 @@ def test_however_a_run_ends_the_next_one_runs(
     right = f"POSTHOG_PERSONAL_API_KEY={posthog.key}\n"
     posthog.fault(path="/cohorts/", kind="status", status=400, times=4)
     for settings, ended in (  # each run reads the settings anew
-        (f"{right}HOGSYNC_LISTS__PAGE_SIZE=many\n", "exit 2, an argument, a setting"),
+        (f"{right}HOGSYNC_LISTS__PAGE_SIZE=many\n", "exit 2, a command, an option, a setting"),
         (f"POSTHOG_PERSONAL_API_KEY={key}\n", "exit 3, PostHog refused the key"),
         (f"{right}WAREHOUSE_URL={nowhere}\n", "exit 4, the warehouse cannot be reached"),
         (right, "exit 1, a table failed"),
@@ -586,7 +586,7 @@ def test_a_run_is_ended_with_the_service_and_recorded(
 ) -> None:
     service = in_mid_run(posthog, begin)
     assert service.stop(how, within=9) == 0
-    assert "Group all: exit 130, interrupted" in service.said
+    assert "Group all: exit 130, stopped by" in service.said
     assert all(gone(process) for process in service.runs())
     assert recorded() == [("schedule", "interrupted")]
     assert "Traceback" not in service.said
@@ -617,7 +617,7 @@ def test_a_run_is_ended_with_the_service_also_when_dlt_looks_for_no_signal_any_m
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
     service = begin(all=NEVER)
     assert service.process.wait(PATIENCE) == 0
-    assert "Group all: exit 130, interrupted" in service.said
+    assert "Group all: exit 130, stopped by" in service.said
     assert all(gone(process) for process in service.runs())
     assert recorded() == [("schedule", "interrupted")]
     assert "Traceback" not in service.said
