@@ -85,7 +85,7 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
     assert runs.process
     runs.process.wait()
     runs.step()
-    assert "Group nowhere: exit 2, an argument, a setting" in caplog.text
+    assert "Group nowhere: exit 2, a command, an option, a setting" in caplog.text
 
 
 @pytest.mark.fault("process.foreign_packages")

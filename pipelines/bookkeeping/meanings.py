@@ -11,7 +11,7 @@ from sources.posthog.extract.results import Status
 TABLES_MEAN: Mapping[str, str] = {
     META: "One fact per row: whose dataset this is, and how it was written.",
     RUNS: "Every recorded run: loads, idle runs, failures.",
-    RUN_TABLES: "The result of each table in each run, `people` included; a table counts with its lists and its history.",
+    RUN_TABLES: "The result of each table in each run, `people` included; lists and histories count with their table.",
     PATHS: "The position of each list path, by its path below `/api/`.",
     HELD: "The missing rows whose deletion the next complete walk may confirm.",
 }

@@ -22,7 +22,11 @@ NOBODY_ANSWERS = {"POSTHOG_HOST": "http://127.0.0.1:9", "POSTHOG_PERSONAL_API_KE
 
 def hogsync(*words: str, **settings: str) -> Ended:
     """The command, run by somebody whom modes bind, as they do not bind root."""
-    confined = [sys.executable, str(ROOT / "tests" / "harness" / "confined.py"), json.dumps({"obedient": True})]
+    confined = [
+        sys.executable,
+        str(ROOT / "tests" / "harness" / "confined.py"),
+        json.dumps({"obedient": True}),
+    ]
     environment = {**os.environ, **NOBODY_ANSWERS, **settings}
     done = subprocess.run(
         [*confined, HOGSYNC, *words], env=environment, capture_output=True, text=True, timeout=120
