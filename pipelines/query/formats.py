@@ -89,9 +89,9 @@ def _texts(found: Result, form: str, *, terminal: bool) -> Iterable[str]:
     JSON is `{"columns": [...], "rows": [[...], ...]}`, because two columns may have the same name.
     """
     if form == "table":
-        return [_table(found.columns, [row for batch in found.batches for row in batch], terminal=terminal)]
+        return [_table(found.columns, [*chain.from_iterable(found.batches)], terminal=terminal)]
     if form == "json":
-        rows = [[plain(value) for value in row] for row in [row for batch in found.batches for row in batch]]
+        rows = [[plain(value) for value in row] for row in chain.from_iterable(found.batches)]
         return [as_json({"columns": list(found.columns), "rows": rows})]
     if form == "csv":
         return chain([csv_line(found.columns)], _lines(found, csv_line))
