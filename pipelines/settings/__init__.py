@@ -155,10 +155,7 @@ class Settings(BaseModel):
     def for_sandbox(self, url: str, key: str) -> Self:
         """These settings for a sandbox at `url`: its own file, all its projects, recorded as one origin."""
         warehouse = WarehouseUrl.parse("duckdb:///sandbox.duckdb")
-        try:
-            _refuse_one_name(warehouse, self.dataset)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        _refuse_one_name(warehouse, self.dataset)
         own = {
             "origin": url.rstrip("/"),
             "key": SecretStr(key),
@@ -233,9 +230,9 @@ def _key_file(given: Mapping[str, Any]) -> Layer:
 def _refuse_one_name(warehouse: WarehouseUrl, dataset: str) -> None:
     """DuckDB takes `posthog.users` for ambiguous if its file has that name too, or that of dlt's staging."""
     if warehouse.kind == "duckdb" and warehouse.catalog in {dataset, staging_of(dataset)}:
-        raise ValueError(
+        raise UsageError(
             f"The dataset {dataset} (HOGSYNC_DATASET) and the DuckDB file {warehouse.label} (WAREHOUSE_URL) "
-            "are of one name, and DuckDB cannot tell them apart; rename one of them."
+            "have one name, and DuckDB cannot tell them apart; rename one of them."
         )
 
 

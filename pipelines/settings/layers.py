@@ -134,8 +134,6 @@ def complaint(
     """Return a sentence about the first error: which setting, where it is set, what is allowed; never a secret."""
     first = error.errors(include_url=False)[0]
     path = tuple(step for step in first["loc"] if isinstance(step, str) and step != "[key]")
-    if not path:
-        return str(first["ctx"]["error"])
     layer = max(layers, key=lambda layer: layer.depth(path))
     name = f"{layer.name(path)} {layer.where}"
     if first["type"] == "extra_forbidden":
