@@ -49,7 +49,7 @@ def warnings_of(table: str, listed: Sequence[ListResult]) -> Iterator[RunWarning
     for reason, lists in lost.items():
         yield RunWarning(table, lists[0].list_path.path, "lost access", f"{reason}{where(lists)}")
     if held := [one for one in listed if one.deletes_held]:
-        text = f"{held_deletes(held)}; `hogsync sync --accept-deletes` believes them now"
+        text = f"{held_deletes(held)}; `hogsync sync --accept-deletes` applies them now"
         yield RunWarning(table, held[0].list_path.path, "deletes held", text)
     if rejected := [one for one in listed if one.walks and one.last.rejected]:
         text = f"{left_out(sum((one.last.rejected for one in rejected), Counter()))}{where(rejected)}"

@@ -75,7 +75,7 @@ def test_held_deletes_are_one_short_line_per_table() -> None:
             "cohorts",
             "projects/1/cohorts/",
             "deletes held",
-            f"{said}; `hogsync sync --accept-deletes` believes them now",
+            f"{said}; `hogsync sync --accept-deletes` applies them now",
         )
     ]
 
