@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import duckdb
 import psycopg2
 import pytest
 
+from destinations.duckdb_file import holder_of
 from sources.sandbox import Sandbox
 from tests.harness.ended import Ended
 from tests.harness.stored import ask
@@ -95,9 +97,19 @@ def wait_until_busy(url: str, statement: str = "") -> None:
             time.sleep(0.05)
 
 
-def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals, *, after: float = 0) -> str:
-    """What a command says that is busy by then, and stopped."""
-    time.sleep(after)
+def wait_until_held(file: Path, seconds: float) -> None:
+    """Return when another process has held a DuckDB file for so long without a break: it is busy with a statement."""
+    deadline = time.monotonic() + 60
+    since = time.monotonic()
+    while time.monotonic() < since + seconds:
+        assert time.monotonic() < deadline
+        if not holder_of(file):
+            since = time.monotonic()
+        time.sleep(0.05)
+
+
+def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals) -> str:
+    """What a command says that is busy, and stopped."""
     assert process.poll() is None
     begun = time.monotonic()
     process.send_signal(how)
@@ -118,7 +130,9 @@ def stopped_at_once(process: subprocess.Popen[str], how: signal.Signals, *, afte
 def test_a_query_that_takes_long_is_stopped_at_once(posthog: Sandbox, sql: str, how: signal.Signals) -> None:
     with duckdb.connect("hogsync.duckdb") as file:
         file.execute("create schema posthog")
-    assert stopped_at_once(started("query", sql, **at(posthog)), how, after=2.5) == "Stopped."
+    process = started("query", sql, **at(posthog))
+    wait_until_held(Path("hogsync.duckdb"), 1)
+    assert stopped_at_once(process, how) == "Stopped."
 
 
 @pytest.mark.fault("process.interrupted_query")
@@ -151,10 +165,10 @@ def test_a_sync_that_asks_the_warehouse_for_long_is_stopped_at_once_and_recorded
     with endless(warehouse_url, when):
         process = syncing(posthog, warehouse_url)
         if warehouse_url.startswith("duckdb"):
-            said = stopped_at_once(process, how, after=5)
+            wait_until_held(Path(warehouse_url.removeprefix("duckdb:///")), 3)
         else:
             wait_until_busy(warehouse_url)
-            said = stopped_at_once(process, how)
+        said = stopped_at_once(process, how)
         assert said.startswith("Stopped.")
     runs = ask(warehouse_url, "select status from posthog._hogsync_runs order by started_at")
     assert runs[1:] == [(status,) for status in recorded]
