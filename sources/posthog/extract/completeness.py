@@ -5,39 +5,34 @@ A list that is not complete deletes no row: a missing row may be on a page that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.run_warnings import left_out
 from sources.posthog.extract.walks import ListResult, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """Whether a list could be read, whether it is complete, and a sentence if there is something to say."""
-
-    status: Status = "read"
-    complete: bool = False
-    detail: str = ""
-
-
-def judge(result: ListResult) -> Completeness:
-    """Return what a list's walks prove."""
+def judge(result: ListResult) -> ListResult:
+    """Return the result with what its walks prove: whether the list could be read, and whether it is complete."""
     walk = result.last
     if isinstance(walk.failure, Unavailable):
-        return Completeness("failed" if result.pages else "unavailable", detail=walk.failure.reason)
+        return _with(result, "failed" if result.pages else "unavailable", walk.failure.reason)
     if walk.failure is not None:
-        return Completeness("failed", detail=str(walk.failure))
+        return _with(result, "failed", str(walk.failure))
     if walk.rejected:
         detail = left_out(walk.rejected, walk.rejected_at)
-        return Completeness("failed" if walk.all_rejected else "read", detail=detail)
+        return _with(result, "failed" if walk.all_rejected else "read", detail)
     if not walk.is_full or result.is_resumed:
         pages = f"{walk.resumed_pages} pages had been read by a run that broke off"
-        return Completeness(detail=pages if walk.resumed_pages else "")
+        return _with(result, "read", pages if walk.resumed_pages else "")
     if walk.count_is_stable and gap_is_known(result):
-        return Completeness(complete=True)
+        return _with(result, "read", complete=True)
     counts = f"PostHog counts {walk.counts[-1]} rows and lists {walk.distinct}"
-    return Completeness(detail=f"{counts}; nothing is concluded about deletions")
+    return _with(result, "read", f"{counts}; nothing is concluded about deletions")
+
+
+def _with(result: ListResult, status: Status, detail: str = "", *, complete: bool = False) -> ListResult:
+    return replace(result, status=status, complete=complete, detail=detail)
 
 
 def gap_is_known(result: ListResult) -> bool:

@@ -9,7 +9,7 @@ list, wait for that key or for a person (`--accept-deletes`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -23,21 +23,6 @@ SECOND_WALK_PAGES = 50
 """Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
 DELETE_FUSE_ROWS, DELETE_FUSE_SHARE = 20, 0.2
 """More missing rows at once than both of these are held."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A partition's missing rows, and the facts by which they are deleted or held."""
-
-    keys: frozenset[str]
-    """The live rows that are missing."""
-    count_live: Callable[[], int]
-    """Returns the partition's number of live rows, the missing ones included; called only if many are missing."""
-    has_new_rows: bool
-    """Whether a list with a gap has rows that were not stored before."""
-    results: Sequence[ListResult]
-    held_before: frozenset[str]
-    """Rows whose deletion the last complete walk held."""
 
 
 def partitions_with_missing_rows(
@@ -86,22 +71,17 @@ def apply_deletes(reader: ListReader, read: PartitionResult, children: Sequence[
         missing = changes.missing([read.partition.parent_ids], children)
     keys, live = missing["row_key"].to_pylist(), missing["live"].to_pylist()
     gone = frozenset(key for key, is_live in zip(keys, live, strict=True) if is_live)
-    decision = decide(_missing(reader, read, gone), accept_deletes=reader.options.accept_deletes)
+    parent_ids, has_gap = read.partition.parent_ids, any(one.last.gap > 0 for one in read.lists)
+    decision = decide(
+        gone,
+        read.lists,
+        held_before=reader.positions.held(read.lists[0].list_path.path),
+        has_new_rows=has_gap and changes.has_new_rows(parent_ids),
+        count_live=partial(changes.count_live, parent_ids),
+        accept_deletes=reader.options.accept_deletes,
+    )
     changes.delete(missing.filter(pa.array([key not in decision.held for key in keys], pa.bool_())))
     read.lists[0] = replace(read.lists[0], decision=decision)
-
-
-def _missing(reader: ListReader, read: PartitionResult, gone: frozenset[str]) -> Missing:
-    partition, results = read.partition, read.lists
-    changes = reader.changes[partition.endpoint.table]
-    has_gap = any(one.last.gap > 0 for one in results)
-    return Missing(
-        keys=gone,
-        count_live=partial(changes.count_live, partition.parent_ids),
-        has_new_rows=has_gap and changes.has_new_rows(partition.parent_ids),
-        results=results,
-        held_before=reader.positions.held(results[0].list_path.path),
-    )
 
 
 def needs_second_look(results: Sequence[ListResult]) -> bool:
@@ -116,21 +96,37 @@ def _looked_twice(results: Sequence[ListResult]) -> bool:
     return len(results) == 1 and len(results[0].walks) > 1
 
 
-def decide(missing: Missing, *, accept_deletes: bool = False) -> DeleteDecision:
-    """Return which of the missing rows are held: they stay live, and the next complete walk confirms them or not."""
-    if not missing.keys or accept_deletes:
+def decide(
+    missing: frozenset[str],
+    results: Sequence[ListResult],
+    *,
+    held_before: frozenset[str],
+    has_new_rows: bool,
+    count_live: Callable[[], int],
+    accept_deletes: bool = False,
+) -> DeleteDecision:
+    """Return which of a partition's missing rows are held: they stay live, and the next complete walk may confirm them.
+
+    `held_before` are the rows whose deletion the last complete walk held. `has_new_rows` tells that lists with a gap
+    have rows that were not stored before. `count_live` returns how many rows are live, the missing ones included; it is
+    called only if many are missing.
+    """
+    if not missing or accept_deletes:
         return DeleteDecision()
-    first = missing.results[0]
+    first = results[0]
     if first.before and first.before.fingerprint not in (None, first.fingerprint):
         reason = "the key is not the one that saw these rows, or it may see less now"
-        return DeleteDecision(missing.keys, reason)
+        return DeleteDecision(missing, reason)
     # A row that came out of the gap may have changed places with a missing one.
-    if missing.has_new_rows or any(_is_new_gap(one.before) for one in missing.results if one.last.gap > 0):
-        return DeleteDecision(
-            missing.keys, "PostHog counts more rows than it lists, and these may be among them"
-        )
-    new = missing.keys - missing.held_before
-    reason = _hold_reason(missing, len(new))
+    if has_new_rows or any(_is_new_gap(one.before) for one in results if one.last.gap > 0):
+        return DeleteDecision(missing, "PostHog counts more rows than it lists, and these may be among them")
+    new, reason = missing - held_before, ""
+    if any(map(_became_empty, results)):
+        reason = "a list is empty all at once"
+    elif len(new) > DELETE_FUSE_ROWS and len(new) > DELETE_FUSE_SHARE * count_live():
+        reason = "so many at once"
+    elif sum(one.last.pages for one in results) > SECOND_WALK_PAGES and not _looked_twice(results):
+        reason = "seen by one walk only"
     return DeleteDecision(new, reason, confirmable=True) if new and reason else DeleteDecision()
 
 
@@ -139,15 +135,6 @@ def _is_new_gap(position: Position | None) -> bool:
     if position is None or position.last_walk_at is None:
         return True
     return position.last_complete_at != position.last_walk_at or position.held > 0
-
-
-def _hold_reason(missing: Missing, new: int) -> str:
-    if any(map(_became_empty, missing.results)):
-        return "a list is empty all at once"
-    if new > DELETE_FUSE_ROWS and new > DELETE_FUSE_SHARE * missing.count_live():
-        return "so many at once"
-    pages = sum(one.last.pages for one in missing.results)
-    return "seen by one walk only" if pages > SECOND_WALK_PAGES and not _looked_twice(missing.results) else ""
 
 
 def _became_empty(one: ListResult) -> bool:

@@ -16,8 +16,9 @@ from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import NoRoom, PageFailed, Unavailable
-from sources.posthog.extract import completeness, incremental
+from sources.posthog.extract import incremental
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
+from sources.posthog.extract.completeness import judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.visibility import KeyVisibility
@@ -84,7 +85,7 @@ class ListReader:
             is_incremental=since is not None,
         )
         result = self._walked(result, since, ask_count=since is None and _has_gap(result))
-        if result.status == "read" and completeness.needs_second_walk(result):
+        if result.status == "read" and needs_second_walk(result):
             walk = result.last
             count = walk.count_after if result.is_incremental else walk.separate_count
             result = self._walked(result, count=count)
@@ -111,9 +112,7 @@ class ListReader:
         walk = Walk(next(self._walk_ids), filtered=filtered, separate_count=count)
         self._walk(walk, list_path, since, again=bool(result.walks), ask_count=ask_count)
         sees = self.visibility.fingerprint_of(list_path)  # known only now: the list's own rows may tell
-        result = replace(result, walks=(*result.walks, walk), fingerprint=sees)
-        proven = completeness.judge(result)
-        return replace(result, status=proven.status, complete=proven.complete, detail=proven.detail)
+        return judge(replace(result, walks=(*result.walks, walk), fingerprint=sees))
 
     def _walk(
         self, walk: Walk, list_path: ListPath, since: datetime | None, *, again: bool, ask_count: bool

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.extract.deletes import Missing, decide, needs_second_look
+from sources.posthog.extract.deletes import decide, needs_second_look
 from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, Position, Walk
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,19 +30,19 @@ def position(**what: Any) -> Position:
     return Position(path="projects/1/comments/", table="comments", **{**last, **what})
 
 
-def missing(number: int = 1, **what: Any) -> Missing:
+def missing(number: int = 1, **what: Any) -> dict[str, Any]:
     known: dict[str, Any] = {
-        "keys": frozenset(map(str, range(number))),
+        "missing": frozenset(map(str, range(number))),
         "count_live": lambda: 100,
         "has_new_rows": False,
         "results": [read()],
         "held_before": frozenset(),
     }
-    return Missing(**{**known, **what})
+    return {**known, **what}
 
 
 GAP = {"counts": [92]}
-CASES: dict[str, tuple[Missing, str, bool]] = {
+CASES: dict[str, tuple[dict[str, Any], str, bool]] = {
     "one row": (missing(), "", False),
     "twenty rows of few": (missing(20, count_live=lambda: 20), "", False),
     "twenty-one rows of many": (missing(21, count_live=lambda: 1000), "", False),
@@ -80,18 +80,18 @@ CASES: dict[str, tuple[Missing, str, bool]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_missing_rows_are_deleted_unless_there_is_a_reason_to_hold_them(case: str) -> None:
     lost, reason, confirmable = CASES[case]
-    held = lost.keys if reason else frozenset()
-    assert decide(lost) == DeleteDecision(held, reason, confirmable=confirmable)
+    held = lost["missing"] if reason else frozenset()
+    assert decide(**lost) == DeleteDecision(held, reason, confirmable=confirmable)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_accepted_deletes_are_never_held(case: str) -> None:
-    assert decide(CASES[case][0], accept_deletes=True) == DeleteDecision()
+    assert decide(**CASES[case][0], accept_deletes=True) == DeleteDecision()
 
 
 def test_rows_that_were_held_before_are_deleted_and_only_the_new_ones_are_held() -> None:
     before = frozenset(map(str, range(5)))
-    assert decide(missing(30, held_before=before)).held == missing(30).keys - before
+    assert decide(**missing(30, held_before=before)).held == missing(30)["missing"] - before
 
 
 @pytest.mark.parametrize(
