@@ -80,10 +80,7 @@ class ScratchDatabase:
 
     @contextmanager
     def shrink(self) -> Iterator[None]:
-        """Spill the scratch tables into the folder for one block, as far as the disk has room.
-
-        The code in the block uses the memory and seldom needs the tables.
-        """
+        """Spill the scratch tables into the folder for one block, which needs the memory more than the tables."""
         with suppress(NoRoom):
             self._limit(IDLE_MEMORY)
         try:

@@ -56,10 +56,7 @@ class StoredTables(Protocol):
         key: Sequence[str],
         no_parent: Mapping[str, Any],
     ) -> None:
-        """Delete a table's rows of uncommitted loads whose `columns` name a row of `parent` that is not stored.
-
-        Rows with a value of `no_parent` have none. No finished load ever had the deleted rows.
-        """
+        """Delete rows of uncommitted loads whose `columns` name no stored row of `parent`, unless in `no_parent`."""
         return
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:

@@ -1,9 +1,6 @@
 """Extracts PostHog in one run: reads the partitions, parents before children, several at the same time.
 
-Tables, stored rows and positions -> a `Delta` per table, and a `TableResult` per table.
-
-`run` asks for the key, then for organizations, then for everything below them; then it decides on missing rows. A list
-that fails never stops the others.
+Tables, stored rows and positions -> a `Delta` and a `TableResult` per table. A list that fails never stops the others.
 """
 
 from __future__ import annotations
@@ -309,10 +306,7 @@ class Extraction:
             self._note_losses(self.results[table])
 
     def _note_losses(self, result: TableResult) -> None:
-        """Record lost access: lists that are refused now and have a position because an earlier run read them.
-
-        A child list that answers 404 while others of its table answer was deleted with its parent row.
-        """
+        """Record lists that are refused now and were read before, unless they were deleted with their parent row."""
         for number, one in enumerate(result.lists):
             was_read = one.status == "unavailable" and one.before is not None
             if was_read and (result.status == "unavailable" or not one.was_deleted_with_parent):
@@ -335,8 +329,7 @@ class Extraction:
     def complete_partitions(self, table: str, *, first: bool) -> list[dict[str, Any]]:
         """Return the partitions of a table that this key has read completely, as values of key columns.
 
-        With `first`, only those that were not complete before: their lists were new or forgotten, or the table has lost
-        rows. All of them if the user accepts deletes.
+        With `first`, only those that were not complete before, unless the user accepts deletes.
         """
         changes = self.changes[table]
         anew = not (first and changes.stored_index.whole)

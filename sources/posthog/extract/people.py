@@ -64,16 +64,14 @@ class People:
 
 
 def fullest(people: Iterable[Values]) -> dict[int, Values]:
-    """Return each person's fullest object by id, whatever the order; objects without a 64-bit id are ignored.
-
-    A page of a thousand rows names a handful of people, each time in full and in the same words.
-    """
+    """Return each person's fullest object by id, whatever the order; objects without a 64-bit id are ignored."""
     found: dict[int, Values] = {}
     for person in people:
         identifier = whole(person.get("id"))
         if identifier is None:
             continue
         before = found.setdefault(identifier, person)
+        # A page names a handful of people, each a hundred times in the same words.
         if before != person and _weight(before) < _weight(person):
             found[identifier] = person
     return found

@@ -61,10 +61,7 @@ class TableResult:
 
     @property
     def readable(self) -> bool:
-        """Return whether a list answered in this run or in the one that it resumes, or none had to be requested.
-
-        False if the warehouse refused the table's rows.
-        """
+        """Return whether a list answered, or none had to be requested, and the warehouse took the table's rows."""
         walks = [walk for one in self.lists for walk in one.walks]
         answered = any(walk.pages for walk in walks) if self.lists else not self.parent_status
         return answered and self.parent_status != "failed"
@@ -110,8 +107,7 @@ class TableResult:
 def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:
     """Give each table its parents' failure: a list that could not be requested is not complete.
 
-    Except below a parent that is refused as a whole while lists are found without it, as with a key that is scoped to
-    projects.
+    Not below a refused parent whose lists are found without it, as with a key that is scoped to projects.
     """
     for table in tables:
         result = results[table]

@@ -1,8 +1,7 @@
 """Warnings of a run in which no table failed: states that need a person, and data that was not as declared.
 
-The `ListResult`s of a table -> one `RunWarning` per kind and reason. Hundreds of lists that are refused for one reason
-are one warning, which names the first list and how many more there are. A refused list warns in every run until it can
-be read again or is not selected any more, so that an alert can begin and end.
+The `ListResult`s of a table -> one `RunWarning` per kind and reason, which names the first list and how many more there
+are. A state warns in every run until it ends, so that an alert can begin and end.
 """
 
 from __future__ import annotations
@@ -77,8 +76,8 @@ def data_warnings(
 ) -> list[str]:
     """Return a sentence for each kind of oddity in a run's data.
 
-    `misfits` are values kept as text, by column; `apart` columns whose fields' names are equal as column names;
-    `beyond` fields without a column of their own; `mended` what was no JSON.
+    `misfits` are values kept as text, by column; `apart` columns of fields whose names collide; `beyond` fields
+    without a column of their own; `mended` what was no JSON.
     """
     sentences = []
     if count := misfits.total():

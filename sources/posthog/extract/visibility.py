@@ -1,9 +1,7 @@
-"""Computes the fingerprint of what decides which rows a key sees, as far as PostHog tells.
+"""Computes the fingerprint of what decides which rows a key sees: key, membership levels, pages -> one per list path.
 
-Key, membership levels and pages -> a fingerprint per list path; None until the organizations were read.
-
-Only a key with the same fingerprint can confirm a deletion. Where an owner who is no admin sees no other member, the
-others may be hidden, so that is part of the fingerprint of the members' list; staff see all users, so that is, too.
+Where an owner who is no admin sees no other member, the others may be hidden, so that is part of the fingerprint of the
+members' list; staff see all users, so that is, too.
 """
 
 from __future__ import annotations
