@@ -89,15 +89,14 @@ class CheckpointStore:
             last = self._last_saved(file, state)
             place = last.next if last else None
             met: str | None = None
-            below = _below(pages, place)
-            first = next(below, None)  # asked for before the saved pages count as read: it may be refused
+            below = _below(pages, place)  # if it is refused, the saved pages do not count as read
             for saved in file.pages(partial(_adopt_columns, state.shapes)) if last else ():
                 met = saved.next
                 yield ReadPage(to_batch(saved), saved.sent, saved.count, not met, resumed=True)
             if met != place:  # some columns conflict, or the file was changed from outside
-                below, first = _below(pages, met), None
+                below = _below(pages, met)
             save = self._saver(file, state)
-            for page in chain(filter(None, [first]), below):
+            for page in below:
                 batch = shaped(page.rows)
                 save(page, batch)
                 yield ReadPage(batch, len(page.rows), page.count, page.last)
@@ -182,19 +181,19 @@ def _adopt_columns(shapes: tuple[RowShape, RowShape], saved: SavedPage) -> bool:
 
 
 def _below(pages: Pages, place: str | None) -> Iterator[Page]:
-    """Yield the pages from a place on; all pages if there is none, or if PostHog no longer knows it."""
-    if place == "":  # the last page is saved
-        return
-    following = pages(place or "")
+    """Ask for the page at a place, and return it and those below it.
+
+    They are all pages if there is no place, or if PostHog no longer knows it, and none below the last page.
+    """
+    if place == "":
+        return iter(())
+    below = pages(place or "")
     try:
-        first = next(following)
+        return chain([next(below)], below)
     except (Unavailable, PageFailed) as failed:
         if not place or (isinstance(failed, PageFailed) and failed.status not in REFUSALS):
             raise
-        following = pages("")
-        first = next(following)
-    yield first
-    yield from following
+    return pages("")
 
 
 NO_CHECKPOINTS = CheckpointStore(None, datetime.min.replace(tzinfo=UTC), timedelta())
