@@ -1,7 +1,6 @@
 """Stops a command on Ctrl-C and SIGTERM: politely first, at once on a second signal, after eight seconds at most.
 
-A signal -> KeyboardInterrupt in the main thread, and an interrupt of the statement that a database is busy with. A
-stop that a library swallowed is noticed before the run's record is committed (`check_stop`).
+A signal -> KeyboardInterrupt in the main thread, and an interrupt of the statement that a database is busy with.
 """
 
 from __future__ import annotations
@@ -90,10 +89,7 @@ def check_stop() -> None:
 
 
 def interrupt(*_: object) -> None:
-    """Handle a signal: raise KeyboardInterrupt, and remember the request where a library swallows that.
-
-    DuckDB turns an interrupt inside a query into a RuntimeError of its own.
-    """
+    """Handle a signal: raise KeyboardInterrupt, and remember the request for where a library swallows that."""
     stop_requested.set()
     raise KeyboardInterrupt
 

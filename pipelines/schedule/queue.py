@@ -1,8 +1,7 @@
 """Runs due groups one after another, each in a process of its own; no run is dropped or left behind.
 
-A run is `python hogsync.py -m pipelines.schedule.run GROUP`: it reads the settings anew, its memory is freed with it,
-and it can be ended from outside. Its standard input is a pipe whose other end only this process holds: the system
-closes the pipe whenever this process ends, on every platform, and the run then ends itself.
+A run (`pipelines.schedule.run`) reads the settings anew and frees its memory at its end. Its standard input is a pipe
+that only this process holds open: however this process ends, the system closes the pipe, and the run ends itself.
 """
 
 from __future__ import annotations

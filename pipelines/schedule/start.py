@@ -1,7 +1,7 @@
 """Checks a schedule service when it starts, and makes it the only one of its warehouse.
 
-An error that waiting does not fix (a setting, a refused key, another PostHog's dataset) ends the service with the exit
-code of a sync. A PostHog or a warehouse that cannot be reached is only logged: it may be back when a group is due.
+Wrong settings, a refused key or another PostHog's dataset end the service with the exit code of a sync. A PostHog or a
+warehouse that cannot be reached is only logged: it may be back when a group is due.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Everything that can be set, and the only place that reads the environment, `.env` and `hogsync.toml`.
 
-Precedence: `load(overrides)` > environment > `.env` > `hogsync.toml` > the defaults here and in `sections`.
-A setting has one name, its environment variable; a key of a section of `hogsync.toml` is there
-`HOGSYNC_<SECTION>__<KEY>`. What it means is the docstring below it; `SETTINGS` has them all as data, for the
-docs and their test.
+Precedence: `load(overrides)` > environment > `.env` > `hogsync.toml` > the defaults here and in `sections`. A setting
+has one name, its environment variable (`HOGSYNC_<SECTION>__<KEY>`); the docstring below it says what it means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Parses the personal API key and `WAREHOUSE_URL`; `client.origin` parses `POSTHOG_HOST`.
 
-An invalid value raises ValueError with the second half of a sentence ("must be duckdb:///…"), which never
-repeats a value that may hold a password or a key; the caller adds the setting and its place.
+An invalid value raises ValueError with the second half of a sentence, which never repeats a password or a key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Merges the layers of settings, and describes what is wrong with them in one sentence.
 
-A layer is a mapping by environment name, a section being a mapping again: `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY":
-{"person": "hash"}}`. The earlier layer of a sequence takes precedence.
+A layer is a mapping by environment name: `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Parses values of settings: crontabs, spans of time, time zones, lists and pairs.
-
-A value -> its normal form, or a ValueError that holds the second half of a sentence ("is 'soon', but must be …").
-"""
+"""Parses values of settings to a normal form; a ValueError holds the second half of a sentence ("must be …")."""
 
 from __future__ import annotations
 
