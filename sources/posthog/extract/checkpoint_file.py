@@ -66,7 +66,6 @@ class CheckpointFile:
         """Open an existing file and return its header; None if there is none."""
         with suppress(OSError):
             self.file = self.path.open("rb+")
-            os.utime(self.path)  # a file in use must not be swept
         return self._read(CheckpointHeader)
 
     def pages(self, fits: Callable[[SavedPage], bool]) -> Iterator[SavedPage]:
@@ -79,8 +78,8 @@ class CheckpointFile:
         while (page := self._read(SavedPage)) and fits(page):
             end = self.file.tell()
             yield page
-        self.file.seek(end)
-        self.file.truncate()
+        # Also if it ends there already: `truncate` makes the file young, and a file in use must not be swept.
+        self.file.truncate(self.file.seek(end))
 
     def create(self, header: CheckpointHeader) -> None:
         """Write the header over an existing file, which only its owner may read."""

@@ -165,6 +165,11 @@ def test_a_walk_is_complete_if_every_row_came_and_the_count_agrees(
     assert judge(result(before=position, **what)).complete is complete
 
 
+def test_a_full_walk_after_a_resumed_one_says_not_how_many_rows_there_are() -> None:
+    twice = (result(resumed_pages=1).last, result(distinct=8).last)
+    assert after(replace(result(complete=False), walks=twice)).rows == LAST.rows
+
+
 def test_a_second_walk_is_not_complete_after_one_that_was_resumed() -> None:
     twice = (result(resumed_pages=1).last, result().last)
     assert not judge(replace(result(), walks=twice)).complete
