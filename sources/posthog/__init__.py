@@ -1,11 +1,16 @@
 """PostHog's admin metadata as a dlt source. Start here.
 
-One row, from the API to the table: `catalogue` declares the list. `extract.partitions` fills its path for each parent
-row. `extract.incremental` decides whether the list is read in full, from its watermark, or not at all.
-`paging.pagers` yields its pages from `client.get`. `shape.row_shape` makes an Arrow batch of each page.
-`changes.table_changes` stages the rows whose hash differs from `changes.stored_index`. `extract.deletes` decides
-which missing rows are deleted. `changes.delta` yields the rows to write. `resource` hands them to dlt.
-`extract.extraction` conducts all of it.
+One row, from the API to the load, in the order of the calls:
+
+1. `extract.extraction`: `Extraction.run` conducts all of this, from the lists that `catalogue` declares.
+2. `extract.partitions`: fills the paths of a list for each parent row.
+3. `extract.list_reader`: `ListReader.read` walks one list, after
+4. `extract.incremental`: `plan` has decided whether it is read in full, from its watermark, or not at all.
+5. `paging.pagers`: yields the pages of a list from `client.client`: `Client.get`.
+6. `shape.row_shape`: `RowShape.to_batch` turns a page into an Arrow batch.
+7. `changes.table_changes`: `TableChanges.stage` keeps the rows whose hash differs from `changes.stored_index`.
+8. `extract.completeness`: `judge` says what the walks prove; `extract.deletes`: which missing rows are deleted.
+9. `changes.delta`: yields the rows to write; `resource.changed` hands them to dlt, in `pipelines.sync.load`.
 
     import dlt
     import hogsync

@@ -2,8 +2,8 @@
 
 `TableChanges` -> Arrow batches of whole rows: changed rows and tombstones.
 
-An upsert sets to null what a row lacks, so a tombstone is the stored row read back, with `_deleted_at` set. Children
-that were deleted with their parent have the parent's `_deleted_at`; children that left their list earlier keep theirs.
+An upsert sets absent columns to null, so a tombstone is the stored row read back, with `_deleted_at` set. Children that
+were deleted with their parent have the parent's `_deleted_at`; children that left their list earlier keep their own.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 `StoredTables` -> the scratch table `stored <table>`.
 
-A row of an uncommitted load counts as unknown, as does a row whose child rows are of one: the load may have stopped
-between the two. Where such a load wrote only rows below a row, they are deleted from the warehouse first.
+A row is unknown if its load, or a load of its child rows, was not committed: the load may have stopped between the two.
+Rows of such a load without a parent row are deleted from the warehouse first.
 """
 
 from __future__ import annotations

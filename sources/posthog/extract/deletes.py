@@ -1,9 +1,13 @@
 """Decides which missing rows of a completely read partition are deleted, and which deletes are held.
 
-A row is deleted if complete walks by the key that saw it did not meet it: two walks, unless the list is one page. The
-next complete walk must confirm more than 20 rows and 20 % at once, a list that became empty, and a list too long for a
-second walk in the same run. Rows that another key saw, and rows that may be in the gap between PostHog's count and its
-list, wait for that key or for a person (`--accept-deletes`).
+A row is deleted if complete walks by the key that saw it did not meet it: two walks, unless the list is one page. Held
+until the next complete walk: more than 20 rows and 20 % at once, a list that became empty, and a list too long for a
+second walk in the same run. Held until that key or a person (`--accept-deletes`) confirms: rows that another key saw.
+Held until a person confirms: rows that may be in the gap between PostHog's count and its list.
+
+Other tombstones follow from these or from PostHog: `TableChanges._marked` (PostHog lists the row as deleted),
+`TableChanges.cascade_delete` (the parent row was deleted), `changes.delta` (an item left its row's list, or its row was
+deleted).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Lists the partitions: those without a parent, and those below a row that was seen.
+"""Finds the partitions: those without a parent, and those below a row that was seen.
 
-An endpoint and a parent's ids -> `Partition`s with the paths filled in. Lists that hold the same rows are one
-partition.
+An endpoint and a parent's ids -> `Partition`s with the paths filled in. List paths whose rows have the same parent ids
+and key constants are one partition.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Walks a list: each pager is a generator of pages over `get(path, params)`.
 
-Only the query of a `next` link is used, on the list's own path: behind a proxy its host can be any host. A walk goes on
-until `next` is null; short, long and empty pages are normal (server-side clamping, virtual rows).
+The host of a `next` link may be wrong behind a proxy, so a pager uses only its query, on the list's own path. A walk
+continues until `next` is null; short, long and empty pages are normal (the server's own limit, virtual rows).
 """
 
 from __future__ import annotations

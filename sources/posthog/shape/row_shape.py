@@ -1,4 +1,4 @@
-"""Makes rows of JSON: secrets out, people lifted, children split, parents' ids added, then Arrow.
+"""Turns a page of JSON into an Arrow batch: removes secrets, moves users to `people`, splits lists off, adds parent ids.
 
 A page is shaped column by column: each field has one handler, chosen once, that takes the field's values of all rows.
 """
