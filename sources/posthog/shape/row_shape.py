@@ -1,4 +1,4 @@
-"""Turns a page of JSON into an Arrow batch: removes secrets, moves users to `people`, splits lists off, adds parent ids.
+"""Turns a page of JSON into an Arrow batch: removes secrets, moves users to `people`, splits lists, adds parent ids.
 
 A page is shaped column by column: each field has one handler, chosen once, that takes the field's values of all rows.
 """
