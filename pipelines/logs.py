@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Iterable
 
-from pipelines.console import printable, write_line
+from pipelines.console import printable, visible, write_line
 from sources.posthog.redaction.text import without_private
 
 OURS = ("hogsync", "pipelines", "sources", "destinations")
@@ -65,12 +65,7 @@ def redacted_traceback(error: BaseException) -> str:
         frames = "".join(traceback.format_tb(each.__traceback__)).splitlines()
         message = (str(each).strip().splitlines() or [""])[0]
         lines += ["Traceback (most recent call last):", *frames, f"{type(each).__qualname__}: {message}"]
-    return redacted("\n".join(_indented(line) for line in lines))
-
-
-def _indented(line: str) -> str:
-    words = line.lstrip(" ")
-    return " " * (len(line) - len(words)) + printable(words)
+    return redacted("\n".join(map(visible, lines)))
 
 
 class Redacting(logging.Filter):
