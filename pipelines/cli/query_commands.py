@@ -31,8 +31,8 @@ def check(as_json: AsJson = False) -> int:
     report = checked(settings)
     if as_json:
         write_json(report.as_json())
-    for finding in () if as_json else report.findings:
-        write_line(f"{MARKS[finding.ok]} {printable(finding.text)}")
+    else:
+        write_line("\n".join(f"{MARKS[one.ok]} {printable(one.text)}" for one in report.findings))
     return report.exit_code
 
 
@@ -47,8 +47,8 @@ def tables(as_json: AsJson = False) -> int:
         return 0
     from rich.table import Column
 
-    names = (Column(heading, no_wrap=True) for heading in ("table", "plan", "scope"))
-    shown = plain_table(next(names), "key", *names, "meaning")
+    headings = ("table", "key", "plan", "scope", "meaning")
+    shown = plain_table(*(Column(one, no_wrap=one not in {"key", "meaning"}) for one in headings))
     for row in rows:
         shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
     write_line(rendered(shown))
