@@ -152,7 +152,7 @@ class TableChanges:
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
         """Return the pages' rows with `ROW_COLUMNS`; `before` rows were taken in earlier."""
-        rows = self.shape.table([page.columns for page in waiting], [page.rows for page in waiting])
+        rows = self.shape.table([page.columns for page in waiting])
         own = self.shape.columns.get("deleted") == "bool"
         dead = rows["deleted"].fill_null(fill_value=False) if own else pa.array([False] * len(rows))
         walks = chain.from_iterable(repeat(page.walk, page.rows) for page in waiting)

@@ -21,7 +21,7 @@ import pyarrow as pa
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.extract.people import fullest, shaped
 from sources.posthog.paging.pagers import Page
-from sources.posthog.shape.batch import Batch, joined
+from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 
 Frame = TypeVar("Frame", bound=msgspec.Struct)
@@ -164,7 +164,7 @@ def _types(batch: Batch, shape: RowShape) -> dict[str, Type]:
 
 def _packed(batch: Batch) -> bytes:
     columns = batch.columns
-    table = joined([columns], [len(batch)], {name: array.type for name, array in columns.items()})
+    table = pa.table(dict(columns))
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)

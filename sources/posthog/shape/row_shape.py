@@ -102,12 +102,10 @@ class RowShape:
         """Return the columns of a split list's items; their position follows from their order."""
         return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
 
-    def table(self, pages: Sequence[Mapping[str, pa.Array]], sizes: Sequence[int]) -> pa.Table:
-        """Return pages of these numbers of rows as one Arrow table; each split list is one more column."""
+    def table(self, pages: Sequence[Mapping[str, pa.Array]]) -> pa.Table:
+        """Return pages as one Arrow table; each split list is one more column."""
         lists = {child: list_type(self.items(child)) for child in self.child_columns}
-        return joined(
-            pages, sizes, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists
-        )
+        return joined(pages, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists)
 
     def to_batch(self, raws: Sequence[Any], stamps: Stamps) -> Batch:
         """Return a page's rows as they will be stored; a row without a fitting key, or no object, is rejected."""

@@ -72,7 +72,7 @@ def read(client: Client, part: Part, shape: RowShape, *, limit: int, ahead: Pref
     pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
     for number, page in enumerate(pages, 1):
         batch = shape.to_batch(page.rows, part.stamps)
-        waiting.append(shape.table([batch.columns], [len(batch)]))
+        waiting.append(shape.table([batch.columns]))
         if page.last or number % BATCH == 0:
             for table, rows in arrow(workspace, shape, waiting):
                 into.insert(table, rows)

@@ -49,7 +49,7 @@ class Row:
 
 def row_of(shape: RowShape, raw: Mapping[str, Any], stamps: Mapping[str, Any]) -> Row:
     batch = shape.to_batch([raw], stamps)
-    table = shape.table([batch.columns], [len(batch)])
+    table = shape.table([batch.columns])
     (row,) = table.to_pylist()
     filled = {name: value for name, value in row.items() if value is not None}
     lists = {name: [present(item) for item in filled.pop(name, ())] for name in shape.child_columns}
@@ -206,7 +206,7 @@ def test_one_odd_value_leaves_the_others_of_its_column_as_they_are() -> None:
     rows = [{"id": 1, "count": 5}, {"id": 2, "count": "many"}, {"id": 3}, {"id": 4, "count": 2**70}]
     page = shaped.to_batch(rows, {"project_id": 2})
     assert page.misfits == {"count": 2}, "which the run's record tells"
-    table = shaped.table([page.columns], [len(page)])
+    table = shaped.table([page.columns])
     assert table["count"].to_pylist() == [5, None, None, None]
     assert table["count__v_text"].to_pylist() == [None, "many", None, str(2**70)]
 
