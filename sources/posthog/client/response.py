@@ -79,11 +79,9 @@ def parse_response(reply: Response) -> Any:
     if 300 <= reply.status < 400:
         raise _redirected(reply)
     error = _error_body(reply)
-    code = error["code"] if error else ""
+    code = error.code if error else ""
     answer = (
-        f"{reply.status} {code}: {reply.quote(error['detail'], 300)}".rstrip(".")
-        if error
-        else reply.described()
+        f"{reply.status} {code}: {reply.quote(error.detail, 300)}".rstrip(".") if error else reply.described()
     )
     if reply.status == 401:
         raise KeyRefused(
@@ -171,17 +169,17 @@ class _Numbers:
         return digits
 
 
-def _error_body(reply: Response) -> dict[str, str] | None:
+class _ErrorBody(msgspec.Struct):
+    type: str
+    code: str
+    detail: str
+
+
+def _error_body(reply: Response) -> _ErrorBody | None:
     """Return PostHog's error body, or None: a proxy's page, a geo block and another service have none."""
-    try:
-        body = decode(reply.body, set())
-    except ValueError:
-        return None
-    if not isinstance(body, dict) or not all(
-        isinstance(body.get(k), str) for k in ("type", "code", "detail")
-    ):
-        return None
-    return body
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return msgspec.json.decode(reply.body, type=_ErrorBody)
+    return None
 
 
 def _redirected(reply: Response) -> Misdirected:
