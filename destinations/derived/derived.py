@@ -33,13 +33,13 @@ def finished(warehouse: Warehouse, key: Sequence[str] = (), children: Sequence[s
     if "_dlt_loads" not in warehouse.columns():
         return Rows("false")
     loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
-    torn = (
+    uncommitted = (
         f" and not exists (select 1 from {warehouse.name(child)} c where {equal('c', 't', key)} "
         f"and (c._dlt_load_id in {loads}) is not true)"
         for child in children
     )
     whole = "(t._row_hash <> '' or t._deleted_at is not null)"
-    return Rows(f"t._dlt_load_id in {loads} and {whole}{''.join(torn)}")
+    return Rows(f"t._dlt_load_id in {loads} and {whole}{''.join(uncommitted)}")
 
 
 def equal(one: str, other: str, columns: Sequence[str]) -> str:

@@ -127,13 +127,13 @@ def mark_before_load(warehouse: Warehouse, meta: Mapping[str, str], extraction: 
     if claims:
         ensure(warehouse, PATHS, warehouse.columns())
         _put(warehouse, PATHS, map(_path_row, claims.values()))
-    anew = [
+    from_start = [
         table
         for table, changes in extraction.changes.items()
         if meta.get(f"{PRIVACY}{table}") == "" or not changes.stored_index.whole
     ]
-    if anew:  # after the claims, which hold positions, too
-        clear_positions(warehouse, anew)
+    if from_start:  # after the claims, which hold positions, too
+        clear_positions(warehouse, from_start)
 
 
 def record_run(

@@ -66,9 +66,9 @@ def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
             if hung_up:
                 hung_up.clear()
                 try:
-                    anew = load()
-                    times = _begin(anew, trigger, runs, lock, settings)
-                    settings = anew
+                    settings_now = load()
+                    times = _begin(settings_now, trigger, runs, lock, settings)
+                    settings = settings_now
                 except HogsyncError as problem:
                     log.error(
                         "The former settings stay in force, because the new ones are wrong: %s", problem

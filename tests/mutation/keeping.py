@@ -473,7 +473,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "another privacy setting reaches lists that its first run left out",
-        "        clear_positions(warehouse, anew)",
+        "        clear_positions(warehouse, from_start)",
         "        pass",
         (f"{LEFT_OUT}[duckdb-projects]",),
     ),

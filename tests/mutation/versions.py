@@ -28,13 +28,13 @@ VERSION_RULES = (
     ),
     Mutation(
         "rows of torn loads are no versions",
-        "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
-        "return Rows(f\"true{''.join(torn)}\")",
+        "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(uncommitted)}\")",
+        "return Rows(f\"true{''.join(uncommitted)}\")",
         (f"{TESTS}a_row_that_a_torn_load_left_has_no_version_until_a_load_that_ends_writes_it",),
     ),
     Mutation(
         "rows with torn children are no versions",
-        "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(torn)}\")",
+        "return Rows(f\"t._dlt_load_id in {loads} and {whole}{''.join(uncommitted)}\")",
         'return Rows(f"t._dlt_load_id in {loads}")',
         (f"{TESTS}a_row_whose_list_a_torn_load_left_is_not_taken_for_a_version",),
     ),

@@ -108,7 +108,7 @@ class Extraction:
             self.stored,
             self.options,
             person=self.people.shape,
-            soon=self.prefetcher,
+            prefetch=self.prefetcher,
             checkpoints=self._checkpoints,
         )
 
@@ -145,8 +145,8 @@ class Extraction:
         roots = self.partitions.roots(self.key.projects)
         reads = self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)])
         self._reads += [first, *reads]
-        while doubts := self._with_missing_rows(reads):
-            found = self._run_all(self._apply_deletes, doubts)
+        while with_missing := self._with_missing_rows(reads):
+            found = self._run_all(self._apply_deletes, with_missing)
             reads = [read for read in found if read.missing is None]  # below rows that only second walks saw
             self._reads += reads
         self._update_positions()
@@ -216,7 +216,7 @@ class Extraction:
                 self.client.stop()
                 detail = str(failure)
             elif isinstance(failure, errors.Stopped):
-                detail = f"not read, because the run stopped: {self.refusal or 'it was told to'}"
+                detail = f"not read, because the run stopped: {self.refusal or 'a stop was requested'}"
             else:
                 log.debug("%s", path, exc_info=failure)
                 detail = f"{type(failure).__name__} while {path} was read: this is a bug in hogsync"
@@ -332,22 +332,22 @@ class Extraction:
         With `first`, only those that were not complete before, unless the user accepts deletes.
         """
         changes = self.changes[table]
-        anew = not (first and changes.stored_index.whole)
+        reads_all = not (first and changes.stored_index.whole)
         return [
             changes.placed(read.partition.parent_ids)
             for read in self._reads
             if read.partition.endpoint.table == table
             and self.results[table].parent_status != "failed"
             and can_detect_deletes(self.reader, read)
-            and (self.options.accept_deletes or self._is_first(read, anew=anew))
+            and (self.options.accept_deletes or self._is_first(read, reads_all=reads_all))
         ]
 
-    def _is_first(self, read: PartitionResult, *, anew: bool) -> bool:
+    def _is_first(self, read: PartitionResult, *, reads_all: bool) -> bool:
         same_key = all(
             one.before is None or one.before.fingerprint in (None, one.fingerprint) for one in read.lists
         )
         is_first = any(one.before is None or one.before.last_complete_at is None for one in read.lists)
-        return same_key and (anew or is_first)
+        return same_key and (reads_all or is_first)
 
     # -- rows to write
 

@@ -45,12 +45,12 @@ class ListReader:
         options: ReadOptions,
         *,
         person: RowShape,
-        soon: Prefetch = no_prefetch,
+        prefetch: Prefetch = no_prefetch,
         checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
         """`person` is the shape of the people whom the rows name."""
         self.get = get
-        self.soon = soon
+        self.prefetch = prefetch
         self.checkpoints = checkpoints
         self.person = person
         self.changes = changes
@@ -166,7 +166,7 @@ class ListReader:
 
         def pages(place: str) -> Iterator[Page]:
             begun = {**asked, list_path.pagination: place} if place else asked
-            return PAGERS[list_path.pagination](self.get, list_path.url_path, begun, size, self.soon)
+            return PAGERS[list_path.pagination](self.get, list_path.url_path, begun, size, self.prefetch)
 
         def enough() -> bool:
             return bool(since and walk.oldest and walk.oldest < since and not walk.filtered)
@@ -179,11 +179,11 @@ class ListReader:
         changes, position = self.changes[list_path.endpoint.table], self.positions.position(list_path.path)
         ordered = query(list_path.path).get("ordering") == "name" or list_path.endpoint.plan != "snapshot"
         sees = self.visibility.fingerprint_of(list_path)
-        anew = again or self.options.full or self.options.window is not None
+        reads_anew = again or self.options.full or self.options.window is not None
         about = [list_path.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint]
         return ListState(
             path=list_path.path,
-            about="" if anew or sees is None or not ordered else digest(about),
+            about="" if reads_anew or sees is None or not ordered else digest(about),
             walked=position.last_walk_at if position else None,
             written=changes.stored_index.last_written,
             shapes=(changes.shape, self.person),

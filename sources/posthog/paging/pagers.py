@@ -47,7 +47,7 @@ def no_prefetch(_path: str, _params: Params) -> None:
 
 
 def offset_pages(
-    get: Get, path: str, params: Params, size: int, soon: Prefetch = no_prefetch
+    get: Get, path: str, params: Params, size: int, prefetch: Prefetch = no_prefetch
 ) -> Iterator[Page]:
     """Walk `{count, next, results}` by limit and offset; after a server-side time-out the pages are smaller.
 
@@ -79,7 +79,7 @@ def offset_pages(
             offset = _next_offset(body["next"], path, offset)
             if coming and coming[0][0] != offset:
                 _drop(coming)
-            _prefetch_pages(coming, partial(soon, path), query, offset, count or 0)
+            _prefetch_pages(coming, partial(prefetch, path), query, offset, count or 0)
     finally:
         _drop(coming)
 
@@ -93,7 +93,7 @@ def _take_or_get(get: Get, path: str, query: Params, coming: deque[tuple[int, Pe
 
 def _prefetch_pages(
     coming: deque[tuple[int, PendingPage]],
-    soon: Callable[[Params], PendingPage | None],
+    prefetch: Callable[[Params], PendingPage | None],
     query: Params,
     following: int,
     count: int,
@@ -104,7 +104,7 @@ def _prefetch_pages(
     """
     before = int(query["offset"])
     step, foreseen = following - before, coming[-1][0] if coming else before
-    while foreseen + 2 * step <= count and (page := soon({**query, "offset": foreseen + step})):
+    while foreseen + 2 * step <= count and (page := prefetch({**query, "offset": foreseen + step})):
         foreseen += step
         coming.append((foreseen, page))
 

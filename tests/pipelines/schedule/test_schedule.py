@@ -303,10 +303,10 @@ def in_mid_run(posthog: Sandbox, begin: Begin) -> Service:
 def test_runs_come_in_time_and_are_recorded(place: str, begin: Begin) -> None:
     service = begin(all=3)
     service.until("Group all: exit 0", 3)
-    assert service.stop() == 0
+    assert service.stop(within=10) == 0
     (planned,) = re.findall(r"next at ([\d-]+ [\d:.]+\+00:00)", service.said)
     found = recorded("trigger, status, started_at")
-    assert [run[:2] for run in found] == [("schedule", "ok")] * len(found)
+    assert [run[:2] for run in found[:3]] == [("schedule", "ok")] * 3  # the stop may meet a fourth
     first = datetime.fromisoformat(planned)
     for number, (*_, began) in enumerate(found[1:3]):  # the very first is to catch up
         assert began >= first + number * timedelta(seconds=3)
