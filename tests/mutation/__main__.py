@@ -50,7 +50,7 @@ def copy() -> Iterator[Path]:
         for room in ROOMS:
             place = ROOT / room
             if place.is_dir():
-                shutil.copytree(place, Path(folder) / room, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(place, Path(folder) / room)  # with what is compiled already
             else:
                 shutil.copyfile(place, Path(folder) / room)
         yield Path(folder)
