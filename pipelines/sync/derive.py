@@ -77,7 +77,7 @@ class Derivation:
         self._make(self._readable(there), there)
         write_meta(self.warehouse, self._begun_empty(there))
         for one in self._untroubled(self.tables.of(self._written(), there)):
-            if self._is_up_to_date(one) or not self._lost(one):
+            if not self._waits(one):
                 number = self.extraction.results[one.source].counts.written
                 self._derive(one, written_at(self.extraction.options.started, number))
         self._end_missing(there)
@@ -117,11 +117,7 @@ class Derivation:
         return self.tables.of(found, there)
 
     def _behind(self) -> list[Derived]:
-        """Return the derived tables that miss rows of earlier runs, or that were dropped.
-
-        A history that has also lost a column is left out: this run fills the column, the next run derives. Its source
-        may just have got the column back, too, and gets its values with this run's rows.
-        """
+        """Return the derived tables that miss rows of earlier runs, or that were dropped."""
         stocked = [
             changes
             for table, changes in self.extraction.changes.items()
@@ -129,7 +125,14 @@ class Derivation:
             and self.state.has(table, (*changes.shape.key, "_synced_at"))
         ]
         found = self.tables.of(stocked, self.state.tables)
-        return [one for one in found if not self._is_up_to_date(one) and not self._lost(one)]
+        return [one for one in found if not self._is_up_to_date(one) and not self._waits(one)]
+
+    def _waits(self, one: Derived) -> bool:
+        """True if a history that is behind has lost a column: this run fills the column, the next run derives.
+
+        The source table may just have got the column back, too, and gets its values with this run's rows.
+        """
+        return not self._is_up_to_date(one) and bool(self._lost(one, self.state.tables))
 
     def _is_up_to_date(self, one: Derived) -> bool:
         return self._is_kept(one) and bool(self.state.meta.get(derived_until_key(one.target)))
@@ -142,20 +145,20 @@ class Derivation:
     def _is_kept(self, one: Derived) -> bool:
         return _is_there(one, self.state.tables) and not self.state.lost_rows(one.target)
 
-    def _lost(self, one: Derived) -> Types:
+    def _lost(self, one: Derived, there: Tables) -> Types:
         """Return the columns that an existing history had and that were dropped since.
 
         A column that `made` names may never have been created. A field is new if no load has had its column yet, or no
         recorded run has.
         """
         before = self.state
-        if not isinstance(one, History) or not _is_there(one, before.tables):
+        if not isinstance(one, History) or not _is_there(one, there):
             return {}
         fields = self.extraction.changes[one.source].shape.undeclared.named.values()
         news = {*fields} - {*before.column_names_of_fields(one.source).values()}
         had = {here for name, here in one.named.items() if name in before.columns(one.source).keys() - news}
         noted = (before.made or {}).get(one.target, frozenset())
-        lost = ({*one.lists} | had) & noted - before.tables[one.target].keys()
+        lost = ({*one.lists} | had) & noted - there[one.target].keys()
         return {name: one.columns[name] for name in lost}
 
     def _make(self, derived: Iterable[Derived], there: Tables) -> None:
@@ -171,7 +174,7 @@ class Derivation:
         if not _is_there(one, there):
             self.warehouse.alter_table(one.target, f"truncate table {self.warehouse.name(one.target)}")
             return {}
-        if lost := self._lost(one):
+        if lost := self._lost(one, there):
             one.fill(self.warehouse, lost)
         return lost
 

@@ -79,8 +79,8 @@ LOST_RULES = (
     ),
     Mutation(
         "a history that lags waits for the values of a lost column",
-        "and not self._lost(one)]",
-        "]",
+        "return not self._is_up_to_date(one) and bool(self._lost(one, self.state.tables))",
+        "return False",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(
