@@ -157,7 +157,7 @@ def test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row(
         (("backfill", "comments", "cohorts", "--from", "30d"), "means nothing for cohorts"),
         (("reset",), "Name the tables to forget"),
         (("reset", "coments"), "did you mean comments?"),
-        (("reset", "comments"), "add --yes"),
+        (("reset", "comments"), "add `--yes`"),
         (("reset", "comments", "--yes"), "There is no warehouse"),
     ],
 )
