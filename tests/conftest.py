@@ -32,6 +32,12 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process of tests is at work long after the others."""
+    rooms = ("whole", "pipelines")
+    items.sort(key=lambda item: next((at for at, room in enumerate(rooms) if room in item.path.parts), 2))
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's own folder, in which it runs; nothing of the person's settings or of `~/.dlt` reaches it."""
