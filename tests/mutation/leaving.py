@@ -57,8 +57,8 @@ LEAVING_RULES = (
     ),
     Mutation(
         "a lack of memory ends the run, not one list",
-        "except (NoRoom, MemoryError):",
-        "except NoRoom:",
+        "isinstance(failure, errors.NoRoom | MemoryError)",
+        "isinstance(failure, errors.NoRoom)",
         ("whole/test_memory.py::test_a_sync_that_runs_out_of_memory_says_so_and_is_recorded_as_failed",),
     ),
     Mutation(

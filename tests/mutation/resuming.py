@@ -117,7 +117,7 @@ RESUMING_RULES = (
         "what nobody went on with is kept no longer",
         "checkpoints.sweep()",
         "pass",
-        (f"{TRUST}what_nobody_went_on_with_is_swept_whatever_warehouse_it_is_of",),
+        ("pipelines/sync/test_resumed.py::test_what_nobody_went_on_with_is_swept_by_any_sync",),
     ),
     Mutation(
         "a walk reads on below the kept pages that came back, not below those that were there",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import Any
 
@@ -39,6 +40,15 @@ def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(file_scene: Sce
     assert "had been read by a run that broke off" in result.detail
     file_scene.learn(file_scene.truth(EVENTS, **THERE))
     assert file_scene.wrong() == ""
+
+
+def test_what_nobody_went_on_with_is_swept_by_any_sync(file_scene: Scene) -> None:
+    old = file_scene.home / "walks" / "another warehouse" / "a list"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    os.utime(old, (0, 0))
+    file_scene.sync("group_types", **THERE)
+    assert not old.exists()
 
 
 @pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak("resumed"))])
