@@ -26,7 +26,7 @@ RESUMING_RULES = (
         "a walk that was gone on with lifts the watermark no higher than its beginning",
         "return self.newest_at_resume if self.resumed_pages else self.newest",
         "return self.newest",
-        (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
+        (f"{LOGS}an_audit_log_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
