@@ -111,7 +111,7 @@ RESUMING_RULES = (
         "what is loaded is kept no longer",
         "checkpoints.settle()",
         "pass",
-        (f"{RESUMED}a_stream_that_was_killed_after_most_of_it_is_gone_on_with",),
+        ("pipelines/sync/test_resumed.py::test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with",),
     ),
     Mutation(
         "what nobody went on with is kept no longer",

@@ -38,6 +38,7 @@ def test_a_walk_that_was_killed_after_most_of_it_is_gone_on_with(file_scene: Sce
     assert result.requests <= 40 - 32 + 1, "what was left"
     assert (result.counts.inserted, result.complete, result.status) == (MANY, False, "loaded")
     assert "had been read by a run that broke off" in result.detail
+    assert not [path for path in (file_scene.home / "walks").rglob("*") if path.is_file()], "it is loaded"
     file_scene.learn(file_scene.truth(EVENTS, **THERE))
     assert file_scene.wrong() == ""
 
