@@ -284,5 +284,6 @@ def test_a_kill_while_dropped_columns_are_filled_makes_no_version(here: One) -> 
     column = "alter table posthog.{} drop column if exists {}"
     lost = (("cohorts", "description"), ("cohorts_history", "description"), (LIST, "value"))
     drop = "; ".join(column.format(*each) for each in lost)
-    for at in dies(here.scene, drop, f'"{LIST}" add column', LOADED, '"cohorts_history" o set', RECORDED):
+    filled = '"cohorts_history" o set "description"'
+    for at in dies(here.scene, drop, filled, f'"{LIST}" add column', LOADED, RECORDED):
         assert others(here) == before, at
