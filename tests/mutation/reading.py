@@ -91,7 +91,7 @@ READING_RULES = (
         "a row without its key makes a walk incomplete",
         "not self.filtered and not self.rejected and",
         "not self.filtered and",
-        (f"{FAULTS}a_row_without_its_key_is_left_out_counted_and_named",),
+        ("sources/posthog/extract/test_positions.py::test_a_position_advances_by_what_the_walk_proved",),
     ),
     Mutation(
         "a key that nobody may believe is rejected",

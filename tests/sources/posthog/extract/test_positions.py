@@ -66,6 +66,11 @@ CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
     "a complete walk proves all": (result(), {}, COMPLETE),
     "held deletes are remembered": (result(decision=HELD), {}, {**COMPLETE, "held": 3}),
     "a gap is remembered": (result(counts=[12], complete=True), {}, {**COMPLETE, "gap": 2}),
+    "a rejected row is no gap that another walk may know": (
+        result(counts=[12], rejected=Counter({"has no id": 1})),
+        {},
+        WALKED,
+    ),
     "an incremental walk moves the watermark and counts new rows": (
         result(filtered=True, new_rows=4, is_incremental=True),
         {},
