@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import UsageError
 from pipelines.settings import parse
+from pipelines.settings.hosts import POSTGRES
 
 MUST_BE = {
     "bool": "true (1) or false (0)",
@@ -158,5 +159,6 @@ def _beside(other: Steps, path: Steps) -> Steps:
 
 
 def _redacted(sentence: str) -> str:
-    """Return `sentence` without a key or a password that was written into the wrong setting."""
-    return re.sub(r"\b(ph[a-z]_)\w{6,}", r"\1…", re.sub(r"//[^/\s]*@", "//…@", sentence))
+    """Return `sentence` without a key or a password that was written into the wrong setting; an example stays."""
+    example = POSTGRES.removeprefix("postgresql:")
+    return re.sub(r"\b(ph[a-z]_)\w{6,}", r"\1…", re.sub(rf"(?!{example})//[^/\s]*@", "//…@", sentence))

@@ -231,3 +231,9 @@ def test_a_warehouse_that_cannot_be_meant_is_refused_without_its_password(
 def test_a_dataset_named_like_the_duckdb_file_is_refused(refusal: Refusal, name: str) -> None:
     sentence = refusal(WAREHOUSE_URL=f"duckdb:///{name}")
     assert sentence.startswith(f"The dataset posthog (HOGSYNC_DATASET) and the DuckDB file {name}")
+
+
+def test_a_refusal_shows_the_form_of_a_url_and_no_password(refusal: Callable[..., str]) -> None:
+    assert "postgresql://user:password@host/database" in refusal(WAREHOUSE_URL="postgres:/x")
+    said = refusal(HOGSYNC_LISTS__PAGE_SIZE="postgresql://user:tig3r@host/database")
+    assert "tig3r" not in said
