@@ -168,11 +168,3 @@ class Scene(Extractions, Compared):
 def beside(posthog: Sandbox, home: Path) -> Scene:
     """A new warehouse beside a company."""
     return Scene(posthog.url, posthog.key, home, posthog=posthog)
-
-
-def settled(scene: Scene, *tables: str, **asked: Any) -> Scene:
-    """A scene after a first sync, known to be right."""
-    scene.sync(*tables, **asked)
-    scene.learn(scene.truth(*tables, **asked))
-    assert scene.wrong() == ""
-    return scene

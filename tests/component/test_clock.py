@@ -16,18 +16,6 @@ HERE: dict[str, Any] = {"projects": (PROJECT,)}
 BOTH = (EVENTS, COHORTS, DELIVERIES)
 
 
-def settle(scene: Scene, *tables: str) -> None:
-    """One sync, after which all is right."""
-    assert scene.sync(*tables, **HERE).exit_code == 0
-    right(scene, *tables)
-
-
-def right(scene: Scene, *tables: str) -> None:
-    scene.learn(scene.truth(*tables, **HERE))
-    wrong = scene.wrong()
-    assert not wrong, wrong
-
-
 def a_year_on(scene: Scene) -> None:
     """Every time that a clock of this side wrote moves into the future, as if that clock had been wrong."""
     year = timedelta(days=365)
@@ -40,41 +28,41 @@ def a_year_on(scene: Scene) -> None:
 
 @pytest.mark.fault("process.clock_ahead")
 def test_records_of_the_future_hold_nothing_up(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, *BOTH)
+    scene.settle(*BOTH, **HERE)
     a_year_on(scene)
     definitions(posthog)
     old = min(own(posthog, DELIVERIES), key=lambda row: str(row["created_at"]))
     posthog.edit(DELIVERIES, where={"id": old["id"]}, set={"change_summary": "late words"})
     outcome = scene.sync(*BOTH, **HERE)
     assert of(outcome, DELIVERIES).complete, "a full walk is due, for who knows when the last one was"
-    right(scene, *BOTH)
+    scene.right(*BOTH, **HERE)
     field = {"drift_once": "once"}
     (ident,) = (row["id"] for row in own(posthog, COHORTS)[:1])
     posthog.edit(COHORTS, where={"id": ident}, set=field)
-    settle(scene, *BOTH)
+    scene.settle(*BOTH, **HERE)
     posthog.edit(COHORTS, where={"id": ident}, unset=list(field), set={"description": "drift is over"})
-    settle(scene, *BOTH)
+    scene.settle(*BOTH, **HERE)
 
 
 @pytest.mark.fault("process.future_rows")
 def test_a_row_of_the_future_hides_no_new_one_for_good(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, DELIVERIES)
+    scene.settle(DELIVERIES, **HERE)
     last = own(posthog, DELIVERIES)[0]
     parents = {**BELOW, "subscription_id": last["subscription"]}
     future = {"status": "skipped", "created_at": "2199-01-01T00:00:00Z", "recipient_results": []}
     posthog.edit(DELIVERIES, insert=[future], parents=parents)
-    settle(scene, DELIVERIES)
+    scene.settle(DELIVERIES, **HERE)
     fresh = {"status": "skipped", "recipient_results": []}
     posthog.edit(DELIVERIES, insert=[fresh], parents=parents)
-    settle(scene, DELIVERIES)
+    scene.settle(DELIVERIES, **HERE)
     posthog.edit(DELIVERIES, insert=[fresh] * 60, parents=parents)
     assert scene.sync(DELIVERIES, full=True, **HERE).exit_code == 0
-    right(scene, DELIVERIES)
+    scene.right(DELIVERIES, **HERE)
 
 
 @pytest.mark.fault("process.leap_second")
 def test_a_leap_second_is_kept_as_text_and_costs_no_other_row(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, COHORTS)
+    scene.settle(COHORTS, **HERE)
     cohort = own(posthog, COHORTS)[0]
     leap = "2016-12-31T23:59:60Z"
     posthog.edit(COHORTS, where={"id": cohort["id"]}, set={"last_calculation": leap})
@@ -84,4 +72,4 @@ def test_a_leap_second_is_kept_as_text_and_costs_no_other_row(scene: Scene, post
         COHORTS, where={"id": cohort["id"]}, set={"last_calculation": cohort.get("last_calculation")}
     )
     assert scene.sync(COHORTS, **HERE).exit_code == 0
-    right(scene, COHORTS)
+    scene.right(COHORTS, **HERE)

@@ -9,7 +9,7 @@ import pytest
 
 from sources.posthog.extract.options import Window
 from sources.sandbox import Sandbox
-from tests.component.scene import Scene, settled
+from tests.component.scene import Scene
 from tests.harness.scene import of, written
 
 DELIVERIES, EVENTS, PROPERTIES = "subscription_deliveries", "event_definitions", "property_definitions"
@@ -28,7 +28,7 @@ def torn_off(scene: Scene, table: str, ident: Any, *below: str) -> None:
 def test_rows_below_a_row_that_a_torn_load_never_wrote_are_not_there_when_it_is_gone(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    settled(scene, DELIVERIES, **HERE)
+    scene.settle(DELIVERIES, **HERE)
     ident = min(key[1] for key in scene.known["subscriptions"])
     below = (DELIVERIES, f"{DELIVERIES}__recipients", "subscriptions__recipients")
     torn_off(scene, "subscriptions", ident, *below)
@@ -54,7 +54,7 @@ def test_a_list_of_a_row_that_a_torn_load_never_wrote_comes_with_the_row(
     names = sorted(r["name"] for r in posthog.rows(EVENTS) if r["_parents"] == BELOW)[:2]
     for name in names:
         posthog.edit(EVENTS, where={"name": name}, parents=BELOW, set={"tags": ["a", "b", "c"]})
-    settled(scene, EVENTS, **HERE)
+    scene.settle(EVENTS, **HERE)
     for name in names:
         torn_off(scene, EVENTS, name, f"{EVENTS}__tags")
     posthog.edit(EVENTS, where={"name": names[0]}, parents=BELOW, set={"tags": ["b"]})
@@ -66,7 +66,7 @@ def test_a_list_of_a_row_that_a_torn_load_never_wrote_comes_with_the_row(
 
 
 def test_rows_of_a_torn_load_that_belong_to_no_row_stay(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, PROPERTIES, **HERE)
+    scene.settle(PROPERTIES, **HERE)
     scene.warehouse.tear(PROPERTIES, lambda _: True)
     stored = scene.rows(PROPERTIES).keys()
     assert {-1} < {key[2] for key in stored}, "of groups and of none"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.component.scene import Extractions, Scene, settled
+from tests.component.scene import Extractions, Scene
 from tests.harness.expected import PERSON
 from tests.harness.little_posthog import KEY, little_posthog, page
 from tests.harness.scene import of, written
@@ -24,7 +24,7 @@ USER = {"id": 4, "uuid": "u", "email": "d@hedgebox.example", "first_name": "D"}
 @pytest.mark.fault("loads.unfinished")
 @pytest.mark.parametrize("torn", ["event_definitions", "event_definitions__tags", "people"])
 def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene, torn: str) -> None:
-    settled(scene, "event_definitions", **HERE)
+    scene.settle("event_definitions", **HERE)
     scene.warehouse.tear(torn, lambda _: True)
     assert written(scene.sync("event_definitions", **HERE)) > 0
     assert scene.wrong() == ""
@@ -33,7 +33,7 @@ def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: S
 
 @pytest.mark.fault("lists.emptied")
 def test_one_list_of_two_that_is_empty_all_at_once_is_held(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, "subscriptions", **HERE)
+    scene.settle("subscriptions", **HERE)
     live = r"projects/201/subscriptions/\?(?!.*deleted=true)"
     posthog.fault(path=live, kind="status", status=200, body=NOTHING, times=None)
     held = of(scene.sync("subscriptions", **HERE), "subscriptions")
@@ -46,7 +46,7 @@ def test_one_list_of_two_that_is_empty_all_at_once_is_held(scene: Scene, posthog
 
 @pytest.mark.fault("access.other_owner")
 def test_what_another_key_held_is_no_evidence_for_this_one(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, "cohorts", **THERE)
+    scene.settle("cohorts", **THERE)
     other = posthog.new_key(label="another", user="member")
     empty = {"path": "projects/101/cohorts", "kind": "status", "status": 200, "body": NOTHING}
     posthog.fault(**empty, times=None)
@@ -59,7 +59,7 @@ def test_what_another_key_held_is_no_evidence_for_this_one(scene: Scene, posthog
 
 @pytest.mark.fault("lists.gap")
 def test_a_gap_that_another_key_met_explains_nothing_to_this_one(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, "cohorts", **THERE)
+    scene.settle("cohorts", **THERE)
     other = posthog.new_key(label="a third", user="member")
     posthog.fault(path="projects/101/cohorts", kind="drop_row", row=3, times=None)
     scene.sync("cohorts", key=other, **THERE)
@@ -79,7 +79,7 @@ def test_a_gap_that_this_key_knows_is_new_to_another(scene: Scene, posthog: Sand
 
 
 def test_deliveries_come_back_whole_with_their_subscription(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, DELIVERIES, **HERE)
+    scene.settle(DELIVERIES, **HERE)
     owners = Counter(key[1] for key in scene.rows(DELIVERIES))
     ((ident, count),) = owners.most_common(1)
     assert count > 100

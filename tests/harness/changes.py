@@ -25,6 +25,14 @@ def own(posthog: Sandbox, table: str) -> list[Row]:
     return sorted(rows, key=lambda row: str(row.get("name", row["id"])))
 
 
+def kept_small(company: Sandbox) -> str:
+    """The name under which a small company is kept."""
+    company.rewind()
+    shrink(company)
+    company.keep("small")
+    return "small"
+
+
 def shrink(posthog: Sandbox) -> None:
     """Make the project small enough for many syncs."""
     for row in own(posthog, EVENTS)[40:]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import pytest
 
@@ -50,6 +50,8 @@ class Compared(Holding):
 
     posthog: Sandbox
     known: Tables
+    sync: Any
+    """One sync, or one extraction, of some tables or all."""
 
     def truth(self, *tables: str, projects: tuple[int, ...] = (), key: str | None = None) -> Tables:
         """What PostHog shows now, as rows."""
@@ -59,6 +61,18 @@ class Compared(Holding):
     def learn(self, now: Tables, **unread: Any) -> None:
         """Take note of what a sync has read."""
         self.known = after(self.known, now, **unread)
+
+    def right(self, *tables: str, **asked: Any) -> None:
+        """The warehouse holds what PostHog shows now."""
+        self.learn(self.truth(*tables, **asked))
+        wrong = self.wrong()
+        assert not wrong, wrong
+
+    def settle(self, *tables: str, **asked: Any) -> Self:
+        """One sync, after which all is right."""
+        assert self.sync(*tables, **asked).exit_code == 0
+        self.right(*tables, **asked)
+        return self
 
     def wrong(self) -> str:
         """How the warehouse differs from what it must hold; empty if nowhere."""

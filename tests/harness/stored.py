@@ -148,3 +148,16 @@ def stamps(url: str, dataset: str = "posthog") -> dict[str, dict[tuple[Any, ...]
         table: {key: (row["_synced_at"], row["_deleted_at"]) for key, row in found}
         for table, found in tables(url, dataset)
     }
+
+
+def run(url: str, *statements: str) -> None:
+    """Run statements, as an analyst or an operator would."""
+    if url.startswith("duckdb:///"):
+        with duckdb.connect(url.removeprefix("duckdb:///")) as file:
+            for sql in statements:
+                file.execute(sql)
+        return
+    with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+        server.commit()

@@ -6,12 +6,10 @@ import json
 import shutil
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg2
 import pytest
 
 from sources.sandbox import Sandbox
@@ -23,11 +21,12 @@ from tests.harness.changes import (
     PROJECT,
     definitions,
     deliveries,
-    shrink,
+    kept_small,
 )
 from tests.harness.command import hogsync
 from tests.harness.postgres import Server
 from tests.harness.scene import Scene, written
+from tests.harness.stored import run
 
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 WORDS = ("--project", str(PROJECT), "--quiet")
@@ -37,35 +36,7 @@ BOTH = (EVENTS, COHORTS, DELIVERIES)
 @pytest.fixture(scope="module")
 def beginning(company: Sandbox) -> str:
     """A small company."""
-    company.rewind()
-    shrink(company)
-    company.keep("small")
-    return "small"
-
-
-def settle(scene: Scene, *tables: str) -> None:
-    """One sync, after which all is right."""
-    assert scene.sync(*tables, **HERE).exit_code == 0
-    right(scene, *tables)
-
-
-def right(scene: Scene, *tables: str) -> None:
-    scene.learn(scene.truth(*tables, **HERE))
-    wrong = scene.wrong()
-    assert not wrong, wrong
-
-
-def run(url: str, *statements: str) -> None:
-    """Statements, as an operator would run them."""
-    if url.startswith("duckdb:///"):
-        with duckdb.connect(url.removeprefix("duckdb:///")) as file:
-            for sql in statements:
-                file.execute(sql)
-        return
-    with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
-        for sql in statements:
-            cursor.execute(sql)
-        server.commit()
+    return kept_small(company)
 
 
 # -- the clock
@@ -77,13 +48,13 @@ def test_the_time_zone_of_host_and_database_changes_nothing(
 ) -> None:
     monkeypatch.setenv("PGTZ", "Pacific/Kiritimati")
     assert hogsync(scene, "sync", *BOTH, *WORDS, TZ="America/St_Johns").code == 0
-    right(scene, *BOTH)
+    scene.right(*BOTH, **HERE)
     if scene.url.startswith("postgres"):
         name = scene.url.rpartition("/")[2]
         run(scene.url, f"alter database {name} set timezone = 'Asia/Kathmandu'")
     before = scene.ask("select count(*) from posthog._dlt_loads")
     assert hogsync(scene, "sync", *BOTH, *WORDS, TZ="Pacific/Kiritimati").code == 0
-    right(scene, *BOTH)
+    scene.right(*BOTH, **HERE)
     assert scene.ask("select count(*) from posthog._dlt_loads") == before, "nothing was written anew"
 
 
@@ -92,7 +63,7 @@ def test_the_time_zone_of_host_and_database_changes_nothing(
 
 @pytest.mark.fault("process.machine_replaced")
 def test_a_new_machine_reads_on_where_the_old_one_stood(file_scene: Scene, posthog: Sandbox) -> None:
-    settle(file_scene, *BOTH)
+    file_scene.settle(*BOTH, **HERE)
     usual = file_scene.sync(*BOTH, **HERE)
     shutil.rmtree(file_scene.home)
     outcome = file_scene.sync(*BOTH, **HERE)
@@ -100,7 +71,7 @@ def test_a_new_machine_reads_on_where_the_old_one_stood(file_scene: Scene, posth
     shutil.rmtree(file_scene.home)
     definitions(posthog)
     deliveries(posthog)
-    settle(file_scene, *BOTH)
+    file_scene.settle(*BOTH, **HERE)
 
 
 @pytest.mark.fault("process.hash_key_lost")
@@ -135,16 +106,16 @@ def backup(scene: Scene, server: Callable[[], Server]) -> Iterator[Callable[[], 
 def test_after_a_warehouse_is_restored_what_happened_since_is_read_again(
     scene: Scene, posthog: Sandbox, request: pytest.FixtureRequest
 ) -> None:
-    settle(scene, *BOTH)
+    scene.settle(*BOTH, **HERE)
     old = dict(scene.known)
     with backup(scene, lambda: request.getfixturevalue("postgres_server")) as restore:
         for change in (definitions, deliveries):
             change(posthog)
-            settle(scene, *BOTH)
+            scene.settle(*BOTH, **HERE)
         restore()
     scene.known = old
     assert scene.wrong() == ""
-    settle(scene, *BOTH)
+    scene.settle(*BOTH, **HERE)
     assert books(scene.url).unsound() == []
 
 
@@ -153,7 +124,7 @@ def test_after_a_warehouse_is_restored_what_happened_since_is_read_again(
 
 @pytest.mark.fault("process.newer_hogsync")
 def test_a_warehouse_of_a_newer_hogsync_is_left_alone(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, COHORTS)
+    scene.settle(COHORTS, **HERE)
     definitions(posthog)
     run(
         scene.url,
@@ -168,7 +139,7 @@ def test_a_warehouse_of_a_newer_hogsync_is_left_alone(scene: Scene, posthog: San
 
 @pytest.mark.fault("process.older_hogsync")
 def test_bookkeeping_that_lacks_later_columns_is_completed(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, COHORTS)
+    scene.settle(COHORTS, **HERE)
     run(
         scene.url,
         "alter table posthog._hogsync_run_tables drop column watermark",
@@ -177,14 +148,14 @@ def test_bookkeeping_that_lacks_later_columns_is_completed(scene: Scene, posthog
         "drop table posthog._hogsync_held",
     )
     definitions(posthog)
-    settle(scene, COHORTS)
+    scene.settle(COHORTS, **HERE)
     assert scene.ask("select count(*), count(error) from posthog._hogsync_runs") == [(2, 0)]
     assert books(scene.url).unsound() == []
 
 
 @pytest.mark.fault("process.newer_dlt")
 def test_a_schema_of_a_newer_dlt_is_a_sentence_and_nothing_is_touched(scene: Scene, posthog: Sandbox) -> None:
-    settle(scene, COHORTS)
+    scene.settle(COHORTS, **HERE)
     for ident, schema in scene.ask("select version_hash, schema from posthog._dlt_version"):
         newer = json.dumps(json.loads(schema) | {"engine_version": 999}).replace("'", "''")
         run(
@@ -218,7 +189,7 @@ def newer(content: bytearray) -> bytes:
 
 @pytest.mark.fault("process.newer_duckdb")
 def test_a_file_of_a_newer_duckdb_is_exit_4_and_says_so(file_scene: Scene) -> None:
-    settle(file_scene, COHORTS)
+    file_scene.settle(COHORTS, **HERE)
     file = Path(file_scene.url.removeprefix("duckdb:///"))
     content = newer(bytearray(file.read_bytes()))
     file.write_bytes(content)

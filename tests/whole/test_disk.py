@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from sources.sandbox import Sandbox
-from tests.harness.changes import BELOW, COHORTS, EVENTS, shrink
+from tests.harness.changes import BELOW, COHORTS, EVENTS, kept_small
 from tests.harness.command import hogsync, run_process
 from tests.harness.postgres import Server
 from tests.harness.scene import Scene
@@ -50,10 +50,7 @@ def right_again(scene: Scene) -> None:
 @pytest.fixture(scope="module")
 def beginning(company: Sandbox) -> str:
     """A small company."""
-    company.rewind()
-    shrink(company)
-    company.keep("small")
-    return "small"
+    return kept_small(company)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from sources.sandbox import Sandbox
 from tests.harness.cli import hogsync as forked
 from tests.harness.command import hogsync
 from tests.harness.scene import Scene
+from tests.harness.stored import run
 from tests.harness.versions import history
-from tests.pipelines.sync.test_repair import run
 
 PROJECT = 201
 BELOW = {"project_id": PROJECT}

@@ -15,8 +15,8 @@ from tests.harness.changes import Edit
 from tests.harness.command import hogsync
 from tests.harness.kills import Doomed, Story, number_of
 from tests.harness.scene import Scene, of
+from tests.harness.stored import run
 from tests.harness.versions import history, wrong_versions
-from tests.pipelines.sync.test_repair import run
 
 EARLY, LATE, EMPTY = 101, 201, 103
 BOTH: dict[str, Any] = {"projects": (EARLY, LATE)}

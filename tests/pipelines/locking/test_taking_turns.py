@@ -12,7 +12,7 @@ import pytest
 
 from sources.sandbox import Sandbox
 from tests.harness.books import books
-from tests.harness.changes import COHORTS, EVENTS, PROJECT, definitions, shrink
+from tests.harness.changes import COHORTS, EVENTS, PROJECT, definitions, kept_small
 from tests.harness.command import hogsync, started
 from tests.harness.scene import Scene
 
@@ -24,22 +24,7 @@ SYNC = ("sync", *TABLES, "--project", str(PROJECT))
 @pytest.fixture(scope="module")
 def beginning(company: Sandbox) -> str:
     """A small company."""
-    company.rewind()
-    shrink(company)
-    company.keep("small")
-    return "small"
-
-
-def settle(scene: Scene, *tables: str) -> None:
-    """One sync, after which all is right."""
-    assert scene.sync(*(tables or TABLES), **HERE).exit_code == 0
-    right(scene, *tables)
-
-
-def right(scene: Scene, *tables: str) -> None:
-    scene.learn(scene.truth(*(tables or TABLES), **HERE))
-    wrong = scene.wrong()
-    assert not wrong, wrong
+    return kept_small(company)
 
 
 @pytest.mark.fault("process.two_syncs")
@@ -52,7 +37,7 @@ def test_syncs_at_once_from_several_machines_take_turns_and_all_end_well(
     assert [process.returncode for process in running] == [0, 0, 0], ended
     waited = [err for _, err in ended if "is held by hogsync sync, process " in err]
     assert waited, "who comes later says for whom it waits"
-    right(scene)
+    scene.right(*TABLES, **HERE)
     found = books(scene.url)
     assert found.unsound() == []
     turns = sorted((begun, done) for begun, done, *_ in found.runs.values())
@@ -64,7 +49,7 @@ def test_syncs_at_once_from_several_machines_take_turns_and_all_end_well(
 def test_a_backfill_that_begins_while_a_sync_is_at_work_waits_for_its_turn(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    settle(scene, COMMENTS)
+    scene.settle(COMMENTS, **HERE)
     posthog.edit(COMMENTS, insert=[{"content": "while you read"}], parents={"project_id": PROJECT})
     backfill = ("backfill", COMMENTS, "--from", "2020-01-01", "--project", str(PROJECT))
     begun: list[subprocess.Popen[str]] = []
@@ -79,7 +64,7 @@ def test_a_backfill_that_begins_while_a_sync_is_at_work_waits_for_its_turn(
     assert scene.sync(COMMENTS, observers=[meanwhile], **HERE).exit_code == 0
     _, said = begun[0].communicate(timeout=120)
     assert begun[0].returncode == 0, said
-    right(scene, COMMENTS)
+    scene.right(COMMENTS, **HERE)
     found = books(scene.url)
     assert found.unsound() == []
     turns = sorted((begun, done) for begun, done, *_ in found.runs.values())
@@ -104,8 +89,8 @@ def test_the_folder_of_a_run_that_lives_is_left_alone(
 
     outcome = file_scene.sync(*TABLES, observers=[meanwhile], **HERE)
     assert (outcome.exit_code, seen) == (0, [0, 1])
-    right(file_scene)
-    right(other)
+    file_scene.right(*TABLES, **HERE)
+    other.right(*TABLES, **HERE)
 
 
 @pytest.mark.fault("loads.folder_strange")
@@ -118,7 +103,7 @@ def test_strange_things_among_the_working_folders_are_no_trouble(file_scene: Sce
     (precious / "file").write_text("kept", "utf-8")
     (runs / "a link").symlink_to(precious)
     (runs / "a link to nowhere").symlink_to("nowhere")
-    settle(file_scene)
+    file_scene.settle(*TABLES, **HERE)
     assert (precious / "file").read_text("utf-8") == "kept"
 
 
@@ -127,23 +112,23 @@ def test_strange_things_among_the_working_folders_are_no_trouble(file_scene: Sce
 def test_too_little_memory_is_no_traceback_and_tears_nothing(
     file_scene: Scene, posthog: Sandbox, megabytes: int
 ) -> None:
-    settle(file_scene)
+    file_scene.settle(*TABLES, **HERE)
     definitions(posthog)
     done = hogsync(file_scene, *SYNC, "--quiet", limits={"as": megabytes << 20})
     assert "Traceback" not in done.err
     if done.code:
         assert file_scene.wrong() == ""
-    settle(file_scene)
+    file_scene.settle(*TABLES, **HERE)
     assert books(file_scene.url).unsound() == []
 
 
 @pytest.mark.fault("loads.idle")
 def test_a_sync_that_finds_nothing_new_loads_nothing_and_is_recorded(scene: Scene) -> None:
-    settle(scene)
+    scene.settle(*TABLES, **HERE)
     of_dlt = (
         "select (select count(*) from posthog._dlt_loads), (select count(*) from posthog._dlt_pipeline_state)"
     )
     before = scene.ask(of_dlt)
-    settle(scene)
+    scene.settle(*TABLES, **HERE)
     assert scene.ask(of_dlt) == before
     assert [status for _, _, status, _ in books(scene.url).runs.values()] == ["ok", "ok"]

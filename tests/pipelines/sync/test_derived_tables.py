@@ -14,8 +14,8 @@ from sources.sandbox import Sandbox
 from tests.harness.command import hogsync
 from tests.harness.one_cohort import HERE, One
 from tests.harness.scene import Scene, of
+from tests.harness.stored import run
 from tests.harness.versions import history
-from tests.pipelines.sync.test_repair import run
 
 ODDLY = "alter table posthog.cohorts_history drop column description; {} add column description integer"
 

@@ -13,9 +13,8 @@ from sources.sandbox import Sandbox
 from tests.harness.kills import Doomed, Story
 from tests.harness.one_cohort import HERE, PROJECT, One
 from tests.harness.scene import Scene, of, written
-from tests.harness.stored import types
+from tests.harness.stored import run, types
 from tests.harness.versions import Key, history, wrong_versions
-from tests.pipelines.sync.test_repair import run
 
 BOTH: dict[str, Any] = {"projects": (PROJECT, 201)}
 LIST, LOGS = "cohorts__experiment_set", "organization_activity_logs"

@@ -10,8 +10,8 @@ from sources.sandbox import Sandbox
 from tests.harness.differences import differences
 from tests.harness.one_cohort import One
 from tests.harness.scene import Scene, written
+from tests.harness.stored import run
 from tests.harness.versions import wrong_versions
-from tests.pipelines.sync.test_repair import run
 
 BOTH: dict[str, Any] = {"projects": (101, 201)}
 TABLES = ("cohorts", "comments", "organization_activity_logs", "subscription_deliveries")

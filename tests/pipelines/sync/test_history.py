@@ -13,9 +13,8 @@ from tests.harness.changes import Edit
 from tests.harness.kills import Doomed, Story, number_of
 from tests.harness.one_cohort import BELOW, HERE, NUMBERS, PROJECT, One
 from tests.harness.scene import Scene, written
-from tests.harness.stored import types
+from tests.harness.stored import run, types
 from tests.harness.versions import VERSIONED, history, wrong_versions
-from tests.pipelines.sync.test_repair import run
 
 pytestmark = pytest.mark.versions
 

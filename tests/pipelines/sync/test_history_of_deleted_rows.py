@@ -9,8 +9,8 @@ from tests.harness.changes import Edit
 from tests.harness.kills import Doomed, Story
 from tests.harness.one_cohort import BELOW, HERE, NUMBERS, One
 from tests.harness.scene import Scene
+from tests.harness.stored import run
 from tests.harness.versions import history, wrong_versions
-from tests.pipelines.sync.test_repair import run
 
 TORN = "update posthog.cohorts__experiment_set set _dlt_load_id = 'never finished'"
 

@@ -13,7 +13,7 @@ from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from tests.harness.one_cohort import HERE, One
 from tests.harness.scene import Scene
-from tests.pipelines.sync.test_repair import run
+from tests.harness.stored import run
 
 STAGING = "posthog__hogsync_staging"
 

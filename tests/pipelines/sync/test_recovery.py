@@ -17,7 +17,7 @@ from sources.sandbox import Sandbox
 from tests.harness.command import hogsync
 from tests.harness.long_lists import many_comments
 from tests.harness.scene import Scene, of, written
-from tests.pipelines.sync.test_repair import run
+from tests.harness.stored import run
 
 HERE: dict[str, Any] = {"projects": (103,)}
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
 from typing import Any
 
-import duckdb
-import psycopg2
 import pytest
 
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, written
+from tests.harness.stored import run
 
 pytestmark = pytest.mark.versions
 
@@ -23,31 +21,12 @@ NOTHING: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results"
 USER = {"id": 4, "uuid": "u", "email": "d@hedgebox.example", "first_name": "D"}
 
 
-def run(url: str, sql: str) -> None:
-    """One statement, as an analyst or an operator would run it."""
-    if url.startswith("duckdb:///"):
-        with duckdb.connect(url.removeprefix("duckdb:///")) as file:
-            file.execute(sql)
-        return
-    with closing(psycopg2.connect(url)) as server, server.cursor() as cursor:
-        cursor.execute(sql)
-        server.commit()
-
-
-def settled(scene: Scene, *tables: str, **asked: Any) -> Scene:
-    """A scene after a first sync, known to be right."""
-    scene.sync(*tables, **asked)
-    scene.learn(scene.truth(*tables, **asked))
-    assert scene.wrong() == ""
-    return scene
-
-
 # -- torn and damaged
 
 
 @pytest.mark.fault("loads.unfinished")
 def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: Scene) -> None:
-    settled(scene, "event_definitions", **HERE)
+    scene.settle("event_definitions", **HERE)
     torn = "event_definitions__tags"
     run(scene.url, f"update posthog.{torn} set _dlt_load_id = 'never finished'")
     assert written(scene.sync("event_definitions", **HERE)) > 0
@@ -61,7 +40,7 @@ def test_rows_of_an_unfinished_load_are_written_again_and_then_believed(scene: S
 
 @pytest.mark.fault("warehouse.dropped_table", "warehouse.dropped_column")
 def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Scene) -> None:
-    settled(scene, DELIVERIES, **HERE)
+    scene.settle(DELIVERIES, **HERE)
     recipients = f"{DELIVERIES}__recipients"
     for damage in (
         f"drop table posthog.{DELIVERIES}",
@@ -81,7 +60,7 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
 def test_a_key_that_is_refused_while_a_lost_column_is_filled_again_is_named(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    settled(scene, DELIVERIES, **HERE)
+    scene.settle(DELIVERIES, **HERE)
     run(scene.url, "alter table posthog.subscription_deliveries drop column status")
     posthog.fault(kind="status", status=401, path="deliveries/", times=1)
     outcome = scene.sync(DELIVERIES, **HERE)
@@ -105,7 +84,7 @@ def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, postho
 
 @pytest.mark.fault("warehouse.users_view", "warehouse.users_things")
 def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, "cohorts")
+    scene.settle("cohorts")
     run(scene.url, "alter table posthog.cohorts add column mine varchar")
     run(scene.url, "update posthog.cohorts set mine = 'keep'")
     run(scene.url, "create view posthog.my_view as select id, name, mine from posthog.cohorts")

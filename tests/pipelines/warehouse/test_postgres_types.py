@@ -17,7 +17,6 @@ from tests.harness.scene import Scene, written
 from tests.harness.served import analyst
 from tests.harness.stored import types
 from tests.harness.versions import history, wrong_versions
-from tests.pipelines.sync.test_repair import settled
 
 PROJECT = 101
 BELOW = {"project_id": PROJECT}
@@ -119,7 +118,7 @@ def test_every_table_has_a_primary_key_and_json_can_be_compared_and_searched(sce
 def test_a_publication_for_all_tables_hinders_no_sync(scene: Scene, posthog: Sandbox) -> None:
     with owner(scene.url) as execute:
         execute("create publication everything for all tables")
-    settled(scene, *TABLES, **HERE)
+    scene.settle(*TABLES, **HERE)
     for _ in range(2):
         moved_on(posthog)
         assert scene.sync(*TABLES, full=True, **HERE).exit_code == 0
@@ -132,7 +131,7 @@ def test_a_publication_for_all_tables_hinders_no_sync(scene: Scene, posthog: San
 def test_keys_that_somebody_dropped_of_tables_in_a_publication_are_made_again(
     scene: Scene, posthog: Sandbox
 ) -> None:
-    settled(scene, "cohorts", **HERE)
+    scene.settle("cohorts", **HERE)
     with owner(scene.url) as execute:
         execute("create publication everything for all tables")
         for table, column in (
@@ -173,7 +172,7 @@ def test_what_an_older_hogsync_left_in_a_publication_without_keys_is_emptied(sce
 def test_a_dataset_of_an_older_hogsync_gets_its_keys_and_jsonb_and_no_version_more(
     scene: Scene, posthog: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settled(scene, *TABLES, **HERE)
+    scene.settle(*TABLES, **HERE)
     aged(scene.url)
     with owner(scene.url) as execute:
         execute("create view posthog.mine as select id, filters from posthog.cohorts")
@@ -203,7 +202,7 @@ def test_a_dataset_of_an_older_hogsync_gets_its_keys_and_jsonb_and_no_version_mo
 
 @pytest.mark.fault("warehouse.older_types")
 def test_an_old_table_that_somebody_reads_is_left_for_the_next_sync(scene: Scene, posthog: Sandbox) -> None:
-    settled(scene, "cohorts", **HERE)
+    scene.settle("cohorts", **HERE)
     aged(scene.url)
     with analyst(scene.url, "select count(*) from posthog.cohorts"):
         moved_on(posthog)
@@ -226,12 +225,12 @@ def test_a_table_of_an_older_hogsync_that_is_still_empty_takes_its_first_rows(
     aged(scene.url)
     with owner(scene.url) as execute:
         execute("create view posthog.mine as select filters from posthog.cohorts")
-    settled(scene, "cohorts", **HERE)
+    scene.settle("cohorts", **HERE)
     assert json_columns(scene.url) == {"cohorts.filters", "mine.filters"}
 
 
 def test_a_history_fills_a_table_that_was_dropped_also_where_json_is_jsonb(scene: Scene) -> None:
-    settled(scene, "cohorts", **HERE)
+    scene.settle("cohorts", **HERE)
     with owner(scene.url) as execute:
         execute("drop table posthog.cohorts, posthog.cohorts__experiment_set")
     scene.sync("cohorts", **HERE)

@@ -17,9 +17,8 @@ import pytest
 from destinations.duckdb_file import holder_of
 from sources.sandbox import Sandbox
 from tests.harness.ended import Ended
-from tests.harness.stored import ask
+from tests.harness.stored import ask, run
 from tests.pipelines.cli.test_commands import and_then_all_is_right, at, started
-from tests.pipelines.sync.test_repair import run
 
 ALWAYS, LOADING = "true", "key = 'cohorts_history until' and value = ''"
 """When a warehouse is slow, as `_hogsync_meta` has it."""

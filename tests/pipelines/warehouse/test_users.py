@@ -11,7 +11,7 @@ import pytest
 from pipelines.errors import UsageError
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, written
-from tests.pipelines.sync.test_repair import run
+from tests.harness.stored import run
 
 HERE: dict[str, Any] = {"projects": (101,)}
 TABLE = "cohorts"
