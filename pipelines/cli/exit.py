@@ -42,7 +42,7 @@ def run_command(read: Callable[[list[str]], Any], words: list[str]) -> int:
         return 0
     except typer.Abort:  # Ctrl-C or Ctrl-D at a question
         return _report_error(words, started, Interrupted("Stopped."))
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  whatever it is, a user gets a sentence
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  a user gets a sentence for every error
         return _report_error(words, started, known_end(error) or error)
 
 

@@ -14,7 +14,7 @@ LOADS = Kind(
         Fault(
             "loads.first",
             "`kill -9` before any statement of a first load into an empty warehouse",
-            "the next sync ends with the truth; nothing is there twice, whatever had been committed",
+            "after the next sync the tables equal PostHog, and no row is there twice",
         ),
         Fault(
             "loads.tombstones",

@@ -104,7 +104,7 @@ TRANSPORT = Kind(
         Fault(
             "transport.retry_after_absurd",
             "`Retry-After` of more than a day",
-            "not waited for: that list fails, or at the very start the run, and PostHog's answer is what is told",
+            "hogsync does not wait: the list fails, at the start of a run the run, and the message is PostHog's answer",
         ),
         Fault(
             "transport.retry_after_past",

@@ -89,7 +89,7 @@ VALUES = Kind(
         Fault(
             "values.deep",
             "objects and lists 400, 1,000 or 100,000 levels deep",
-            "one JSON value, never tables; beyond 500 levels of its page null, which is told, and nothing else is lost",
+            "one JSON value; below 500 levels of the page it is null, with a warning, and no other value is lost",
         ),
         Fault(
             "values.odd_count",

@@ -73,7 +73,11 @@ WAREHOUSE = Kind(
             "exit 4, one sentence without the password",
         ),
         Fault("warehouse.wrong_password", "Postgres: wrong password", "exit 4, and it is not repeated"),
-        Fault("warehouse.no_such_database", "Postgres: missing database", "exit 4, its name is told"),
+        Fault(
+            "warehouse.no_such_database",
+            "Postgres: missing database",
+            "exit 4, the message names the database",
+        ),
         Fault(
             "warehouse.too_many_connections",
             "Postgres: the role may have no further connection",
@@ -132,7 +136,7 @@ WAREHOUSE = Kind(
         Fault(
             "warehouse.publication",
             "Postgres: a publication for all tables",
-            "no sync fails, whatever changes, dies or comes, somebody drops a key or a privacy setting gets stricter",
+            "no sync fails: with new, changed or deleted rows, a dropped key, or a stricter privacy setting",
         ),
         Fault(
             "warehouse.older_types",

@@ -63,7 +63,7 @@ class ListState:
 
     path: str
     about: str
-    """Digest of what decides which rows the walk sees; empty if the list is read from its start and not saved."""
+    """Digest of list path, query, fingerprint and columns; empty if the list is read from its start and not saved."""
     walked: datetime | None
     """When the last walk began that the warehouse remembers."""
     written: datetime | None

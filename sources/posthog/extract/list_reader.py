@@ -117,7 +117,7 @@ class ListReader:
     def _walk(
         self, walk: Walk, list_path: ListPath, since: datetime | None, *, again: bool, ask_count: bool
     ) -> None:
-        """Walk the list; whatever ends the walk early is its failure, and the rows read before are loaded."""
+        """Walk the list; the error that ends a walk early is the walk's failure, and rows read before are loaded."""
         endpoint, changes = list_path.endpoint, self.changes[list_path.endpoint.table]
         keys: set[tuple[Any, ...]] = set()
         walk.keys = keys

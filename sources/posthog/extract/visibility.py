@@ -1,7 +1,7 @@
-"""Computes the fingerprint of what decides which rows a key sees: key, membership levels, pages -> one per list path.
+"""Computes the fingerprint of a list path: API key, membership levels and pages -> digest.
 
-Where an owner who is no admin sees no other member, the others may be hidden, so that is part of the fingerprint of the
-members' list; staff see all users, so that is, too.
+The fingerprint tells which rows the key sees. An owner who is no admin may not see the other members, so the members'
+list has that in its fingerprint; staff see all users, so the list of users has that.
 """
 
 from __future__ import annotations
