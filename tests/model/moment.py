@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
+from pipelines.sync.privacy_rewrite import WITHIN
 from tests.harness.expected import KEYS, Row, Tables
 from tests.harness.stored import ask, own, plain, tables, types
 from tests.harness.versions import wrong_versions
@@ -49,6 +50,11 @@ class Moment:
         """Row keys whose death is held."""
         rows = self.books.get("_hogsync_held", ())
         return {row["row_key"] for row in rows if scope_of_path(row["path"]) == scope}
+
+    def privacy(self) -> dict[str, str]:
+        """The privacy settings that all stored rows obey, by table."""
+        facts = self.books.get("_hogsync_meta", ())
+        return {fact["key"]: fact["value"] for fact in facts if fact["key"].startswith(WITHIN)}
 
     def dead(self, table: str, key: Key) -> bool:
         """Whether a row is stored and dead."""

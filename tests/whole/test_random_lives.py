@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import UsageError
 from sources.sandbox import Sandbox, start
-from tests.model.company import shrink
+from tests.model.company import PROJECTS, shrink
 from tests.model.life import Life, Stage
 from tests.model.machine import play
+from tests.model.step import Order
 
 FEW, MANY = range(2), range(6)
 """The same lives every time, and others on each database; the first one of each chance is empty."""
@@ -43,6 +45,17 @@ def test_whatever_happens_in_whatever_order_the_laws_hold(stage: Stage, chance: 
 def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage) -> None:
     life = Life(stage)
     life.company.happens("promoted", 0)
+    life.ends()
+
+
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
+def test_a_run_that_reads_nothing_empties_what_new_privacy_settings_refuse(stage: Stage) -> None:
+    life = Life(stage)
+    life.syncs(Order())
+    life.privacy, life.label = {"columns": {"cohorts.description": "drop"}}, "staff"
+    step = life.syncs(Order(projects=PROJECTS))
+    assert isinstance(step.error, UsageError)
+    assert not [row for row in step.after.rows["cohorts"].values() if "description" in row]
     life.ends()
 
 
