@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from math import ceil
 
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
+from pipelines.from_settings import open_warehouse, warehouse_problems
 from pipelines.settings import Settings
 from pipelines.settings.since import parse_since, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents

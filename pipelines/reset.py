@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from pipelines.bookkeeping import records
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.errors import UsageError
+from pipelines.from_settings import open_warehouse, warehouse_problems
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings
 from pipelines.sync import local_state

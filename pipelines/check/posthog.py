@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from pipelines.check.access import Access, Probe, TableAccess
 from pipelines.check.findings import Finding, fine, note, refused, wrong
-from pipelines.connections import open_client
 from pipelines.errors import KeyProblem, UsageError
+from pipelines.from_settings import open_client
 from pipelines.remedies import advice
 from pipelines.settings import Settings
 from pipelines.sync.reach import NOWHERE, depends_on_organizations, unknown_projects

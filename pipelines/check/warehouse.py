@@ -17,8 +17,8 @@ from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.check.findings import Finding, fine, note, refused, wrong
-from pipelines.connections import open_warehouse
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
+from pipelines.from_settings import open_warehouse
 from pipelines.locking.backends import new_lock
 from pipelines.settings import Settings
 from pipelines.sync.ownership import expected_tables, refuse_others

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from destinations.reader import NoDataset, QueryRefused, Reader
-from pipelines.connections import open_warehouse, warehouse_problems
 from pipelines.console import sentence
 from pipelines.errors import UsageError, WarehouseProblem
+from pipelines.from_settings import open_warehouse, warehouse_problems
 from pipelines.signals import interruptible
 
 if TYPE_CHECKING:

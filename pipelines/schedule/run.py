@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
-from pipelines.connections import open_warehouse
 from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, UsageError
+from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import crontab, late
 from pipelines.settings import Settings, load

@@ -10,8 +10,8 @@ import logging
 
 from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
-from pipelines.connections import open_client
 from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProblem
+from pipelines.from_settings import open_client
 from pipelines.locking.backends import LoadLock, new_lock
 from pipelines.settings import Settings
 from pipelines.sync.selection import known_tables

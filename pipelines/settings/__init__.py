@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -29,12 +29,13 @@ from pydantic import (
 
 from destinations.staging import staging_of
 from pipelines.errors import UsageError
-from pipelines.settings import dot_env, hosts, parse
+from pipelines.settings import connections, dot_env, hosts, parse
 from pipelines.settings.hash_key import kept_hash_key
 from pipelines.settings.hosts import WarehouseUrl
-from pipelines.settings.layers import Layer, complaint, merged, nested, text_of, toml_file
+from pipelines.settings.layers import Layer, complaint, did_you_mean, merged, nested, text_of, toml_file
 from pipelines.settings.reference import settings_reference
 from pipelines.settings.sections import (
+    ConnectionSettings,
     GroupSettings,
     HistorySettings,
     ListsSettings,
@@ -50,6 +51,7 @@ from sources.posthog.client.origin import origin_of
 
 KEY, KEY_FILE = "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PERSONAL_API_KEY_FILE"
 SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
+DOT_ENV = Path(".env")
 OTHERS, SURE = ("POSTHOG_", "WAREHOUSE_"), 0.9
 """Prefixes that other programs' variables have, too, and how near to a setting of ours is certainly misspelt."""
 # What may carry our prefix without being ours: the switches of the test suite, and what Kubernetes puts into
@@ -101,6 +103,9 @@ class Settings(BaseModel):
     groups: Annotated[dict[str, GroupSettings], AfterValidator(plain_names)] = setting(
         "HOGSYNC_GROUPS", {"all": GroupSettings()}
     )
+    connections: Annotated[dict[str, ConnectionSettings], AfterValidator(plain_names)] = setting(
+        "HOGSYNC_CONNECTIONS", {}
+    )
     projects: ProjectsSettings = setting("HOGSYNC_PROJECTS", ProjectsSettings())
     privacy: PrivacySettings = setting("HOGSYNC_PRIVACY", PrivacySettings())
     rate: RateSettings = setting("HOGSYNC_RATE", RateSettings())
@@ -109,16 +114,59 @@ class Settings(BaseModel):
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
     warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
     _origin_name: str = PrivateAttr(default="")
+    _connection: str = PrivateAttr(default="")
+    _keys: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
 
     @field_validator("origin")
     @classmethod
     def _pinned_origin(cls, value: str, info: ValidationInfo) -> str:
         return origin_of(value, allow_http=info.data.get("insecure_http", False))
 
+    @field_validator("connections")
+    @classmethod
+    def _pinned_hosts(
+        cls, value: dict[str, ConnectionSettings], info: ValidationInfo
+    ) -> dict[str, ConnectionSettings]:
+        allow_http = info.data.get("insecure_http", False)
+        return connections.pinned(value, info.data.get("dataset", ""), allow_http=allow_http)
+
     @model_validator(mode="after")
     def _names_apart(self) -> Self:
-        _refuse_one_name(self.warehouse, self.dataset)
+        for dataset in [one.dataset for one in self.connections.values()] or [self.dataset]:
+            _refuse_one_name(self.warehouse, dataset)
+        connections.refuse_shared_dataset(self.connections)
+        connections.refuse_unknown(self.connections, self.groups)
         return self
+
+    @property
+    def connection_name(self) -> str:
+        """Which PostHog these settings are for: the name of a connection, or `default`."""
+        return self._connection or connections.DEFAULT
+
+    def connection(self, name: str) -> Self:
+        """These settings for one of the connections; UsageError if there is none of this name."""
+        if name == connections.DEFAULT and not self.connections:
+            return self
+        own = self.connections.get(name)
+        if own is None:
+            near = did_you_mean(name, self.connections or [connections.DEFAULT])
+            raise UsageError(f"There is no connection {name}{near}")
+        update = {
+            "origin": own.host,
+            "key": self._keys.get(name),
+            "dataset": own.dataset,
+            "projects": ProjectsSettings(only=own.projects),
+            "rate": own.rate,
+        }
+        copy = self.model_copy(update=update)
+        copy._connection = name  # noqa: SLF001
+        return copy
+
+    def each_connection(self, names: Collection[str] = ()) -> tuple[Self, ...]:
+        """These settings for each of these connections, or for all; UsageError for one that is unknown."""
+        if self._connection:
+            return (self,)
+        return tuple(self.connection(name) for name in names or self.connections or [connections.DEFAULT])
 
     @property
     def origin_name(self) -> str:
@@ -133,11 +181,14 @@ class Settings(BaseModel):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, logged or stored."""
-        own = [secret.get_secret_value() for secret in (self.key, self.hash_key) if secret]
+        held = (self.key, self.hash_key, *self._keys.values())
+        own = [secret.get_secret_value() for secret in held if secret]
         return (*own, *self.warehouse.secrets)
 
     def require_key(self) -> SecretStr:
         """The key, or UsageError with the way to one."""
+        if self.key is None and self.connections:
+            raise UsageError(connections.no_key(self._connection, self.connections))
         if self.key is None:
             raise UsageError(
                 "No PostHog key is set: make a personal API key with read scopes at "
@@ -159,6 +210,7 @@ class Settings(BaseModel):
             "key": SecretStr(key),
             "warehouse": warehouse,
             "projects": ProjectsSettings(),
+            "connections": {},
         }
         copy = self.model_copy(update=own)
         copy._origin_name = "sandbox"  # noqa: SLF001
@@ -172,17 +224,23 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
     _refuse_lost_folder()
+    in_dot_env = dot_env.variables(text_of(DOT_ENV, ".env", optional=True), os.environ)
     layers = [
         Layer("as given", dict(overrides or {})),
         _variables("in the environment", os.environ),
-        _dot_env(),
+        _variables("in .env", in_dot_env),
     ]
     layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), SECTIONS))
     layers.append(_key_file(merged(layers)))
+    holding_keys = _key_variables(merged(layers))
+    layers = [layer.without(holding_keys - PLAIN) for layer in layers]
     try:
-        return Settings(**merged(layers))
+        settings = Settings(**merged(layers))
     except ValidationError as error:
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
+    dot_env.warn_of_readers(DOT_ENV, _secrets_in(in_dot_env, holding_keys))
+    settings._keys = connections.keys_of(settings.connections, {**in_dot_env, **os.environ})  # noqa: SLF001
+    return settings
 
 
 def _refuse_lost_folder() -> None:
@@ -195,12 +253,19 @@ def _refuse_lost_folder() -> None:
         ) from None
 
 
-def _dot_env() -> Layer:
-    path = Path(".env")
-    layer = _variables("in .env", dot_env.variables(text_of(path, ".env", optional=True), os.environ))
-    held = [name for name in SECRET if not str(layer.values.get(name, "duckdb:")).startswith("duckdb:")]
-    dot_env.warn_of_readers(path, held)
-    return layer
+def _key_variables(given: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the variables that hold the connections' keys: they are no settings, whatever they begin with."""
+    found = given.get("HOGSYNC_CONNECTIONS")
+    sections = found.values() if isinstance(found, Mapping) else ()
+    named = (section.get("key_env") for section in sections if isinstance(section, Mapping))
+    return frozenset(name.upper() for name in named if isinstance(name, str))
+
+
+def _secrets_in(variables: Mapping[str, str], holding_keys: Collection[str]) -> list[str]:
+    """The names of those variables that hold a secret; the path of a DuckDB file is none."""
+    secret = SECRET | {*holding_keys}
+    held = {name.upper(): value for name, value in variables.items() if value and name.upper() in secret}
+    return [name for name, value in held.items() if not value.startswith("duckdb:")]
 
 
 def _variables(where: str, given: Mapping[str, str]) -> Layer:

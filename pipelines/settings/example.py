@@ -16,8 +16,10 @@ START = """\
 # this file. What is not secret can stand in hogsync.toml as well: see hogsync.example.toml. Lists are written a, b
 # and pairs a = x, b = y. Written by `make docs` from the settings (`pipelines/settings/`).
 """
-GROUP = "all"
-"""The group whose settings are shown: the default one."""
+NAMES = {"HOGSYNC_GROUPS": "all", "HOGSYNC_CONNECTIONS": "eu"}
+"""Under which name a section is shown of which there may be several: the default one, or one of those that may be."""
+THERE = ("HOGSYNC_GROUPS",)
+"""Such sections of which there is one by default."""
 
 
 def document() -> str:
@@ -40,16 +42,16 @@ def table_row(entry: Entry) -> str:
 
 
 def _section(entry: Entry) -> str:
-    section = entry.toml.partition("]")[0].removeprefix("[")
-    more = f"; {GROUP.upper()} is the name of a group, of which there may be several" * (
-        "NAME" in entry.steps
-    )
-    return f"[{section.replace('NAME', GROUP)}] in hogsync.toml{more}"
+    section, name = entry.toml.partition("]")[0].removeprefix("["), NAMES.get(entry.steps[0], "")
+    more = f"; {name.upper()} is a name, and there may be several such sections" if name else ""
+    return f"[{section.replace('NAME', name)}] in hogsync.toml{more}"
 
 
 def _shown(entry: Entry) -> str:
     meaning = textwrap.fill(entry.meaning, 120, initial_indent="# ", subsequent_indent="# ")
-    return f"\n{meaning}\n#{entry.name.replace('NAME', GROUP.upper())}={entry.default}\n"
+    name = NAMES.get(entry.steps[0], "")
+    start = "# " if name and entry.steps[0] not in THERE else "#"
+    return f"\n{meaning}\n{start}{entry.name.replace('NAME', name.upper())}={entry.default}\n"
 
 
 def write_page(file: Path, text: str, words: Sequence[str]) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, cast
@@ -52,6 +52,11 @@ class Layer:
                 return number
             found = found[step]
         return len(path)
+
+    def without(self, names: Collection[str]) -> Layer:
+        """Return this layer without some of its settings."""
+        kept = {name: value for name, value in self.values.items() if name not in names}
+        return replace(self, values=kept)
 
     def name(self, path: Steps) -> str:
         """Return the setting at `path` as this layer spells it."""

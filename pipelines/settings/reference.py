@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -20,7 +20,7 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The environment variable, `HOGSYNC_PRIVACY__PERSON`; the keys of a group are those of a group called NAME."""
+        """The environment variable, `HOGSYNC_PRIVACY__PERSON`; the keys of a group are those of one called NAME."""
         return in_environment(self.steps)
 
     @property
@@ -32,14 +32,28 @@ class Entry(NamedTuple):
 def settings_reference(model: type[BaseModel]) -> Iterator[Entry]:
     """Yield the settings of `model`: its plain fields, and its sections key by key."""
     for field in model.model_fields.values():
-        section = field.default
         steps: Steps = (str(field.validation_alias),)
-        if isinstance(section, dict):
-            section, steps = next(iter(section.values())), (*steps, "NAME")
-        if not isinstance(section, Section):
+        if named := section_of(field.annotation):
+            yield from _keys(named, (*steps, "NAME"))
+        elif isinstance(field.default, Section):
+            yield from _keys(type(field.default), steps)
+        else:
             yield Entry(steps, _written(field.default), field.description or "")
-            continue
-        for key, part in type(section).model_fields.items():
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """Return the section of which there may be several, by name: that of `dict[str, GroupSettings]`."""
+    inside = get_args(annotation)
+    kind = inside[-1] if get_origin(annotation) is dict else None
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _keys(section: type[Section], steps: Steps) -> Iterator[Entry]:
+    """Yield the keys of a section, and those of sections in it."""
+    for key, part in section.model_fields.items():
+        if isinstance(part.default, Section):
+            yield from _keys(type(part.default), (*steps, key))
+        else:
             yield Entry((*steps, key), _written(part.default), part.description or "")
 
 

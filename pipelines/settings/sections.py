@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -12,6 +13,7 @@ from pipelines.settings import parse
 
 Handling = Literal["keep", "hash", "drop"]
 Names = Annotated[tuple[str, ...], BeforeValidator(parse.listed)]
+Ids = Annotated[tuple[int, ...], BeforeValidator(parse.listed)]
 Span = Annotated[timedelta, BeforeValidator(parse.span)]
 
 
@@ -44,22 +46,24 @@ class GroupSettings(Section):
     """The group's tables; empty: the whole selection."""
     timezone: Annotated[str, AfterValidator(parse.time_zone)] = "UTC"
     """The time zone of the crontab, such as Europe/Berlin."""
+    connections: Names = ()
+    """The connections that are synced; empty: all."""
 
 
-def plain_names(groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
-    """Return `groups`; raises ValueError for a name that an environment variable cannot have."""
-    for name in groups:
+def plain_names(sections: dict[str, Any]) -> dict[str, Any]:
+    """Return `sections`; raises ValueError for a name that an environment variable cannot have."""
+    for name in sections:
         if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
             raise ValueError(
-                f"has a group {name!r}; rename it, with lower-case letters, digits, - and _ only"
+                f"has a section {name!r}; rename it, with lower-case letters, digits, - and _ only"
             )
-    return groups
+    return sections
 
 
 class ProjectsSettings(Section):
     """Which projects are read."""
 
-    only: Annotated[tuple[int, ...], BeforeValidator(parse.listed)] = ()
+    only: Ids = ()
     """Ids of the projects to read; empty: every project that the key reaches."""
 
 
@@ -85,6 +89,22 @@ class RateSettings(Section):
     """Requests a minute; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
     per_hour: int | None = Field(default=None, gt=0)
     """Requests an hour; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
+
+
+class ConnectionSettings(Section):
+    """One of several PostHogs, each with a key and a dataset of its own; without any there is one, POSTHOG_HOST."""
+
+    host: str = "https://us.posthog.com"
+    """The PostHog to read."""
+    key_env: str = ""
+    """The variable that holds the personal API key, in the environment or in `.env`."""
+    key_file: Annotated[Path, AfterValidator(parse.location)] | None = None
+    """A file that holds the key instead."""
+    dataset: str = ""
+    """The schema in the warehouse; unset: posthog_ and the connection's name."""
+    projects: Ids = ()
+    """Ids of the projects to read; empty: every project that the key reaches."""
+    rate: RateSettings = RateSettings()
 
 
 class ListsSettings(Section):

@@ -17,8 +17,8 @@ from destinations.warehouse import Relation, Warehouse
 from pipelines.bookkeeping.records import record_made_tables
 from pipelines.bookkeeping.schema import META, TABLES
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.connections import privacy_policy
 from pipelines.errors import WarehouseProblem
+from pipelines.from_settings import privacy_policy
 from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents

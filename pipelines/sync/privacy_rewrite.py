@@ -20,7 +20,7 @@ from destinations.warehouse import DatabaseOutOfMemory, Warehouse, WarehouseUnav
 from pipelines.bookkeeping.records import write_meta
 from pipelines.bookkeeping.schema import META, PRIVACY
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.connections import privacy_policy
+from pipelines.from_settings import privacy_policy
 from pipelines.settings import Settings
 from pipelines.sync.ownership import foreign_objects
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE

@@ -17,7 +17,7 @@ from pipelines import signals
 from pipelines.bookkeeping import records
 from pipelines.bookkeeping.schema import META, PRIVACY
 from pipelines.bookkeeping.state import DatasetState
-from pipelines.connections import (
+from pipelines.from_settings import (
     full_every_of,
     open_client,
     open_warehouse,

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from destinations.duckdb import DuckDB
-from pipelines.connections import warehouse_problems
 from pipelines.errors import OutOfMemory
+from pipelines.from_settings import warehouse_problems
 from sources.posthog.catalogue.endpoint import Endpoint
 from tests.harness.scene import Scene
 

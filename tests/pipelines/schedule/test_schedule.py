@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
-from pipelines.connections import open_warehouse
 from pipelines.errors import NOTHING_DUE, UsageError
+from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import Timetable, crontab, late
 from pipelines.schedule.queue import RunQueue
