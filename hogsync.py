@@ -75,7 +75,7 @@ MODULES = {
     "UsageError": "pipelines.errors",
     "WarehouseProblem": "pipelines.errors",
     "posthog": "sources.posthog",
-    "sync": "pipelines.sync.sync",
+    "sync": "pipelines.attended",
 }
 """The module of each public name that is imported when it is used."""
 

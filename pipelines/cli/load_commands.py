@@ -184,8 +184,8 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
 
 def _load(settings: Settings, selection: Selection, *, display: bool, as_json: bool, quiet: bool) -> int:
     """Run a sync, show what came of it, and return the exit code."""
+    from pipelines.attended import sync as run
     from pipelines.sync import progress, summary
-    from pipelines.sync.sync import sync as run
 
     with progress.progress(display=display) as observer:
         outcome = run(settings, selection, [observer])

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, signals
+from pipelines.attended import sync
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, UsageError
 from pipelines.from_settings import open_warehouse
@@ -25,7 +26,6 @@ from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings, WarehouseSettings
 from pipelines.sync import progress, summary
 from pipelines.sync.selection import Selection, chosen_tables
-from pipelines.sync.sync import sync
 
 log = logging.getLogger("hogsync")
 

@@ -1,0 +1,25 @@
+"""Runs a sync and whatever follows every run: `hogsync sync`, a backfill, the schedule and `hogsync.sync` call it.
+
+What follows a run never changes its rows, its record or its exit code: trouble with it is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelines.sync import sync as one_sync
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.sync.outcome import Outcome
+    from pipelines.sync.selection import Selection
+    from sources.posthog.extract.walks import Observer
+
+
+def sync(settings: Settings, selection: Selection, observers: Sequence[Observer] = ()) -> Outcome:
+    """Run one sync of one connection and return its outcome; raises HogsyncError if nothing could be done at all.
+
+    `observers` are called with every page that is read.
+    """
+    return one_sync.sync(settings, selection, observers)
