@@ -1,6 +1,6 @@
 """Runs `hogsync schedule`: each group at its own times, until SIGTERM or Ctrl-C.
 
-APScheduler's triggers tell the times. The service reads the clock each second, so that it notices a machine that slept
+`pipelines.crontab` tells the times. The service reads the clock each second, so that it notices a machine that slept
 and a time that was set back, and hands due groups to the `RunQueue`. Between runs it holds only its lock.
 """
 
@@ -10,13 +10,14 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import count, islice, pairwise
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, NoReturn
 
 from pipelines import logs
+from pipelines.crontab import Trigger, crontab, fires
 from pipelines.errors import HogsyncError, UsageError
 from pipelines.schedule.queue import RunQueue
 from pipelines.settings import Settings, load
@@ -31,22 +32,7 @@ log = logging.getLogger("hogsync")
 LOCK_VERIFIED = 20
 """Seconds between two looks at the service's lock."""
 
-Trigger = Any  # APScheduler has no types
 TriggerOf = Callable[[str, GroupSettings], Trigger]
-
-
-def crontab(name: str, group: GroupSettings) -> Trigger:
-    """Return the group's times, in its time zone; raises UsageError if they never come."""
-    from apscheduler.triggers.cron import CronTrigger
-
-    where = f"The crontab of group {name} is {group.crontab!r}, which"
-    try:
-        trigger = CronTrigger.from_crontab(group.crontab, timezone=group.timezone)
-    except ValueError:  # the settings have already validated the rest
-        raise UsageError(f"{where} has a step wider than its range; name the times instead.") from None
-    if next(_fires(trigger, datetime.now(UTC)), None) is None:
-        raise UsageError(f"{where} never comes; give it a day that exists.")
-    return trigger
 
 
 def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
@@ -152,7 +138,7 @@ class Timetable:
         """
         due = [group for group, planned in self.planned.items() if planned <= now]
         for group, trigger in self.triggers.items():
-            following = next(_fires(trigger, now))
+            following = next(fires(trigger, now))
             planned = self.planned.get(group, following)
             if following < planned:
                 log.warning(
@@ -160,20 +146,3 @@ class Timetable:
                 )
             self.planned[group] = following
         return due
-
-
-def late(trigger: Trigger, last: datetime, now: datetime) -> bool:
-    """True if a run was due since `last`, and `last` is longer ago than the crontab's period.
-
-    If the period varies, as for weekdays only, the shortest of the next eight times counts.
-    """
-    fires = list(islice(_fires(trigger, last), 8))
-    period = min((after - before for before, after in pairwise(fires)), default=timedelta(0))
-    return bool(fires) and fires[0] <= now and now - last >= period
-
-
-def _fires(trigger: Trigger, after: datetime) -> Iterator[datetime]:
-    """Yield when `trigger` fires after a time; in UTC, because differences within a zone ignore summer time."""
-    while fire := trigger.get_next_fire_time(None, after + timedelta(microseconds=1)):
-        after = fire.astimezone(UTC)
-        yield after

@@ -18,10 +18,10 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.attended import sync
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.crontab import crontab, late
 from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, UsageError
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
-from pipelines.schedule import crontab, late
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings, WarehouseSettings
 from pipelines.sync import progress, summary

@@ -21,10 +21,11 @@ from typing import Any
 import pytest
 
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.crontab import crontab, late
 from pipelines.errors import NOTHING_DUE, UsageError
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
-from pipelines.schedule import Timetable, crontab, late
+from pipelines.schedule import Timetable
 from pipelines.schedule.queue import RunQueue
 from pipelines.schedule.run import last_success
 from pipelines.schedule.start import ServiceLock
