@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NoReturn
 
+    from pipelines.attended import sync
     from pipelines.errors import (
         HogsyncError,
         Interrupted,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from pipelines.sync.outcome import Outcome
     from pipelines.sync.selection import Selection
-    from pipelines.sync.sync import sync
     from sources.posthog import posthog
 
 __all__ = [

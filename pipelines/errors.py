@@ -12,7 +12,7 @@ A table that failed has no leaf: it is a result of the run (exit code 1), not an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -67,6 +67,17 @@ class OutOfMemory(HogsyncError):
             f"hogsync ran out of memory{what}. Give it more, free space on the disk that DuckDB spills onto, or let it "
             "hold less at a time: set [lists] page_size, in_flight and ahead lower."
         )
+
+
+URGENCY = (130, 2, 3, 4, 1)
+"""Exit codes, worst first: wrong settings can cause a refused key; waiting does not mend a key; a warehouse may just be
+busy; a table is last."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the most urgent of several exit codes, 1 for one that hogsync does not use, 0 if all are 0."""
+    met = {code if code in URGENCY else int(code != 0) for code in codes}
+    return next((code for code in URGENCY if code in met), 0)
 
 
 NOTHING_DUE = 64

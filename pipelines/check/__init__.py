@@ -1,7 +1,7 @@
 """Runs `hogsync check`: finds everything that would prevent a sync, and says what to do about each finding.
 
 The exit code is that of a sync with the same problem; only a selected table that is refused as a whole is 1 here and
-none there, so that an unattended caller notices. Of several codes the problem to fix first decides, see `URGENCY`.
+none there, so that an unattended caller notices. Of several codes the problem to fix first decides.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ from pipelines.check.posthog import (
     spare_scopes,
 )
 from pipelines.check.warehouse import examine_warehouse
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, worst
 from pipelines.logs import without
 from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-
-URGENCY = (2, 3, 4, 1)
-"""Wrong settings can cause a refused key; waiting does not fix a key; a warehouse may just be busy; a table is last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +42,7 @@ class CheckReport:
     @property
     def exit_code(self) -> int:
         """Return 0 if a sync would succeed, else the code of the most urgent reason."""
-        codes = {finding.exit_code for finding in self.findings}
-        return next((code for code in URGENCY if code in codes), 0)
+        return worst(finding.exit_code for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """Return the findings for a program: without any secret, ready for `json.dumps`."""

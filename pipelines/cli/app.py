@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 Job = Callable[[], int]
+OneConnection = Annotated[
+    str | None,
+    typer.Option(
+        "--connection", metavar="NAME", help="Only this connection of the settings; without it, all."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 app = typer.Typer(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import AsJson, command, ready, require_sandbox
+from pipelines.cli.app import AsJson, OneConnection, command, ready, require_sandbox
+from pipelines.cli.each_connection import one_or_each, refuse_both
 from pipelines.console import write_json, write_line
 from pipelines.errors import UsageError
 
@@ -27,6 +28,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors and warn
 @command
 def sync(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    connection: OneConnection = None,
     group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
     project: OnlyProjects = None,
     full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
@@ -47,16 +49,24 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     settings, display = _begun(quiet=quiet, as_json=as_json)
     from pipelines.sync.selection import Selection  # heavy; a wrong setting is reported before it
 
+    chosen = _selected(settings, tables or [], group)
+    place: Settings | int = settings
+    refuse_both(connection, sandbox=sandbox)
+    if not sandbox:
+        names = settings.groups[group].connections if group else ()
+        place = one_or_each(settings, connection, "sync", as_json=as_json, names=names)
+    if isinstance(place, int):
+        return place
     selection = Selection(
-        tables=_selected(settings, tables or [], group),
+        tables=chosen,
         projects=tuple(project or ()),
         full=full,
         accept_deletes=accept_deletes,
         strict=strict,
         dry_run=dry_run,
     )
-    with _posthog(settings, sandbox=sandbox) as place:
-        return _load(place, selection, display=display, as_json=as_json, quiet=quiet)
+    with _posthog(place, sandbox=sandbox) as there:
+        return _load(there, selection, display=display, as_json=as_json, quiet=quiet)
 
 
 @command
@@ -66,6 +76,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
         str, typer.Option("--from", metavar="ISO", help="From when on: 2026-11-01, 2026-11-01T08:00Z or 30d.")
     ],
     until: Annotated[str | None, typer.Option("--to", metavar="ISO", help="Until when; now.")] = None,
+    connection: OneConnection = None,
     project: OnlyProjects = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print how many requests it takes; read and write nothing.")
@@ -80,7 +91,10 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
 
     window, chosen = filling.window(since, until), known_tables(tables)
     filling.refuse_snapshots(chosen)
-    estimate = filling.estimate(settings, chosen, project or ())
+    place = one_or_each(settings, connection, "backfill", as_json=as_json)
+    if isinstance(place, int):
+        return place
+    estimate = filling.estimate(place, chosen, project or ())
     if dry_run:
         write_json(asdict(estimate)) if as_json else write_line(str(estimate))
         return 0
@@ -89,12 +103,13 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
     else:
         logging.getLogger("hogsync").info("%s", estimate)
     selection = Selection(tables=chosen, projects=tuple(project or ()), window=window, trigger="backfill")
-    return _load(settings, selection, display=display, as_json=as_json, quiet=quiet)
+    return _load(place, selection, display=display, as_json=as_json, quiet=quiet)
 
 
 @command
 def reset(
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE...", help="These tables.")] = None,
+    connection: OneConnection = None,
     hash_key: Annotated[
         bool, typer.Option("--hash-key", help="Hash addresses anew, with another HOGSYNC_HASH_KEY.")
     ] = False,
@@ -116,13 +131,16 @@ def reset(
         raise UsageError(
             "Name the tables to forget, such as `hogsync reset comments`, or --hash-key or --origin."
         )
+    place = one_or_each(settings, connection, "reset", as_json=False)
+    if isinstance(place, int):
+        return place
     what = [f"how far {', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} read"] if chosen else []
     what += ["the key of all hashes, which those of now can no longer be joined with"] if hash_key else []
-    what += [f"where PostHog was, because the same one is at {settings.origin_name} now"] if origin else []
+    what += [f"where PostHog was, because the same one is at {place.origin_name} now"] if origin else []
     if not yes and not _agreed(f"Forget {' and '.join(what)}?"):
         write_line("Nothing was forgotten.")
         return 0
-    write_line(forgetting.reset(settings, chosen, hash_key=hash_key, origin=origin))
+    write_line(forgetting.reset(place, chosen, hash_key=hash_key, origin=origin))
     return 0
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import AsJson, command, ready, require_sandbox
+from pipelines.cli.app import AsJson, OneConnection, command, ready, require_sandbox
+from pipelines.cli.each_connection import one_or_each, refuse_both
 from pipelines.console import plain_table, printable, rendered, write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipelines.settings import Settings
     from sources.sandbox import Sandbox
 
 MARKS = {True: "✓", False: "✗", None: "·"}
@@ -23,12 +25,14 @@ Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
 
 
 @command
-def check(as_json: AsJson = False) -> int:
+def check(connection: OneConnection = None, as_json: AsJson = False) -> int:
     """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
-    settings = ready()
+    place = one_or_each(ready(), connection, "check", as_json=as_json)
+    if isinstance(place, int):
+        return place
     from pipelines.check import check as checked
 
-    report = checked(settings)
+    report = checked(place)
     if as_json:
         write_json(report.as_json())
     else:
@@ -117,15 +121,21 @@ def diff(
         str, typer.Option(metavar="ISO", help="A date, a time (UTC) or a span, such as 2026-11-20 or 2d.")
     ],
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
+    connection: OneConnection = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Look into sandbox.duckdb.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what was added, changed and removed in PostHog since some time."""
     settings = ready()
+    place: Settings | int = settings.for_sandbox(settings.origin, "") if sandbox else settings
+    refuse_both(connection, sandbox=sandbox)
+    if not sandbox:
+        place = one_or_each(settings, connection, "diff", as_json=as_json)
+    if isinstance(place, int):
+        return place
     from pipelines.diff import diff as compared
     from pipelines.diff.render import remarks, render
 
-    place = settings.for_sandbox(settings.origin, "") if sandbox else settings
     found = compared(place, tables or [], since)
     for remark in remarks(found):
         write_line(remark, sys.stderr)

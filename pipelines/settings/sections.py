@@ -152,5 +152,7 @@ class WarehouseSettings(Section):
 
     wait: float = Field(default=60, ge=0)
     """Seconds to wait for a warehouse that another process holds."""
+    parallel: int = Field(default=1, ge=1, le=64)
+    """Connections that are synced at the same time into Postgres; a DuckDB file takes one after another."""
     storage_version: Literal["v1.0.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0", "v2.0.0"] = "v1.5.0"
     """The oldest DuckDB that can open a new DuckDB file; an existing file stays as it is."""

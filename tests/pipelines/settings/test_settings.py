@@ -112,6 +112,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         strict = true
         [warehouse]
         wait = 5
+        parallel = 4
         storage_version = "v1.4.0"
     """)
     by_file = load()
@@ -149,6 +150,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "HISTORY__WITHOUT": "cohorts",
         "SYNC__STRICT": "1",
         "WAREHOUSE__WAIT": "5",
+        "WAREHOUSE__PARALLEL": "4",
         "WAREHOUSE__STORAGE_VERSION": "v1.4.0",
     }
     for name, value in variables.items():

@@ -1,0 +1,105 @@
+"""Runs a command for each of several connections, in a process of its own for each: one that fails stops no other.
+
+The words of this process's command line -> the same with `--connection NAME`, and the most urgent exit code of all.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pipelines.console import write_json, write_line
+from pipelines.errors import Interrupted, UsageError, worst
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
+Process = subprocess.Popen[str]
+
+
+def one_or_each(
+    settings: Settings, chosen: str | None, command: str, *, as_json: bool, names: Sequence[str] = ()
+) -> Settings | int:
+    """Return the settings of the only connection, or run the command for each and return the exit code.
+
+    `chosen` is the connection that the command names; without it, all or those of `names` are meant.
+    """
+    places = settings.each_connection([chosen] if chosen else names)
+    if len(places) == 1:
+        return places[0]
+    options = settings.warehouse_options
+    at_once = options.parallel if settings.warehouse.kind == "postgresql" else 1
+    return _each(command, [place.connection_name for place in places], at_once, as_json=as_json)
+
+
+def refuse_both(connection: str | None, *, sandbox: bool) -> None:
+    """Raise UsageError for a connection of the settings and a sandbox at once."""
+    if connection and sandbox:
+        raise UsageError("--connection and --sandbox exclude each other: a sandbox is a PostHog of its own.")
+
+
+def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool) -> int:
+    """Run the command for these connections, `at_once` at a time; prints what each prints, under its name."""
+    captured = as_json or at_once > 1
+    codes, objects = dict[str, int](), dict[str, Any]()
+    printing = Lock()
+    running: list[Process] = []
+
+    def run(name: str) -> None:
+        if not captured:
+            write_line(f"Connection {name}:")
+        with _started(words_for(sys.argv[1:], command, name), running, captured=captured) as process:
+            said, _ = process.communicate()
+        codes[name] = process.returncode
+        with printing:
+            if as_json:
+                objects[name] = json.loads(said or "null")
+            elif captured:
+                write_line(f"Connection {name}:\n{said.rstrip()}")
+
+    with ThreadPoolExecutor(at_once) as lanes, _ended_with(running, lanes):
+        for done in [lanes.submit(run, name) for name in names]:
+            done.result()
+    if as_json:
+        write_json({"connections": {name: objects[name] for name in names}})
+    return worst(codes.values())
+
+
+def words_for(words: Sequence[str], command: str, name: str) -> list[str]:
+    """Return the words of a command line for one connection; before all others, as `--` may end the options."""
+    at = list(words).index(command) + 1
+    return [*words[:at], "--connection", name, *words[at:]]
+
+
+@contextmanager
+def _started(words: Sequence[str], running: list[Process], *, captured: bool) -> Iterator[Process]:
+    # A session of its own: Ctrl-C in the terminal reaches only this process, which then asks the others to end, once.
+    command = [sys.executable, "-P", HOGSYNC, *words]
+    out = subprocess.PIPE if captured else None
+    with subprocess.Popen(
+        command, stdout=out, text=True, encoding="utf-8", start_new_session=True
+    ) as process:
+        running.append(process)
+        yield process
+        running.remove(process)
+
+
+@contextmanager
+def _ended_with(running: list[Process], lanes: ThreadPoolExecutor) -> Iterator[None]:
+    """Ask the processes to end when this one is asked, and wait until they have recorded that they were interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        lanes.shutdown(wait=False, cancel_futures=True)
+        for process in [*running]:
+            process.terminate()
+        lanes.shutdown()
+        raise Interrupted("Stopped.") from None
