@@ -116,6 +116,7 @@ class Settings(BaseModel):
     _origin_name: str = PrivateAttr(default="")
     _connection: str = PrivateAttr(default="")
     _keys: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+    _no_keys: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("origin")
     @classmethod
@@ -188,7 +189,9 @@ class Settings(BaseModel):
     def require_key(self) -> SecretStr:
         """The key, or UsageError with the way to one."""
         if self.key is None and self.connections:
-            raise UsageError(connections.no_key(self._connection, self.connections))
+            names = ", ".join(self.connections)
+            several = f"Name one of the connections, {names}: each has a key of its own."
+            raise UsageError(self._no_keys.get(self._connection, several))
         if self.key is None:
             raise UsageError(
                 "No PostHog key is set: make a personal API key with read scopes at "
@@ -239,7 +242,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
     dot_env.warn_of_readers(DOT_ENV, _secrets_in(in_dot_env, holding_keys))
-    settings._keys = connections.keys_of(settings.connections, {**in_dot_env, **os.environ})  # noqa: SLF001
+    variables = {**in_dot_env, **os.environ}
+    settings._keys, settings._no_keys = connections.keys_of(settings.connections, variables)  # noqa: SLF001
     return settings
 
 

@@ -68,31 +68,33 @@ def refuse_unknown(connections: Connections, groups: Mapping[str, GroupSettings]
                 )
 
 
-def keys_of(connections: Connections, variables: Mapping[str, str]) -> dict[str, SecretStr]:
-    """Return the personal API keys that are set, by connection; raises UsageError for a text that is no key."""
-    found = {}
+def keys_of(
+    connections: Connections, variables: Mapping[str, str]
+) -> tuple[dict[str, SecretStr], dict[str, str]]:
+    """Return the personal API keys by connection, and why others have none: a wrong key stops no other connection."""
+    keys, problems = {}, {}
     for name, connection in connections.items():
-        where, text = connection.key_env, variables.get(connection.key_env, "")
-        if connection.key_file:
-            where = f"key_file of connection {name} is {connection.key_file}, which"
-            text = text_of(connection.key_file, where)
         try:
-            if text:
-                found[name] = SecretStr(hosts.personal_key(text))
-        except ValueError as error:
-            raise UsageError(f"{where}, the key of connection {name}, {error}.") from None
-    return found
+            keys[name] = SecretStr(_key_of(name, connection, variables))
+        except UsageError as problem:
+            problems[name] = str(problem)
+    return keys, problems
 
 
-def no_key(name: str, connections: Connections) -> str:
-    """Return the sentence about a connection whose key is not set, or about settings for none of them."""
-    connection = connections.get(name)
-    if not connection:
-        return f"Name one of the connections, {', '.join(connections)}: each has a key of its own."
-    place = f"into {connection.key_env}, in the environment or in .env"
-    if not connection.key_env:
-        place = f"into a variable or a file, and name that by [connections.{name}] key_env or key_file"
-    return (
-        f"The key of connection {name} is not set: make a personal API key with read scopes at "
-        f"{connection.host}/settings/user-api-keys and put it {place}."
-    )
+def _key_of(name: str, connection: ConnectionSettings, variables: Mapping[str, str]) -> str:
+    where, text = connection.key_env, variables.get(connection.key_env, "")
+    if connection.key_file:
+        where = f"key_file of connection {name} is {connection.key_file}, which"
+        text = text_of(connection.key_file, where)
+    elif not text:
+        place = f"into {connection.key_env}, in the environment or in .env"
+        if not connection.key_env:
+            place = f"into a variable or a file, and name that by [connections.{name}] key_env or key_file"
+        raise UsageError(
+            f"The key of connection {name} is not set: make a personal API key with read scopes at "
+            f"{connection.host}/settings/user-api-keys and put it {place}."
+        )
+    try:
+        return hosts.personal_key(text)
+    except ValueError as error:
+        raise UsageError(f"{where}, the key of connection {name}, {error}.") from None

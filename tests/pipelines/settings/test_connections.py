@@ -143,11 +143,25 @@ def test_a_connection_that_cannot_be_is_refused_in_one_sentence(
     assert said in refusal()
 
 
-def test_a_text_that_is_no_key_is_refused_without_the_text(refusal: Refusal) -> None:
-    in_toml('[connections.eu]\nkey_env = "EU_KEY"')
-    answer = refusal(EU_KEY="phc_project_token")
-    assert answer.startswith("EU_KEY, the key of connection eu, is a project token")
-    assert "project_token" not in answer
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("key_env = 'EU_KEY'", "EU_KEY, the key of connection eu, is a project token"),
+        ("key_file = 'nowhere'", "key_file of connection eu is nowhere, which cannot be read"),
+    ],
+)
+def test_a_wrong_key_stops_only_its_connection(
+    monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    in_toml(f"[connections.eu]\n{place}\n[connections.us]\nkey_env = 'US_KEY'")
+    monkeypatch.setenv("EU_KEY", "phc_project_token")
+    monkeypatch.setenv("US_KEY", US)
+    settings = load()
+    assert settings.connection("us").require_key().get_secret_value() == US
+    with pytest.raises(UsageError) as refused:
+        settings.connection("eu").require_key()
+    assert said in str(refused.value)
+    assert "project_token" not in str(refused.value)
 
 
 def test_an_unknown_connection_is_refused_with_the_nearest_name() -> None:
