@@ -130,10 +130,6 @@ def test_without_a_choice_there_is_no_key_among_several() -> None:
         ("[connections.eu]\n[groups.all]\nconnections = ['euu']", "which there is not; did you mean eu?"),
         ("[groups.all]\nconnections = ['eu']", "the connection eu, which there is not"),
         ("[connections.hogsync]\ndataset = 'hogsync'", "have one name"),
-        (
-            "[connections.eu]\nkey_file = 'nowhere'",
-            "key_file of connection eu is nowhere, which cannot be read",
-        ),
     ],
 )
 def test_a_connection_that_cannot_be_is_refused_in_one_sentence(
