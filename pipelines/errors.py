@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from pipelines.run import Run
+    from sources.posthog.client.client import Traffic
 
 
 class HogsyncError(Exception):
@@ -27,6 +28,8 @@ class HogsyncError(Exception):
     """The record of the run that the error ended, if one had begun."""
     requests: int = 0
     """The number of requests sent to PostHog before the error."""
+    traffic: Traffic | None = None
+    """What these requests were answered."""
     below: str = ""
     """Lines to show below the sentence, such as the place of a mistake in SQL."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import hogsync
+from pipelines.schedule.jobs import Job
 from pipelines.schedule.queue import RunQueue
 from sources.sandbox import Sandbox
 
@@ -81,9 +82,8 @@ def test_a_run_of_the_schedule_starts_whatever_pythonpath_says(
     on_the_path(strangers, monkeypatch)
     caplog.set_level(logging.INFO, "hogsync")
     runs = RunQueue()
-    runs.due("nowhere")
-    assert runs.process
-    runs.process.wait()
+    runs.due(Job("nowhere"))
+    runs.running[Job("nowhere")].process.wait()
     runs.step()
     assert "Group nowhere: exit 2, a command, an option, a setting" in caplog.text
 

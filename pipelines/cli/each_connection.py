@@ -35,9 +35,7 @@ def one_or_each(
     places = settings.each_connection([chosen] if chosen else names)
     if len(places) == 1:
         return places[0]
-    options = settings.warehouse_options
-    at_once = options.parallel if settings.warehouse.kind == "postgresql" else 1
-    return _each(command, [place.connection_name for place in places], at_once, as_json=as_json)
+    return _each(command, [place.connection_name for place in places], settings.parallel, as_json=as_json)
 
 
 def refuse_both(connection: str | None, *, sandbox: bool) -> None:

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.app import AsJson, OneConnection, command, ready, require_sandbox
 from pipelines.cli.each_connection import one_or_each, refuse_both
-from pipelines.console import write_json, write_line
+from pipelines.console import plain_table, rendered, write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -152,13 +153,37 @@ def _agreed(question: str) -> bool:
 
 
 @command
-def schedule() -> int:
+def schedule(
+    show: Annotated[
+        bool, typer.Option("--list", help="Print the next ten runs and what they cost last; run nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Sync the groups of the settings by their crontabs, until SIGTERM or Ctrl-C."""
     from pipelines import logs, settings
     from pipelines.schedule import run
 
+    if as_json and not show:
+        raise UsageError("--json belongs to `hogsync schedule --list`; the service prints no JSON.")
+    if show:
+        return _show_upcoming(ready(), as_json=as_json)
     logs.set_up()
     return run(settings.load())
+
+
+def _show_upcoming(settings: Settings, *, as_json: bool) -> int:
+    from pipelines.schedule.upcoming import upcoming
+
+    found = upcoming(settings, datetime.now(UTC))
+    if as_json:
+        write_json({"runs": [one.as_json() for one in found]})
+        return 0
+    shown = plain_table("at (UTC)", "connection", "group", "requests", "minutes")
+    for one in found:
+        cost = ("unknown",) * 2 if one.requests is None else (f"{one.requests:,}", f"{one.minutes}")
+        shown.add_row(f"{one.at:%Y-%m-%d %H:%M}", one.connection, one.group, *cost)
+    write_line(rendered(shown))
+    return 0
 
 
 def _begun(*, quiet: bool, as_json: bool) -> tuple[Settings, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,13 +93,13 @@ SELECT set_config(name, value, true)
                ('tcp_keepalives_count', '6')) AS wanted (name, value)
   JOIN pg_settings USING (name)
 """
-TAKE = "SELECT pg_try_advisory_xact_lock(%(key)s)"
+TAKE = "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s) AS key"
 HOLDER = """
 SELECT application_name
   FROM pg_locks JOIN pg_stat_activity USING (pid)
  WHERE locktype = 'advisory' AND granted AND objsubid = 1
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND (classid::bigint << 32 | objid::bigint) = %(key)s
+   AND (classid::bigint << 32 | objid::bigint) = ANY (%(keys)s)
 """
 
 
@@ -120,17 +120,18 @@ def lock_number(dataset: str, purpose: str = "") -> int:
 
 
 class AdvisoryLoadLock:
-    """A lock on a dataset in Postgres: a transaction's advisory lock, on a connection of its own."""
+    """A lock on datasets in Postgres, all or none: a transaction's advisory locks, on a connection of its own."""
 
-    def __init__(self, warehouse: WarehouseUrl, dataset: str, who: str, purpose: str = "") -> None:
-        self._warehouse, self._who, self._key = warehouse, who, lock_number(dataset, purpose)
+    def __init__(self, warehouse: WarehouseUrl, datasets: Sequence[str], who: str, purpose: str = "") -> None:
+        self._warehouse, self._who = warehouse, who
+        self._keys = [lock_number(dataset, purpose) for dataset in datasets]
         with _as_problem(warehouse):
             from destinations.postgres_connection import connect
 
             self._connection, _ = connect(warehouse.dsn.get_secret_value(), NOTICING_A_DEAD_SERVER)
 
     def acquire(self) -> bool:
-        """Lock the dataset for this transaction, and leave the transaction open."""
+        """Lock the datasets for this transaction, and leave the transaction open."""
         with _as_problem(self._warehouse):
             taken = bool(self._ask(TAKE))
             if taken:
@@ -158,7 +159,7 @@ class AdvisoryLoadLock:
     def _ask(self, question: str) -> Any:
         """Return the first value of the result, None without one."""
         with self._connection.cursor() as cursor:
-            cursor.execute(question, {"key": self._key, "name": holder_text(self._who, APPLICATION_NAME)})
+            cursor.execute(question, {"keys": self._keys, "name": holder_text(self._who, APPLICATION_NAME)})
             row = cursor.fetchone()
         return row and row[0]
 
@@ -166,12 +167,12 @@ class AdvisoryLoadLock:
 LoadLock = FileLoadLock | AdvisoryLoadLock
 
 
-def new_lock(settings: Settings, who: str, purpose: str = "") -> LoadLock:
-    """Return the lock of the warehouse and dataset of the settings, not taken yet."""
+def new_lock(settings: Settings, who: str, purpose: str = "", datasets: Sequence[str] = ()) -> LoadLock:
+    """Return the lock of the warehouse and of these datasets, or that of the settings; it is not taken yet."""
     place = settings.warehouse
     if place.kind == "duckdb":
         return FileLoadLock(place, who, purpose)
-    return AdvisoryLoadLock(place, settings.dataset, who, purpose)
+    return AdvisoryLoadLock(place, datasets or [settings.dataset], who, purpose)
 
 
 @contextmanager

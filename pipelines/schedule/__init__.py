@@ -1,36 +1,43 @@
-"""Runs `hogsync schedule`: each group at its own times, until SIGTERM or Ctrl-C.
+"""Runs `hogsync schedule`: each group of each connection at its own times, until SIGTERM or Ctrl-C.
 
-`pipelines.crontab` tells the times. The service reads the clock each second, so that it notices a machine that slept
-and a time that was set back, and hands due groups to the `RunQueue`. Between runs it holds only its lock.
+`pipelines.crontab` tells the times. The service reads the clock every few seconds, so that it notices a machine that
+slept and a time that was set back, and hands due jobs to the `RunQueue`. Between runs it holds only its lock.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from typing import TYPE_CHECKING, NoReturn
 
 from pipelines import logs
-from pipelines.crontab import Trigger, crontab, fires
+from pipelines.crontab import Trigger, crontab
 from pipelines.errors import HogsyncError, UsageError
-from pipelines.schedule.queue import RunQueue
+from pipelines.schedule.jobs import Job, Limits
+from pipelines.schedule.queue import Report, RunQueue
+from pipelines.schedule.timetable import Timetable
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings
 from pipelines.signals import handle
 
 if TYPE_CHECKING:
+    from pipelines.schedule.listener import Health
+    from pipelines.schedule.metrics import Metrics
     from pipelines.schedule.start import ServiceLock
 
 log = logging.getLogger("hogsync")
 
-LOCK_VERIFIED = 20
+LOCK_VERIFIED = 20.0
 """Seconds between two looks at the service's lock."""
+BUSY, IDLE = 0.5, 5.0
+"""Seconds between two looks at the clock: while a run goes on or waits, and while none does."""
 
 TriggerOf = Callable[[str, GroupSettings], Trigger]
 
@@ -39,69 +46,154 @@ def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
     """Sync the groups of the settings at their times until SIGTERM or SIGINT, then return 0.
 
     Raises UsageError if there is nothing to do (no group, no such table, a crontab that never comes), and the errors of
-    `look` and `ServiceLock`. Errors of a run are logged and never end the service.
+    `look`, `ServiceLock` and `Listener`. Errors of a run are logged and never end the service.
     """
-    from pipelines.schedule.start import ServiceLock
-
-    runs, lock = RunQueue(), ServiceLock()
-    hung_up = _on_signals(runs)
-    try:
-        times = _begin(settings, trigger, runs, lock)
-        for second in count():
-            time.sleep(1)
-            if hung_up:
-                hung_up.clear()
-                try:
-                    settings_now = load()
-                    times = _begin(settings_now, trigger, runs, lock, settings)
-                    settings = settings_now
-                except HogsyncError as problem:
-                    log.error(
-                        "The former settings stay in force, because the new ones are wrong: %s", problem
-                    )
-            for group in times.due(datetime.now(UTC)):
-                runs.due(group)
-            runs.step()
-            if second % LOCK_VERIFIED == 0:
-                lock.verify(settings)
-    except KeyboardInterrupt:
-        log.info("The schedule ends.")
-    finally:
-        runs.end()
-        lock.release()
+    with ExitStack() as ends:
+        service = Service(settings, trigger)
+        hung_up = _on_signals(service.runs)
+        ends.callback(service.end)
+        try:
+            service.begin()
+            service.listen()
+            for _ in service.ticks():
+                if hung_up:
+                    hung_up.clear()
+                    service.read_settings()
+        except KeyboardInterrupt:
+            log.info("The schedule ends.")
     return 0
 
 
-def _begin(
-    settings: Settings, trigger: TriggerOf, runs: RunQueue, lock: ServiceLock, former: Settings | None = None
-) -> Timetable:
-    """Check the settings and take their warehouse's lock; catch up the groups that the former settings had not."""
-    from pipelines.schedule.start import look
+@dataclass(slots=True)
+class Service:
+    """A running schedule."""
+
+    settings: Settings
+    trigger: TriggerOf
+    runs: RunQueue = field(default_factory=RunQueue)
+    times: Timetable = field(default_factory=lambda: Timetable({}))
+    lock: ServiceLock = field(init=False)
+    health: Health = field(init=False)
+    metrics: Metrics | None = None
+
+    def __post_init__(self) -> None:
+        from pipelines.schedule.listener import Health
+        from pipelines.schedule.start import ServiceLock
+
+        self.lock, self.health = ServiceLock(), Health()
+        self.runs.limits, self.runs.ended = self._limits, self._learn
+
+    def begin(self, former: Settings | None = None) -> None:
+        """Check the settings and take their warehouse's lock; catch up the jobs that the former settings had not."""
+        from pipelines.schedule.start import look
+
+        settings = self.settings
+        logs.hide(settings.secrets)
+        _refuse_nothing_to_do(settings)
+        times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
+        problems = look(settings)
+        self.lock.acquire(settings)
+        self.times, self.runs.at_once = times, settings.parallel
+        for place in settings.each_connection():
+            problem = problems.get(place.connection_name)
+            self.health.learn(place.connection_name, logs.redacted(str(problem)) if problem else None)
+        if former:
+            log.info("The settings were read again.")
+        for name, group in settings.groups.items():
+            tables = ", ".join(group.tables) or "the whole selection"
+            when = f"crontab {group.crontab} in {group.timezone}, next at {times.planned[name]}"
+            log.info("Group %s (%s): %s.", name, tables, when)
+        known = {*jobs_of(former)} if former else set()
+        for job in jobs_of(settings):
+            if job not in known:
+                self.runs.due(job, catch_up=True)
+
+    def listen(self) -> None:
+        """Serve probes and metrics, if the settings say where."""
+        place = self.settings.service.listen
+        if not place:
+            return
+        from pipelines.schedule.listener import Listener
+        from pipelines.schedule.metrics import Metrics
+
+        self.metrics = Metrics(self._planned)
+        port = Listener(place, self.metrics, self.health).port
+        log.info("/livez, /readyz and /metrics are served at %s.", place.rpartition(":")[0] + f":{port}")
+
+    def ticks(self) -> Iterator[None]:
+        """Hand over what is due and step the runs, again and again; yields after each time."""
+        verified = time.monotonic()
+        while True:
+            time.sleep(self._pause())
+            for group in self.times.due(datetime.now(UTC)):
+                for job in jobs_of(self.settings, group):
+                    jitter = self.settings.groups[group].jitter.total_seconds()
+                    self.runs.due(job, delay=random.uniform(0, jitter))  # noqa: S311  no secret
+            self.runs.step()
+            if time.monotonic() - verified >= LOCK_VERIFIED:
+                verified = time.monotonic()
+                self.lock.verify(self.settings)
+            yield
+
+    def _pause(self) -> float:
+        if self.runs.running or self.runs.waiting:
+            return BUSY
+        nearest = min(self.times.planned.values()) - datetime.now(UTC)
+        return min(max(nearest.total_seconds(), 0.0), IDLE)
+
+    def read_settings(self) -> None:
+        """Read the settings again; wrong ones change nothing."""
+        former = self.settings
+        try:
+            self.settings = load()
+            self.begin(former)
+        except HogsyncError as problem:
+            self.settings = former
+            log.error("The former settings stay in force, because the new ones are wrong: %s", problem)
+
+    def end(self) -> None:
+        """End the current runs, and let another service take the warehouse."""
+        self.runs.end()
+        self.lock.release()
+
+    def _limits(self, job: Job) -> Limits:
+        group = self.settings.groups.get(job.group) or GroupSettings()
+        return Limits(group.timeout, group.retries, self.times.planned.get(job.group))
+
+    def _learn(self, job: Job, code: int, report: Report) -> None:
+        self.health.learn(job.connection, report.get("problem"))
+        if self.metrics:
+            self.metrics.learn(job, code, report)
+
+    def _planned(self) -> dict[str, datetime]:
+        """Return the next time of each connection."""
+        found = dict[str, datetime]()
+        for job in jobs_of(self.settings):
+            at = self.times.planned[job.group]
+            found[job.connection] = min(at, found.get(job.connection, at))
+        return found
+
+
+def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:
+    """Yield the jobs of a group, or of all groups: one for each of its connections."""
+    for name in [group] if group else settings.groups:
+        for place in settings.each_connection(settings.groups[name].connections):
+            yield Job(name, place.connection_name)
+
+
+def _refuse_nothing_to_do(settings: Settings) -> None:
     from pipelines.sync.selection import Selection, chosen_tables
 
-    logs.hide(settings.secrets)
     if not settings.groups:
         raise UsageError(
             "The schedule has no group: write a [groups.all] into hogsync.toml, or no groups at all."
         )
     for group in settings.groups.values():
         chosen_tables(settings, Selection(tables=group.tables))
-    times = Timetable({name: trigger(name, group) for name, group in settings.groups.items()})
-    look(settings)
-    lock.acquire(settings)
-    if former:
-        log.info("The settings were read again.")
-    for name, group in settings.groups.items():
-        tables = ", ".join(group.tables) or "the whole selection"
-        when = f"crontab {group.crontab} in {group.timezone}, next at {times.planned[name]}"
-        log.info("Group %s (%s): %s.", name, tables, when)
-        if not former or name not in former.groups:
-            runs.due(name, catch_up=True)
-    return times
 
 
 def _on_signals(runs: RunQueue) -> list[int]:
-    """Handle SIGTERM and SIGINT: the first raises KeyboardInterrupt here, the second kills the current run.
+    """Handle SIGTERM and SIGINT: the first raises KeyboardInterrupt here, the second kills the current runs.
 
     Returns a list to which SIGHUP is added; on a terminal SIGHUP keeps its meaning, that the terminal was closed.
     """
@@ -116,33 +208,3 @@ def _on_signals(runs: RunQueue) -> list[int]:
     if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN and not sys.stdin.isatty():
         signal.signal(hang_up, lambda number, _: noted.append(number))
     return noted
-
-
-# -- times
-
-
-@dataclass(slots=True)
-class Timetable:
-    """When each group is due next."""
-
-    triggers: dict[str, Trigger]
-    planned: dict[str, datetime] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.due(datetime.now(UTC))
-
-    def due(self, now: datetime) -> list[str]:
-        """Return the groups that are due, once each however late, and plan their next times.
-
-        A group that was planned while the time was set too far ahead is planned again.
-        """
-        due = [group for group, planned in self.planned.items() if planned <= now]
-        for group, trigger in self.triggers.items():
-            following = next(fires(trigger, now))
-            planned = self.planned.get(group, following)
-            if following < planned:
-                log.warning(
-                    "The time was set back: group %s is next at %s instead of %s.", group, following, planned
-                )
-            self.planned[group] = following
-        return due

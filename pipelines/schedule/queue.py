@@ -1,91 +1,186 @@
-"""Runs due groups one after another, each in a process of its own; no run is dropped or left behind.
+"""Runs due jobs, each in a process of its own; no run is dropped or left behind.
 
 A run (`pipelines.schedule.run`) reads the settings anew and frees its memory at its end. Its standard input is a pipe
-that only this process holds open: however this process ends, the system closes the pipe, and the run ends itself.
+that only this process holds open: however this process ends, the system closes the pipe, and the run ends itself. Its
+standard output is a file, in which it reports what came of it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
+from pipelines.schedule.jobs import Job, Limits, retry_delay
+from pipelines.settings.connections import DEFAULT
 
 log = logging.getLogger("hogsync")
 
 HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
 """Seconds in which a run that was asked to end can record that it was interrupted."""
+Report = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A job that is due."""
+
+    catch_up: bool = False
+    """True if it runs only when its last success is too long ago."""
+    tries: int = 0
+    """How many of its runs since it came due were retries."""
+    not_before: float = 0.0
+    """On the monotonic clock."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A job's process."""
+
+    process: subprocess.Popen[bytes]
+    report: IO[bytes]
+    tries: int
+    ends_at: float
+    """When the run is asked to end, on the monotonic clock."""
+    asked_to_end: bool = False
+
+    def ask_to_end(self) -> None:
+        """Close its standard input, whereupon the run stops as after a signal; after GRACE it is killed."""
+        self.asked_to_end, self.ends_at = True, time.monotonic() + GRACE
+        if self.process.stdin:
+            self.process.stdin.close()
 
 
 @dataclass(slots=True)
 class RunQueue:
-    """The groups that are due, in order, and the current run."""
+    """The jobs that are due, in order, and the current runs."""
 
-    waiting: dict[str, bool] = field(default_factory=dict)
-    """Groups that are due; True if a group runs only when its last success is too long ago."""
-    running: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    limits: Callable[[Job], Limits] = lambda _: Limits()
+    at_once: int = 1
+    """How many runs may go on at the same time, each of another connection."""
+    ended: Callable[[Job, int, Report], object] = lambda *_: None
+    """Called at the end of each run, with its exit code and its report."""
+    waiting: dict[Job, Waiting] = field(default_factory=dict)
+    running: dict[Job, Running] = field(default_factory=dict)
 
-    def due(self, group: str, *, catch_up: bool = False) -> None:
-        """Run the group when no other run is left before it; a group that already waits runs once for both."""
-        if group in self.waiting:
-            log.warning("Group %s is due again while it waits: it runs once for both.", group)
-        elif group == self.running:
-            log.warning("Group %s is due while its last run goes on: it runs once more after it.", group)
+    def due(self, job: Job, *, catch_up: bool = False, delay: float = 0.0) -> None:
+        """Run the job after `delay` seconds and the runs before it; a job that already waits runs once for both."""
+        known = self.waiting.get(job)
+        if known and not known.tries:
+            log.warning("%s is due again while it waits: it runs once for both.", job)
+        elif job in self.running:
+            log.warning("%s is due while its last run goes on: it runs once more after it.", job)
         elif self.running:
-            log.info("Group %s is due and waits for the run of group %s.", group, self.running)
-        self.waiting[group] = catch_up and self.waiting.get(group, True)
+            log.info("%s is due and waits for the run of %s.", job, _named(next(iter(self.running))))
+        catch_up = catch_up and (known is None or known.catch_up)
+        self.waiting[job] = Waiting(catch_up, not_before=time.monotonic() + delay)
         self.step()
 
     def step(self) -> None:
-        """Log the end of the current run if it has ended, and start the next one; to be called again and again."""
-        if self.process and self.process.poll() is not None:
-            self._log_end(self.process.returncode)
-        if self.waiting and not self.process:
-            group = next(iter(self.waiting))
-            try:
-                self._start(group, catch_up=self.waiting.pop(group))
-            except OSError as error:
-                log.error("Group %s could not start (%s); the next try is at its next time.", group, error)
+        """Log the ends of runs, end those that take too long, and start the next ones; to be called again and again."""
+        for job, run in [*self.running.items()]:
+            if run.process.poll() is not None:
+                self._finish(job, run)
+            elif time.monotonic() >= run.ends_at:
+                self._end_overdue(job, run)
+        for job in [*self.waiting]:
+            if self._may_start(job):
+                self._try_start(job, self.waiting.pop(job))
 
-    def _start(self, group: str, *, catch_up: bool) -> None:
+    def _may_start(self, job: Job) -> bool:
+        busy = {running.connection for running in self.running}
+        free = len(self.running) < self.at_once and job.connection not in busy
+        return free and self.waiting[job].not_before <= time.monotonic()
+
+    def _try_start(self, job: Job, due: Waiting) -> None:
+        try:
+            self._start(job, due)
+        except OSError as error:
+            log.error("%s could not start (%s); the next try is at its next time.", job, error)
+
+    def _start(self, job: Job, due: Waiting) -> None:
         # hogsync.py finds the packages independent of PYTHONPATH. The run has its own session: Ctrl-C in the terminal
         # reaches only the service, which then asks the run to end, once.
-        command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", group]
-        command += ["--catch-up"] * catch_up
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-        self.running = group
-        log.info("Group %s runs as process %d.", group, self.process.pid)
+        command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", job.group, "--report"]
+        command += ["--connection", job.connection] * (job.connection != DEFAULT)
+        command += ["--catch-up"] * due.catch_up
+        report = tempfile.TemporaryFile()  # noqa: SIM115  until the run has ended
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=report, start_new_session=True)
+        timeout = self.limits(job).timeout
+        ends_at = time.monotonic() + timeout.total_seconds() if timeout else float("inf")
+        self.running[job] = Running(process, report, due.tries, ends_at)
+        log.info("%s runs as process %d.", job, process.pid)
 
-    def _log_end(self, code: int, *, wanted: bool = False) -> None:
-        level = logging.INFO if wanted or code in {0, NOTHING_DUE} else logging.ERROR
-        log.log(level, "Group %s: %s.", self.running, meaning(code))
-        if self.process and self.process.stdin:
-            self.process.stdin.close()
-        self.process, self.running = None, ""
+    def _end_overdue(self, job: Job, run: Running) -> None:
+        if run.asked_to_end:
+            run.process.kill()
+            run.ends_at = float("inf")
+            return
+        log.error("%s takes longer than its timeout and is asked to end, within %.0f s.", job, GRACE)
+        run.ask_to_end()
+
+    def _finish(self, job: Job, run: Running, *, wanted: bool = False) -> None:
+        """Log the end of a run, tell it, and let a failed one be tried again; `wanted` if the service has ended it."""
+        del self.running[job]
+        code = run.process.returncode
+        fine = wanted or code in {0, NOTHING_DUE}
+        log.log(logging.INFO if fine else logging.ERROR, "%s: %s.", job, meaning(code))
+        if run.process.stdin:
+            run.process.stdin.close()
+        self.ended(job, code, _read(run.report))
+        failed = -signal.SIGKILL if run.asked_to_end and not wanted else code
+        delay = None if wanted else retry_delay(failed, run.tries, datetime.now(UTC), self.limits(job))
+        if delay and job not in self.waiting:
+            log.info("%s is tried again in %.0f minutes.", job, delay.total_seconds() / 60)
+            again = time.monotonic() + delay.total_seconds()
+            self.waiting[job] = Waiting(tries=run.tries + 1, not_before=again)
 
     def end(self) -> None:
-        """Start no more runs, and let the current run record its end; after GRACE it is killed."""
+        """Start no more runs, and let the current ones record their end; after GRACE they are killed."""
         self.waiting.clear()
-        if not self.process or not self.process.stdin:
-            return
-        log.info("The run of group %s is asked to end, within %.0f s.", self.running, GRACE)
-        self.process.stdin.close()
-        try:
-            self.process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._log_end(self.process.wait(), wanted=True)
+        for job, run in self.running.items():
+            if not run.asked_to_end:
+                log.info("The run of %s is asked to end, within %.0f s.", _named(job), GRACE)
+                run.ask_to_end()
+        for job, run in [*self.running.items()]:
+            try:
+                run.process.wait(
+                    max(0.0, run.ends_at - time.monotonic()) if run.ends_at < float("inf") else None
+                )
+            except subprocess.TimeoutExpired:
+                run.process.kill()
+                run.process.wait()
+            self._finish(job, run, wanted=True)
 
     def kill(self) -> None:
-        """Kill the current run."""
-        if self.process:
-            self.process.kill()
+        """Kill the current runs."""
+        for run in self.running.values():
+            run.process.kill()
+
+
+def _named(job: Job) -> str:
+    """Return a job's name in the middle of a sentence."""
+    return str(job).replace("Group", "group", 1)
+
+
+def _read(report: IO[bytes]) -> Report:
+    """Return what a run has reported; a run that was killed has reported nothing."""
+    with report:
+        report.seek(0)
+        text = report.read()
+    found: Report = json.loads(text) if text.endswith(b"}\n") else {}
+    return found
 
 
 def meaning(code: int) -> str:

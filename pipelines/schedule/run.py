@@ -1,4 +1,4 @@
-"""One run of the schedule, in a process of its own: `python -m pipelines.schedule.run GROUP [--catch-up]`.
+"""One run of the schedule, in a process of its own: `python -m pipelines.schedule.run GROUP …`.
 
 Only `pipelines.schedule.queue` starts it, and holds the other end of its standard input: when that closes, the service
 has ended, and the run stops as after a signal.
@@ -13,19 +13,26 @@ import signal
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from destinations.warehouse import Warehouse, WarehouseUnavailable
+from destinations.warehouse import WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.attended import sync
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.console import write_json
 from pipelines.crontab import crontab, late
-from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, UsageError
+from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, KeyProblem, UsageError
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
+from pipelines.run import Run
+from pipelines.schedule.jobs import Job
 from pipelines.settings import Settings, load
+from pipelines.settings.connections import DEFAULT
 from pipelines.settings.sections import GroupSettings, WarehouseSettings
 from pipelines.sync import progress, summary
 from pipelines.sync.selection import Selection, chosen_tables
+from sources.posthog.client.client import Traffic
+from sources.posthog.extract.results import TableResult
 
 log = logging.getLogger("hogsync")
 
@@ -34,19 +41,26 @@ def main(words: Sequence[str] | None = None) -> int:
     """Sync a group by the current settings; returns an exit code of `hogsync sync`, or NOTHING_DUE."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.schedule.run", description=__doc__)
     parser.add_argument("group")
+    parser.add_argument("--connection", default=DEFAULT)
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
+    parser.add_argument("--report", action="store_true", help="print what came of it as JSON")
     asked = parser.parse_args(words)
     logs.set_up()
     signals.listen()
     threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
+    report: dict[str, Any] = {}
     try:
-        return _run(asked.group, catch_up=asked.catch_up)
+        return _run(Job(asked.group, asked.connection), report, catch_up=asked.catch_up)
     except (Exception, KeyboardInterrupt) as error:
         problem = signals.known_end(error)
         if not problem:
             raise
+        report |= reported(problem.run, problem.traffic) | {"problem": logs.redacted(str(problem))}
         log.log(logging.INFO if isinstance(problem, Interrupted) else logging.ERROR, "%s", problem)
         return problem.exit_code
+    finally:
+        if asked.report:
+            write_json(report)
 
 
 def _watch() -> None:
@@ -57,60 +71,86 @@ def _watch() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _run(name: str, *, catch_up: bool) -> int:
-    settings = load()
+def _run(job: Job, report: dict[str, Any], *, catch_up: bool) -> int:
+    settings = load().connection(job.connection)
     logs.hide(settings.secrets)
-    group = settings.groups.get(name)
+    group = settings.groups.get(job.group)
     if group is None:
-        raise UsageError(f"The settings have no group {name} any more; start hogsync schedule anew.")
-    if catch_up and not is_due(settings, name, group, datetime.now(UTC)):
+        raise UsageError(f"The settings have no group {job.group} any more; start hogsync schedule anew.")
+    if catch_up and not is_due(settings, job, group, datetime.now(UTC)):
+        report |= {"nothing_due": True, "last_success": last_successes(settings)}
         return NOTHING_DUE
     with progress.progress(display=False) as observer:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
     summary.log_tables(outcome)
     log.info("%s", summary.summary(outcome))
+    report |= reported(outcome.run, outcome.traffic, outcome.requests, outcome.tables)
+    report["last_success"] = last_successes(settings)
+    if outcome.exit_code == KeyProblem.exit_code:
+        report["problem"] = outcome.run.error
     return outcome.exit_code
 
 
-def is_due(settings: Settings, name: str, group: GroupSettings, now: datetime) -> bool:
+def reported(
+    run: Run | None, traffic: Traffic | None, requests: int = 0, tables: Sequence[TableResult] = ()
+) -> dict[str, Any]:
+    """Return what the service wants to know of a run."""
+    seen = traffic or Traffic()
+    return {
+        "run": summary.as_json(run, requests, tables) if run else {},
+        "requests": seen.statuses,
+        "throttled_seconds": seen.throttled,
+        "budget_used": seen.budget_used,
+    }
+
+
+def is_due(settings: Settings, job: Job, group: GroupSettings, now: datetime) -> bool:
     """True if the group's last success is longer ago than its period, or unknown; logs the reason."""
     try:
         last = last_success(settings, group)
     except (HogsyncError, WarehouseUnavailable) as problem:
-        log.warning("Group %s runs now, because its last success is not known: %s", name, problem)
+        log.warning("%s runs now, because its last success is not known: %s", job, problem)
         return True
-    due = last is None or late(crontab(name, group), last, now)
+    due = last is None or late(crontab(job.group, group), last, now)
     what = "runs now" if due else "has nothing to catch up"
     when = f"its last success was at {last}" if last else "not all of its tables were ever synced"
-    log.info("Group %s %s: %s.", name, what, when)
+    log.info("%s %s: %s.", job, what, when)
     return due
 
 
 def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
-    """Return the earliest start of its tables' latest successful syncs, None if a table was never synced.
-
-    A table that is not available counts as synced, as it does for the exit code. The load lock is not waited for, and a
-    missing warehouse is not created.
-    """
+    """Return the earliest start of its tables' latest successful syncs, None if a table was never synced."""
     tables = chosen_tables(settings, Selection(tables=group.tables))
-    warehouse = open_warehouse(settings.model_copy(update={"warehouse_options": WarehouseSettings(wait=0)}))
-    if not warehouse.exists():
-        return None
-    with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
-        found = _successes(warehouse)
+    found = _successes(settings)
     return min(found[table] for table in tables) if found.keys() >= set(tables) else None
 
 
-def _successes(warehouse: Warehouse) -> dict[str, datetime]:
-    if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+def last_successes(settings: Settings) -> dict[str, str]:
+    """Return the start of each table's latest successful sync; empty if the warehouse cannot be asked now."""
+    try:
+        return {table: began.isoformat() for table, began in _successes(settings).items()}
+    except (HogsyncError, WarehouseUnavailable):
         return {}
-    sql = (
-        "select t.table_name, max(r.started_at) "
-        f"from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id "
-        "where t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
-        "group by t.table_name"
-    )
-    return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
+
+
+def _successes(settings: Settings) -> dict[str, datetime]:
+    """Ask the warehouse; a table that is not available counts as synced, as it does for the exit code.
+
+    The load lock is not waited for, and a missing warehouse is not created.
+    """
+    warehouse = open_warehouse(settings.model_copy(update={"warehouse_options": WarehouseSettings(wait=0)}))
+    if not warehouse.exists():
+        return {}
+    with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
+        if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+            return {}
+        sql = (
+            "select t.table_name, max(r.started_at) "
+            f"from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id "
+            "where t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
+            "group by t.table_name"
+        )
+        return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pipelines.errors import HogsyncError, KeyProblem, UsageError, WarehouseProb
 from pipelines.from_settings import open_client
 from pipelines.locking.backends import LoadLock, new_lock
 from pipelines.settings import Settings
+from pipelines.sync.outcome import ExtractionFailed
 from pipelines.sync.selection import known_tables
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
@@ -25,18 +26,41 @@ SERVICE = "schedule"
 """The purpose that separates a service's lock from the load lock."""
 
 
-def look(settings: Settings) -> None:
-    """Raise UsageError or KeyProblem for errors that need a person; other errors are logged."""
-    _look_at_posthog(settings)
+def look(settings: Settings) -> dict[str, HogsyncError]:
+    """Return the problems of each connection; raises the first that needs a person if no connection is without one.
+
+    Other problems are logged: a PostHog or a warehouse may be back when a group is due.
+    """
+    problems = dict[str, HogsyncError]()
+    places = settings.each_connection()
+    for place in places:
+        try:
+            if problem := _problem_of(place):
+                problems[place.connection_name] = problem
+        except (UsageError, KeyProblem) as problem:
+            problems[place.connection_name] = problem
+            if len(places) > 1:
+                log.error("Connection %s: %s", place.connection_name, problem)
+    lasting = [problem for problem in problems.values() if isinstance(problem, UsageError | KeyProblem)]
+    if len(lasting) == len(places):
+        raise lasting[0]
+    return problems
+
+
+def _problem_of(settings: Settings) -> HogsyncError | None:
+    """Raise UsageError or KeyProblem for errors that need a person; another problem is logged and returned."""
+    problem = _look_at_posthog(settings)
     chosen = (group.tables or settings.selection.tables or ENDPOINTS for group in settings.groups.values())
     for finding in examine_warehouse(settings, known_tables(table for tables in chosen for table in tables)):
         if finding.exit_code == UsageError.exit_code:
             raise UsageError(finding.text)
         if finding.exit_code:
             log.error("%s The service goes on and tries when a group is due.", finding.text)
+            problem = WarehouseProblem(finding.text)
+    return problem
 
 
-def _look_at_posthog(settings: Settings) -> None:
+def _look_at_posthog(settings: Settings) -> HogsyncError | None:
     key = settings.require_key().get_secret_value()
     try:
         with open_client(settings, key, retry=PATIENCE) as client:
@@ -47,13 +71,15 @@ def _look_at_posthog(settings: Settings) -> None:
         raise UsageError(str(problem)) from None
     except PageFailed as failed:
         log.error("%s The service goes on and tries when a group is due.", failed)
+        return ExtractionFailed(str(failed))
+    return None
 
 
 class ServiceLock:
     """The lock of a warehouse's only service, held until this process ends."""
 
     def __init__(self) -> None:
-        self._where = ("", "")
+        self._where: tuple[str, ...] = ()
         self._lock: LoadLock | None = None
 
     def acquire(self, settings: Settings) -> None:
@@ -61,11 +87,12 @@ class ServiceLock:
 
         Raises WarehouseProblem if another service holds it; if the warehouse cannot be reached, the lock is not taken.
         """
-        where = (settings.warehouse.label, settings.dataset)
+        datasets = [place.dataset for place in settings.each_connection()]
+        where = (settings.warehouse.label, *datasets * (settings.warehouse.kind == "postgresql"))
         if self._lock and self._where == where:
             return
         try:
-            lock = new_lock(settings, "hogsync schedule", SERVICE)
+            lock = new_lock(settings, "hogsync schedule", SERVICE, datasets)
             taken = lock.acquire()
         except HogsyncError:  # `look` has logged it
             return

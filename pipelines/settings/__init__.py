@@ -43,6 +43,7 @@ from pipelines.settings.sections import (
     ProjectsSettings,
     RateSettings,
     SelectionSettings,
+    ServiceSettings,
     SyncSettings,
     WarehouseSettings,
     plain_names,
@@ -111,6 +112,7 @@ class Settings(BaseModel):
     rate: RateSettings = setting("HOGSYNC_RATE", RateSettings())
     lists: ListsSettings = setting("HOGSYNC_LISTS", ListsSettings())
     history: HistorySettings = setting("HOGSYNC_HISTORY", HistorySettings())
+    service: ServiceSettings = setting("HOGSYNC_SERVICE", ServiceSettings())
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
     warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
     _origin_name: str = PrivateAttr(default="")
@@ -178,6 +180,11 @@ class Settings(BaseModel):
     def wait(self) -> float:
         """Seconds to wait for a held warehouse; may be infinite."""
         return self.warehouse_options.wait
+
+    @property
+    def parallel(self) -> int:
+        """How many connections may be synced at the same time."""
+        return self.warehouse_options.parallel if self.warehouse.kind == "postgresql" else 1
 
     @property
     def secrets(self) -> tuple[str, ...]:

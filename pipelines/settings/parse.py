@@ -89,6 +89,14 @@ def time_zone(value: str) -> str:
     return value
 
 
+def listen(value: str) -> str:
+    """Return `address:port`, or an empty text."""
+    _, colon, port = value.rpartition(":")
+    if value and not (colon and port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
+        raise ValueError(f"is {value!r}, but must be an address and a port, as in 127.0.0.1:9464")
+    return value
+
+
 def location(path: Path) -> Path:
     """Return `path` with ~ replaced by the home folder, or unchanged if there is no home folder."""
     return Path(os.path.expanduser(path))  # noqa: PTH111

@@ -48,6 +48,12 @@ class GroupSettings(Section):
     """The time zone of the crontab, such as Europe/Berlin."""
     connections: Names = ()
     """The connections that are synced; empty: all."""
+    timeout: Span | None = None
+    """How long a run may take, such as 2h, before the schedule ends it; unset: no limit."""
+    jitter: Span = spelt("0m")
+    """A random delay of each run of the schedule, up to this span, so that many connections do not begin at once."""
+    retries: int = Field(default=2, ge=0, le=3)
+    """How often the schedule tries a failed run again, after 2, 10 and 50 minutes, before the group's next time."""
 
 
 def plain_names(sections: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +144,13 @@ class HistorySettings(Section):
     """Whether `<table>_history` keeps the versions of each row; streams have none, because their rows are events."""
     without: Names = ()
     """Tables without a history."""
+
+
+class ServiceSettings(Section):
+    """What `hogsync schedule` tells others about itself."""
+
+    listen: Annotated[str, AfterValidator(parse.listen)] = ""
+    """Where /livez, /readyz and /metrics are served, such as 127.0.0.1:9464; empty: nowhere."""
 
 
 class SyncSettings(Section):

@@ -21,6 +21,7 @@ from pipelines.run import Run, RunStatus, Trigger
 from pipelines.sync.load import LoadFailed
 from pipelines.sync.reach import NOWHERE, leads_nowhere
 from sources.posthog.catalogue import PEOPLE
+from sources.posthog.client.client import Traffic
 from sources.posthog.errors import KeyRefused, Misdirected, NoRoom, PostHogError
 from sources.posthog.extract.api_key import Key
 from sources.posthog.extract.extraction import Extraction
@@ -34,6 +35,7 @@ class Outcome:
 
     run: Run
     requests: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
     tables: Sequence[TableResult] = field(default_factory=tuple)
     exit_code: int = 0
     key: Key | None = None
@@ -90,6 +92,7 @@ class RunHeader:
         return Outcome(
             run=run,
             requests=extraction.client.total,
+            traffic=extraction.client.traffic(),
             tables=results,
             exit_code=exit_code or int(self.strict and bool(run.warnings)),
             key=extraction.key,
@@ -127,6 +130,7 @@ def recorded(
                 run = _record_failure(warehouse, header.run(status, text, extraction.results))
         if isinstance(problem, HogsyncError):
             problem.run, problem.requests = run, extraction.client.total
+            problem.traffic = None if isinstance(error, MemoryError) else extraction.client.traffic()
         if problem is error:
             raise
         raise problem from None if isinstance(problem, Interrupted) else error

@@ -13,6 +13,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
@@ -64,6 +65,17 @@ UNLIMITED: Slots = nullcontext()
 """Lets any number of requests through at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The requests of a run by the status of their answers, `none` for those without an answer."""
+
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    throttled: float = 0.0
+    """Seconds for which requests waited for the budget, or for a pause that PostHog asked for; of all threads."""
+    budget_used: float | None = None
+    """Which part of the request budget is used; None without one."""
+
+
 class Client:
     """Sends GET requests to PostHog's `/api/`; shared by all threads of a run."""
 
@@ -96,6 +108,8 @@ class Client:
         self._connections = Connections(self._retry.page_seconds, self._check_stopped)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._throttled = 0.0
         self._repairs = defaultdict[str, set[str]](set)
         self._counting = threading.Lock()
         self._http = _http(self.origin, in_flight, read_timeout, self._connections)
@@ -111,6 +125,13 @@ class Client:
         """Return the number of requests sent so far, every try counted."""
         with self._counting:
             return self._sent.total()
+
+    def traffic(self) -> Traffic:
+        """Return what the requests so far were answered, and what the request budget cost."""
+        with self._counting:
+            unanswered = self._sent.total() - self._statuses.total()
+            statuses = {**self._statuses} | ({"none": unanswered} if unanswered else {})
+            return Traffic(statuses, self._throttled, self._limiter.used())
 
     def requests_to(self, path: str) -> int:
         """Return the number of requests sent to this path, as it was given to `get`, every try counted."""
@@ -159,6 +180,8 @@ class Client:
     def _wait_for_rate(self) -> None:
         self._check_stopped()
         while (delay := self._limiter.acquire()) > 0:
+            with self._counting:
+                self._throttled += min(delay, 60)
             self._sleep(min(delay, 60))  # another process may be asked to wait meanwhile
 
     def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
@@ -172,6 +195,8 @@ class Client:
                 headers={"Authorization": f"Bearer {self._key}"},
                 extensions={"trace": partial(self._trace, path)},
             ) as response:
+                with self._counting:
+                    self._statuses[str(response.status_code)] += 1
                 body = self._body(response, url)
         except _Paused:
             return None

@@ -98,6 +98,18 @@ class RateLimiter:
         with self._lock:
             self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
 
+    def used(self) -> float | None:
+        """Return which part of the budget is used, the minute's or the hour's, the larger one; None without one."""
+        now, limits = time.time(), ((MINUTE, self._rate.per_minute), (HOUR, self._rate.per_hour))
+        with self._lock:
+            parts = [self._sent_within(now, seconds) / limit for seconds, limit in limits if limit]
+        return max(parts, default=None)
+
+    def _sent_within(self, now: float, seconds: float) -> int:
+        sql = "SELECT count(*) FROM sent WHERE budget = ? AND at > ?"
+        found = self._safely(lambda: self._db.execute(sql, (self._name, now - seconds)).fetchone())
+        return int(found[0])
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

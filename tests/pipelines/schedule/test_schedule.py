@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
@@ -25,10 +26,11 @@ from pipelines.crontab import crontab, late
 from pipelines.errors import NOTHING_DUE, UsageError
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
-from pipelines.schedule import Timetable
+from pipelines.schedule.jobs import Job, Limits
 from pipelines.schedule.queue import RunQueue
 from pipelines.schedule.run import last_success
 from pipelines.schedule.start import ServiceLock
+from pipelines.schedule.timetable import Timetable
 from pipelines.settings import load
 from pipelines.settings.sections import GroupSettings
 from pipelines.sync.selection import Selection
@@ -36,6 +38,7 @@ from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.harness.cli import hogsync
 from tests.harness.ended import Ended
+from tests.harness.stored import ask
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
@@ -404,18 +407,18 @@ def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
     posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     somebody_waits = hanging(posthog)
-    runs.due("all")
+    runs.due(Job("all"))
     wait_until(somebody_waits, PATIENCE)
     for said in (
         "due while its last run goes on: it runs once more after it",
         "due again while it waits: it runs once for both",
     ):
-        runs.due("all")
+        runs.due(Job("all"))
         until(said)
     posthog.clear_faults()
     runs.kill()
     until("Group all: exit 0")
-    assert (runs.waiting, runs.process) == ({}, None)
+    assert (runs.waiting, runs.running) == ({}, {})
     assert len(recorded()) == 1, "the one that was killed recorded nothing"
 
 
@@ -425,10 +428,10 @@ def test_groups_take_turns(
 ) -> None:
     Path("hogsync.toml").write_text("[groups.one]\n[groups.two]\n")
     slowly(posthog, 0.2)
-    runs.due("one")
+    runs.due(Job("one"))
     until("Group one runs")
-    runs.due("two")
-    runs.due("one")
+    runs.due(Job("two"))
+    runs.due(Job("one"))
     until("Group one: exit 0", 2)
     order = re.findall(r"Group (\w+) (?:runs as process|: exit)", caplog.text.replace(":", " :"))
     assert order == ["one", "one", "two", "two", "one", "one"]
@@ -441,9 +444,9 @@ def test_a_sync_by_hand_and_the_service_take_turns(
     posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     slowly(posthog, 0.3)
-    runs.due("all")
+    runs.due(Job("all"))
     wait_until(lambda: bool(posthog.requests()), PATIENCE)
-    runs.due("all")
+    runs.due(Job("all"))
     for _ in range(2):
         by_hand()
     until("Group all: exit 0", 2)
@@ -479,7 +482,7 @@ def test_however_a_run_ends_the_next_one_runs(
         (right, "exit 0"),
     ):
         dot_env.write_text(settings)
-        runs.due("all")
+        runs.due(Job("all"))
         until(f"Group all: {ended}")
     assert key not in caplog.text
     assert "hunter2" not in caplog.text
@@ -490,13 +493,12 @@ def test_a_run_that_is_killed_is_followed_by_the_next(
     posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
 ) -> None:
     somebody_waits = hanging(posthog)
-    runs.due("all")
+    runs.due(Job("all"))
     wait_until(somebody_waits, PATIENCE)
-    assert runs.process
-    os.kill(runs.process.pid, signal.SIGKILL)
+    os.kill(runs.running[Job("all")].process.pid, signal.SIGKILL)
     until("Group all: killed by SIGKILL")
     posthog.clear_faults()
-    runs.due("all")
+    runs.due(Job("all"))
     until("Group all: exit 0")
 
 
@@ -512,6 +514,50 @@ def test_a_run_that_is_killed_is_followed_by_the_next(
 def test_a_schedule_that_cannot_be_kept_does_not_begin(tmp_path: Path, toml: str, words: str) -> None:
     (tmp_path / "hogsync.toml").write_text(toml)
     assert words in hogsync("schedule").refusal(2)
+
+
+def test_a_run_that_takes_longer_than_its_timeout_is_ended_and_tried_again(
+    posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
+) -> None:
+    hanging(posthog)
+    runs.limits = lambda _: Limits(timeout=timedelta(seconds=3), retries=1)
+    runs.due(Job("all"))
+    until("Group all takes longer than its timeout and is asked to end")
+    until("Group all: exit 130")
+    until("Group all is tried again in 2 minutes")
+    assert recorded() == [("schedule", "interrupted")]
+
+
+# -- several connections
+
+
+def test_a_service_runs_each_connection_and_a_refused_key_stops_only_its_own(
+    posthog: Sandbox, other_company: Sandbox, place: str, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("hogsync.toml").write_text(
+        f"[connections.one]\nhost = '{posthog.url}'\nkey_env = 'KEY_ONE'\n"
+        f"[connections.two]\nhost = '{other_company.url}'\nkey_env = 'KEY_TWO'\n"
+        f"[connections.three]\nhost = '{posthog.url}'\nkey_env = 'KEY_THREE'\n"
+        "[service]\nlisten = '127.0.0.1:0'\n"
+    )
+    for name, key in (("ONE", posthog.key), ("TWO", other_company.key), ("THREE", "phx_nobody_has_this")):
+        monkeypatch.setenv(f"KEY_{name}", key)
+    service = begin(all=NEVER)
+    service.until("Connection three: .*was answered 401")
+    service.until("Group all of connection one: exit 0")
+    service.until("Group all of connection two: exit 0")
+    service.until("Group all of connection three: exit 3")
+    (port,) = re.findall(r"are served at 127.0.0.1:(\d+)", service.said)
+    metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert 'hogsync_runs_total{connection="one",outcome="ok"} 1.0' in metrics
+    assert 'hogsync_runs_total{connection="three",outcome="refused"} 1.0' in metrics
+    assert 'hogsync_requests_total{connection="two",status="200"}' in metrics
+    assert 'hogsync_freshness_seconds{connection="two",table="cohorts"}' in metrics
+    ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+    assert (ready.status_code, ready.text.partition(":")[0]) == (503, "three")
+    assert service.stop() == 0
+    for dataset in ("posthog_one", "posthog_two"):
+        assert ask(place, f"select count(*) > 0 from {dataset}.cohorts") == [(True,)]
 
 
 # -- its start, and settings that change
@@ -660,10 +706,9 @@ def test_a_run_that_does_not_listen_is_killed(
 ) -> None:
     monkeypatch.setattr("pipelines.schedule.queue.GRACE", 1.0)
     somebody_waits = hanging(posthog)
-    runs.due("all")
+    runs.due(Job("all"))
     wait_until(somebody_waits, PATIENCE)
-    assert runs.process
-    stuck = runs.process.pid
+    stuck = runs.running[Job("all")].process.pid
     os.kill(stuck, signal.SIGSTOP)
     runs.end()
     until("Group all: killed by SIGKILL")

@@ -78,6 +78,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         tables = ["comments"]
         timezone = "Europe/Berlin"
         connections = ["fast"]
+        timeout = "2h"
+        jitter = "5m"
+        retries = 1
         [connections.fast]
         host = "https://eu.posthog.com"
         key_env = "EU_KEY"
@@ -108,6 +111,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         [history]
         enabled = false
         without = ["cohorts"]
+        [service]
+        listen = "127.0.0.1:9464"
         [sync]
         strict = true
         [warehouse]
@@ -123,6 +128,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "GROUPS__FAST__TABLES": '["comments"]',
         "GROUPS__FAST__TIMEZONE": "Europe/Berlin",
         "GROUPS__FAST__CONNECTIONS": "fast",
+        "GROUPS__FAST__TIMEOUT": "2h",
+        "GROUPS__FAST__JITTER": "5m",
+        "GROUPS__FAST__RETRIES": "1",
         "CONNECTIONS__FAST__HOST": "https://eu.posthog.com",
         "CONNECTIONS__FAST__KEY_ENV": "EU_KEY",
         "CONNECTIONS__FAST__DATASET": "europe",
@@ -148,6 +156,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__NEW_COLUMNS": "20",
         "HISTORY__ENABLED": "false",
         "HISTORY__WITHOUT": "cohorts",
+        "SERVICE__LISTEN": "127.0.0.1:9464",
         "SYNC__STRICT": "1",
         "WAREHOUSE__WAIT": "5",
         "WAREHOUSE__PARALLEL": "4",
