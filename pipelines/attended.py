@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipelines.signals import stop_requested
+from pipelines.status.facts import keep_facts
 from pipelines.sync import sync as one_sync
 
 if TYPE_CHECKING:
@@ -22,4 +24,8 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
 
     `observers` are called with every page that is read.
     """
-    return one_sync.sync(settings, selection, observers)
+    try:
+        return one_sync.sync(settings, selection, observers)
+    finally:
+        if not (selection.dry_run or stop_requested.is_set()):
+            keep_facts(settings)

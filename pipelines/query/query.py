@@ -19,6 +19,10 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 """Returns all rows of a query."""
 
 
+class DatasetMissing(UsageError):
+    """The warehouse has no dataset of this name: nothing was ever synced into it."""
+
+
 @contextmanager
 def asking(settings: Settings) -> Iterator[Ask]:
     """Yield a function that returns all rows of a query."""
@@ -30,7 +34,7 @@ def asking(settings: Settings) -> Iterator[Ask]:
 def connected(settings: Settings) -> Iterator[Reader]:
     """Open the warehouse with the dataset as search path.
 
-    Raises WarehouseProblem if it cannot be read, UsageError for SQL that the database refuses.
+    Raises WarehouseProblem if it cannot be read, DatasetMissing, and UsageError for SQL that the database refuses.
     """
     warehouse = open_warehouse(settings)
     if not warehouse.exists():
@@ -39,7 +43,7 @@ def connected(settings: Settings) -> Iterator[Reader]:
         with warehouse_problems(), warehouse.read_only() as reader, interruptible(warehouse.interrupt):
             yield reader
     except NoDataset:
-        raise UsageError(
+        raise DatasetMissing(
             f"The warehouse {warehouse.label} has no dataset {settings.dataset} (HOGSYNC_DATASET); "
             "`hogsync sync` makes it."
         ) from None

@@ -68,6 +68,7 @@ def test_the_objects_of_json_are_as_they_were(tmp_path: Path) -> None:
             "hogsync sync": [clean, with_warnings],
             "hogsync diff": [said(scene, 0, "diff", "--since", "1h", "cohorts", "subscriptions")],
             "hogsync check": [said(scene, 1, "check")],
+            "hogsync status": [said(scene, 1, "status")],
             "hogsync tables": [said(scene, 0, "tables")],
             "hogsync query": [query],
             "hogsync backfill --dry-run": [
