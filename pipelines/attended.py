@@ -6,11 +6,14 @@ What follows a run never changes its rows, its record or its exit code: trouble 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipelines.publish import publish
 from pipelines.signals import stop_requested
 from pipelines.status.facts import keep_facts
 from pipelines.sync import sync as one_sync
+from sources.posthog.extract.run_warnings import Kind, RunWarning
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -25,7 +28,16 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     `observers` are called with every page that is read.
     """
     try:
-        return one_sync.sync(settings, selection, observers)
+        outcome = one_sync.sync(settings, selection, observers)
+        return outcome if selection.dry_run else _with_warning(outcome, "not published", publish(settings))
     finally:
         if not (selection.dry_run or stop_requested.is_set()):
             keep_facts(settings)
+
+
+def _with_warning(outcome: Outcome, kind: Kind, text: str) -> Outcome:
+    """Return the outcome with a warning more, if there is a text."""
+    if not text:
+        return outcome
+    warnings = (*outcome.run.warnings, RunWarning("", "", kind, text))
+    return replace(outcome, run=replace(outcome.run, warnings=warnings))

@@ -53,6 +53,7 @@ PARTS = {
     "model-postgres": Part("many lives of a company by chance, on Postgres", 30, "model", "postgres"),
     "chance": Part("strange pages by chance, and larger companies read by a naive reader", 30, "chance"),
     "memory": Part("hundreds of syncs in one process, which must not grow", 20, "memory"),
+    "published": Part("a hundred readers of the published file during a hundred runs", 15, "published"),
     **{
         f"mutation-{share}": Part("safety rules, taken away one at a time", 30, "mutation", share)
         for share in ("1of3", "2of3", "3of3")

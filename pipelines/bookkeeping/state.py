@@ -136,3 +136,16 @@ def row_counts(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:
         for table, limit in limits.items()
     ]
     return dict(warehouse.rows(" union all ".join(asked))) if asked else {}
+
+
+def made_tables(warehouse: Warehouse) -> list[str]:
+    """Return the tables of the dataset that hogsync made, its bookkeeping included; needs the warehouse open.
+
+    A view is none: who may read a table that a view selects from is a question of its own.
+    """
+    held = warehouse.relations(warehouse.dataset)
+    if META not in held:
+        return []
+    noted = warehouse.rows(f"select value from {warehouse.name(META)} where key = '{MADE}'")
+    ours = {*TABLES, *(json.loads(noted[0][0]) if noted else ())}
+    return sorted(name for name, relation in held.items() if relation.is_table and name in ours)

@@ -20,6 +20,7 @@ from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.backends import new_lock
+from pipelines.publish import refuse_unfit, try_to_replace
 from pipelines.settings import Settings
 from pipelines.sync.ownership import expected_tables, refuse_others
 from pipelines.work_dir import work_dir
@@ -39,6 +40,7 @@ OURS = tuple(f"{name}_" for name in ("_dlt", "_hogsync", *ENDPOINTS, PEOPLE.tabl
 def examine_warehouse(settings: Settings, tables: Sequence[str]) -> Iterator[Finding]:
     """Yield findings about the warehouse of these tables, as far as one check does not depend on another."""
     yield from _home(settings)
+    yield from _publishing(settings)
     try:
         yield from _at_work(settings)
         with _place(settings) as warehouse, warehouse.opened():
@@ -58,6 +60,20 @@ def _home(settings: Settings) -> Iterator[Finding]:
     try:
         with work_dir(settings.home):
             yield fine("settings", f"HOGSYNC_HOME {settings.home} can be written.")
+    except UsageError as problem:
+        yield refused("settings", problem)
+
+
+def _publishing(settings: Settings) -> Iterator[Finding]:
+    """Yield whether the copy for readers can be made, if there is to be one."""
+    if settings.publish.path is None:
+        return
+    try:
+        refuse_unfit(settings)
+        try_to_replace(settings)
+        yield fine(
+            "settings", f"Readers get the copy {settings.publish.path} after each run that wrote rows."
+        )
     except UsageError as problem:
         yield refused("settings", problem)
 

@@ -41,6 +41,7 @@ from pipelines.settings.sections import (
     ListsSettings,
     PrivacySettings,
     ProjectsSettings,
+    PublishSettings,
     RateSettings,
     SelectionSettings,
     ServiceSettings,
@@ -115,6 +116,7 @@ class Settings(BaseModel):
     service: ServiceSettings = setting("HOGSYNC_SERVICE", ServiceSettings())
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
     warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
+    publish: PublishSettings = setting("HOGSYNC_PUBLISH", PublishSettings())
     _origin_name: str = PrivateAttr(default="")
     _connection: str = PrivateAttr(default="")
     _keys: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
@@ -135,7 +137,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _names_apart(self) -> Self:
-        for dataset in [one.dataset for one in self.connections.values()] or [self.dataset]:
+        for dataset in self.datasets:
             _refuse_one_name(self.warehouse, dataset)
         connections.refuse_shared_dataset(self.connections)
         connections.refuse_unknown(self.connections, self.groups)
@@ -170,6 +172,11 @@ class Settings(BaseModel):
         if self._connection:
             return (self,)
         return tuple(self.connection(name) for name in names or self.connections or [connections.DEFAULT])
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets of all connections in the warehouse."""
+        return tuple(one.dataset for one in self.connections.values()) or (self.dataset,)
 
     @property
     def origin_name(self) -> str:
@@ -212,7 +219,7 @@ class Settings(BaseModel):
         return self.hash_key.get_secret_value().encode() if self.hash_key else kept_hash_key(self.home)
 
     def for_sandbox(self, url: str, key: str) -> Self:
-        """These settings for a sandbox at `url`: its own file, all its projects, recorded as one origin."""
+        """These settings for a sandbox at `url`: its own file, unpublished, all projects, recorded as one origin."""
         warehouse = WarehouseUrl.parse("duckdb:///sandbox.duckdb")
         _refuse_one_name(warehouse, self.dataset)
         own = {
@@ -221,6 +228,7 @@ class Settings(BaseModel):
             "warehouse": warehouse,
             "projects": ProjectsSettings(),
             "connections": {},
+            "publish": PublishSettings(),
         }
         copy = self.model_copy(update=own)
         copy._origin_name = "sandbox"  # noqa: SLF001

@@ -169,3 +169,14 @@ class WarehouseSettings(Section):
     """Connections that are synced at the same time into Postgres; a DuckDB file takes one after another."""
     storage_version: Literal["v1.0.0", "v1.2.0", "v1.3.0", "v1.4.0", "v1.5.0", "v2.0.0"] = "v1.5.0"
     """The oldest DuckDB that can open a new DuckDB file; an existing file stays as it is."""
+
+
+class PublishSettings(Section):
+    """A copy of a DuckDB warehouse, which others read while a sync writes."""
+
+    path: Annotated[Path, AfterValidator(parse.location)] | None = None
+    """The DuckDB file for readers, replaced after each run that wrote rows; unset: none."""
+    without: Names = ()
+    """Tables to leave out with their child tables, histories and trends, such as people."""
+    parquet: bool = False
+    """Whether each table is also written as a Parquet file, into a folder beside the file."""

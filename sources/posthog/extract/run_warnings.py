@@ -13,7 +13,7 @@ from typing import Literal
 
 from sources.posthog.extract.walks import ListResult
 
-Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse"]
+Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse", "not published"]
 KINDS: Mapping[Kind, str] = {
     "lost access": "What an earlier run could read is refused or no longer listed; its rows stay as they were. Stands "
     "in every run until it can be read again, or is left out of `[selection] tables` or `[projects] only`.",
@@ -22,6 +22,8 @@ KINDS: Mapping[Kind, str] = {
     "rejected rows": "Rows without a key, or that cannot be stored, were left out.",
     "older warehouse": "The warehouse does not know this machine's last run: it was restored from a backup, and every "
     "list was read in full.",
+    "not published": "The copy of `[publish] path` is not up to date; the rows are in the warehouse, and the next run "
+    "publishes again. The run's record does not have this warning, because the record is written before.",
 }
 """The kinds of warnings and what each means."""
 

@@ -119,6 +119,10 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         wait = 5
         parallel = 4
         storage_version = "v1.4.0"
+        [publish]
+        path = "read.duckdb"
+        without = ["people"]
+        parquet = true
     """)
     by_file = load()
     Path("hogsync.toml").unlink()
@@ -161,6 +165,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "WAREHOUSE__WAIT": "5",
         "WAREHOUSE__PARALLEL": "4",
         "WAREHOUSE__STORAGE_VERSION": "v1.4.0",
+        "PUBLISH__PATH": "read.duckdb",
+        "PUBLISH__WITHOUT": "people",
+        "PUBLISH__PARQUET": "true",
     }
     for name, value in variables.items():
         monkeypatch.setenv(f"HOGSYNC_{name}", value)
