@@ -51,8 +51,9 @@ from pipelines.settings.sections import (
 )
 from sources.posthog.client.origin import origin_of
 
-KEY, KEY_FILE = "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PERSONAL_API_KEY_FILE"
+KEY = "POSTHOG_PERSONAL_API_KEY"
 SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
+"""Each can be set by a file, too, whose name is in the variable `…_FILE`."""
 DOT_ENV = Path(".env")
 OTHERS, SURE = ("POSTHOG_", "WAREHOUSE_"), 0.9
 """Prefixes that other programs' variables have, too, and how near to a setting of ours is certainly misspelt."""
@@ -87,16 +88,20 @@ class Settings(BaseModel):
     """The PostHog to read: https://us.posthog.com, https://eu.posthog.com or your own."""
     key: Key | None = setting(KEY)
     """The personal API key (phx_…) to read with; `hogsync check` says which scopes it lacks."""
-    key_file: Location | None = setting(KEY_FILE)
+    key_file: Location | None = setting(f"{KEY}_FILE")
     """A file that holds the key instead, such as a Docker or Kubernetes secret."""
     warehouse: Annotated[WarehouseUrl, BeforeValidator(WarehouseUrl.parse)] = setting(
         "WAREHOUSE_URL", "duckdb:///hogsync.duckdb"
     )
     """Where the rows go: duckdb:///file, duckdb:////absolute/file or postgresql://user:password@host/database."""
+    warehouse_file: Location | None = setting("WAREHOUSE_URL_FILE")
+    """A file that holds the URL instead, because it has a password."""
     dataset: Annotated[str, AfterValidator(parse.dataset)] = setting("HOGSYNC_DATASET", "posthog")
     """The schema in the warehouse; one for each PostHog, and not the name of the DuckDB file."""
     hash_key: HashKey | None = setting("HOGSYNC_HASH_KEY")
     """The secret of the hashes, 16 characters or more, to be kept; unset: a random one is made in HOGSYNC_HOME."""
+    hash_key_file: Location | None = setting("HOGSYNC_HASH_KEY_FILE")
+    """A file that holds the secret of the hashes instead."""
     config: Location = setting("HOGSYNC_CONFIG", "hogsync.toml")
     """The file with the sections below; it must exist only if this is set."""
     home: Location = setting("HOGSYNC_HOME", ".hogsync")
@@ -249,7 +254,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         _variables("in .env", in_dot_env),
     ]
     layers.append(toml_file(merged(layers).get("HOGSYNC_CONFIG"), SECTIONS))
-    layers.append(_key_file(merged(layers)))
+    layers += [_secret_file(name, merged(layers)) for name in sorted(SECRET)]
     holding_keys = _key_variables(merged(layers))
     layers = [layer.without(holding_keys - PLAIN) for layer in layers]
     try:
@@ -300,13 +305,15 @@ def _is_meant(name: str) -> bool:
     return name.startswith(OTHERS) and bool(get_close_matches(name, PLAIN, 1, SURE))
 
 
-def _key_file(given: Mapping[str, Any]) -> Layer:
-    if not given.get(KEY_FILE):
+def _secret_file(name: str, given: Mapping[str, Any]) -> Layer:
+    """What the file in the variable `<name>_FILE` says about the setting `name`."""
+    variable = f"{name}_FILE"
+    if not given.get(variable):
         return Layer("in no file", {})
-    if given.get(KEY):
-        raise UsageError(f"{KEY} and {KEY_FILE} are both set; leave one of them out.")
-    path = parse.location(Path(given[KEY_FILE]))
-    return Layer(f"in {path}", {KEY: text_of(path, f"{KEY_FILE} is {path}, which")})
+    if given.get(name):
+        raise UsageError(f"{name} and {variable} are both set; leave one of them out.")
+    path = parse.location(Path(given[variable]))
+    return Layer(f"in {path}", {name: text_of(path, f"{variable} is {path}, which")})
 
 
 def _refuse_one_name(warehouse: WarehouseUrl, dataset: str) -> None:

@@ -60,6 +60,18 @@ def test_the_key_can_stand_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load().require_key().get_secret_value() == KEY
 
 
+@pytest.mark.fault("security.key_sources")
+def test_every_secret_can_stand_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("url").write_text("postgresql://hog:hunter2@db/wh\n", "utf-8")
+    Path("hash").write_text("a-long-and-random-secret\n", "utf-8")
+    monkeypatch.setenv("WAREHOUSE_URL_FILE", "url")
+    monkeypatch.setenv("HOGSYNC_HASH_KEY_FILE", "hash")
+    settings = load()
+    assert settings.warehouse.label == "postgresql://db/wh"
+    assert settings.hash_key_bytes() == b"a-long-and-random-secret"
+    assert settings.secrets == ("a-long-and-random-secret", "hunter2")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
