@@ -111,7 +111,7 @@ lint: .venv/dev.stamp ## ruff, mypy, import-linter, zizmor
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github/workflows
+	.venv/bin/zizmor --offline --pedantic --strict-collection --no-progress --quiet .github/workflows deploy/github-actions/sync.yml
 
 .PHONY: docs-check
 docs-check: .venv/dev.stamp
@@ -178,6 +178,8 @@ lock: .venv/venv.stamp ## Lock every dependency with hashes (LOCK_FLAGS=--upgrad
 	.venv-lock/bin/python $(PIP_INSTALL) uv
 	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra sandbox --group build -o requirements.txt
 	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra sandbox --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml -c requirements.txt -o requirements-image.txt
+	$(LOCK) $(LOCK_FLAGS) --group build -c requirements.txt -o requirements-build.txt
 	echo 'duckdb==1.5.6' | $(LOCK) --no-deps - -o requirements-duckdb15.txt
 	rm -rf .venv-lock
 
