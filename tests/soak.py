@@ -54,6 +54,7 @@ PARTS = {
     "chance": Part("strange pages by chance, and larger companies read by a naive reader", 30, "chance"),
     "memory": Part("hundreds of syncs in one process, which must not grow", 20, "memory"),
     "published": Part("a hundred readers of the published file during a hundred runs", 15, "published"),
+    "deploy": Part("the steps of the image, and what a sync in it needs", 5, "deploy"),
     **{
         f"mutation-{share}": Part("safety rules, taken away one at a time", 30, "mutation", share)
         for share in ("1of3", "2of3", "3of3")
