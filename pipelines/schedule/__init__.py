@@ -6,22 +6,24 @@ slept and a time that was set back, and hands due jobs to the `RunQueue`. Betwee
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from pipelines import logs
 from pipelines.crontab import Trigger, crontab
-from pipelines.errors import HogsyncError, UsageError
+from pipelines.errors import HogsyncError, KeyProblem, UsageError
 from pipelines.schedule.jobs import Job, Limits
-from pipelines.schedule.queue import Report, RunQueue
+from pipelines.schedule.queue import HOGSYNC, Report, RunQueue
 from pipelines.schedule.timetable import Timetable
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings
@@ -30,7 +32,7 @@ from pipelines.signals import handle
 if TYPE_CHECKING:
     from pipelines.schedule.listener import Health
     from pipelines.schedule.metrics import Metrics
-    from pipelines.schedule.start import ServiceLock
+    from pipelines.schedule.service_lock import ServiceLock
 
 log = logging.getLogger("hogsync")
 
@@ -39,6 +41,9 @@ LOCK_VERIFIED = 20.0
 BUSY, IDLE = 0.5, 5.0
 """Seconds between two looks at the clock: while a run goes on or waits, and while none does."""
 
+LASTING: Mapping[int, type[HogsyncError]] = {one.exit_code: one for one in (UsageError, KeyProblem)}
+"""The problems that need a person, by exit code."""
+
 TriggerOf = Callable[[str, GroupSettings], Trigger]
 
 
@@ -46,7 +51,7 @@ def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
     """Sync the groups of the settings at their times until SIGTERM or SIGINT, then return 0.
 
     Raises UsageError if there is nothing to do (no group, no such table, a crontab that never comes), and the errors of
-    `look`, `ServiceLock` and `Listener`. Errors of a run are logged and never end the service.
+    `_problems`, `ServiceLock` and `Listener`. Errors of a run are logged and never end the service.
     """
     with ExitStack() as ends:
         service = Service(settings, trigger)
@@ -78,25 +83,23 @@ class Service:
 
     def __post_init__(self) -> None:
         from pipelines.schedule.listener import Health
-        from pipelines.schedule.start import ServiceLock
+        from pipelines.schedule.service_lock import ServiceLock
 
         self.lock, self.health = ServiceLock(), Health()
         self.runs.limits, self.runs.ended = self._limits, self._learn
 
     def begin(self, former: Settings | None = None) -> None:
         """Check the settings and take their warehouse's lock; catch up the jobs that the former settings had not."""
-        from pipelines.schedule.start import look
-
         settings = self.settings
         logs.hide(settings.secrets)
-        _refuse_nothing_to_do(settings)
-        times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
-        problems = look(settings)
+        with _looking() as look:
+            _refuse_nothing_to_do(settings)
+            times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
+            problems = _problems(settings, look)
         self.lock.acquire(settings)
         self.times, self.runs.at_once = times, settings.parallel
         for place in settings.each_connection():
-            problem = problems.get(place.connection_name)
-            self.health.learn(place.connection_name, logs.redacted(str(problem)) if problem else None)
+            self.health.learn(place.connection_name, problems.get(place.connection_name))
         if former:
             log.info("The settings were read again.")
         for name, group in settings.groups.items():
@@ -179,6 +182,30 @@ def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:
     for name in [group] if group else settings.groups:
         for place in settings.each_connection(settings.groups[name].connections):
             yield Job(name, place.connection_name)
+
+
+@contextmanager
+def _looking() -> Iterator[subprocess.Popen[bytes]]:
+    """Yield the process that looks at keys and warehouses: it begins while this one imports what it needs itself."""
+    command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.look"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as look:
+        try:
+            yield look
+        finally:
+            look.kill()
+
+
+def _problems(settings: Settings, look: subprocess.Popen[bytes]) -> dict[str, str]:
+    """Return the problem of each connection; raises UsageError or KeyProblem if each has one that needs a person."""
+    said, _ = look.communicate()
+    found = json.loads(said)
+    lasting = {name: (LASTING[code], text) for name, (code, text) in found.items() if code in LASTING}
+    connections = settings.each_connection()
+    for name, (kind, text) in lasting.items():
+        if len(lasting) == len(connections):
+            raise kind(text)
+        log.error("Connection %s: %s", name, text)
+    return {name: text for name, (_, text) in found.items()}
 
 
 def _refuse_nothing_to_do(settings: Settings) -> None:

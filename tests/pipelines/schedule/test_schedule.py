@@ -29,7 +29,7 @@ from pipelines.locking.load_lock import load_lock
 from pipelines.schedule.jobs import Job, Limits
 from pipelines.schedule.queue import RunQueue
 from pipelines.schedule.run import last_success
-from pipelines.schedule.start import ServiceLock
+from pipelines.schedule.service_lock import ServiceLock
 from pipelines.schedule.timetable import Timetable
 from pipelines.settings import load
 from pipelines.settings.sections import GroupSettings
