@@ -30,12 +30,13 @@ def main() -> None:
     logs.set_up()
     settings = load()
     logs.hide(settings.secrets)
-    problems = {place.connection_name: _problem_of(place) for place in settings.each_connection()}
+    problems = {place.connection_name: problem_of(place) for place in settings.each_connection()}
     found = {name: [one.exit_code, logs.redacted(str(one))] for name, one in problems.items() if one}
     write_json(found)
 
 
-def _problem_of(settings: Settings) -> HogsyncError | None:
+def problem_of(settings: Settings) -> HogsyncError | None:
+    """Return what would keep a connection's runs from being good, None if nothing would."""
     try:
         problem = _look_at_posthog(settings)
         return _look_at_warehouse(settings) or problem
