@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.cli import load_commands, query_commands, watch_commands
+from pipelines.cli import load_commands, query_commands, reader_commands, watch_commands
 from pipelines.cli.app import app, read
 
-__all__ = ["app", "load_commands", "query_commands", "read", "watch_commands"]
+__all__ = ["app", "load_commands", "query_commands", "read", "reader_commands", "watch_commands"]
