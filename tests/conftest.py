@@ -20,7 +20,9 @@ DLT_SECTIONS = ("RUNTIME", "SOURCES", "DESTINATION", "EXTRACT", "NORMALIZE", "LO
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 KEPT = ("HOGSYNC_TEST_",)
 
-pytest_plugins = [f"tests.harness.{name}" for name in ("scene", "served", "one_cohort", "half_read")]
+pytest_plugins = [
+    f"tests.harness.{name}" for name in ("scene", "served", "one_cohort", "half_read", "service")
+]
 
 _numbers = count(1)
 

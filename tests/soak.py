@@ -52,6 +52,7 @@ PARTS = {
     "model-duckdb": Part("many lives of a company by chance, on DuckDB", 45, "model", "duckdb"),
     "model-postgres": Part("many lives of a company by chance, on Postgres", 30, "model", "postgres"),
     "chance": Part("strange pages by chance, and larger companies read by a naive reader", 30, "chance"),
+    "unattended": Part("a service for a month of kills, and for hundreds of runs", 45, "unattended"),
     "memory": Part("hundreds of syncs in one process, which must not grow", 20, "memory"),
     "published": Part("a hundred readers of the published file during a hundred runs", 15, "published"),
     "deploy": Part("the steps of the image, and what a sync in it needs", 5, "deploy"),
