@@ -1,6 +1,6 @@
 """Runs a sync and whatever follows every run: `hogsync sync`, a backfill, the schedule and `hogsync.sync` call it.
 
-What follows a run never changes its rows, its record or its exit code: trouble with it is a warning.
+What follows a run never changes its rows, its status or its exit code: trouble with it is a warning.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipelines.alerts.following import followed
 from pipelines.publish import publish
 from pipelines.signals import stop_requested
 from pipelines.status.facts import keep_facts
@@ -27,9 +28,13 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
 
     `observers` are called with every page that is read.
     """
-    try:
+
+    def published() -> Outcome:
         outcome = one_sync.sync(settings, selection, observers)
         return outcome if selection.dry_run else _with_warning(outcome, "not published", publish(settings))
+
+    try:
+        return followed(settings, selection, published)
     finally:
         if not (selection.dry_run or stop_requested.is_set()):
             keep_facts(settings)

@@ -66,6 +66,12 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return Postgres(place.dsn.get_secret_value(), settings.dataset, place.label, **common)
 
 
+def hasty(settings: Settings, wait: float) -> Settings:
+    """Return the settings with `wait` seconds at most to wait for a held warehouse."""
+    options = settings.warehouse_options.model_copy(update={"wait": min(wait, settings.wait)})
+    return settings.model_copy(update={"warehouse_options": options})
+
+
 def privacy_policy(settings: Settings, *, hashing: bool = True) -> Policy:
     """Return what may be stored of each class of data; raises UsageError for an invalid `[privacy.columns]`.
 

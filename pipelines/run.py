@@ -10,6 +10,17 @@ from sources.posthog.extract.run_warnings import RunWarning
 
 RunStatus = Literal["ok", "partial", "failed", "refused", "interrupted"]
 Trigger = Literal["manual", "schedule", "backfill"]
+AlertKind = Literal[
+    "failure",
+    "refused_key",
+    "warehouse",
+    "stale",
+    "lost_scope",
+    "held_deletes",
+    "rejected_rows",
+    "row_drop",
+    "watch",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

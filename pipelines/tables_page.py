@@ -9,8 +9,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.bookkeeping.meanings import COLUMNS_MEAN, RUN_STATUSES, TABLE_STATUSES, TABLES_MEAN, TRIGGERS
-from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
+from pipelines.bookkeeping.meanings import (
+    ALERT_KINDS,
+    COLUMNS_MEAN,
+    RUN_STATUSES,
+    TABLE_STATUSES,
+    TABLES_MEAN,
+    TRIGGERS,
+)
+from pipelines.bookkeeping.schema import ALERTS, RUN_TABLES, RUNS, TABLES
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
 from pipelines.settings.example import write_page
 from sources.posthog import table_docs
@@ -22,6 +29,7 @@ WORDS: tuple[tuple[str, str, Mapping[Any, str]], ...] = (
     (f"{RUNS}.trigger", "trigger", TRIGGERS),
     (f"{RUNS}.warnings: kinds", "kind", KINDS),
     (f"{RUN_TABLES}.status", "status", TABLE_STATUSES),
+    (f"{ALERTS}.kind", "kind", ALERT_KINDS),
 )
 
 

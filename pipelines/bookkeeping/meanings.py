@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.bookkeeping.schema import HELD, META, PATHS, RUN_TABLES, RUNS
-from pipelines.run import RunStatus, Trigger
+from pipelines.bookkeeping.schema import ALERTS, HELD, META, PATHS, RUN_TABLES, RUNS
+from pipelines.run import AlertKind, RunStatus, Trigger
 from sources.posthog.extract.results import Status
 
 TABLES_MEAN: Mapping[str, str] = {
@@ -14,6 +14,7 @@ TABLES_MEAN: Mapping[str, str] = {
     RUN_TABLES: "The result of each table in each run, `people` included; lists and histories count with their table.",
     PATHS: "The position of each list path, by its path below `/api/`.",
     HELD: "The missing rows whose deletion the next complete walk may confirm.",
+    ALERTS: "The states that a person is told of, once when a state begins and once when it ends.",
 }
 COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
     META: {
@@ -66,6 +67,26 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "moved": "The parent's cursor value and the fingerprint at the last walk; skipped while both are equal.",
     },
     HELD: {"path": "The list.", "row_key": "The key of a row in it."},
+    ALERTS: {
+        "connection": "The name of the connection.",
+        "table_name": "The table; of a watch, its name; empty for the run as a whole.",
+        "kind": "See the words below.",
+        "since": "End of the run that saw the state begin.",
+        "told_at": "When the last message about the state was sent; null, or before `cleared_at`, while one waits.",
+        "cleared_at": "End of the run that saw the state end; null while the state stands.",
+        "text": "What the message says.",
+    },
+}
+ALERT_KINDS: Mapping[AlertKind, str] = {
+    "failure": "A table, or the whole run, failed.",
+    "refused_key": "PostHog refuses the key, or nothing that was selected is readable with it.",
+    "warehouse": "The warehouse cannot be reached or written, or another process holds it.",
+    "stale": "Two times of the table's groups passed without a success, as `hogsync status` decides.",
+    "lost_scope": "What an earlier run could read is refused or no longer listed.",
+    "held_deletes": "Rows that PostHog no longer lists live on.",
+    "rejected_rows": "Rows were left out, because they have no key or cannot be stored.",
+    "row_drop": "One run marked more than 20 rows and more than 20 % of the table deleted.",
+    "watch": "A `[watch.NAME]` has an answer, or another one than before.",
 }
 RUN_STATUSES: Mapping[RunStatus, str] = {
     "ok": "Every selected table is loaded, unchanged or not available.",

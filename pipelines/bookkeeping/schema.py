@@ -13,12 +13,13 @@ SCHEMA_VERSION = 2
 """
 SCHEMA = "schema_version"
 """The key of `_hogsync_meta` that holds the schema version."""
-META, RUNS, RUN_TABLES, PATHS, HELD = (
+META, RUNS, RUN_TABLES, PATHS, HELD, ALERTS = (
     "_hogsync_meta",
     "_hogsync_runs",
     "_hogsync_run_tables",
     "_hogsync_paths",
     "_hogsync_held",
+    "_hogsync_alerts",
 )
 PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` that hold the privacy settings of each table's rows."""
@@ -26,6 +27,8 @@ MADE = "made"
 """The key of `_hogsync_meta` that holds the tables that hogsync made in the dataset, with their columns."""
 ROWS = "rows"
 """The key of `_hogsync_meta` that holds row counts: of child tables all rows, of other tables whether there are any."""
+ANSWER = "answer of watch "
+"""Begins the keys of `_hogsync_meta` that hold a digest of a watch's SQL and of its last answer."""
 NAMED = "columns of "
 """Begins the keys of `_hogsync_meta` that hold the columns of undeclared fields."""
 
@@ -62,5 +65,12 @@ TABLES: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ),
     ),
     HELD: (("path", "row_key"), _columns("path text, row_key text")),
+    ALERTS: (
+        ("connection", "table_name", "kind"),
+        _columns(
+            "connection text, table_name text, kind text, since timestamp, told_at timestamp, cleared_at timestamp, "
+            "text text"
+        ),
+    ),
 }
 """Each table's key and columns."""

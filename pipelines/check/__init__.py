@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pipelines.alerts.problems import alert_problems
 from pipelines.check.access import Access
-from pipelines.check.findings import Finding, refused
+from pipelines.check.findings import Finding, refused, wrong
 from pipelines.check.posthog import (
     about_key,
     about_scopes,
@@ -71,6 +72,7 @@ def check(settings: Settings) -> CheckReport:
         found += [*about_key(access, settings.origin), *about_tables(tables, access)]
     found += about_scopes(tables, access, settings.origin)
     found += examine_warehouse(settings, tables)
+    found += [wrong("settings", text, UsageError.exit_code) for text in alert_problems(settings)]
     clean = tuple(  # drivers and servers may quote secrets
         replace(one, text=without(settings.secrets, one.text)) for one in found
     )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pipelines.cli import load_commands, query_commands, reader_commands, watch_commands
+from pipelines.cli import alert_commands, load_commands, query_commands, reader_commands, watch_commands
 from pipelines.cli.app import app, read
 
-__all__ = ["app", "load_commands", "query_commands", "read", "reader_commands", "watch_commands"]
+__all__ = [
+    "alert_commands",
+    "app",
+    "load_commands",
+    "query_commands",
+    "read",
+    "reader_commands",
+    "watch_commands",
+]

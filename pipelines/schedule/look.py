@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from pipelines import logs
+from pipelines.alerts.problems import alert_problems
 from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.console import write_json
@@ -39,7 +40,8 @@ def problem_of(settings: Settings) -> HogsyncError | None:
     """Return what would keep a connection's runs from being good, None if nothing would."""
     try:
         problem = _look_at_posthog(settings)
-        return _look_at_warehouse(settings) or problem
+        problem = _look_at_warehouse(settings) or problem
+        return next(map(UsageError, alert_problems(settings)), problem)
     except (UsageError, KeyProblem) as lasting:
         return lasting
 

@@ -35,6 +35,7 @@ from pipelines.settings.hosts import WarehouseUrl
 from pipelines.settings.layers import Layer, complaint, did_you_mean, merged, nested, text_of, toml_file
 from pipelines.settings.reference import settings_reference
 from pipelines.settings.sections import (
+    AlertsSettings,
     ConnectionSettings,
     GroupSettings,
     HistorySettings,
@@ -47,6 +48,7 @@ from pipelines.settings.sections import (
     ServiceSettings,
     SyncSettings,
     WarehouseSettings,
+    WatchSettings,
     plain_names,
 )
 from sources.posthog.client.origin import origin_of
@@ -54,6 +56,8 @@ from sources.posthog.client.origin import origin_of
 KEY = "POSTHOG_PERSONAL_API_KEY"
 SECRET = frozenset({KEY, "WAREHOUSE_URL", "HOGSYNC_HASH_KEY"})
 """Each can be set by a file, too, whose name is in the variable `…_FILE`."""
+SECRET_KEYS = {"HOGSYNC_ALERTS": "HOGSYNC_ALERTS__URLS", "HOGSYNC_SERVICE": "HOGSYNC_SERVICE__PING"}
+"""Sections with a secret in them, each with that setting."""
 DOT_ENV = Path(".env")
 OTHERS, SURE = ("POSTHOG_", "WAREHOUSE_"), 0.9
 """Prefixes that other programs' variables have, too, and how near to a setting of ours is certainly misspelt."""
@@ -120,6 +124,8 @@ class Settings(BaseModel):
     history: HistorySettings = setting("HOGSYNC_HISTORY", HistorySettings())
     service: ServiceSettings = setting("HOGSYNC_SERVICE", ServiceSettings())
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
+    alerts: AlertsSettings = setting("HOGSYNC_ALERTS", AlertsSettings())
+    watch: Annotated[dict[str, WatchSettings], AfterValidator(plain_names)] = setting("HOGSYNC_WATCH", {})
     warehouse_options: WarehouseSettings = setting("HOGSYNC_WAREHOUSE", WarehouseSettings())
     publish: PublishSettings = setting("HOGSYNC_PUBLISH", PublishSettings())
     _origin_name: str = PrivateAttr(default="")
@@ -201,7 +207,7 @@ class Settings(BaseModel):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must never be printed, logged or stored."""
-        held = (self.key, self.hash_key, *self._keys.values())
+        held = (self.key, self.hash_key, *self._keys.values(), *self.alerts.urls, self.service.ping)
         own = [secret.get_secret_value() for secret in held if secret]
         return (*own, *self.warehouse.secrets)
 
@@ -260,7 +266,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         settings = Settings(**merged(layers))
     except ValidationError as error:
-        raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], SECRET)) from None
+        secret = SECRET | SECRET_KEYS.keys()
+        raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], secret)) from None
     dot_env.warn_of_readers(DOT_ENV, _secrets_in(in_dot_env, holding_keys))
     variables = {**in_dot_env, **os.environ}
     settings._keys, settings._no_keys = connections.keys_of(settings.connections, variables)  # noqa: SLF001
@@ -287,7 +294,7 @@ def _key_variables(given: Mapping[str, Any]) -> frozenset[str]:
 
 def _secrets_in(variables: Mapping[str, str], holding_keys: Collection[str]) -> list[str]:
     """The names of those variables that hold a secret; the path of a DuckDB file is none."""
-    secret = SECRET | {*holding_keys}
+    secret = SECRET | {*holding_keys, *SECRET_KEYS.values()}
     held = {name.upper(): value for name, value in variables.items() if value and name.upper() in secret}
     return [name for name, value in held.items() if not value.startswith("duckdb:")]
 

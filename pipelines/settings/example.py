@@ -16,7 +16,7 @@ START = """\
 # this file. What is not secret can stand in hogsync.toml as well: see hogsync.example.toml. Lists are written a, b
 # and pairs a = x, b = y. Written by `make docs` from the settings (`pipelines/settings/`).
 """
-NAMES = {"HOGSYNC_GROUPS": "all", "HOGSYNC_CONNECTIONS": "eu"}
+NAMES = {"HOGSYNC_GROUPS": "all", "HOGSYNC_CONNECTIONS": "eu", "HOGSYNC_WATCH": "owners"}
 """Under which name a section is shown of which there may be several: the default one, or one of those that may be."""
 THERE = ("HOGSYNC_GROUPS",)
 """Such sections of which there is one by default."""

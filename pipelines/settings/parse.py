@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
 
 SPAN = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -95,6 +98,37 @@ def listen(value: str) -> str:
     if value and not (colon and port.isascii() and port.isdigit() and 0 <= int(port) < 65536):
         raise ValueError(f"is {value!r}, but must be an address and a port, as in 127.0.0.1:9464")
     return value
+
+
+def quiet(value: str) -> str:
+    """Return hours such as `22:00-07:00` in their normal form, empty for none."""
+    return "-".join(f"{hour:%H:%M}" for hour in hours(value))
+
+
+def hours(value: str) -> tuple[time, ...]:
+    """Return the begin and the end of hours such as `22:00-07:00`; none if the text is empty."""
+    try:
+        found = tuple(time.fromisoformat(part.strip()) for part in value.split("-")) if value.strip() else ()
+    except ValueError:
+        found = (time(),)
+    if len(found) not in {0, 2} or len(set(found)) != len(found) or any(hour.tzinfo for hour in found):
+        raise ValueError(f"is {value!r}, but must be two times of a day such as 22:00-07:00")
+    return found
+
+
+def question(value: str) -> str:
+    """Return a statement to ask, without white space around it."""
+    if not value.strip():
+        raise ValueError("is missing; give the watch a statement that reads, such as select … from cohorts")
+    return value.strip()
+
+
+def ping(value: SecretStr) -> SecretStr:
+    """Return the URL of a dead-man's switch; a ValueError never repeats it, because whoever has it can use it."""
+    parts = urlsplit(value.get_secret_value().strip())
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("must be a URL such as https://hc-ping.com/…")
+    return SecretStr(parts.geturl().rstrip("/"))
 
 
 def location(path: Path) -> Path:

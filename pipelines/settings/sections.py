@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from pipelines.settings import parse
 
@@ -147,10 +147,12 @@ class HistorySettings(Section):
 
 
 class ServiceSettings(Section):
-    """What `hogsync schedule` tells others about itself."""
+    """What others learn of the service, and of each run."""
 
     listen: Annotated[str, AfterValidator(parse.listen)] = ""
     """Where /livez, /readyz and /metrics are served, such as 127.0.0.1:9464; empty: nowhere."""
+    ping: Annotated[SecretStr, AfterValidator(parse.ping)] | None = None
+    """The URL of a dead-man's switch, which gets URL/start, then URL or URL/fail; {connection} stands for its name."""
 
 
 class SyncSettings(Section):
@@ -158,6 +160,30 @@ class SyncSettings(Section):
 
     strict: bool = False
     """Whether a run with warnings ends with exit code 1, as with `hogsync sync --strict`."""
+
+
+class AlertsSettings(Section):
+    """Who is told when a state that needs a person begins and when it ends."""
+
+    urls: Annotated[tuple[SecretStr, ...], BeforeValidator(parse.listed)] = ()
+    """Whom to tell: URLs of Apprise for chat, mail, pagers and webhooks; they hold credentials and are never shown."""
+    quiet: Annotated[str, AfterValidator(parse.quiet)] = ""
+    """Hours in which nobody is told, as in 22:00-07:00; the first run after them tells what waited."""
+    timezone: Annotated[str, AfterValidator(parse.time_zone)] = "UTC"
+    """The time zone of the quiet hours, such as Europe/Berlin."""
+
+
+class WatchSettings(Section):
+    """A question of your own, asked after each run; its answer is an alert."""
+
+    sql: Annotated[str, AfterValidator(parse.question)] = ""
+    """The statement to ask, which can only read."""
+    when: Literal["rows", "changed"] = "rows"
+    """rows: the alert stands while there are rows; changed: one alert each time the answer differs from the last."""
+    title: str = ""
+    """What the message says of the answer; unset: the name of the watch."""
+    show: bool = False
+    """Whether the message holds the first rows of the answer, instead of their number only."""
 
 
 class WarehouseSettings(Section):

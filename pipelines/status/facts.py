@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.atomic_file import write_atomically
 from pipelines.bookkeeping.run_facts import NOTHING, LastRun, RunFacts, TableFacts, run_facts
 from pipelines.errors import HogsyncError, WarehouseProblem
-from pipelines.from_settings import open_warehouse
+from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.backends import new_lock
 from pipelines.query.query import DatasetMissing, asking
 from pipelines.sync.local_state import name
@@ -52,14 +52,11 @@ def facts_now(settings: Settings, now: datetime) -> tuple[RunFacts | None, str |
 
 def read_facts(settings: Settings, now: datetime) -> RunFacts:
     """Return the facts of a connection's run records as the warehouse tells them."""
-    options = settings.warehouse_options
-    hasty = settings.model_copy(
-        update={"warehouse_options": options.model_copy(update={"wait": min(WAIT, options.wait)})}
-    )
-    if not open_warehouse(hasty).exists():
+    place = hasty(settings, WAIT)
+    if not open_warehouse(place).exists():
         return NOTHING
     try:
-        with asking(hasty) as ask:
+        with asking(place) as ask:
             return run_facts(ask, settings.dataset, (*ENDPOINTS, PEOPLE.table), now - DAY)
     except DatasetMissing:
         return NOTHING

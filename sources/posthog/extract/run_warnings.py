@@ -13,7 +13,16 @@ from typing import Literal
 
 from sources.posthog.extract.walks import ListResult
 
-Kind = Literal["lost access", "deletes held", "rejected rows", "older warehouse", "not published"]
+Kind = Literal[
+    "lost access",
+    "deletes held",
+    "rejected rows",
+    "older warehouse",
+    "not published",
+    "alert not sent",
+    "ping not sent",
+    "watch failed",
+]
 KINDS: Mapping[Kind, str] = {
     "lost access": "What an earlier run could read is refused or no longer listed; its rows stay as they were. Stands "
     "in every run until it can be read again, or is left out of `[selection] tables` or `[projects] only`.",
@@ -24,6 +33,10 @@ KINDS: Mapping[Kind, str] = {
     "list was read in full.",
     "not published": "The copy of `[publish] path` is not up to date; the rows are in the warehouse, and the next run "
     "publishes again. The run's record does not have this warning, because the record is written before.",
+    "alert not sent": "A notifier of `[alerts] urls` did not take a message, or the states could not be noted. The "
+    "next run tells what no notifier took.",
+    "ping not sent": "The dead-man's switch of `[service] ping` did not answer in time, or refused.",
+    "watch failed": "The SQL of a `[watch.NAME]` writes, fails or takes too long; `hogsync check` says what is wrong.",
 }
 """The kinds of warnings and what each means."""
 

@@ -44,7 +44,7 @@ def test_an_unknown_variable_in_dot_env_is_refused_too(refusal: Refusal) -> None
         ("[privacy]\npreson = 'hash'", "did you mean [privacy] person?"),
         ("[groups.fast]\ncrontb = '0 * * * *'", "did you mean [groups.fast] crontab?"),
         ("[privcy]\nperson = 'hash'", "did you mean privacy?"),
-        ("[alerts]\nto = 'x'", "alerts in hogsync.toml is no section"),
+        ("[alarms]\nto = 'x'", "alarms in hogsync.toml is no section"),
         ("dataset = 'x'", "dataset in hogsync.toml is no section"),
         ("posthog_host = 'x'", "posthog_host in hogsync.toml is no section"),
     ],

@@ -112,9 +112,19 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         enabled = false
         without = ["cohorts"]
         [service]
+        ping = "https://hc-ping.com/x"
         listen = "127.0.0.1:9464"
         [sync]
         strict = true
+        [alerts]
+        urls = ["json://here/a", "json://here/b"]
+        quiet = "22:00-07:00"
+        timezone = "Europe/Berlin"
+        [watch.fast]
+        sql = "select 1"
+        when = "changed"
+        title = "One"
+        show = true
         [warehouse]
         wait = 5
         parallel = 4
@@ -162,6 +172,14 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "HISTORY__WITHOUT": "cohorts",
         "SERVICE__LISTEN": "127.0.0.1:9464",
         "SYNC__STRICT": "1",
+        "ALERTS__URLS": "json://here/a, json://here/b",
+        "ALERTS__QUIET": "22:00-07:00",
+        "ALERTS__TIMEZONE": "Europe/Berlin",
+        "WATCH__FAST__SQL": "select 1",
+        "WATCH__FAST__WHEN": "changed",
+        "WATCH__FAST__TITLE": "One",
+        "WATCH__FAST__SHOW": "true",
+        "SERVICE__PING": "https://hc-ping.com/x",
         "WAREHOUSE__WAIT": "5",
         "WAREHOUSE__PARALLEL": "4",
         "WAREHOUSE__STORAGE_VERSION": "v1.4.0",

@@ -1,0 +1,161 @@
+"""Runs a sync, and tells what it shows: the states that begin and end, the answers of watches, the pings around it.
+
+States are written before they are sent, and marked as told after that. A run that is killed between the two is told
+twice: at least once, because an alarm that nobody hears is worse than one that is heard twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from destinations.warehouse import Warehouse, WarehouseUnavailable
+from pipelines import signals
+from pipelines.alerts import watches
+from pipelines.alerts.local import keep_alerts, kept_alerts
+from pipelines.alerts.messages import is_quiet, messages
+from pipelines.alerts.notifier import notifiers, send
+from pipelines.alerts.observed import OF_BACKFILL, observed_ages, observed_error, observed_outcome, suspects
+from pipelines.alerts.ping import ping
+from pipelines.alerts.states import Observation, decide, told
+from pipelines.bookkeeping.alerts import (
+    Alert,
+    add_warnings,
+    last_successes,
+    living_rows,
+    stored_alerts,
+    stored_answers,
+    write_alerts,
+)
+from pipelines.errors import HogsyncError, Interrupted
+from pipelines.from_settings import hasty, open_warehouse
+from pipelines.locking.load_lock import load_lock
+from pipelines.run import Run
+from pipelines.settings import Settings
+from pipelines.status.due import times
+from pipelines.sync.outcome import Outcome
+from pipelines.sync.selection import Selection, chosen_tables
+from sources.posthog.extract.run_warnings import RunWarning
+
+WAIT = 10.0
+"""The most seconds to wait for a warehouse that another process holds, before the next run has to tell."""
+
+log = logging.getLogger("hogsync")
+warned = logging.getLogger("hogsync.warnings")
+
+
+def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcome]) -> Outcome:
+    """Run a sync and tell what it shows; its outcome has a warning for each trouble with that."""
+    chosen_tables(settings, selection)  # a misspelt name is between the command and who typed it
+    if selection.dry_run:
+        return sync()
+    url, connection = settings.service.ping, settings.connection_name
+    warnings = ping(url, connection, "/start")
+    try:
+        outcome = sync()
+    except Exception as error:
+        problem = signals.known_end(error) or error
+        if not isinstance(problem, Interrupted):
+            warnings += [*ping(url, connection, "/fail"), *_tell(settings, selection, problem)]
+        for warning in warnings:
+            warned.warning("%s.", warning.text)
+        raise
+    warnings += ping(url, connection, "/fail" if outcome.exit_code else "")
+    warnings += _tell(settings, selection, outcome)
+    return replace(outcome, run=replace(outcome.run, warnings=(*outcome.run.warnings, *warnings)))
+
+
+def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception) -> list[RunWarning]:
+    """Tell what a run shows, and return a warning for each trouble: whatever happens here, the run stands as it is."""
+    if not (settings.alerts.urls or settings.watch):
+        return []
+    try:
+        match ended:
+            case Outcome(run=Run() as run) | HogsyncError(run=Run() as run):
+                place = hasty(settings, WAIT)
+                with load_lock(place, place.wait, "hogsync alerts"):
+                    return _tell_from_warehouse(place, selection, ended, run)
+            case Exception():  # nothing was recorded: the dataset is out of reach, or not ours
+                return _tell_from_here(settings, ended)
+    except (HogsyncError, WarehouseUnavailable) as problem:
+        why = str(problem).rstrip(".")
+    except Exception as error:  # noqa: BLE001  no bug in telling may fail a sync that went well
+        why = f"{type(error).__name__}: a bug in hogsync"
+    return [_unsent(f"the states that this run shows were not noted, so the next run tells them: {why}")]
+
+
+def _unsent(text: str) -> RunWarning:
+    return RunWarning("", "", "alert not sent", text)
+
+
+def _tell_from_here(settings: Settings, error: Exception) -> list[RunWarning]:
+    """Tell of a run that could not be recorded; its state is kept here until the next one can be."""
+    before = kept_alerts(settings)
+    begun = decide(settings.connection_name, before, observed_error(error), datetime.now(UTC))
+    states = _merged(before, begun)
+    keep_alerts(settings, states)
+    sent, warnings = _send(settings, states)
+    keep_alerts(settings, _merged(states, sent))
+    return warnings
+
+
+def _tell_from_warehouse(
+    settings: Settings, selection: Selection, ended: Outcome | Exception, run: Run
+) -> list[RunWarning]:
+    """Tell of a recorded run; needs the load lock, so that no two processes tell the same."""
+    warehouse, kept = open_warehouse(settings), kept_alerts(settings)
+    answers = {} if isinstance(ended, Exception) else watches.ask(settings)
+    with warehouse.opened():
+        before = _merged(stored_alerts(warehouse, settings.connection_name), kept)
+        seen = _observed(warehouse, settings, selection, ended)
+        seen |= watches.observed_answers(settings.watch, answers, stored_answers(warehouse))
+        changed = decide(settings.connection_name, before, seen, run.finished_at)
+        write_alerts(warehouse, _merged(kept, changed), watches.digests(settings.watch, answers))
+    if kept:
+        keep_alerts(settings, ())
+    sent, warnings = _send(settings, _merged(before, changed))  # meanwhile the file is free for its readers
+    warnings += watches.warnings(answers)
+    if sent or warnings:
+        with warehouse.opened():
+            write_alerts(warehouse, sent, {})
+            add_warnings(warehouse, run.run_id, warnings)
+    return warnings
+
+
+def _observed(
+    warehouse: Warehouse, settings: Settings, selection: Selection, ended: Outcome | Exception
+) -> Observation:
+    if isinstance(ended, Exception):
+        return observed_error(ended)
+    if selection.window:
+        return observed_outcome(ended, {}, kinds=OF_BACKFILL)
+    living = living_rows(warehouse, suspects(ended))
+    seen = observed_outcome(ended, living, whole=not selection.projects)
+    if ended.run.status == "refused":
+        return seen
+    last, is_scheduled = last_successes(warehouse)
+    return seen | observed_ages(
+        ended, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at
+    )
+
+
+def _merged(before: Iterable[Alert], after: Iterable[Alert]) -> list[Alert]:
+    """Return the states of both, the later one of each key."""
+    return list({alert.key: alert for alert in (*before, *after)}.values())
+
+
+def _send(settings: Settings, states: Sequence[Alert]) -> tuple[list[Alert], list[RunWarning]]:
+    """Send what waits to be told; returns the states that are told now, and a warning for each notifier in trouble."""
+    now, alerts = datetime.now(UTC), settings.alerts
+    waiting = messages([state for state in states if state.untold])
+    if not waiting or not alerts.urls or is_quiet(alerts.quiet, alerts.timezone, now):
+        return [], []
+    taken = send(waiting, notifiers(alerts.urls))
+    sent = [told(alert, now) for message in waiting[: max(taken.values())] for alert in message.alerts]
+    text = "{} took {} of {} messages; `hogsync alerts test` tries it, and the next run sends what none took"
+    troubles = [
+        text.format(who, number, len(waiting)) for who, number in taken.items() if number < len(waiting)
+    ]
+    return sent, [_unsent(trouble) for trouble in troubles]

@@ -1,0 +1,153 @@
+"""Whoever is told hears of each state once when it begins and once when it ends, whatever happens in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.attended import sync
+from pipelines.errors import KeyProblem, WarehouseProblem
+from pipelines.settings import load
+from pipelines.sync.selection import Selection
+from tests.harness.scene import Scene
+from tests.pipelines.alerts.conftest import Watched
+
+
+def test_a_first_good_run_tells_nothing(watched: Watched) -> None:
+    assert watched.told("group_types") == []
+    assert watched.states() == []
+
+
+def test_a_list_that_is_refused_is_told_once_and_so_is_its_return(watched: Watched) -> None:
+    watched.sync("group_types")
+    watched.scene.posthog.gate("group_types", 403)
+    assert watched.told("group_types", "users") == ["group_types: cannot be read any more"]
+    assert watched.told("group_types", "users") == []
+    assert watched.states() == [("group_types", "lost_scope", True, False)]
+    watched.scene.posthog.clear_gates()
+    assert watched.told("group_types", "users") == ["group_types: can be read again"]
+    assert watched.told("group_types", "users") == []
+    assert watched.states() == [("group_types", "lost_scope", True, True)]
+
+
+def test_a_table_that_fails_is_told_once_and_so_is_its_recovery(watched: Watched) -> None:
+    watched.sync("group_types", "users")
+    watched.scene.posthog.fault(path="/groups_types/", kind="status", status=400, times=None)
+    assert watched.told("group_types", "users") == ["group_types: failed"]
+    assert watched.told("group_types", "users") == []
+    watched.scene.posthog.clear_faults()
+    assert watched.told("users") == []
+    assert watched.told("group_types", "users") == ["group_types: works again"]
+
+
+def test_a_refused_key_is_told_once_with_what_to_do(watched: Watched) -> None:
+    watched.sync("group_types")
+    watched.scene.posthog.change_key("owner", revoked=True)
+    for expected in (1, 0):
+        with pytest.raises(KeyProblem):
+            watched.sync("group_types")
+        assert [message["title"] for message in watched.listener.posted] == [
+            "hogsync: default, sync: PostHog refuses the key"
+        ] * expected
+        assert all("`hogsync check`" in message["message"] for message in watched.listener.posted)
+        watched.listener.posted.clear()
+    watched.scene.posthog.change_key("owner", revoked=False)
+    assert watched.told("group_types") == ["sync: PostHog takes the key again"]
+
+
+def test_held_deletes_are_told_until_they_are_accepted_which_is_a_drop_of_rows(watched: Watched) -> None:
+    watched.sync("cohorts")
+    watched.scene.posthog.clear("cohorts")
+    assert watched.told("cohorts") == ["cohorts: deletes are held"]
+    told = watched.told("cohorts", accept_deletes=True)
+    assert sorted(told) == ["cohorts: many rows are gone", "cohorts: no deletes are held any more"]
+    assert watched.told("cohorts") == ["cohorts: no more rows than usual are gone"]
+    assert watched.told("cohorts") == []
+
+
+def test_a_warehouse_that_is_away_is_told_once_from_here_and_so_is_its_return(watched: Watched) -> None:
+    watched.sync("group_types")
+    file = Path(watched.scene.url.removeprefix("duckdb:///"))
+    aside = file.rename(file.with_suffix(".aside"))
+    file.write_text("what is left of it")
+    for expected in (["sync: the warehouse cannot be written"], []):
+        with pytest.raises(WarehouseProblem):
+            watched.sync("group_types")
+        assert watched.listener.told() == expected
+    aside.rename(file)
+    assert watched.told("group_types") == ["sync: the warehouse can be written again"]
+    assert watched.told("group_types") == []
+    assert watched.states() == [("", "warehouse", True, True)]
+
+
+def test_a_message_that_cannot_be_sent_never_fails_a_sync_and_is_sent_by_a_later_run(
+    watched: Watched,
+) -> None:
+    tables = ("group_types", "users")
+    watched.sync(*tables)
+    watched.scene.posthog.gate("group_types", 403)
+    assert watched.told(*tables, quiet="00:00-23:59") == []
+    watched.listener.status = 500
+    outcome = watched.sync(*tables)
+    (lost, unsent) = outcome.run.warnings
+    assert (outcome.exit_code, lost.kind, unsent.kind) == (0, "lost access", "alert not sent")
+    assert "secret" not in unsent.text
+    recorded = watched.scene.ask(
+        "select warnings from posthog._hogsync_runs order by started_at desc limit 1"
+    )
+    assert "alert not sent" in str(recorded)
+    assert watched.states() == [("group_types", "lost_scope", False, False)]
+    watched.listener.status = 200
+    assert watched.told(*tables) == ["group_types: cannot be read any more"]
+
+
+def test_a_run_of_one_project_or_without_effect_ends_no_state(watched: Watched) -> None:
+    watched.scene.posthog.fault(path="/101/groups_types/", kind="status", status=400, times=None)
+    assert watched.told("group_types", dry_run=True) == []
+    assert watched.told("group_types") == ["group_types: failed"]
+    assert watched.told("group_types", projects=(102,)) == []
+    assert watched.states() == [("group_types", "failure", True, False)]
+
+
+def test_no_message_and_no_warning_holds_an_address_or_a_secret(watched: Watched) -> None:
+    watched.scene.posthog.fault(
+        path="/groups_types/",
+        kind="status",
+        status=400,
+        body={"detail": f"ada@hedgebox.example {watched.scene.posthog.key}"},
+        times=None,
+    )
+    outcome = watched.sync("group_types")
+    (message,) = watched.listener.posted
+    for text in (str(message), str(outcome.run.warnings)):
+        assert not any(
+            word in text for word in ("ada@", "phx_", "secret-of-the-channel", watched.scene.posthog.key)
+        )
+
+
+def test_each_connection_has_its_states_in_its_own_dataset(watched: Watched, postgres_url: str) -> None:
+    watched.scene = Scene(watched.scene.posthog, postgres_url, watched.scene.home)
+    places = {
+        name: {"host": watched.scene.posthog.url, "key_file": "key", "dataset": f"posthog_{name}"}
+        for name in ("eu", "us")
+    }
+    Path("key").write_text(watched.scene.posthog.key)
+    given = {
+        "WAREHOUSE_URL": postgres_url,
+        "HOGSYNC_CONNECTIONS": places,
+        "HOGSYNC_ALERTS": {"urls": [watched.listener.url]},
+        "HOGSYNC_LISTS": {"sweep_every": "0m"},
+    }
+    eu, us = load(given).each_connection()
+    watched.scene.posthog.fault(path="/groups_types/", kind="status", status=400, times=None)
+    for expected in (["hogsync: eu, group_types: failed"], []):
+        sync(eu, Selection(tables=("group_types",)))
+        assert [message["title"] for message in watched.listener.posted] == expected
+        watched.listener.posted.clear()
+    watched.scene.posthog.clear_faults()
+    sync(us, Selection(tables=("group_types",)))
+    assert not watched.listener.posted
+    found = "select connection, table_name, kind, cleared_at is null from {}._hogsync_alerts"
+    assert watched.scene.ask(found.format("posthog_eu")) == [("eu", "group_types", "failure", True)]
+    assert watched.scene.ask(found.format("posthog_us")) == []
