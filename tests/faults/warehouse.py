@@ -232,5 +232,30 @@ WAREHOUSE = Kind(
             "a user's own columns (generated ones, too), tables, indexes, views, comments and grants in the dataset",
             "they survive every run; a field that is named like such a column gets another",
         ),
+        Fault(
+            "warehouse.publish_killed",
+            "a run is killed while it publishes",
+            "readers keep the former copy, which is whole; the next run publishes, also if it writes no row",
+        ),
+        Fault(
+            "warehouse.publish_disk_full",
+            "the disk fills up while a run publishes",
+            "the same; the run is well, with a warning",
+        ),
+        Fault(
+            "warehouse.publish_path_unfit",
+            "`[publish] path` is the warehouse, a folder, in no folder, or named like the dataset",
+            "one sentence from `check` and at the start of the schedule, exit 2; a warning of a sync",
+        ),
+        Fault(
+            "warehouse.copy_written_by_reader",
+            "a reader writes into the published copy and dies",
+            "the next copy can be opened by all",
+        ),
+        Fault(
+            "warehouse.grant_beyond",
+            "Postgres: a role has by `PUBLIC`, or as a superuser, what `hogsync grant` withholds",
+            "exit 4 with the table's name, nothing is changed",
+        ),
     ),
 )

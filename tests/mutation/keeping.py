@@ -21,6 +21,8 @@ LEFT_OUT = "pipelines/sync/test_privacy.py::test_another_setting_reaches_project
 LEAVES_NO_TRANSACTION = (
     "pipelines/query/test_query.py::test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it"
 )
+PUBLISHED = "pipelines/test_publish.py::test_"
+GRANTED = "pipelines/test_grant.py::test_"
 
 KEEPING_RULES = (
     Mutation(
@@ -529,5 +531,43 @@ KEEPING_RULES = (
         (
             "pipelines/sync/test_recovery.py::test_another_posthog_that_is_taken_for_the_moved_one_ends_no_row",
         ),
+    ),
+    Mutation(
+        "a withheld table is withheld with its child tables",
+        'or table.startswith(f"{name}__")',
+        "or False",
+        (
+            "pipelines/test_withheld.py::test_a_table_is_withheld_with_its_children_its_history_and_its_trends",
+        ),
+    ),
+    Mutation(
+        "a copy is made anew when a table is to be left out",
+        "settings.publish.model_dump_json(), ",
+        "",
+        (f"{PUBLISHED}a_table_that_is_to_be_left_out_is_gone_from_the_copy_after_a_run_without_changes",),
+    ),
+    Mutation(
+        "a table of others is not published",
+        "if relation.is_table and name in ours",
+        "if relation.is_table",
+        (f"{PUBLISHED}objects_of_others_are_not_published_whatever_they_would_show",),
+    ),
+    Mutation(
+        "Parquet files of a table that is left out are removed",
+        "if file not in files])",
+        "if False])",
+        (f"{PUBLISHED}each_table_can_be_a_parquet_file_too",),
+    ),
+    Mutation(
+        "a role from which tables are withheld gets no default privileges",
+        "future=not without",
+        "future=True",
+        (f"{GRANTED}a_withheld_table_cannot_be_read_nor_what_is_derived_from_it_now_and_later",),
+    ),
+    Mutation(
+        "the rights that are left to a role are asked for before the commit",
+        "            _verify(warehouse, role, readable, others)\n",
+        "",
+        (f"{GRANTED}a_right_that_cannot_be_taken_away_is_told_and_nothing_is_changed",),
     ),
 )

@@ -125,6 +125,7 @@ def test_without_apply_the_statements_are_only_printed_and_do_the_same_elsewhere
     assert reader.reads() == ours(reader) - {"people"}
 
 
+@pytest.mark.fault("warehouse.grant_beyond")
 def test_a_right_that_cannot_be_taken_away_is_told_and_nothing_is_changed(reader: Reader) -> None:
     run(
         reader.scene.url,
