@@ -82,11 +82,12 @@ def require_sandbox() -> None:
 
 
 def ready(level: int = logging.WARNING, *, bare: bool = True) -> Settings:
-    """Set up signals and logs, and return the settings with their secrets hidden from the logs."""
+    """Set up signals and logs, and return the settings, which the logs follow."""
     from pipelines import logs, settings, signals
 
     signals.listen()
     logs.set_up(level, bare=bare)
-    loaded = settings.load()
-    logs.hide(loaded.secrets)
+    with logs.held():
+        loaded = settings.load()
+        logs.follow(loaded)
     return loaded

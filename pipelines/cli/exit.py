@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipelines.console import sentence, visible, write_json, write_line
+from pipelines.console import sentence, visible, write_json
 from pipelines.errors import HogsyncError, Interrupted, KeyProblem, UsageError
 from pipelines.signals import known_end
 
@@ -57,17 +56,13 @@ def _run_words(read: Callable[[list[str]], Any], words: list[str]) -> Any:
 
 def _report_error(words: list[str], started: datetime, error: BaseException) -> int:
     """Write an error to stderr, and to stdout if JSON was asked for; returns the exit code."""
-    from pipelines.logs import redacted, redacted_traceback
+    from pipelines.logs import redacted, tell
 
     code, text = BUG, f"{type(error).__name__}: this is a bug in hogsync; `hogsync --debug …` shows where."
     if isinstance(error, HogsyncError):
         code, text = error.exit_code, redacted(sentence(str(error)))
-    if "--debug" in words:
-        write_line(redacted_traceback(error), sys.stderr)
-    write_line(text, sys.stderr)
     below = redacted(getattr(error, "below", ""))
-    if below:
-        write_line("\n".join(map(visible, below.splitlines())), sys.stderr)
+    tell("\n".join([text, *map(visible, below.splitlines())]), error if "--debug" in words else None)
     if "--json" in words:
         with suppress(UsageError):  # stdout cannot be written; the sentence is on stderr
             write_json(_error_object(words, started, f"{text} {below}".strip(), error))

@@ -168,7 +168,10 @@ def schedule(
     if show:
         return _show_upcoming(ready(), as_json=as_json)
     logs.set_up()
-    return run(settings.load())
+    with logs.held():
+        loaded = settings.load()
+        logs.follow(loaded)
+    return run(loaded)
 
 
 def _show_upcoming(settings: Settings, *, as_json: bool) -> int:
@@ -228,6 +231,7 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
 def _load(settings: Settings, selection: Selection, *, display: bool, as_json: bool, quiet: bool) -> int:
     """Run a sync, show what came of it, and return the exit code."""
     from pipelines.attended import sync as run
+    from pipelines.logs import tell
     from pipelines.sync import progress, summary
 
     with progress.progress(display=display) as observer:
@@ -239,5 +243,5 @@ def _load(settings: Settings, selection: Selection, *, display: bool, as_json: b
     elif not quiet:
         write_line(summary.summary_table(outcome, settings, dry_run=selection.dry_run))
     elif outcome.exit_code:
-        write_line(summary.summary(outcome, dry_run=selection.dry_run), sys.stderr)
+        tell(summary.summary(outcome, dry_run=selection.dry_run))
     return outcome.exit_code

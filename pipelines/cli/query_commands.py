@@ -30,8 +30,10 @@ def check(connection: OneConnection = None, as_json: AsJson = False) -> int:
     place = one_or_each(ready(), connection, "check", as_json=as_json)
     if isinstance(place, int):
         return place
+    from pipelines import logs
     from pipelines.check import check as checked
 
+    logs.concern(place)
     report = checked(place)
     if as_json:
         write_json(report.as_json())

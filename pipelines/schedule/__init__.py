@@ -91,7 +91,7 @@ class Service:
     def begin(self, former: Settings | None = None) -> None:
         """Check the settings and take their warehouse's lock; catch up the jobs that the former settings had not."""
         settings = self.settings
-        logs.hide(settings.secrets)
+        logs.follow(settings)
         with _looking() as look:
             _refuse_nothing_to_do(settings)
             times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
@@ -204,7 +204,7 @@ def _problems(settings: Settings, look: subprocess.Popen[bytes]) -> dict[str, st
     for name, (kind, text) in lasting.items():
         if len(lasting) == len(connections):
             raise kind(text)
-        log.error("Connection %s: %s", name, text)
+        log.error("Connection %s: %s", name, text, extra={"connection": name})
     return {name: text for name, (_, text) in found.items()}
 
 

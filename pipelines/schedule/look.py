@@ -29,8 +29,9 @@ log = logging.getLogger("hogsync")
 def main() -> None:
     """Print the problems as JSON: by connection the exit code and the sentence."""
     logs.set_up()
-    settings = load()
-    logs.hide(settings.secrets)
+    with logs.held():
+        settings = load()
+        logs.follow(settings)
     problems = {place.connection_name: problem_of(place) for place in settings.each_connection()}
     found = {name: [one.exit_code, logs.redacted(str(one))] for name, one in problems.items() if one}
     write_json(found)
@@ -38,6 +39,7 @@ def main() -> None:
 
 def problem_of(settings: Settings) -> HogsyncError | None:
     """Return what would keep a connection's runs from being good, None if nothing would."""
+    logs.concern(settings)
     try:
         problem = _look_at_posthog(settings)
         problem = _look_at_warehouse(settings) or problem

@@ -78,11 +78,11 @@ class RunQueue:
         """Run the job after `delay` seconds and the runs before it; a job that already waits runs once for both."""
         known = self.waiting.get(job)
         if known and not known.tries:
-            log.warning("%s is due again while it waits: it runs once for both.", job)
+            _log(job).warning("%s is due again while it waits: it runs once for both.", job)
         elif job in self.running:
-            log.warning("%s is due while its last run goes on: it runs once more after it.", job)
+            _log(job).warning("%s is due while its last run goes on: it runs once more after it.", job)
         elif self.running:
-            log.info("%s is due and waits for the run of %s.", job, _named(next(iter(self.running))))
+            _log(job).info("%s is due and waits for the run of %s.", job, _named(next(iter(self.running))))
         catch_up = catch_up and (known is None or known.catch_up)
         self.waiting[job] = Waiting(catch_up, not_before=time.monotonic() + delay)
         self.step()
@@ -107,7 +107,7 @@ class RunQueue:
         try:
             self._start(job, due)
         except OSError as error:
-            log.error("%s could not start (%s); the next try is at its next time.", job, error)
+            _log(job).error("%s could not start (%s); the next try is at its next time.", job, error)
 
     def _start(self, job: Job, due: Waiting) -> None:
         # hogsync.py finds the packages independent of PYTHONPATH. The run has its own session: Ctrl-C in the terminal
@@ -120,14 +120,14 @@ class RunQueue:
         timeout = self.limits(job).timeout
         ends_at = time.monotonic() + timeout.total_seconds() if timeout else float("inf")
         self.running[job] = Running(process, report, due.tries, ends_at)
-        log.info("%s runs as process %d.", job, process.pid)
+        _log(job).info("%s runs as process %d.", job, process.pid)
 
     def _end_overdue(self, job: Job, run: Running) -> None:
         if run.asked_to_end:
             run.process.kill()
             run.ends_at = float("inf")
             return
-        log.error("%s takes longer than its timeout and is asked to end, within %.0f s.", job, GRACE)
+        _log(job).error("%s takes longer than its timeout and is asked to end, within %.0f s.", job, GRACE)
         run.ask_to_end()
 
     def _finish(self, job: Job, run: Running, *, wanted: bool = False) -> None:
@@ -135,14 +135,14 @@ class RunQueue:
         del self.running[job]
         code = run.process.returncode
         fine = wanted or code in {0, NOTHING_DUE}
-        log.log(logging.INFO if fine else logging.ERROR, "%s: %s.", job, meaning(code))
+        _log(job).log(logging.INFO if fine else logging.ERROR, "%s: %s.", job, meaning(code))
         if run.process.stdin:
             run.process.stdin.close()
         self.ended(job, code, _read(run.report))
         failed = -signal.SIGKILL if run.asked_to_end and not wanted else code
         delay = None if wanted else retry_delay(failed, run.tries, datetime.now(UTC), self.limits(job))
         if delay and job not in self.waiting:
-            log.info("%s is tried again in %.0f minutes.", job, delay.total_seconds() / 60)
+            _log(job).info("%s is tried again in %.0f minutes.", job, delay.total_seconds() / 60)
             again = time.monotonic() + delay.total_seconds()
             self.waiting[job] = Waiting(tries=run.tries + 1, not_before=again)
 
@@ -151,7 +151,7 @@ class RunQueue:
         self.waiting.clear()
         for job, run in self.running.items():
             if not run.asked_to_end:
-                log.info("The run of %s is asked to end, within %.0f s.", _named(job), GRACE)
+                _log(job).info("The run of %s is asked to end, within %.0f s.", _named(job), GRACE)
                 run.ask_to_end()
         for job, run in [*self.running.items()]:
             try:
@@ -167,6 +167,11 @@ class RunQueue:
         """Kill the current runs."""
         for run in self.running.values():
             run.process.kill()
+
+
+def _log(job: Job) -> logging.LoggerAdapter[logging.Logger]:
+    """Return the log for lines about a job's connection."""
+    return logging.LoggerAdapter(log, {"connection": job.connection})
 
 
 def _named(job: Job) -> str:

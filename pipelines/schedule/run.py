@@ -72,8 +72,10 @@ def _watch() -> None:
 
 
 def _run(job: Job, report: dict[str, Any], *, catch_up: bool) -> int:
-    settings = load().connection(job.connection)
-    logs.hide(settings.secrets)
+    with logs.held():
+        settings = load().connection(job.connection)
+        logs.follow(settings)
+    logs.concern(settings)
     group = settings.groups.get(job.group)
     if group is None:
         raise UsageError(f"The settings have no group {job.group} any more; start hogsync schedule anew.")

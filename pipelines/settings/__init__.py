@@ -40,6 +40,7 @@ from pipelines.settings.sections import (
     GroupSettings,
     HistorySettings,
     ListsSettings,
+    LogSettings,
     PrivacySettings,
     ProjectsSettings,
     PublishSettings,
@@ -122,6 +123,7 @@ class Settings(BaseModel):
     rate: RateSettings = setting("HOGSYNC_RATE", RateSettings())
     lists: ListsSettings = setting("HOGSYNC_LISTS", ListsSettings())
     history: HistorySettings = setting("HOGSYNC_HISTORY", HistorySettings())
+    log: LogSettings = setting("HOGSYNC_LOG", LogSettings())
     service: ServiceSettings = setting("HOGSYNC_SERVICE", ServiceSettings())
     sync: SyncSettings = setting("HOGSYNC_SYNC", SyncSettings())
     alerts: AlertsSettings = setting("HOGSYNC_ALERTS", AlertsSettings())

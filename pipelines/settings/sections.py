@@ -146,6 +146,15 @@ class HistorySettings(Section):
     """Tables without a history."""
 
 
+class LogSettings(Section):
+    """How log lines are written to stderr."""
+
+    format: Literal["text", "json"] = "text"
+    """text, or json for one JSON object per line; a terminal always gets text."""
+    level: Literal["debug", "info", "warning", "error"] | None = None
+    """The least severe lines that are written; unset: info, on a terminal and in commands that only read warning."""
+
+
 class ServiceSettings(Section):
     """What others learn of the service, and of each run."""
 

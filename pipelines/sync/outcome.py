@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
-from uuid import uuid4
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import signals
@@ -54,6 +53,7 @@ class ExtractionFailed(HogsyncError):
 class RunHeader:
     """The facts that are known at the start of a run."""
 
+    run_id: str
     tables: tuple[str, ...]
     """The selected tables."""
     trigger: Trigger
@@ -62,7 +62,6 @@ class RunHeader:
     """True if warnings make the exit code 1."""
     warnings: tuple[RunWarning, ...] = ()
     """Warnings that concern no single table."""
-    run_id: str = field(default_factory=lambda: uuid4().hex)
 
     def run(self, status: RunStatus, error: str | None, results: Mapping[str, TableResult]) -> Run:
         """Return the run as it is recorded, with now as its end."""

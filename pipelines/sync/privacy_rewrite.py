@@ -174,6 +174,6 @@ def record_rewrites(extraction: Extraction) -> None:
     state = extraction.stored
     for table, rows in state.rewritten.items() if isinstance(state, DatasetState) else ():
         rewritten = f"{rows:,} stored rows emptied of what the privacy settings refuse"
-        log.info("%s: %s", table, rewritten)
+        log.info("%s: %s", table, rewritten, extra={"table": table})
         if table in extraction.results:
             extraction.results[table].data_warnings.append(rewritten)

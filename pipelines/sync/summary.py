@@ -44,9 +44,10 @@ def log_tables(outcome: Outcome) -> None:
             WORDS[result.status][0],
             _counted([result]),
             _tail("" if result.table in outcome.standing and not result.warnings else result.detail),
+            extra={"table": result.table},
         )
     for warning in outcome.run.warnings:
-        warned.warning("%s.", warning_line(warning))
+        warned.warning("%s.", warning_line(warning), extra={"table": warning.table})
 
 
 def warning_line(warning: RunWarning) -> str:

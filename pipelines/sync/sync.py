@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from destinations.warehouse import Types, Warehouse
-from pipelines import signals
+from pipelines import logs, signals
 from pipelines.bookkeeping import records
 from pipelines.bookkeeping.schema import META, PRIVACY
 from pipelines.bookkeeping.state import DatasetState
@@ -61,6 +62,8 @@ def sync(
     tables, versioned, dry_run = chosen_tables(settings, selection), with_history(settings), selection.dry_run
     key = settings.require_key().get_secret_value()
     command = "hogsync backfill" if selection.window else "hogsync sync"
+    run_id = uuid4().hex
+    logs.concern(settings, run_id=run_id)
     with load_lock(settings, settings.wait, command) as lock, work_dir(settings.home) as folder, relaxed_gc():
         started = datetime.now(UTC)  # under the lock, so that runs are in the order of their times
         warehouse = open_warehouse(settings)
@@ -73,6 +76,7 @@ def sync(
             )
             extraction.load_stored()
         header = RunHeader(
+            run_id=run_id,
             tables=tables,
             trigger=selection.trigger,
             started=started,

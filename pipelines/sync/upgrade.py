@@ -28,7 +28,7 @@ def upgrade(derivation: Derivation, existing: Mapping[str, Types]) -> dict[str, 
         old = [n for n, t in columns.items() if t == "json" and there.get(n) == warehouse.former_json]
         if left := _left(warehouse, table, [name for name in old if name not in noted]):
             facts[f"{LEFT}{table}"] = " ".join((*noted, *left))
-            log.warning(_advice(warehouse, table, left))
+            log.warning(_advice(warehouse, table, left), extra={"table": table})
     return facts
 
 
@@ -47,7 +47,8 @@ def _left(warehouse: Warehouse, table: str, columns: Sequence[str]) -> Sequence[
     try:
         warehouse.modernise_json(table, columns)
     except TableInUse as used:
-        log.info("The table %s keeps columns of the type json until the next sync: %s", table, used)
+        message = "The table %s keeps columns of the type json until the next sync: %s"
+        log.info(message, table, used, extra={"table": table})
     except WarehouseUnavailable:
         if len(columns) == 1:
             return columns

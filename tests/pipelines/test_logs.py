@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,59 @@ def test_others_are_heard_from_warnings_on_and_requests_are_not_listed() -> None
 
 def test_a_terminal_gets_the_message_alone() -> None:
     assert written("bare").startswith("a page of 7 rows\n")
+
+
+IN_JSON = """
+import logging, sys, warnings
+from pipelines import logs, settings
+logs.set_up()
+ours = logging.getLogger("hogsync")
+with logs.held():
+    ours.warning("before the settings are read")
+    loaded = settings.load({"HOGSYNC_LOG": {"format": "json", "level": "debug"}})
+    logs.follow(loaded)
+logs.hide(["hunter22"])
+logs.concern(loaded, run_id="run 1")
+ours.debug("two\\nlines of %s", "phx_live_0123456789", extra={"table": "cohorts"})
+ours.info("of another one", extra={"connection": "eu"})
+warnings.warn("a warning of Python's")
+import dlt
+from dlt.common import logger
+dlt.pipeline("one", destination="duckdb")
+logger.warning("dlt says hunter22")
+logs.tell("the end of it", ValueError("hunter22"))
+raise RuntimeError("nobody expected hunter22\\nand a row")
+"""
+
+
+def test_each_line_of_json_is_one_object_with_what_it_is_about() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_JSON], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert not done.stdout
+    assert "hunter22" not in done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {tuple(line)[:6] for line in lines} == {
+        ("time", "level", "message", "run_id", "connection", "table")
+    }
+    told = [
+        tuple(line[name] for name in ("level", "message", "run_id", "connection", "table")) for line in lines
+    ]
+    begun = ("run 1", "default", None)
+    assert told[:3] == [
+        ("warning", "before the settings are read", None, None, None),
+        ("debug", "two lines of [secret]", "run 1", "default", "cohorts"),
+        ("info", "of another one", "run 1", "eu", None),
+    ]
+    assert told[-3:] == [
+        ("warning", "dlt says [secret]", *begun),
+        ("error", "the end of it", *begun),
+        ("critical", "RuntimeError: this is a bug in hogsync.", *begun),
+    ]
+    assert [line["exception"].splitlines()[-1] for line in lines if "exception" in line] == [
+        "ValueError: [secret]",
+        "RuntimeError: nobody expected [secret]",
+    ]
+    assert all(datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0) for line in lines)
 
 
 def test_a_longer_secret_is_hidden_before_a_shorter_one_in_it() -> None:

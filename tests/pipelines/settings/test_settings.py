@@ -111,6 +111,9 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         [history]
         enabled = false
         without = ["cohorts"]
+        [log]
+        format = "json"
+        level = "debug"
         [service]
         ping = "https://hc-ping.com/x"
         listen = "127.0.0.1:9464"
@@ -170,6 +173,8 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__NEW_COLUMNS": "20",
         "HISTORY__ENABLED": "false",
         "HISTORY__WITHOUT": "cohorts",
+        "LOG__FORMAT": "json",
+        "LOG__LEVEL": "debug",
         "SERVICE__LISTEN": "127.0.0.1:9464",
         "SYNC__STRICT": "1",
         "ALERTS__URLS": "json://here/a, json://here/b",
