@@ -28,7 +28,7 @@ from sources.posthog.table_docs import overview
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-FOLDERS = ("pipelines", "sources", "destinations")
+FOLDERS = ("pipelines", "sources", "destinations", "deploy")
 PAGES = (README, *sorted(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md")))
 OTHER_PROGRAMS = {"POSTHOG_API_KEY", "POSTHOG_HOTS"}
 """Variables that the pages name as examples of what is no setting."""
