@@ -232,7 +232,7 @@ class Settings(BaseModel):
         return self.hash_key.get_secret_value().encode() if self.hash_key else kept_hash_key(self.home)
 
     def for_sandbox(self, url: str, key: str) -> Self:
-        """These settings for a sandbox at `url`: its own file, unpublished, all projects, recorded as one origin."""
+        """These settings for a sandbox at `url`: its own file, told to nobody, all projects, recorded as one origin."""
         warehouse = WarehouseUrl.parse("duckdb:///sandbox.duckdb")
         _refuse_one_name(warehouse, self.dataset)
         own = {
@@ -242,6 +242,8 @@ class Settings(BaseModel):
             "projects": ProjectsSettings(),
             "connections": {},
             "publish": PublishSettings(),
+            "alerts": AlertsSettings(),
+            "service": ServiceSettings(),
         }
         copy = self.model_copy(update=own)
         copy._origin_name = "sandbox"  # noqa: SLF001

@@ -180,6 +180,16 @@ PROCESS = Kind(
             "memory, threads, handles, files and the warehouse's size stay flat",
         ),
         Fault(
+            "process.notifier_down",
+            "a notifier of `[alerts] urls` is down, wrong, or takes and answers nothing",
+            "the run is as good as without it and has a warning; a later run tells what nobody was told, once",
+        ),
+        Fault(
+            "process.watch_wrong",
+            "the SQL of a `[watch.NAME]` writes, fails or takes long",
+            "nothing is changed; a warning of the run, and one sentence in `hogsync check`",
+        ),
+        Fault(
             "process.spill",
             "what was read fits neither into its share of memory nor onto the disk",
             "exit 4, one sentence; nothing is written",

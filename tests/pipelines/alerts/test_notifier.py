@@ -12,6 +12,7 @@ from tests.harness.cli import hogsync
 from tests.harness.notified import Listener
 
 
+@pytest.mark.fault("process.notifier_down")
 def test_each_notifier_takes_what_it_can_and_one_that_hangs_holds_nobody(listener: Listener) -> None:
     urls = [SecretStr(url) for url in (listener.url, "json://127.0.0.1:9/token", "nonsense://token", "token")]
     taken = send([trial(), trial()], notifiers(urls))

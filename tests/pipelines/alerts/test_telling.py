@@ -81,6 +81,7 @@ def test_a_warehouse_that_is_away_is_told_once_from_here_and_so_is_its_return(wa
     assert watched.states() == [("", "warehouse", True, True)]
 
 
+@pytest.mark.fault("process.notifier_down")
 def test_a_message_that_cannot_be_sent_never_fails_a_sync_and_is_sent_by_a_later_run(
     watched: Watched,
 ) -> None:
@@ -141,10 +142,13 @@ def test_each_connection_has_its_states_in_its_own_dataset(watched: Watched, pos
     }
     eu, us = load(given).each_connection()
     watched.scene.posthog.fault(path="/groups_types/", kind="status", status=400, times=None)
-    for expected in (["hogsync: eu, group_types: failed"], []):
-        sync(eu, Selection(tables=("group_types",)))
-        assert [message["title"] for message in watched.listener.posted] == expected
-        watched.listener.posted.clear()
+    watched.listener.status = 500
+    sync(eu, Selection(tables=("group_types",)))
+    assert "alert not sent" in str(watched.scene.ask("select warnings from posthog_eu._hogsync_runs"))
+    watched.listener.status = 200
+    sync(eu, Selection(tables=("group_types",)))
+    assert [message["title"] for message in watched.listener.posted] == ["hogsync: eu, group_types: failed"]
+    watched.listener.posted.clear()
     watched.scene.posthog.clear_faults()
     sync(us, Selection(tables=("group_types",)))
     assert not watched.listener.posted

@@ -262,18 +262,33 @@ def test_a_secret_in_the_wrong_setting_is_not_repeated(refusal: Refusal, value: 
     assert "hunter2" not in sentence
 
 
+def test_urls_of_notifiers_and_pings_are_secrets(monkeypatch: pytest.MonkeyPatch, refusal: Refusal) -> None:
+    monkeypatch.setenv("HOGSYNC_ALERTS__URLS", f"slack://{SECRET}/1/2, json://here/{SECRET}")
+    monkeypatch.setenv("HOGSYNC_SERVICE__PING", f"https://hc-ping.com/{SECRET}")
+    settings = load()
+    assert SECRET not in repr(settings)
+    assert all(
+        any(SECRET in secret for secret in settings.secrets if secret.startswith(scheme))
+        for scheme in ("slack", "json", "https")
+    )
+    assert SECRET not in refusal(HOGSYNC_SERVICE__PING=SECRET)
+
+
 # --- the sandbox
 
 
 def test_for_the_sandbox_there_is_a_file_of_its_own_and_one_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOGSYNC_PROJECTS__ONLY", "12")
     monkeypatch.setenv("HOGSYNC_PRIVACY__TEXT", "drop")
+    monkeypatch.setenv("HOGSYNC_ALERTS__URLS", "json://here/a")
+    monkeypatch.setenv("HOGSYNC_SERVICE__PING", "https://hc-ping.com/x")
     settings = everything_secret(monkeypatch)
     sandbox = settings.for_sandbox("http://127.0.0.1:8123/", "phx_sandbox")
     assert (sandbox.origin, sandbox.origin_name) == ("http://127.0.0.1:8123", "sandbox")
     assert (sandbox.warehouse.kind, sandbox.warehouse.path) == ("duckdb", Path("sandbox.duckdb"))
     assert sandbox.require_key().get_secret_value() == "phx_sandbox"
     assert sandbox.projects.only == ()
+    assert (sandbox.alerts.urls, sandbox.service.ping) == ((), None)
     assert sandbox.privacy.text == "drop"
     assert settings.origin_name == settings.origin == "https://us.posthog.com"
 
