@@ -541,12 +541,6 @@ KEEPING_RULES = (
         ),
     ),
     Mutation(
-        "a copy is made anew when a table is to be left out",
-        "settings.publish.model_dump_json(), ",
-        "",
-        (f"{PUBLISHED}a_table_that_is_to_be_left_out_is_gone_from_the_copy_after_a_run_without_changes",),
-    ),
-    Mutation(
         "a table of others is not published",
         "if relation.is_table and name in ours",
         "if relation.is_table",
