@@ -315,7 +315,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "one writer at a time: server",
-        "pg_try_advisory_xact_lock(%(key)s)",
+        "pg_try_advisory_xact_lock(key)",
         "true",
         (
             "pipelines/locking/test_load_lock.py::test_who_waited_long_enough_is_told_who_holds_the_lane[postgres]",
