@@ -180,6 +180,8 @@ lock: .venv/venv.stamp ## Lock every dependency with hashes (LOCK_FLAGS=--upgrad
 	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra sandbox --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) $(LOCK_FLAGS) pyproject.toml -c requirements.txt -o requirements-image.txt
 	$(LOCK) $(LOCK_FLAGS) --group build -c requirements.txt -o requirements-build.txt
+	$(LOCK) $(LOCK_FLAGS) pyproject.toml --extra dagster -c requirements.txt -o deploy/dagster/requirements.txt
+	echo 'apache-airflow>=3.3,<3.4' | $(LOCK) $(LOCK_FLAGS) - -o deploy/airflow/requirements.txt
 	echo 'duckdb==1.5.6' | $(LOCK) --no-deps - -o requirements-duckdb15.txt
 	rm -rf .venv-lock
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         UsageError,
         WarehouseProblem,
     )
+    from pipelines.orchestration import dagster_definitions
     from pipelines.settings import Settings
     from pipelines.sync.outcome import Outcome
     from pipelines.sync.selection import Selection
@@ -57,6 +58,7 @@ __all__ = [
     "Settings",
     "UsageError",
     "WarehouseProblem",
+    "dagster_definitions",
     "load_settings",
     "main",
     "posthog",
@@ -74,6 +76,7 @@ MODULES = {
     "Settings": "pipelines.settings",
     "UsageError": "pipelines.errors",
     "WarehouseProblem": "pipelines.errors",
+    "dagster_definitions": "pipelines.orchestration",
     "posthog": "sources.posthog",
     "sync": "pipelines.attended",
 }

@@ -60,6 +60,8 @@ PARTS = {
         f"mutation-{share}": Part("safety rules, taken away one at a time", 30, "mutation", share)
         for share in ("1of3", "2of3", "3of3")
     },
+    "dagster": Part("200 connections on four workers of a Dagster, of which one is killed", 60, "dagster"),
+    "airflow": Part("the connections as mapped tasks of an Airflow", 10, "airflow"),
     "versions-duckdb15": Part("warehouses and whole syncs on DuckDB 1.5", 5, target="test-duckdb15"),
     "versions-postgres16": Part("warehouses and whole syncs on Postgres 16", 5, target="test-postgres16"),
     "versions-python": Part("a fresh clone with each other Python that is here", 10, target="test-pythons"),

@@ -23,7 +23,12 @@ from tests.harness.ended import Ended
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"pipelines", "sources", "destinations"}
 FRONT_DOOR = "hogsync.py"
-LOCKS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
+DAGSTER = "deploy/dagster/requirements.txt"
+LOCKS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("requirements*.txt", "deploy/*/requirements.txt")
+    for path in ROOT.glob(pattern)
+)
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -35,10 +40,9 @@ def locked(name: str) -> dict[str, list[str]]:
     return versions
 
 
-def required(*groups: str) -> Iterator[Requirement]:
+def required(*groups: str, extra: str = "sandbox") -> Iterator[Requirement]:
     yield from map(Requirement, PROJECT["project"]["dependencies"])
-    for extra in PROJECT["project"]["optional-dependencies"].values():
-        yield from map(Requirement, extra)
+    yield from map(Requirement, PROJECT["project"]["optional-dependencies"][extra])
     for group in groups:
         yield from (
             Requirement(word) for word in PROJECT["dependency-groups"][group] if isinstance(word, str)
@@ -94,13 +98,18 @@ def test_every_locked_package_has_its_hashes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "groups"), [("requirements.txt", ["build"]), ("requirements-dev.txt", ["build", "dev"])]
+    ("name", "groups", "extra"),
+    [
+        ("requirements.txt", ["build"], "sandbox"),
+        ("requirements-dev.txt", ["build", "dev"], "sandbox"),
+        (DAGSTER, [], "dagster"),
+    ],
 )
-def test_a_lock_satisfies_what_the_project_asks_for(name: str, groups: list[str]) -> None:
+def test_a_lock_satisfies_what_the_project_asks_for(name: str, groups: list[str], extra: str) -> None:
     versions = locked(name)
     unmet = [
         str(requirement)
-        for requirement in required(*groups)
+        for requirement in required(*groups, extra=extra)
         if not versions.get(canonicalize_name(requirement.name))
         or not all(map(requirement.specifier.contains, versions[canonicalize_name(requirement.name)]))
     ]
@@ -109,6 +118,13 @@ def test_a_lock_satisfies_what_the_project_asks_for(name: str, groups: list[str]
 
 def test_what_the_tests_run_on_is_what_users_run() -> None:
     assert locked("requirements.txt").items() <= locked("requirements-dev.txt").items()
+
+
+def test_under_dagster_hogsync_has_the_versions_that_it_has_elsewhere() -> None:
+    tested, deployed = locked("requirements.txt"), locked(DAGSTER)
+    assert {name: tested[name] for name in deployed if name in tested} == {
+        name: versions for name, versions in deployed.items() if name in tested
+    }
 
 
 def test_the_oldest_duckdb_that_is_promised_is_the_one_that_is_tested() -> None:

@@ -56,12 +56,17 @@ HALF = Rate(
 )  # of what PostHog publishes: the key's team may have other programs
 
 
+def budget_name(origin: str, key: str) -> str:
+    """Return the name of a key's request log: a digest, the same on every machine."""
+    return hashlib.sha256(f"{origin}\0{key}".encode()).hexdigest()[:32]
+
+
 class RateLimiter:
     """The request log of one key at one origin; thread-safe. Without a file it lives in memory."""
 
     def __init__(self, rate: Rate, origin: str, key: str, file: Path | None = None) -> None:
         self._rate = rate
-        self._name = hashlib.sha256(f"{origin}\0{key}".encode()).hexdigest()[:32]
+        self._name = budget_name(origin, key)
         self._lock = threading.Lock()
         self._until = 0.0  # end of the pause, on the monotonic clock
         self._announced = 0.0
