@@ -20,10 +20,13 @@ from pipelines.settings import load
 from sources.sandbox import Sandbox, start
 from tests.harness.cli import hogsync
 from tests.harness.expected import Tables, expected, part, read_for
+from tests.harness.notified import listening
 from tests.harness.scene import HASH_KEY
 from tests.harness.service import Begin, Service, wait_until
 from tests.harness.stored import ask, stored
 
+REFUSED, ACCEPTED = 10, 16
+"""The days from which on the key of the connection two is refused, and accepted again."""
 DAYS, TABLES = 30, ("cohorts", "subscriptions", "comments", "event_definitions")
 NAMES = ("one", "two", "three")
 EVERY = 8.0
@@ -72,25 +75,41 @@ def disturb(service: Service, chance: random.Random, begin: Begin) -> Service:
 
 @pytest.mark.soak("unattended")
 @pytest.mark.fault("process.killed")
-def test_a_month_of_kills_ends_in_the_truth(
-    companies: dict[str, Sandbox], warehouse_url: str, begin: Begin
+def test_a_month_of_kills_ends_in_the_truth_and_tells_each_change_of_state_once(
+    companies: dict[str, Sandbox], warehouse_url: str, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
-    service = begin(all=EVERY)
-    for _ in range(DAYS):
-        for posthog in companies.values():
-            posthog.advance()
-        service = disturb(service, chance, begin)
-    met = service.said.count("exit 0")
-    wait_until(lambda: service.said.count("exit 0") >= met + 2 * len(NAMES), 300)
-    assert service.stop() == 0
+    with listening() as listener:
+        monkeypatch.setenv("HOGSYNC_ALERTS__URLS", listener.url)
+        service = begin(all=EVERY)
+        for day in range(DAYS):
+            for posthog in companies.values():
+                posthog.advance()
+            if day == REFUSED:
+                companies["two"].change_key("owner", revoked=True)
+            if day == ACCEPTED:
+                service.until("connection two: exit 3")
+                companies["two"].change_key("owner", revoked=False)
+            service = disturb(service, chance, begin)
+        settle(service)
+        titles = [str(message["title"]) for message in listener.posted]
+    assert [title for title in titles if " the key" in title] == [
+        "hogsync: two, sync: PostHog refuses the key",
+        "hogsync: two, sync: PostHog takes the key again",
+    ]
     assert hogsync("sync", "--accept-deletes", "--quiet").code == 0
     for name, posthog in companies.items():
         truth = expected(part(posthog.truth(None, read_for(TABLES)), TABLES), HASH_KEY)
         assert living(stored(warehouse_url, f"posthog_{name}")) == living(truth), name
         times = f"select started_at, finished_at from posthog_{name}._hogsync_runs order by started_at"
-        runs = ask(warehouse_url, times)
-        assert all(before[1] <= after[0] for before, after in pairwise(runs))
+        assert all(before[1] <= after[0] for before, after in pairwise(ask(warehouse_url, times)))
+
+
+def settle(service: Service) -> None:
+    """Let each connection run twice more, and end the service."""
+    met = service.said.count("exit 0")
+    wait_until(lambda: service.said.count("exit 0") >= met + 2 * len(NAMES), 300)
+    assert service.stop() == 0
 
 
 @pytest.mark.soak("unattended")
