@@ -29,14 +29,16 @@ LONGEST = 100
 """Seconds after which SIGALRM ends a command: one that hangs is to fail its test, not to hold up all others."""
 FLAGS = (os.O_RDWR, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
 """Of stdin, stdout and stderr; a named pipe that is open for writing too never ends."""
-PROGRAMS = {"pipelines.schedule.run"}
+PROGRAMS = ("pipelines.schedule.run", "pipelines.schedule.look")
 """Modules that commands run, and that are therefore not to be imported before."""
+EXTRAS = ("pipelines.orchestration",)
+"""Packages that no command imports, and whose libraries need not be there."""
 
 
 def modules(package: str) -> list[str]:
     """The names of a package's modules."""
     found = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
-    return [one.name for one in found if one.name not in PROGRAMS]
+    return [one.name for one in found if not one.name.startswith((*PROGRAMS, *EXTRAS))]
 
 
 def import_all(names: Iterable[str]) -> None:
