@@ -89,6 +89,7 @@ class Instance:
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def tick(self, runs: int) -> None:
         """Let the schedule of all tables come due once: switch it on until its runs are there."""
@@ -108,14 +109,12 @@ class Instance:
 
     def runs(self) -> list[EngineRun]:
         """Every run so far."""
-        tags: dict[str, dict[str, str]] = {}
+        found, tags = self.ask(RUNS), dict[str, dict[str, str]]()  # first the runs: a run's tags come with it
         for run_id, key, value in self.ask("select run_id, key, value from run_tags"):
             tags.setdefault(run_id, {})[key] = value
         return [
             EngineRun(run_id, status, tags[run_id]["dagster/partition"], tags[run_id], start or 0, end or 0)
-            for run_id, status, start, end in self.ask(
-                "select run_id, status, start_time, end_time from runs"
-            )
+            for run_id, status, start, end in found
         ]
 
     def until(self, reached: Callable[[], bool]) -> None:
@@ -146,7 +145,7 @@ def instance(
     )
     names = [f"c{number}" for number in range(connections)]
     hosts = {name: posthogs[number % len(posthogs)] for number, name in enumerate(names)}
-    due = datetime.now(UTC) + timedelta(minutes=3)
+    due = datetime.now(UTC) + timedelta(minutes=5)
     groups = f'[groups.all]\ncrontab = "{due.minute} * * * *"\n'
     sections = [f'[connections.{n}]\nhost = "{hosts[n].url}"\nkey_env = "KEY_{n.upper()}"\n' for n in names]
     (folder / "hogsync.toml").write_text("\n".join([groups, *sections]))
