@@ -153,7 +153,8 @@ def test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone(o
     scene = one.scene
 
     def somebody(endpoint: Endpoint, _: object) -> None:
-        if endpoint.table == "organizations":  # its page is read alone: two threads would be in each other's way
+        # That page is read alone: two threads that do it at once are in each other's way.
+        if endpoint.table == "organizations":
             run(scene.url, "create schema if not exists posthog")
             run(scene.url, "create table if not exists posthog.cohorts as select 'mine' as note")
 
