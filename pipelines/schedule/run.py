@@ -150,6 +150,7 @@ def _successes(settings: Settings) -> dict[str, datetime]:
             "select t.table_name, max(r.started_at) "
             f"from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id "
             "where t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
+            "and r.trigger <> 'backfill' "  # it reads a part
             "group by t.table_name"
         )
         return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs

@@ -85,7 +85,7 @@ def parse_response(reply: Response) -> Any:
     )
     if reply.status == 401:
         raise KeyRefused(
-            f"GET {reply.url} was answered {answer}. Check POSTHOG_PERSONAL_API_KEY, and that POSTHOG_HOST "
+            f"GET {reply.url} was answered {answer}. Check the personal API key, and that this host "
             "is the region in which it was made (us or eu); a key works in one region only."
         )
     if error and reply.status in {402, 403, 404}:

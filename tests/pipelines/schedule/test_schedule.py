@@ -289,6 +289,8 @@ def test_the_oldest_latest_success_of_the_tables_decides(each_place: str) -> Non
         "update {tables} set status = 'failed' where table_name = 'people'": began,
         "update {tables} set status = 'unavailable' where table_name = 'cohorts'": began,
         "update {runs} set status = 'partial'": began,
+        "update {runs} set trigger = 'backfill'": None,
+        "update {runs} set trigger = 'manual'": began,
         "update {tables} set status = 'failed' where table_name = 'cohorts'": None,
     }.items():
         change_books(change)
