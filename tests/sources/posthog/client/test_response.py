@@ -42,7 +42,7 @@ def failed(answer: Answer, **options: Any) -> tuple[PostHogError, int]:
 def test_401_is_a_refused_key_whoever_says_it(body: bytes) -> None:
     error, requests = failed(in_turn(body))
     assert (type(error), requests) == (KeyRefused, 1)
-    assert "POSTHOG_PERSONAL_API_KEY" in str(error)
+    assert "Check the personal API key" in str(error)
 
 
 @pytest.mark.parametrize(
