@@ -11,17 +11,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import write_json, write_line
 from pipelines.errors import Interrupted, UsageError, worst
+from pipelines.own_command import own_command
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 Process = subprocess.Popen[str]
 
 
@@ -80,7 +79,7 @@ def words_for(words: Sequence[str], command: str, name: str) -> list[str]:
 @contextmanager
 def _started(words: Sequence[str], running: list[Process], *, captured: bool) -> Iterator[Process]:
     # A session of its own: Ctrl-C in the terminal reaches only this process, which then asks the others to end, once.
-    command = [sys.executable, "-P", HOGSYNC, *words]
+    command = own_command(*words)
     out = subprocess.PIPE if captured else None
     with subprocess.Popen(
         command, stdout=out, text=True, encoding="utf-8", start_new_session=True

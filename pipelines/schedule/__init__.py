@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, NoReturn
 from pipelines import logs
 from pipelines.crontab import Trigger, crontab
 from pipelines.errors import HogsyncError, KeyProblem, UsageError
+from pipelines.own_command import own_command
 from pipelines.schedule.jobs import Job, Limits
-from pipelines.schedule.queue import HOGSYNC, Report, RunQueue
+from pipelines.schedule.queue import Report, RunQueue
 from pipelines.schedule.timetable import Timetable
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings
@@ -187,8 +188,7 @@ def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:
 @contextmanager
 def _looking() -> Iterator[subprocess.Popen[bytes]]:
     """Yield the process that looks at keys and warehouses: it begins while this one imports what it needs itself."""
-    command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.look"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as look:
+    with subprocess.Popen(own_command("-m", "pipelines.schedule.look"), stdout=subprocess.PIPE) as look:
         try:
             yield look
         finally:

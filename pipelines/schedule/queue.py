@@ -11,22 +11,20 @@ import json
 import logging
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any
 
 from pipelines.errors import EXIT_CODES, NOTHING_DUE
+from pipelines.own_command import own_command
 from pipelines.schedule.jobs import Job, Limits, retry_delay
 from pipelines.settings.connections import DEFAULT
 
 log = logging.getLogger("hogsync")
 
-HOGSYNC = str(Path(__file__).resolve().parents[2] / "hogsync.py")
 GRACE = 10.0
 """Seconds in which a run that was asked to end can record that it was interrupted."""
 Report = Mapping[str, Any]
@@ -110,9 +108,9 @@ class RunQueue:
             _log(job).error("%s could not start (%s); the next try is at its next time.", job, error)
 
     def _start(self, job: Job, due: Waiting) -> None:
-        # hogsync.py finds the packages independent of PYTHONPATH. The run has its own session: Ctrl-C in the terminal
-        # reaches only the service, which then asks the run to end, once.
-        command = [sys.executable, "-P", HOGSYNC, "-m", "pipelines.schedule.run", job.group, "--report"]
+        # The run has its own session: Ctrl-C in the terminal reaches only the service, which then asks the run to end,
+        # once.
+        command = own_command("-m", "pipelines.schedule.run", job.group, "--report")
         command += ["--connection", job.connection] * (job.connection != DEFAULT)
         command += ["--catch-up"] * due.catch_up
         report = tempfile.TemporaryFile()  # noqa: SIM115  until the run has ended

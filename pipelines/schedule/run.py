@@ -18,17 +18,18 @@ from typing import Any
 from destinations.warehouse import WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.attended import sync
+from pipelines.bookkeeping.alerts import last_successes
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.console import write_json
 from pipelines.crontab import crontab, late
 from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, KeyProblem, UsageError
-from pipelines.from_settings import open_warehouse
+from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.load_lock import load_lock
 from pipelines.run import Run
 from pipelines.schedule.jobs import Job
 from pipelines.settings import Settings, load
 from pipelines.settings.connections import DEFAULT
-from pipelines.settings.sections import GroupSettings, WarehouseSettings
+from pipelines.settings.sections import GroupSettings
 from pipelines.sync import progress, summary
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.client.client import Traffic
@@ -80,14 +81,14 @@ def _run(job: Job, report: dict[str, Any], *, catch_up: bool) -> int:
     if group is None:
         raise UsageError(f"The settings have no group {job.group} any more; start hogsync schedule anew.")
     if catch_up and not is_due(settings, job, group, datetime.now(UTC)):
-        report |= {"nothing_due": True, "last_success": last_successes(settings)}
+        report |= {"nothing_due": True, "last_success": reported_successes(settings)}
         return NOTHING_DUE
     with progress.progress(display=False) as observer:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
     summary.log_tables(outcome)
     log.info("%s", summary.summary(outcome))
     report |= reported(outcome.run, outcome.traffic, outcome.requests, outcome.tables)
-    report["last_success"] = last_successes(settings)
+    report["last_success"] = reported_successes(settings)
     if outcome.exit_code == KeyProblem.exit_code:
         report["problem"] = outcome.run.error
     return outcome.exit_code
@@ -127,7 +128,7 @@ def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
     return min(found[table] for table in tables) if found.keys() >= set(tables) else None
 
 
-def last_successes(settings: Settings) -> dict[str, str]:
+def reported_successes(settings: Settings) -> dict[str, str]:
     """Return the start of each table's latest successful sync; empty if the warehouse cannot be asked now."""
     try:
         return {table: began.isoformat() for table, began in _successes(settings).items()}
@@ -140,20 +141,13 @@ def _successes(settings: Settings) -> dict[str, datetime]:
 
     The load lock is not waited for, and a missing warehouse is not created.
     """
-    warehouse = open_warehouse(settings.model_copy(update={"warehouse_options": WarehouseSettings(wait=0)}))
+    warehouse = open_warehouse(hasty(settings, 0))
     if not warehouse.exists():
         return {}
     with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
         if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
             return {}
-        sql = (
-            "select t.table_name, max(r.started_at) "
-            f"from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id "
-            "where t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
-            "and r.trigger <> 'backfill' "  # it reads a part
-            "group by t.table_name"
-        )
-        return {table: began for table, began in warehouse.rows(sql)}  # noqa: C416  rows of two, not pairs
+        return last_successes(warehouse)[0]
 
 
 if __name__ == "__main__":
