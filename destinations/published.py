@@ -1,7 +1,7 @@
 """Copies datasets of an open DuckDB warehouse into another DuckDB file, and from that into Parquet files.
 
 Only the tables that are named are read, so nothing of another table can stand in the copy. A copy has no views, keys or
-comments; the table `_hogsync_published` of its schema `main` tells when it was made, and by a digest of what.
+comments. Its table `main._hogsync_published` holds the time of the copy and a digest of the content that was copied.
 """
 
 from __future__ import annotations

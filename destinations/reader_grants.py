@@ -47,7 +47,7 @@ def reading_grants(
 ) -> list[str]:
     """Return the statements after which `role` can read these tables, and none of `others`.
 
-    With `future` it can also read the tables that this session's role creates later, whatever their names.
+    With `future` the role can also read every table that this session's role creates later.
     """
     ((writer,),) = warehouse.rows("select current_user")
     schema, reader = f"schema {quoted(warehouse.dataset)}", quoted(role)
