@@ -153,8 +153,12 @@ class Client:
             raise PageFailed(f"Not requested, because an id makes it no path below /api/: {shown!r}.")
         tries = RetryState(self._retry)
         while True:
+            self._wait_for_rate()
             try:
-                return self._attempt(path, params or {}, gate)
+                with gate:
+                    reply = self._exchange(path, params or {}, tries)
+                if reply is not None:
+                    return parse_response(reply)
             except RetryableResponse as problem:
                 self._wait_or_give_up(path, problem, tries)
 
@@ -169,14 +173,6 @@ class Client:
 
     # -- one try ---------------------------------------------------------------------------------
 
-    def _attempt(self, path: str, params: Mapping[str, str | int], gate: Slots) -> Any:
-        reply = None
-        while reply is None:
-            self._wait_for_rate()
-            with gate:
-                reply = self._exchange(path, params)
-        return parse_response(reply)
-
     def _wait_for_rate(self) -> None:
         self._check_stopped()
         while (delay := self._limiter.acquire()) > 0:
@@ -184,8 +180,8 @@ class Client:
                 self._throttled += min(delay, 60)
             self._sleep(min(delay, 60))  # another process may be asked to wait meanwhile
 
-    def _exchange(self, path: str, params: Mapping[str, str | int]) -> Response | None:
-        """Send one request and return its whole answer; None if a pause began before the request could leave."""
+    def _exchange(self, path: str, params: Mapping[str, str | int], tries: RetryState) -> Response | None:
+        """Send one request and return its whole answer; None if a pause began before or with it."""
         url = f"{self.origin}/api/{path}"
         try:
             with self._http.stream(
@@ -206,7 +202,14 @@ class Client:
             ) from error
         except (httpx.TransportError, EncodingError) as error:
             raise _as_retryable(error) from error
-        return Response(url, response.status_code, response.headers, body, self._key, self._repairs[path])
+        reply = Response(url, response.status_code, response.headers, body, self._key, self._repairs[path])
+        if reply.status == 429:  # the pause begins before another thread has this place and is refused, too
+            try:
+                parse_response(reply)
+            except RetryableResponse as problem:
+                self._wait_or_give_up(path, problem, tries)
+                return None
+        return reply
 
     def _trace(self, path: str, event: str, info: Mapping[str, Any]) -> None:
         """Count a request just before it leaves; httpx calls this at each of its events."""
