@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from sources.posthog.catalogue.fields import Field
 
+Pagination = Literal["offset", "cursor", "page", "has_next", "logs", "embedded", "array", "unpaged", "object"]
+"""How a list is walked: the names of `paging.pagers.PAGERS`."""
 Stamps = Mapping[str, Any]
 """Values that a list's path gives to all of its rows: parents' ids and key constants."""
 
@@ -47,7 +49,9 @@ class Endpoint:
     key: tuple[str, ...] = ()
     key_defaults: Stamps = field(default_factory=dict)
     """Values of key columns that a path does not give."""
-    pagination: Literal["offset", "cursor", "array"] = "offset"
+    pagination: Pagination = "offset"
+    rows_under: str = "results"
+    """The key of an answer under which its rows stand; of a list of one object, a key that the object has."""
     page_size: int = 1000
     """The most rows to request per page."""
     plan: Literal["snapshot", "stream", "since"] = "snapshot"

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.extract.people import fullest, shaped
-from sources.posthog.paging.pagers import Page
+from sources.posthog.paging.pages import Page
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 

@@ -27,7 +27,7 @@ from sources.posthog.extract.checkpoint_file import (
     to_batch,
     to_saved_page,
 )
-from sources.posthog.paging.pagers import Page
+from sources.posthog.paging.pages import Page
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import digest

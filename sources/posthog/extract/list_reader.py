@@ -23,7 +23,8 @@ from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.visibility import KeyVisibility
 from sources.posthog.extract.walks import ListPath, ListResult, Observer, PositionStore, Walk
-from sources.posthog.paging.pagers import PAGERS, Page, Prefetch, no_prefetch
+from sources.posthog.paging.pagers import PAGERS
+from sources.posthog.paging.pages import Page, Prefetch, no_prefetch
 from sources.posthog.paging.prefetch import Get
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
@@ -166,7 +167,8 @@ class ListReader:
 
         def pages(place: str) -> Iterator[Page]:
             begun = {**asked, list_path.pagination: place} if place else asked
-            return PAGERS[list_path.pagination](self.get, list_path.url_path, begun, size, self.prefetch)
+            pager = PAGERS[list_path.pagination]
+            return pager(self.get, list_path.url_path, begun, size, self.prefetch, list_path.rows_under)
 
         def enough() -> bool:
             return bool(since and walk.oldest and walk.oldest < since and not walk.filtered)

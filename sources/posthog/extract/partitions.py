@@ -34,7 +34,9 @@ class Partitions:
                 yield from partitions_of(endpoint, None, {})
         for project in projects if PROJECTS in self.endpoints else ():
             if not self.projects or project in self.projects:
-                list_path = ListPath(PROJECTS, f"projects/{project}/", {"project_id": project}, "object")
+                list_path = ListPath(
+                    PROJECTS, f"projects/{project}/", {"project_id": project}, "object", "id"
+                )
                 yield Partition(PROJECTS, {}, (list_path,))
 
     def children(self, parent: Endpoint) -> list[Endpoint]:
@@ -66,6 +68,6 @@ def partitions_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> l
         address = filled(path, ids)
         stamps = {name: ids[name] for name in placeholders(path)}
         stamps |= {n: v for n, v in query(address).items() if n in endpoint.key and n not in stamps}
-        list_path = ListPath(endpoint, address, stamps, endpoint.pagination)
+        list_path = ListPath(endpoint, address, stamps, endpoint.pagination, endpoint.rows_under)
         grouped.setdefault(tuple(stamps.items()), []).append(list_path)
     return [Partition(endpoint, dict(stamps), tuple(lists)) for stamps, lists in grouped.items()]

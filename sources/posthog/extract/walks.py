@@ -72,6 +72,7 @@ class ListPath:
     path: str
     parent_ids: Stamps
     pagination: str
+    rows_under: str = "results"
 
     @property
     def url_path(self) -> str:

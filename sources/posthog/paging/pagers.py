@@ -1,241 +1,228 @@
 """Walks a list: each pager is a generator of pages over `get(path, params)`.
 
-The host of a `next` link may be wrong behind a proxy, so a pager uses only its query, on the list's own path. A walk
-continues until `next` is null; short, long and empty pages are normal (the server's own limit, virtual rows).
+A walk continues until PostHog names no next page; short, long and empty pages are normal (the server's own limit,
+virtual rows). Lists by limit and offset are in `offset_pages`. Where a list does not tell its length, a page's `count` is
+None.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from sources.posthog.errors import PageFailed
-from sources.posthog.paging.prefetch import Get, PendingPage
-from sources.posthog.redaction.text import redacted
+from sources.posthog.paging.offset_pages import offset_pages
+from sources.posthog.paging.pages import (
+    ENVELOPE,
+    LoopGuard,
+    Page,
+    Pager,
+    Params,
+    Prefetch,
+    broken_off,
+    is_end,
+    no_prefetch,
+    query_of,
+    well_formed,
+)
+from sources.posthog.paging.prefetch import Get
 from sources.posthog.whole_numbers import counted, whole
 
-Params = Mapping[str, str | int]
-Prefetch = Callable[[str, Params], PendingPage | None]
-"""Requests a page before its turn; returns None if no more may be in flight."""
-Pager = Callable[[Get, str, Params, int, Prefetch], Iterator["Page"]]
-"""Takes the list's path, its query (`offset` or `cursor` in it is where to begin) and the size of pages."""
-
-SMALLEST_PAGE = 25
-EMPTY_PAGES = 50
-"""This many pages in a row that bring nothing new, each with a `next`, are a loop."""
-TRIES = 3
-"""How often an answer that is no page is requested: the fault of a proxy or a cache may pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows as PostHog sent them; `count` is the list's length if the server tells a true one, else None."""
-
-    rows: list[Any]
-    count: int | None
-    last: bool
-    next: str = ""
-    """The offset or cursor of the next page; empty for the last one."""
-
-
-def no_prefetch(_path: str, _params: Params) -> None:
-    """Return None: request nothing before its turn."""
-
-
-def offset_pages(
-    get: Get, path: str, params: Params, size: int, prefetch: Prefetch = no_prefetch
-) -> Iterator[Page]:
-    """Walk `{count, next, results}` by limit and offset; after a server-side time-out the pages are smaller.
-
-    Once a page has told count and step, the full pages behind it are requested ahead. If a page's `next` leads
-    elsewhere than expected, the requested pages are dropped and the walk goes on from where `next` leads.
-    """
-    offset, progress = int(params.get("offset", 0)), LoopGuard(path)
-    coming: deque[tuple[int, PendingPage]] = deque()
-    try:
-        while True:
-            query: Params = {**params, "limit": size, "offset": offset}
-            try:
-                body = _well_formed(path, partial(_take_or_get, get, path, query, coming), *ENVELOPE)
-            except PageFailed as failed:
-                if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
-                    raise
-                _drop(coming)
-                size = max(SMALLEST_PAGE, size // 4)
-                continue
-            count = counted(body.get("count"))
-            following = str(whole(_query(body["next"]).get("offset", "")) or "")
-            true_count = None if body.get("count_is_capped") else count
-            page = Page(body["results"], true_count, _is_end(body["next"]), following)
-            yield page
-            if page.last:
-                _check_end(path, page, offset, full=len(page.rows) >= size or body["next"] is not None)
-                return
-            progress.note(page.rows, beyond=page.count is not None and offset >= page.count)
-            offset = _next_offset(body["next"], path, offset)
-            if coming and coming[0][0] != offset:
-                _drop(coming)
-            _prefetch_pages(coming, partial(prefetch, path), query, offset, count or 0)
-    finally:
-        _drop(coming)
-
-
-def _take_or_get(get: Get, path: str, query: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
-    """Return the page, from those requested ahead if it is the next of them."""
-    if coming and coming[0][0] == query["offset"]:
-        return coming.popleft()[1].take()
-    return get(path, query)
-
-
-def _prefetch_pages(
-    coming: deque[tuple[int, PendingPage]],
-    prefetch: Callable[[Params], PendingPage | None],
-    query: Params,
-    following: int,
-    count: int,
-) -> None:
-    """Request full pages behind those requested already, as many as allowed.
-
-    The last page is not requested ahead: it may not exist, which the page before it tells.
-    """
-    before = int(query["offset"])
-    step, foreseen = following - before, coming[-1][0] if coming else before
-    while foreseen + 2 * step <= count and (page := prefetch({**query, "offset": foreseen + step})):
-        foreseen += step
-        coming.append((foreseen, page))
-
-
-def _drop(coming: deque[tuple[int, PendingPage]]) -> None:
-    """Drop the pages that were requested ahead."""
-    while coming:
-        coming.popleft()[1].drop()
+LOG_LINES = 500
+"""The most lines on a page of logs, whatever `limit` says."""
 
 
 def cursor_pages(
-    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    _under: str = "results",
 ) -> Iterator[Page]:
-    """Walk `{next, results}` by cursor, newest first; the server fixes the page size."""
+    """Walk `{next, results}` by the cursor in `next`; the server fixes page size and order, backwards or by key."""
     cursor = str(params.get("cursor", ""))
     seen: set[str] = set()
     progress = LoopGuard(path)
     while True:
         query = {**params, "cursor": cursor} if cursor else dict(params)
-        body = _well_formed(path, partial(get, path, query), *ENVELOPE)
-        last, following = _is_end(body["next"]), _query(body["next"]).get("cursor", "")
+        body = well_formed(path, partial(get, path, query), *ENVELOPE)
+        last, following = is_end(body["next"]), query_of(body["next"]).get("cursor", "")
         yield Page(body["results"], None, last, following)
         if last:
             return
         progress.note(body["results"])
         cursor = following
         if not cursor or cursor in seen:
-            raise _broken_off(path, "PostHog's next page leads back to one that was read already")
+            raise broken_off(path, "PostHog's next page leads back to one that was read already")
         seen.add(cursor)
 
 
+def numbered_pages(
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    _under: str = "results",
+) -> Iterator[Page]:
+    """Walk `{next, results}` by the page number in `next`; how many rows a page has is the path's own constant."""
+    number, progress = int(params.get("page", 1)), LoopGuard(path)
+    while True:
+        body = well_formed(path, partial(get, path, {**params, "page": number}), *ENVELOPE)
+        last, following = is_end(body["next"]), whole(query_of(body["next"]).get("page", "")) or 0
+        yield Page(body["results"], counted(body.get("count")), last, str(following or ""))
+        if last:
+            return
+        progress.note(body["results"])
+        if following <= number:
+            raise broken_off(path, f"PostHog's next page leads back, page {following} after page {number}")
+        number = following
+
+
+def flagged_pages(
+    get: Get,
+    path: str,
+    params: Params,
+    size: int,
+    _prefetch: Prefetch = no_prefetch,
+    under: str = "results",
+) -> Iterator[Page]:
+    """Walk `{results, has_next}` by limit and offset: the flag alone tells whether more rows follow."""
+    offset, progress = int(params.get("offset", 0)), LoopGuard(path)
+    what = (f"a page with `{under}` and `has_next`", _has_rows(under, "has_next"))
+    while True:
+        body = well_formed(path, partial(get, path, {**params, "limit": size, "offset": offset}), *what)
+        rows = body[under]
+        yield Page(rows, None, not body["has_next"])
+        if not body["has_next"]:
+            return
+        if not rows:
+            raise broken_off(path, f"PostHog says that rows follow offset {offset} and sends none")
+        progress.note(rows)
+        offset += len(rows)
+
+
+def log_pages(
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    under: str = "results",
+) -> Iterator[Page]:
+    """Walk log lines by time, newest first: a full page is followed by the lines up to its oldest one.
+
+    `before` excludes its time, and a page may end between two lines of one time: so the next page begins a microsecond
+    above the oldest line, and lines may come twice.
+    """
+    before = ""
+    while True:
+        query = {**params, "limit": LOG_LINES, **({"before": before} if before else {})}
+        body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
+        rows = body[under]
+        full = len(rows) >= LOG_LINES
+        yield Page(rows, None, not full)
+        if not full:
+            return
+        oldest = min(filter(None, map(_time_of, rows)), default=None)
+        following = _query_time(oldest + timedelta(microseconds=1)) if oldest else ""
+        if following in ("", before):
+            raise broken_off(path, f"a whole page of {LOG_LINES} lines has one time or none")
+        before = following
+
+
+def embedded_pages(
+    get: Get,
+    path: str,
+    params: Params,
+    size: int,
+    _prefetch: Prefetch = no_prefetch,
+    under: str = "results",
+) -> Iterator[Page]:
+    """Walk the rows inside one object, by `<name>_limit`, `<name>_offset` and `<name>_total`."""
+    offset = 0
+    while True:
+        query = {**params, f"{under}_limit": size, f"{under}_offset": offset}
+        body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
+        rows, total = body[under], counted(body.get(f"{under}_total"))
+        offset += len(rows)
+        last = not rows or total is None or offset >= total
+        yield Page(rows, total, last)
+        if last:
+            return
+
+
 def array_page(
-    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    _under: str = "results",
 ) -> Iterator[Page]:
     """Yield a bare JSON array as the only page."""
-    body = _well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
+    body = well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
     yield Page(body, len(body), last=True)
 
 
-def single_object(
-    get: Get, path: str, params: Params, _size: int, _soon: Prefetch = no_prefetch
+def unpaged_rows(
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    under: str = "results",
 ) -> Iterator[Page]:
-    """Yield one JSON object as a list of one."""
-    what = "one JSON object with an id"
-    body = _well_formed(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and "id" in b)
+    """Yield all rows under a key of one object as the only page: the server ignores limit and offset."""
+    body = well_formed(path, partial(get, path, params), f"an object with `{under}`", _has_rows(under))
+    yield Page(body[under], len(body[under]), last=True)
+
+
+def single_object(
+    get: Get,
+    path: str,
+    params: Params,
+    _size: int,
+    _prefetch: Prefetch = no_prefetch,
+    under: str = "id",
+) -> Iterator[Page]:
+    """Yield one JSON object as a list of one; `under` is a key that it has."""
+    what = f"one JSON object with `{under}`"
+    body = well_formed(path, partial(get, path, params), what, lambda b: isinstance(b, dict) and under in b)
     yield Page([body], 1, last=True)
 
 
 PAGERS: Mapping[str, Pager] = {
     "offset": offset_pages,
     "cursor": cursor_pages,
+    "page": numbered_pages,
+    "has_next": flagged_pages,
+    "logs": log_pages,
+    "embedded": embedded_pages,
     "array": array_page,
+    "unpaged": unpaged_rows,
     "object": single_object,
 }
 
 
-class LoopGuard:
-    """Detects a loop: pages that bring nothing new are normal for a while."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._firsts: set[str] = set()
-        self._idle = 0
-
-    def note(self, rows: list[Any], *, beyond: bool = False) -> None:
-        """Record a page that has a `next`; raises PageFailed for a loop.
-
-        An empty page, one `beyond` the list's count, or one whose first row was seen before brings nothing new.
-        """
-        first = rows[0] if rows else None
-        ident = repr(first.get("id")) if isinstance(first, dict) and "id" in first else ""
-        stale = not rows or beyond or ident in self._firsts
-        self._idle = self._idle + 1 if stale else 0
-        if self._idle >= EMPTY_PAGES:
-            raise _broken_off(self._path, "PostHog's next page leads on and on and brings nothing new")
-        if ident:
-            self._firsts.add(ident)
+def _has_rows(under: str, *besides: str) -> Callable[[Any], bool]:
+    """Return what checks that an answer has rows under a key, and these keys beside them."""
+    return lambda body: (
+        isinstance(body, dict) and isinstance(body.get(under), list) and body.keys() >= set(besides)
+    )
 
 
-def _is_page(body: Any) -> bool:
-    return isinstance(body, dict) and isinstance(body.get("results"), list) and "next" in body
-
-
-ENVELOPE = ("a page with `results` and `next`", _is_page)
-
-
-def _well_formed(path: str, ask: Callable[[], Any], what: str, fits: Callable[[Any], bool]) -> Any:
-    """Return an answer of the right shape, after TRIES requests at most; else raises PageFailed."""
-    body = None
-    for _ in range(TRIES):
-        body = ask()
-        if fits(body):
-            return body
-    raise PageFailed(f"{path}: expected {what}, got {_kind(body)}. Check POSTHOG_HOST.")
-
-
-def _broken_off(path: str, what: str) -> PageFailed:
-    advice = "The next sync reads the list again; if it fails there too, look at that PostHog or a proxy before it."
-    return PageFailed(f"{path}: {what}; the walk stops. {advice}")
-
-
-def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:
-    """Raise PageFailed if the last page is full, or its `next` is not null, and the list counts more rows."""
-    end = offset + len(page.rows)
-    if page.count is not None and full and end < page.count:
-        raise _broken_off(path, f"PostHog counts {page.count} rows and names no page after row {end}")
-
-
-def _kind(body: Any) -> str:
-    if isinstance(body, dict):
-        keys = redacted(", ".join(sorted(map(str, body))[:8]))[:200]  # they may be mail addresses
-        return f"an object with the keys {keys or '(none)'}"
-    return "an array" if isinstance(body, list) else f"a {type(body).__name__}"
-
-
-def _is_end(link: Any) -> bool:
-    """Return whether there is no next page; a malformed link is not the end."""
-    return link in (None, "", False)
-
-
-def _query(link: Any) -> dict[str, str]:
-    """Return the query of a link; empty if it is no link."""
+def _time_of(row: Any) -> datetime | None:
+    text = row.get("timestamp") if isinstance(row, dict) else None
     try:
-        return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
-        return {}
+        return None
+    return found.replace(tzinfo=UTC) if found and not found.tzinfo else found
 
 
-def _next_offset(link: Any, path: str, offset: int) -> int:
-    found = _query(link).get("offset", "")
-    if (whole(found) or 0) <= offset:
-        where = f"offset {found[:20] or 'missing'} does not follow offset {offset}"
-        raise _broken_off(path, f"PostHog's next page leads back, {where}")
-    return int(found)
+def _query_time(time: datetime) -> str:
+    """Return a time for a query, in UTC: the `+` of an offset would arrive as a blank."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

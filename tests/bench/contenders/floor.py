@@ -69,7 +69,7 @@ def read(client: Client, part: Part, shape: RowShape, *, limit: int, ahead: Pref
     """One list from its first page to its last."""
     waiting: list[pa.Table] = []
     path, workspace = part.path.split("?")[0], ScratchDatabase(Path())
-    pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead)
+    pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead, "results")
     for number, page in enumerate(pages, 1):
         batch = shape.to_batch(page.rows, part.stamps)
         waiting.append(shape.table([batch.columns]))

@@ -6,19 +6,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from sources.posthog.errors import PageFailed
+from sources.posthog.paging.offset_pages import offset_pages
 from sources.posthog.paging.pagers import (
-    EMPTY_PAGES,
-    Page,
+    LOG_LINES,
     array_page,
     cursor_pages,
-    offset_pages,
+    embedded_pages,
+    flagged_pages,
+    log_pages,
+    numbered_pages,
     single_object,
+    unpaged_rows,
 )
+from sources.posthog.paging.pages import EMPTY_PAGES, Page, Pager, no_prefetch
 from sources.posthog.paging.prefetch import Get, Prefetcher
 
 Asked = list[dict[str, Any]]
@@ -260,9 +266,175 @@ def test_of_an_unexpected_objects_keys_no_address_and_no_credential_is_told() ->
     assert len(str(caught.value)) < 400
 
 
+def pages_of(pager: Pager, answer: Callable[[dict[str, Any]], Any], under: str = "results") -> Any:
+    get, asked = server(answer)
+    return list(pager(get, "projects/1/things/", {"kind": "x"}, 2, no_prefetch, under)), asked
+
+
+def test_a_list_by_page_numbers_is_followed_by_the_number_in_next() -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        last = params["page"] == 3
+        link = None if last else f"http://elsewhere.example/x?page={params['page'] + 1}&limit=9"
+        return {"count": 5, "next": link, "previous": None, "results": [5] if last else [1, 2]}
+
+    pages, asked = pages_of(numbered_pages, answer)
+    assert (walked(pages), [page.count for page in pages]) == ([1, 2, 1, 2, 5], [5, 5, 5])
+    assert asked == [{"kind": "x", "page": number} for number in (1, 2, 3)]
+    assert [page.next for page in pages] == ["2", "3", ""], "from where a later run may go on"
+
+
+@pytest.mark.parametrize("link", ["?page=1", "?page=0", "?page=x", "?limit=5", 7], ids=repr)
+def test_a_page_number_that_leads_back_or_nowhere_fails_the_list(link: Any) -> None:
+    with pytest.raises(PageFailed, match="leads back"):
+        pages_of(numbered_pages, lambda _: {"next": link, "results": [1]})
+
+
+def test_a_list_of_activities_tells_no_count_and_is_walked_by_page_number() -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        link = "https://h/api/x?limit=10&page=2" if params["page"] == 1 else None
+        return {"next": link, "previous": None, "results": [params["page"]], "total_count": 2}
+
+    pages, _ = pages_of(numbered_pages, answer)
+    assert [(page.rows, page.count) for page in pages] == [([1], None), ([2], None)]
+
+
+def test_a_keyset_that_only_leads_forward_is_a_cursor_list() -> None:
+    answers = {None: ([1], "?group_type_index=0&cursor=k1"), "k1": ([2], None)}
+
+    def answer(params: dict[str, Any]) -> Any:
+        rows, link = answers[params.get("cursor")]
+        return {"next": link, "previous": None, "results": rows}
+
+    pages, asked = pages_of(cursor_pages, answer)
+    assert walked(pages) == [1, 2]
+    assert asked == [{"kind": "x"}, {"kind": "x", "cursor": "k1"}]
+
+
+@pytest.mark.parametrize("link", ["?limit=2&offset=2", "/api/projects/1/things/?limit=2&offset=2"])
+def test_a_relative_next_without_a_count_is_followed(link: str) -> None:
+    pages, asked = pages_of(
+        offset_pages,
+        lambda told: {
+            "next": None if told["offset"] else link,
+            "previous": None,
+            "results": [told["offset"]],
+        },
+    )
+    assert [(page.rows, page.count) for page in pages] == [([0], None), ([2], None)]
+    assert asked == [{"kind": "x", "limit": 2, "offset": offset} for offset in (0, 2)]
+
+
+def test_a_list_that_only_flags_whether_more_follows_is_walked_by_the_rows_that_came() -> None:
+    rows = list(range(5))
+
+    def answer(params: dict[str, Any]) -> Any:
+        end = params["offset"] + params["limit"]
+        return {"results": rows[params["offset"] : end], "has_next": end < 5, "version": 4}
+
+    pages, asked = pages_of(flagged_pages, answer)
+    assert (walked(pages), [page.last for page in pages]) == (rows, [False, False, True])
+    assert [told["offset"] for told in asked] == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ({"results": [], "has_next": True}, "sends none"),
+        ({"results": [1]}, "expected a page"),
+        ({"results": {}, "has_next": False}, "expected a page"),
+        ([], "expected a page"),
+    ],
+    ids=repr,
+)
+def test_a_flagged_page_that_proves_nothing_fails_the_list(body: Any, what: str) -> None:
+    with pytest.raises(PageFailed, match=what):
+        pages_of(flagged_pages, lambda _: body)
+
+
+def line(second: int, text: str = "") -> dict[str, Any]:
+    return {"timestamp": f"2026-11-02T08:{second // 60:02}:{second % 60:02}Z", "message": text or str(second)}
+
+
+def log_server(lines: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Any]:
+    """Newest first, below `before`, as many as asked for."""
+
+    def answer(params: dict[str, Any]) -> Any:
+        before = datetime.fromisoformat(params.get("before", "9999-01-01T00:00:00Z"))
+        below = [one for one in lines if datetime.fromisoformat(one["timestamp"]) < before]
+        return {"results": sorted(below, key=lambda one: one["timestamp"], reverse=True)[: params["limit"]]}
+
+    return answer
+
+
+@pytest.mark.parametrize("number", [0, 1, LOG_LINES - 1, LOG_LINES, LOG_LINES + 1, 2 * LOG_LINES + 7])
+def test_every_line_of_a_log_comes_and_those_of_a_pages_oldest_time_again(number: int) -> None:
+    pages, asked = pages_of(log_pages, log_server([line(second) for second in range(number)]))
+    assert {one["message"] for one in walked(pages)} == {str(second) for second in range(number)}
+    assert len(walked(pages)) <= number + len(asked)
+    assert [told["limit"] for told in asked] == [LOG_LINES] * len(asked)
+
+
+def test_lines_of_one_time_on_both_sides_of_a_pages_end_all_come() -> None:
+    lines = [line(2, "new")] * (LOG_LINES - 1) + [line(1, "one"), line(1, "other"), line(0, "old")]
+    pages, asked = pages_of(log_pages, log_server(lines))
+    assert {one["message"] for one in walked(pages)} == {"new", "one", "other", "old"}
+    assert asked[1]["before"] == "2026-11-02T08:00:01.000001Z"
+
+
+@pytest.mark.parametrize(
+    "lines", [[line(1)] * 2 * LOG_LINES, [{"message": "x"}] * LOG_LINES, [5] * LOG_LINES]
+)
+def test_a_page_of_lines_below_which_nothing_can_be_asked_for_fails_the_list(lines: Any) -> None:
+    with pytest.raises(PageFailed, match="one time or none"):
+        pages_of(log_pages, lambda _: {"results": lines[:LOG_LINES]})
+
+
+def test_rows_inside_one_object_are_walked_by_their_own_limit_and_total() -> None:
+    rows = list(range(5))
+
+    def answer(params: dict[str, Any]) -> Any:
+        start = params["checks_offset"]
+        return {"id": 9, "checks": rows[start : start + params["checks_limit"]], "checks_total": 5}
+
+    pages, asked = pages_of(embedded_pages, answer, "checks")
+    assert [(page.rows, page.count, page.last) for page in pages] == [
+        ([0, 1], 5, False),
+        ([2, 3], 5, False),
+        ([4], 5, True),
+    ]
+    assert asked[1] == {"kind": "x", "checks_limit": 2, "checks_offset": 2}
+
+
+@pytest.mark.parametrize(
+    ("body", "counts"),
+    [({"checks": [1]}, [None]), ({"checks": [], "checks_total": 9}, [9])],
+    ids=["without a total", "empty before its total"],
+)
+def test_rows_inside_one_object_end_where_none_come(body: Any, counts: list[Any]) -> None:
+    pages, _ = pages_of(embedded_pages, lambda _: body, "checks")
+    assert [page.count for page in pages] == counts
+
+
+@pytest.mark.parametrize(
+    ("body", "under"), [({"results": [1, 2]}, "results"), ({"keys": [1, 2], "x": 0}, "keys")]
+)
+def test_rows_under_a_key_without_paging_are_one_page(body: Any, under: str) -> None:
+    pages, asked = pages_of(unpaged_rows, lambda _: body, under)
+    assert pages == [Page([1, 2], 2, last=True)]
+    assert asked == [{"kind": "x"}], "a limit would be ignored, and the rows would come again and again"
+
+
+@pytest.mark.parametrize("pager", [unpaged_rows, embedded_pages, log_pages])
+@pytest.mark.parametrize("body", [[], {}, {"results": None}, {"results": {}}, "text", None], ids=repr)
+def test_an_answer_without_rows_under_its_key_fails_the_list(pager: Pager, body: Any) -> None:
+    with pytest.raises(PageFailed, match="`results`, got"):
+        pages_of(pager, lambda _: body)
+
+
 def test_one_object_is_a_list_of_one() -> None:
     get, _ = server(lambda _: {"id": 1})
     assert walked(single_object(get, "projects/1/things/", {}, 10)) == [{"id": 1}]
+    assert walked(pages_of(single_object, lambda _: {"limit": 3}, "limit")[0]) == [{"limit": 3}]
     get, _ = server(lambda _: [])
     with pytest.raises(PageFailed):
         list(single_object(get, "projects/1/things/", {}, 10))
