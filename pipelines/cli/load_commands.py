@@ -30,7 +30,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print only errors and warn
 def sync(  # noqa: PLR0917  Typer reads options off parameters
     tables: Annotated[list[str] | None, typer.Argument(metavar="TABLE", help="Only these tables.")] = None,
     connection: OneConnection = None,
-    group: Annotated[str | None, typer.Option(help="The tables of this group of the settings.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="The tables of this group of the settings, or of `hogsync tables`.")
+    ] = None,
     project: OnlyProjects = None,
     full: Annotated[bool, typer.Option("--full", help="Walk every list to its end.")] = False,
     accept_deletes: Annotated[
@@ -54,7 +56,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     place: Settings | int = settings
     refuse_both(connection, sandbox=sandbox)
     if not sandbox:
-        names = settings.groups[group].connections if group else ()
+        names = settings.groups[group].connections if group in settings.groups else ()
         place = one_or_each(settings, connection, "sync", as_json=as_json, names=names)
     if isinstance(place, int):
         return place
@@ -218,14 +220,18 @@ def _selected(settings: Settings, tables: list[str], group: str | None) -> tuple
         return tuple(tables)
     if tables:
         raise UsageError("Name either tables or --group, not both.")
-    if group not in settings.groups:
-        from pipelines.settings.layers import did_you_mean
+    if group in settings.groups:
+        return settings.groups[group].tables
+    from sources.posthog.catalogue import ENDPOINTS, tables_of
 
-        names = ", ".join(settings.groups) or "none"
-        raise UsageError(
-            f"There is no group {group!r} in the settings (there are {names}){did_you_mean(group, settings.groups)}"
-        )
-    return settings.groups[group].tables
+    if chosen := tables_of(group):
+        return chosen
+    from pipelines.settings.layers import did_you_mean
+
+    known = [*settings.groups, *dict.fromkeys(endpoint.group for endpoint in ENDPOINTS.values())]
+    raise UsageError(
+        f"There is no group {group!r} (there are {', '.join(known)}){did_you_mean(group, known)}"
+    )
 
 
 def _load(settings: Settings, selection: Selection, *, display: bool, as_json: bool, quiet: bool) -> int:

@@ -44,7 +44,7 @@ def check(connection: OneConnection = None, as_json: AsJson = False) -> int:
 
 @command
 def tables(as_json: AsJson = False) -> int:
-    """List the tables that can be synced."""
+    """List the tables that can be synced, by subject, and the lists that cannot, with the reason."""
     from sources.posthog.table_docs import overview
 
     rows = overview()
@@ -53,10 +53,11 @@ def tables(as_json: AsJson = False) -> int:
         return 0
     from rich.table import Column
 
-    headings = ("table", "key", "plan", "scope", "meaning")
+    headings = ("table", "group", "default", "key", "plan", "scope", "meaning")
     shown = plain_table(*(Column(one, no_wrap=one not in {"key", "meaning"}) for one in headings))
     for row in rows:
-        shown.add_row(row["table"], ", ".join(row["key"]), row["plan"], row["scope"], row["meaning"])
+        cells = {**row, "key": ", ".join(row["key"]), "default": "yes" if row["default"] else "no"}
+        shown.add_row(*(cells[one] for one in headings))
     write_line(rendered(shown))
     beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
     write_line(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")

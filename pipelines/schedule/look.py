@@ -19,7 +19,7 @@ from pipelines.from_settings import open_client
 from pipelines.settings import Settings, load
 from pipelines.sync.outcome import ExtractionFailed
 from pipelines.sync.selection import known_tables
-from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue import DEFAULT_TABLES
 from sources.posthog.errors import KeyRefused, Misdirected, PageFailed
 from sources.posthog.extract.api_key import current_key
 
@@ -50,7 +50,9 @@ def problem_of(settings: Settings) -> HogsyncError | None:
 
 def _look_at_warehouse(settings: Settings) -> WarehouseProblem | None:
     problem = None
-    chosen = (group.tables or settings.selection.tables or ENDPOINTS for group in settings.groups.values())
+    chosen = (
+        group.tables or settings.selection.tables or DEFAULT_TABLES for group in settings.groups.values()
+    )
     for finding in examine_warehouse(settings, known_tables(table for tables in chosen for table in tables)):
         if finding.exit_code == UsageError.exit_code:
             raise UsageError(finding.text)

@@ -9,7 +9,8 @@ from pipelines.errors import UsageError
 from pipelines.run import Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS, PEOPLE
+from sources.posthog.catalogue.not_synced import NOT_SYNCED
 from sources.posthog.extract.options import Window
 
 
@@ -18,7 +19,7 @@ class Selection:
     """The tables, projects and options of a run."""
 
     tables: tuple[str, ...] = ()
-    """Names of tables; if empty, the settings' selection; if that is empty, too, all."""
+    """Names of tables; if empty, the settings' selection; if that is empty, too, those that are read by default."""
     projects: tuple[int, ...] = ()
     full: bool = False
     accept_deletes: bool = False
@@ -32,7 +33,7 @@ class Selection:
 
 def chosen_tables(settings: Settings, selection: Selection) -> tuple[str, ...]:
     """Return the tables to read; raises UsageError for an unknown name, with the nearest one."""
-    return known_tables(selection.tables or settings.selection.tables or ENDPOINTS)
+    return known_tables(selection.tables or settings.selection.tables or DEFAULT_TABLES)
 
 
 def known_tables(names: Iterable[str]) -> tuple[str, ...]:
@@ -51,6 +52,9 @@ def _why_not(name: str) -> str:
             f"{name} is gathered from the rows of every table that is synced and cannot be named; "
             "`hogsync sync users organization_members` brings most of them."
         )
+    for one in NOT_SYNCED:
+        if name == one.name:
+            return f"{name} cannot be synced. {one.reason}"
     for endpoint in ENDPOINTS.values():
         if name in endpoint.derived_tables or name.startswith(f"{endpoint.table}__"):
             return f"{name} is written together with {endpoint.table}; name that."

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.catalogue.not_synced import NOT_SYNCED
 
 FILE = Path(__file__).with_name("TABLES.md")
 START = """\
@@ -29,7 +30,17 @@ objects where the list's table has several columns; null without items), `valid_
 version holds, else when the next one began) and `op` (`insert`, `update`, `delete`; a deletion is a row of its own that
 holds no time). Columns marked *volatile* make no version and stand as they were when it began.
 
-A class in the last column is what the settings under `[privacy]` decide about: """
+A class is what the settings under `[privacy]` decide about: """
+ITEM_MEANINGS = {
+    "position": "Its place in the list, from 0.",
+    "value": "The item.",
+    "kind": "Whether it is an e-mail address, a channel of Slack or a webhook.",
+    "domain": "The address's domain, or the webhook's host.",
+    "address_hash": "A hash of the address: equal addresses have equal hashes.",
+    "address": "The address itself.",
+    "status": "Whether it arrived.",
+    "detail": "What else PostHog says of it.",
+}
 EXAMPLE = """\
 Which subscriptions does each project have that are not deleted? The same question on DuckDB and Postgres:
 
@@ -45,10 +56,15 @@ order by p.name, s.title
 
 
 def overview() -> list[dict[str, Any]]:
-    """Each table with its key, plan, scope and meaning, as `hogsync tables` shows them."""
-    return [
+    """Each table with its group, key, plan, scope and meaning, as `hogsync tables` shows them.
+
+    Lists that cannot be synced follow; their plan is `gone` or `unreadable`, their meaning the reason.
+    """
+    synced = [
         {
             "table": endpoint.table,
+            "group": endpoint.group,
+            "default": endpoint.by_default,
             "key": list(endpoint.key),
             "plan": plan(endpoint),
             "scope": endpoint.scope,
@@ -58,6 +74,12 @@ def overview() -> list[dict[str, Any]]:
         }
         for endpoint in (*ENDPOINTS.values(), PEOPLE)
     ]
+    none: dict[str, Any] = {"default": False, "key": [], "scope": "", "gate": "", "derived": []}
+    others = [
+        none | {"table": one.name, "group": one.group, "plan": one.status, "meaning": one.reason}
+        for one in NOT_SYNCED
+    ]
+    return synced + others
 
 
 def plan(endpoint: Endpoint) -> str:
@@ -84,12 +106,13 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
     yield f"{endpoint.doc}\n"
     yield from _facts(endpoint)
     yield ""
-    yield from _columns(shape.columns, _classes(endpoint))
+    meanings = column_meanings(endpoint)
+    yield from _columns(shape.columns, _classes(endpoint), meanings)
     for name, columns in shape.child_columns.items():
         yield f"\n### {endpoint.table}__{name}\n"
-        yield f"One row for each item of a row's `{name}`.\n"
+        yield f"One row for each item of a row's `{name}`. {meanings.get(name, '')}".strip() + "\n"
         recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
-        yield from _columns({**shape.key_columns, **columns}, recipient)
+        yield from _columns({**shape.key_columns, **columns}, recipient, meanings | ITEM_MEANINGS)
     yield from _trends(endpoint, shape.columns)
     yield ""
 
@@ -99,7 +122,9 @@ def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
         numbers = ", ".join(f"`{name}`" for name in trend.measures)
         yield f"\n### {trend.table}\n"
         yield f"The {numbers} of each row by the time of its calculation (`{trend.source_time}`).\n"
-        yield from _columns({here: columns[name] for name, here in trend.named(endpoint).items()}, {})
+        named = trend.named(endpoint)
+        meanings = {here: column_meanings(endpoint).get(name, "") for name, here in named.items()}
+        yield from _columns({here: columns[name] for name, here in named.items()}, {}, meanings)
 
 
 def _facts(endpoint: Endpoint) -> Iterator[str]:
@@ -117,10 +142,13 @@ def _facts(endpoint: Endpoint) -> Iterator[str]:
     yield from (f"| {name} | {text} |" for name, text in facts.items() if text)
 
 
-def _columns(columns: Mapping[str, Type], classes: Mapping[str, str]) -> Iterator[str]:
-    yield "| column | type | class |"
-    yield "|---|---|---|"
-    yield from (f"| `{name}` | {type_} | {classes.get(name, '')} |" for name, type_ in columns.items())
+def _columns(
+    columns: Mapping[str, Type], classes: Mapping[str, str], meanings: Mapping[str, str]
+) -> Iterator[str]:
+    yield "| column | type | class | meaning |"
+    yield "|---|---|---|---|"
+    for name, type_ in columns.items():
+        yield f"| `{name}` | {type_} | {classes.get(name, '')} | {meanings.get(name, '')} |"
 
 
 def _classes(endpoint: Endpoint) -> dict[str, str]:

@@ -7,6 +7,7 @@ from functools import cache
 from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.catalogue.fields import Type
+from sources.posthog.catalogue.meanings import MEANINGS
 from sources.posthog.catalogue.organization import (
     ORGANIZATION_ACTIVITY_LOGS,
     ORGANIZATION_MEMBERS,
@@ -34,6 +35,8 @@ ENDPOINTS: dict[str, Endpoint] = {
         PROPERTY_DEFINITIONS,
     )
 }
+DEFAULT_TABLES = tuple(table for table, endpoint in ENDPOINTS.items() if endpoint.by_default)
+"""What a sync without a selection reads."""
 
 
 @cache
@@ -57,6 +60,21 @@ def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     return constants | {name: parents[name] for name in endpoint.placeholders} | numbers
 
 
+def column_meanings(endpoint: Endpoint) -> dict[str, str]:
+    """Return one sentence for each declared column, those that the path gives included."""
+    parents = {e.own_placeholder: e.table for e in reversed(ENDPOINTS.values())}
+    given = {
+        name: f"The row of `{parents[name]}` to which it belongs." if name in parents else MEANINGS[name]
+        for name in endpoint.parent_columns
+    }
+    return given | {one.column: one.meaning for one in endpoint.fields if one.meaning}
+
+
+def tables_of(group: str) -> tuple[str, ...]:
+    """Return the tables of a group of the catalogue; none if there is no such group."""
+    return tuple(table for table, endpoint in ENDPOINTS.items() if endpoint.group == group)
+
+
 def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
     """Return the tables and every table that their paths need, in reading order; organizations always.
 
@@ -69,4 +87,13 @@ def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(table for table in ENDPOINTS if table in wanted)
 
 
-__all__ = ["ENDPOINTS", "PEOPLE", "parent_of", "stamp_types", "with_parents"]
+__all__ = [
+    "DEFAULT_TABLES",
+    "ENDPOINTS",
+    "PEOPLE",
+    "column_meanings",
+    "parent_of",
+    "stamp_types",
+    "tables_of",
+    "with_parents",
+]

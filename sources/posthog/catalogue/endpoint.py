@@ -13,6 +13,10 @@ from sources.posthog.catalogue.fields import Field
 
 Pagination = Literal["offset", "cursor", "page", "has_next", "logs", "embedded", "array", "unpaged", "object"]
 """How a list is walked: the names of `paging.pagers.PAGERS`."""
+Group = Literal[
+    "core", "definitions", "access", "product", "experiments", "pipelines", "warehouse", "audit", "customer"
+]
+"""A subject of the catalogue; `sync --group` takes its tables together."""
 Stamps = Mapping[str, Any]
 """Values that a list's path gives to all of its rows: parents' ids and key constants."""
 
@@ -39,11 +43,15 @@ class Endpoint:
     """A list of PostHog's API and the table that it becomes."""
 
     table: str
+    group: Group
     paths: tuple[str, ...]
     """Relative to `/api/`, placeholders are parents' ids; several paths are several lists of the same table."""
     fields: tuple[Field, ...]
     scope: str
     doc: str
+    by_default: bool = True
+    """Whether a sync without a selection reads it: not a list of customers' data, nor one that costs a request for each
+    of many objects or a computation."""
     requires: str = ""
     """What the list needs besides the scope: a plan, a role, a server version."""
     key: tuple[str, ...] = ()

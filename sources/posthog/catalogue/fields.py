@@ -1,10 +1,12 @@
-"""Fields of an endpoint: column name, type, role and privacy class."""
+"""Fields of an endpoint: column name, type, role, privacy class and meaning."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
+
+from sources.posthog.catalogue.meanings import MEANINGS
 
 Type = Literal["bigint", "text", "bool", "timestamp", "double", "json"]
 Privacy = Literal["open", "person", "recipient", "text", "customer"]
@@ -16,6 +18,8 @@ class Field:
     """One field of PostHog's row, and how it is stored."""
 
     name: str
+    meaning: str = ""
+    """One sentence; empty for a field that is not stored."""
     type: Type = "json"
     role: Role = "value"
     privacy: Privacy = "open"
@@ -37,9 +41,23 @@ class Field:
         return f"{self.name}_id" if self.role in {"person", "reference"} else self.name
 
 
+OPTIONS = frozenset(one.name for one in fields(Field)) - {"name", "meaning"}
+
+
 def _kind(**usual: Any) -> Callable[..., tuple[Field, ...]]:
-    """Return a function that makes fields of its names; its words add to the usual ones, such as `volatile=True`."""
-    return lambda *names, **words: tuple(Field(name=name, **(usual | words)) for name in names)
+    """Return a function that makes fields: of names whose meaning is in `MEANINGS`, and of `name="meaning"`.
+
+    Words that are options of a field, such as `volatile=True`, hold for all of them; a field of such a name is given as
+    a pair.
+    """
+
+    def make(*names: str | tuple[str, str], **words: Any) -> tuple[Field, ...]:
+        options = usual | {name: value for name, value in words.items() if name in OPTIONS}
+        pairs = [(one, MEANINGS.get(one, "")) if isinstance(one, str) else one for one in names]
+        pairs += [(name, text) for name, text in words.items() if name not in OPTIONS]
+        return tuple(Field(name=name, meaning=meaning, **options) for name, meaning in pairs)
+
+    return make
 
 
 integer = _kind(type="bigint")

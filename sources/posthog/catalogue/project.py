@@ -32,6 +32,7 @@ EXPRESSIONS = (
 
 SUBSCRIPTIONS = Endpoint(
     table="subscriptions",
+    group="core",
     paths=(
         "projects/{project_id}/subscriptions/?ordering=created_at",
         "projects/{project_id}/subscriptions/?ordering=created_at&deleted=true",
@@ -40,19 +41,49 @@ SUBSCRIPTIONS = Endpoint(
     doc="Reports that are sent on a schedule; deleted ones are listed by a second pass.",
     requires="402 on servers before May 2026 without the plan, 404 on FOSS builds",
     fields=(
-        *integer("id", "dashboard", "insight", "interval", "bysetpos", "count", "integration_id"),
-        *text(
-            "insight_short_id", "resource_name", "resource_type", "content_type", "target_type", "frequency"
+        *integer(
+            "id",
+            dashboard="The dashboard that is sent; null for an insight or a report.",
+            insight="The insight that is sent; null for a dashboard or a report.",
+            interval="How many of its periods lie between two deliveries.",
+            bysetpos="Which of the days in a period counts; -1 is the last.",
+            count="After how many deliveries it ends.",
+            integration_id="The connection through which it is sent.",
         ),
-        *text("title"),
-        *text("summary_prompt_guide", "invite_message", "prompt", privacy="text"),
-        *text("summary", volatile=True),
-        *timestamp("start_date", "until_date", "created_at"),
-        *timestamp("next_delivery_date", volatile=True),
-        *boolean("deleted", "enabled", "summary_enabled", "skip_weekend"),
-        *json("ai_config", "ai_prompt_config", "delivery_config"),
-        *items("byweekday"),
-        *items("dashboard_export_insights", type="bigint"),
+        *text(
+            "title",
+            insight_short_id="The insight's id in PostHog's addresses.",
+            resource_name="The name of what is sent.",
+            resource_type="Whether an insight, a dashboard or a report is sent.",
+            content_type="What a delivery contains.",
+            target_type="Whether it goes by e-mail, to Slack or to a webhook.",
+            frequency="Its period: daily, weekly, monthly or yearly.",
+        ),
+        *text(
+            summary_prompt_guide="What somebody asked the summary to look at.",
+            invite_message="What was written to those who were added.",
+            prompt="What somebody asked the report to say.",
+            privacy="text",
+        ),
+        *text(summary="Its schedule in words.", volatile=True),
+        *timestamp("created_at", start_date="From when on it is sent.", until_date="Until when it is sent."),
+        *timestamp(next_delivery_date="When it is due next.", volatile=True),
+        *boolean(
+            "deleted",
+            "enabled",
+            summary_enabled="Whether a language model sums each delivery up.",
+            skip_weekend="Whether nothing is sent at weekends.",
+        ),
+        *json(
+            ai_config="How a report is written.",
+            ai_prompt_config="How a report's question is asked.",
+            delivery_config="How it is sent.",
+        ),
+        *items(byweekday="The weekdays on which it is sent."),
+        *items(
+            dashboard_export_insights="The insights of the dashboard that are sent; none means all.",
+            type="bigint",
+        ),
         *recipients("target_value"),
         *person("created_by"),
     ),
@@ -60,6 +91,7 @@ SUBSCRIPTIONS = Endpoint(
 
 SUBSCRIPTION_DELIVERIES = Endpoint(
     table="subscription_deliveries",
+    group="core",
     paths=("projects/{project_id}/subscriptions/{subscription_id}/deliveries/",),
     scope="subscription:read",
     doc="Each attempt to send a subscription, with its outcome; deliveries of deleted subscriptions stay listed.",
@@ -71,13 +103,25 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
     full_every=timedelta(days=7),  # nothing is deleted there, and the sweeps find late rows
     parent_cursor="next_delivery_date",
     fields=(
-        *text("id", "temporal_workflow_id", "idempotency_key", "trigger_type", "target_type", "status"),
-        *timestamp("scheduled_at", "created_at", "last_updated_at", "finished_at"),
-        *json("content_snapshot", customer_keys=("query_results",)),
+        *text(
+            "id",
+            temporal_workflow_id="The run of PostHog's job that made it.",
+            idempotency_key="What keeps it from being sent twice.",
+            trigger_type="Whether the schedule, a change or a person started it.",
+            target_type="Whether it went by e-mail, to Slack or to a webhook.",
+            status="Its outcome: starting, completed, failed or skipped.",
+        ),
+        *timestamp("created_at", "last_updated_at", "finished_at", scheduled_at="When it was due."),
+        *json(content_snapshot="What was sent.", customer_keys=("query_results",)),
         *json("error", privacy="recipient"),
-        *text("change_summary", privacy="text"),
-        *json("ai_report", "ai_report_diagnostics", "ai_report_prompt", privacy="customer"),
-        *items("exported_asset_ids", type="bigint"),
+        *text(change_summary="What changed since the delivery before, in words.", privacy="text"),
+        *json(
+            ai_report="The report that a language model wrote.",
+            ai_report_diagnostics="How the report came about.",
+            ai_report_prompt="What the language model was asked.",
+            privacy="customer",
+        ),
+        *items(exported_asset_ids="The pictures that were sent.", type="bigint"),
         *recipients("recipient_results", "target_value"),
         *ignored("subscription"),
     ),
@@ -85,24 +129,46 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
 
 COHORTS = Endpoint(
     table="cohorts",
+    group="core",
     paths=("projects/{project_id}/cohorts/",),
     scope="cohort:read",
     doc="Groups of people; a deleted cohort vanishes from the list.",
     fields=(
         *integer("id"),
-        *text("name", "description", "cohort_type"),
-        *text("last_error_message", privacy="customer"),  # it quotes the filters' literals
-        *integer("count", "version", "pending_version", "errors_calculating", volatile=True),
-        *timestamp("created_at"),
-        *timestamp("last_calculation", "last_backfill_person_properties_at", volatile=True),
-        *boolean("deleted", "is_static"),
-        *boolean("is_calculating", volatile=True),
-        *json(
-            "filters", customer_keys=("value",), ignored_keys=("bytecode", "bytecode_error", "conditionHash")
+        *text(
+            "name",
+            "description",
+            cohort_type="How its members are found: static, by properties, by behaviour …",
         ),
-        *json("groups", customer_keys=("value",)),
-        *json("query", customer_keys=("value", "values", "query", "search", *EXPRESSIONS)),
-        *items("experiment_set", type="bigint", ordered=False),
+        *text(  # it quotes the filters' literals
+            last_error_message="Why its last calculation failed.", privacy="customer"
+        ),
+        *integer(
+            count="How many people are in it.",
+            version="The calculation that counts.",
+            pending_version="The calculation that is asked for.",
+            errors_calculating="How many calculations failed in a row.",
+            volatile=True,
+        ),
+        *timestamp("created_at"),
+        *timestamp(
+            last_calculation="When its members were last found.",
+            last_backfill_person_properties_at="When people of the past were last looked through for it.",
+            volatile=True,
+        ),
+        *boolean("deleted", is_static="Whether its members are a fixed list."),
+        *boolean(is_calculating="Whether its members are being found.", volatile=True),
+        *json(
+            filters="Who is in it.",
+            customer_keys=("value",),
+            ignored_keys=("bytecode", "bytecode_error", "conditionHash"),
+        ),
+        *json(groups="Who is in it, as older versions wrote it.", customer_keys=("value",)),
+        *json(
+            query="The query that finds its members.",
+            customer_keys=("value", "values", "query", "search", *EXPRESSIONS),
+        ),
+        *items(experiment_set="The experiments that use it.", type="bigint", ordered=False),
         *person("created_by"),
         *ignored("search_match_type"),
     ),
@@ -118,6 +184,7 @@ COHORTS = Endpoint(
 
 COMMENTS = Endpoint(
     table="comments",
+    group="core",
     paths=("projects/{project_id}/comments/?deleted=true",),
     scope="comment:read",
     doc="Comments on insights, dashboards, replays …, deleted ones included; support tickets are left out.",
@@ -127,13 +194,22 @@ COMMENTS = Endpoint(
     lookback=timedelta(days=30),
     count_path="projects/{project_id}/comments/count/?deleted=true",
     fields=(
-        *text("id", "item_id", "scope", "source_comment"),
-        *text("content", privacy="text"),
-        *json("rich_content", "item_context", privacy="text"),
+        *text(
+            "id",
+            item_id="The id of the object that it is about.",
+            scope="The kind of that object.",
+            source_comment="The comment to which it is an answer.",
+        ),
+        *text(content="What was written.", privacy="text"),
+        *json(
+            rich_content="What was written, with its format.",
+            item_context="The place in the object that it is about.",
+            privacy="text",
+        ),
         *integer("version"),
-        *timestamp("created_at", "completed_at"),
-        *boolean("deleted", "is_task"),
-        *json("slack_thread"),
-        *person("created_by", "completed_by"),
+        *timestamp("created_at", completed_at="When the task was done."),
+        *boolean("deleted", is_task="Whether it is a task."),
+        *json(slack_thread="The conversation in Slack that belongs to it."),
+        *person("created_by", completed_by="Who did the task."),
     ),
 )

@@ -1,7 +1,7 @@
 """Walks a list: each pager is a generator of pages over `get(path, params)`.
 
 A walk continues until PostHog names no next page; short, long and empty pages are normal (the server's own limit,
-virtual rows). Lists by limit and offset are in `offset_pages`. Where a list does not tell its length, a page's `count` is
+virtual rows). Lists by limit and offset are in `offset_pages`. Where a list does not tell its length, `Page.count` is
 None.
 """
 

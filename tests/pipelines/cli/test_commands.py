@@ -96,7 +96,9 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(settings: dict[str, str], sa
         (("sync", "people"), "gathered from the rows of every table"),
         (("sync", "cohorts_history"), "written together with cohorts; name that"),
         (("sync", "subscriptions__recipients"), "written together with subscriptions; name that"),
-        (("sync", "--group", "al"), "(there are all); did you mean all?"),
+        (("sync", "tags"), "tags cannot be synced. Only somebody who is logged in may read it"),
+        (("sync", "--group", "al"), "(there are all, core, audit, definitions); did you mean all?"),
+        (("sync", "--group", "audi"), "did you mean audit?"),
         (("sync", "cohorts", "--group", "all"), "not both"),
         (("sync", "--project", "x"), "'--project'"),
         (("sync", "--fulll"), "--full"),
@@ -458,6 +460,21 @@ def test_a_group_is_its_tables(posthog: Sandbox) -> None:
     done = hogsync("sync", "--group", "daily", "--json", **at(posthog))
     assert "group_types" in done.out
     assert "cohorts" not in done.out
+
+
+def test_a_group_of_the_catalogue_is_its_tables_unless_the_settings_have_one_of_that_name(
+    posthog: Sandbox,
+) -> None:
+    done = hogsync("sync", "--group", "audit", "--json", **at(posthog))
+    assert [one["table"] for one in json.loads(done.out)["tables"]] == [
+        "organizations",
+        "organization_activity_logs",
+        "people",
+    ]
+    Path("hogsync.toml").write_text('[groups.audit]\ntables = ["group_types"]\n')
+    assert (
+        "organization_activity_logs" not in hogsync("sync", "--group", "audit", "--json", **at(posthog)).out
+    )
 
 
 def test_sync_of_the_sandbox_needs_nothing_and_can_be_asked() -> None:

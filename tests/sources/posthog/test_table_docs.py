@@ -8,6 +8,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.not_synced import NOT_SYNCED
 from sources.posthog.table_docs import document, overview
 
 
@@ -36,7 +37,10 @@ def test_secrets_and_identities_are_no_columns_of_their_rows() -> None:
     assert "| `email` | text | person |" in sections()["people"]
 
 
-def test_the_overview_has_every_table_and_people_with_a_line_of_meaning() -> None:
+def test_the_overview_has_every_table_and_people_then_what_cannot_be_synced_each_with_a_line_of_meaning() -> (
+    None
+):
     rows = overview()
-    assert [row["table"] for row in rows] == [*ENDPOINTS, "people"]
-    assert all(row["meaning"] and "\n" not in row["meaning"] and row["key"] for row in rows)
+    assert [row["table"] for row in rows] == [*ENDPOINTS, "people", *(one.name for one in NOT_SYNCED)]
+    assert all(row["meaning"] and "\n" not in row["meaning"] for row in rows)
+    assert {row["plan"] for row in rows if not row["key"]} == {"gone", "unreadable"}

@@ -7,8 +7,16 @@ from collections import Counter
 
 import pytest
 
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
+from sources.posthog.catalogue import (
+    ENDPOINTS,
+    PEOPLE,
+    column_meanings,
+    parent_of,
+    stamp_types,
+    with_parents,
+)
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
+from sources.posthog.catalogue.not_synced import NOT_SYNCED
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
 
@@ -58,6 +66,26 @@ def test_every_list_says_what_it_is_and_which_scope_it_needs(endpoint: Endpoint)
 def test_names_are_plain_sql_names(endpoint: Endpoint) -> None:
     names = [endpoint.table, *shape(endpoint).columns]
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+
+
+@every_endpoint
+def test_every_column_has_a_sentence_of_meaning(endpoint: Endpoint) -> None:
+    meanings = column_meanings(endpoint)
+    stored = [
+        one.column
+        for one in endpoint.fields
+        if one.role not in {"secret", "ignored", "identity", "recipients"}
+    ]
+    for column in [*endpoint.parent_columns, *stored]:
+        assert re.fullmatch(r"[A-Z].*[.…]", meanings[column]), column
+
+
+def test_a_list_that_cannot_be_synced_is_no_table_and_says_why() -> None:
+    assert not {one.name for one in NOT_SYNCED} & {
+        table for one in ENDPOINTS.values() for table in (one.table, *one.derived_tables)
+    }
+    for one in NOT_SYNCED:
+        assert one.reason.endswith("."), one.name
 
 
 def test_a_child_brings_its_parents_along() -> None:

@@ -510,7 +510,7 @@ def test_recipients_become_rows_of_their_own(mode: Mode) -> None:
 
 def test_a_single_address_that_is_a_column_is_hashed_whole() -> None:
     fields = (Field(name="id", type="text"), Field(name="target_email", type="text", privacy="recipient"))
-    invites = Endpoint(table="invites", paths=(), scope="", doc="", fields=fields)
+    invites = Endpoint(table="invites", group="access", paths=(), scope="", doc="", fields=fields)
     shaped = RowShape(invites, Policy(hash_key=KEY), {}, {})
     for sent in ("Ann@partner.example", {"to": "Ann@partner.example"}):
         row = row_of(shaped, {"id": "i", "target_email": sent}, {})
