@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sources.sandbox import Sandbox, start
+from tests.harness.expected import CORE
 from tests.harness.postgres import Server, serve
 
 # Whose settings must not reach a test: ours, dlt's, libpq's, and proxies (all is on this machine).
@@ -48,6 +50,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.upper().startswith(strangers) and not name.startswith(KEPT):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOGSYNC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOGSYNC_SELECTION__TABLES", json.dumps(CORE))
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)

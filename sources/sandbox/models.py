@@ -27,8 +27,8 @@ class Record(models.Model):
     table = models.CharField(max_length=40)
     organization = models.CharField(max_length=36, null=True)  # noqa: DJ001
     project = models.IntegerField(null=True)
-    # A delivery's subscription id; a property definition's type, with the index for groups: "group:1".
-    parent = models.CharField(max_length=20, default="")
+    # The id of the row above; a property definition's type, with the index for groups: "group:1".
+    parent = models.CharField(max_length=60, default="")
     number = models.BigIntegerField(null=True)
     uid = models.CharField(max_length=60, null=True)  # noqa: DJ001
     name = models.CharField(max_length=500)
@@ -62,6 +62,10 @@ class Record(models.Model):
         self.save()
 
 
+MADE = ("created_at", "joined_at", "date_joined", "started_at", "timestamp")
+"""Fields that tell when a row came to be; a row has one of them."""
+
+
 def derived(row: Row) -> dict[str, Any]:
     """The columns that follow from the row itself."""
     ident = row.get("id")
@@ -70,7 +74,7 @@ def derived(row: Row) -> dict[str, Any]:
         "uid": ident if isinstance(ident, str) else None,
         "name": str(row.get("name") or row.get("title") or ""),
         "scope": row.get("scope"),
-        "created_at": moment(row.get("created_at") or row.get("joined_at") or row.get("date_joined")),
+        "created_at": moment(next(filter(None, map(row.get, MADE)), None)),
         "updated_at": moment(row.get("updated_at")),
         "last_seen_at": moment(row.get("last_seen_at")),
         "next_delivery_date": moment(row.get("next_delivery_date")),

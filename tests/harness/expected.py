@@ -1,7 +1,8 @@
 """What the warehouse must hold, worked out the slow and obvious way from the sandbox's own truth.
 
 A second reading of the rules (keys, stamps, people, children, privacy at its defaults): it shares no code with
-`sources.posthog`, so that the two can only agree by both being right.
+`sources.posthog`, so that the two can only agree by both being right. Of the lists that the sandbox answers by their
+declaration it reads that, see `declared`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+
+from sources.posthog.catalogue import ENDPOINTS
+from tests.harness import declared
 
 Row = dict[str, Any]
 Tables = dict[str, dict[tuple[Any, ...], Row]]
@@ -32,6 +36,9 @@ KEYS = {
     "group_types": ("project_id", "group_type_index"),
     "people": ("id",),
 }
+CORE = tuple(table for table in KEYS if table != "people")
+"""What a sync reads in tests unless one says more: the lists that the sandbox draws by hand and that are read in every way.
+The others, which are declared only, have their own tests."""
 IMMORTAL = ("organizations", "projects", "organization_activity_logs", "people")
 """Tables whose rows no walk ends."""
 
@@ -113,15 +120,21 @@ BELOW = {
     "property_definitions": "group_types",
 }
 """Each table's parent; property definitions need the group types to know which groups there are."""
+ROOTS = ("organizations", "users")
 
 
 def read_for(tables: tuple[str, ...]) -> set[str]:
-    """Some tables, or all, and whatever is above them; organizations are always read."""
+    """Some tables, or those that are drawn, and whatever is above them; organizations are always read."""
     wanted = {"organizations", *(tables or KEYS)}
-    for table in reversed(BELOW):
-        if table in wanted:
-            wanted.add(BELOW[table])
+    for table in reversed(ENDPOINTS):
+        if table in wanted and table not in ROOTS:
+            wanted.add(BELOW.get(table) or declared.parent_table(table))
     return wanted
+
+
+def key_of(table: str) -> tuple[str, ...]:
+    """The columns of a table's key."""
+    return KEYS.get(table) or ENDPOINTS[table].key
 
 
 def part(truth: Row, tables: tuple[str, ...] = (), projects: tuple[int, ...] = ()) -> Row:
@@ -177,19 +190,27 @@ def after(before: Tables, now: Tables, *, unread: Callable[[str, Row], bool] = l
 def enter(tables: Tables, table: str, raw: Row, hidden: Hidden) -> None:
     """Put one row where it belongs, with its children and its people."""
     dead = raw.get("deleted") is True
-    row = {**raw["_parents"], **dict(columns(table, raw, hidden))}
-    if table == "property_definitions":
-        row.setdefault("group_type_index", -1)
-    row = {name: value for name, value in row.items() if value is not None}
-    key = {name: row[name] for name in KEYS[table]}
+    if table in KEYS:
+        row, lists = drawn(table, raw, hidden), children(table, raw, hidden)
+    else:
+        row, lists = declared.columns(ENDPOINTS[table], raw, hidden), declared.children(ENDPOINTS[table], raw)
+    key = {name: row[name] for name in key_of(table)}
     tables[table][tuple(key.values())] = {**row, "dead": dead}
-    for name, items in children(table, raw, hidden):
+    for name, items in lists:
         child = tables.setdefault(f"{table}__{name}", {})
         for position, item in enumerate(items):
             child[(*key.values(), position)] = {**key, "position": position, **item, "dead": dead}
     for person in people(raw) if table != "users" else [raw]:
         met = {name: person[name] for name in PERSON if person.get(name) is not None}
         tables["people"][(person["id"],)] = {**met, "dead": False}
+
+
+def drawn(table: str, raw: Row, hidden: Hidden) -> Row:
+    """The row, with what its path says; nulls are left out."""
+    row = {**raw["_parents"], **dict(columns(table, raw, hidden))}
+    if table == "property_definitions":
+        row.setdefault("group_type_index", -1)
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def columns(table: str, raw: Row, hidden: Hidden) -> Iterator[tuple[str, Any]]:

@@ -225,8 +225,20 @@ class Garden:
                         part = self.one_of_many(page, query)
                     if part is None:
                         return refusal(400, "No more pages.")
-                    return http(200, rows if endpoint.pagination == "array" else part)
+                    return answered(endpoint, rows, part)
         return refusal(404, "Not found.")
+
+
+def answered(endpoint: Endpoint, rows: list[dict[str, Any]], page: dict[str, Any]) -> bytes:
+    """Rows in the form of their list."""
+    match endpoint.pagination:
+        case "array":
+            return http(200, rows)
+        case "object":
+            return http(200, rows[0]) if rows else refusal(404, "Not found.")
+        case "unpaged" | "embedded" | "has_next" | "logs":
+            return http(200, {"has_next": False, endpoint.rows_under: rows})
+    return http(200, page)
 
 
 def refusal(status: int, detail: str) -> bytes:

@@ -13,7 +13,7 @@ import duckdb
 import psycopg2
 import psycopg2.extras
 
-from tests.harness.expected import KEYS, Row, Tables
+from tests.harness.expected import Row, Tables, key_of
 
 BOOKKEEPING = {"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id", "_dlt_id"}
 SAME_TYPE = {
@@ -99,7 +99,7 @@ def tables(
         for table, columns in answer.types(dataset).items():
             if not table.startswith("_") and "_deleted_at" in columns and (table in only or not only):
                 parent, _, child = table.partition("__")
-                key = KEYS[parent] + (("position",) if child else ())
+                key = key_of(parent) + (("position",) if child else ())
                 found = rows(answer, table, columns, dataset)
                 yield table, [(tuple(row[name] for name in key), row) for row in found]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from sources.posthog.catalogue import ENDPOINTS
 from tests.harness.cli import dying_sync, hogsync
 from tests.harness.ended import Ended
 from tests.harness.planted import KEY, MARK, NEVER, UNKNOWN, Canary, Garden, planted
 from tests.harness.scene import HASH_KEY
 from tests.harness.stored import ask, types
-from tests.harness.versions import VERSIONED
 
 ROOT = Path(__file__).parents[2]
 DEFAULTS = {"person": "keep", "recipient": "hash", "text": "keep", "customer": "drop"}
@@ -37,7 +37,7 @@ def synced(garden: Garden, url: str, modes: dict[str, str]) -> Ended:
     settings |= {"POSTHOG_HOST": garden.origin, "POSTHOG_PERSONAL_API_KEY": KEY, "WAREHOUSE_URL": url}
     settings |= {"HOGSYNC_HASH_KEY": HASH_KEY, "TMPDIR": str(Path("tmp").absolute())}
     Path("tmp").mkdir(exist_ok=True)
-    return hogsync("--debug", "sync", "--json", **settings)
+    return hogsync("--debug", "sync", *ENDPOINTS, "--json", **settings)
 
 
 def tables(url: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ def mode(canary: Canary, modes: dict[str, str]) -> str:
 def with_history(table: str) -> set[str]:
     """A table, and the history in which its rows' versions stand with their lists."""
     row = table.partition("__")[0]
-    return {table, f"{row}_history"} if row in VERSIONED else {table}
+    return {table, ENDPOINTS[row].history} - {""} if row in ENDPOINTS else {table}
 
 
 def hashed(text: str) -> str:
@@ -174,7 +174,7 @@ def test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep(
     done = synced(breaking, "duckdb:///hogsync.duckdb", modes)
     assert done.code == 1, done.err
     walks = {where: text for where, text in files().items() if "/walks/" in where}
-    assert len(walks) == 3, "event definitions, comments and deliveries"
+    assert len(walks) == 5, "event definitions, and all lists that are read newest first"
     kept = {mark for mark, canary in breaking.canaries.items() if mode(canary, modes) == "keep"}
     found = set().union(*(MARK.findall(text) for text in walks.values()))
     assert bool(found) == bool(kept), "canaries can be found, if there are any"

@@ -4,35 +4,59 @@ from __future__ import annotations
 
 from functools import cache
 
-from sources.posthog.catalogue.definitions import EVENT_DEFINITIONS, GROUP_TYPES, PROPERTY_DEFINITIONS
+from sources.posthog.catalogue import access, audit, definitions, experiments, organization, product, project
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.catalogue.meanings import MEANINGS
-from sources.posthog.catalogue.organization import (
-    ORGANIZATION_ACTIVITY_LOGS,
-    ORGANIZATION_MEMBERS,
-    ORGANIZATIONS,
-    PEOPLE,
-    PROJECTS,
-    USERS,
-)
-from sources.posthog.catalogue.project import COHORTS, COMMENTS, SUBSCRIPTION_DELIVERIES, SUBSCRIPTIONS
+from sources.posthog.catalogue.organization import ORGANIZATIONS, PEOPLE
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.table: endpoint
     for endpoint in (
         ORGANIZATIONS,
-        PROJECTS,
-        ORGANIZATION_MEMBERS,
-        ORGANIZATION_ACTIVITY_LOGS,
-        USERS,
-        SUBSCRIPTIONS,
-        SUBSCRIPTION_DELIVERIES,
-        COHORTS,
-        COMMENTS,
-        EVENT_DEFINITIONS,
-        GROUP_TYPES,
-        PROPERTY_DEFINITIONS,
+        organization.PROJECTS,
+        organization.ORGANIZATION_MEMBERS,
+        organization.ORGANIZATION_ACTIVITY_LOGS,
+        organization.USERS,
+        project.SUBSCRIPTIONS,
+        project.SUBSCRIPTION_DELIVERIES,
+        project.COHORTS,
+        project.COMMENTS,
+        definitions.EVENT_DEFINITIONS,
+        definitions.GROUP_TYPES,
+        definitions.PROPERTY_DEFINITIONS,
+        definitions.SCHEMA_PROPERTY_GROUPS,
+        access.ORGANIZATION_INVITES,
+        access.ORGANIZATION_DOMAINS,
+        access.IDENTITY_PROVIDER_CONFIGS,
+        access.ROLES,
+        access.ROLE_MEMBERSHIPS,
+        access.CIMD_VERIFICATION_TOKENS,
+        access.ORGANIZATION_OAUTH_APPLICATIONS,
+        access.PROJECT_ACCESS_CONTROLS,
+        access.RESOURCE_ACCESS_CONTROLS,
+        access.PROJECT_SECRET_API_KEYS,
+        product.ACTIONS,
+        product.DASHBOARDS,
+        product.INSIGHTS,
+        product.INSIGHT_VARIABLES,
+        product.NOTEBOOKS,
+        product.SESSION_RECORDING_PLAYLISTS,
+        product.ALERTS,
+        product.ALERT_CHECKS,
+        product.FILE_SYSTEM,
+        experiments.FEATURE_FLAGS,
+        experiments.SCHEDULED_CHANGES,
+        experiments.EXPERIMENTS,
+        experiments.EXPERIMENT_HOLDOUTS,
+        experiments.EXPERIMENT_SAVED_METRICS,
+        experiments.EARLY_ACCESS_FEATURES,
+        experiments.SURVEYS,
+        audit.ACTIVITY_LOG,
+        audit.ADVANCED_ACTIVITY_LOGS,
+        audit.CHANGE_REQUESTS,
+        audit.APPROVAL_POLICIES,
+        project.COHORT_CALCULATION_HISTORY,
     )
 }
 DEFAULT_TABLES = tuple(table for table, endpoint in ENDPOINTS.items() if endpoint.by_default)

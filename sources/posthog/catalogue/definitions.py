@@ -94,3 +94,20 @@ GROUP_TYPES = Endpoint(
         *timestamp("created_at"),
     ),
 )
+
+SCHEMA_PROPERTY_GROUPS = Endpoint(
+    table="schema_property_groups",
+    group="definitions",
+    paths=("projects/{project_id}/schema_property_groups/",),
+    scope="event_definition:read",
+    doc="Properties that belong together, and the events that must have them.",
+    fields=(
+        *text("id", "name", "description"),
+        *json(
+            properties="The properties, each with its type and whether it must be there.",
+            events="The events that must have them.",
+        ),
+        *timestamp("created_at", "updated_at"),
+        *person("created_by"),
+    ),
+)

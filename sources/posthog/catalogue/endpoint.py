@@ -80,6 +80,12 @@ class Endpoint:
     """Of a stream: the path that tells how many rows it lists, with the same filters."""
     parent_cursor: str = ""
     """Of a list below a row: field of the parent row; while its value is unchanged, the child list is skipped."""
+    below_only: tuple[str, tuple[Any, ...]] | None = None
+    """Of a list below a row: the field of the parent row, and its values for which the list is read."""
+    shared: tuple[str, tuple[Any, ...]] | None = None
+    """The field and its values by which a row is listed under several parents: it is stored once, without a parent."""
+    content_key: tuple[str, ...] = ()
+    """Of rows without an id: the fields that together identify one; their digest is the column `content_id`."""
     detects_deletes: bool = True
     """Whether a walk may delete its rows; organizations and projects are deleted on a person's word only."""
     people_rank: int = 0

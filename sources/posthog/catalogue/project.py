@@ -213,3 +213,27 @@ COMMENTS = Endpoint(
         *person("created_by", completed_by="Who did the task."),
     ),
 )
+
+COHORT_CALCULATION_HISTORY = Endpoint(
+    table="cohort_calculation_history",
+    group="core",
+    paths=("projects/{project_id}/cohorts/{cohort_id}/calculation_history/",),
+    scope="cohort:read",
+    doc="Each time that a cohort's members were found; a request for each cohort.",
+    by_default=False,
+    page_size=100,
+    plan="stream",
+    cursor_field="started_at",
+    detects_deletes=False,
+    fields=(
+        *text("id"),
+        *json("filters", customer_keys=("value",)),
+        *integer(count="How many people were found."),
+        *integer(total_seconds="How long it took.", type="double"),
+        *timestamp("started_at", "finished_at"),
+        *text(error="Why it failed.", error_code="The kind of error.", privacy="customer"),
+        *json(queries="The queries that ran, with their cost.", privacy="customer"),
+        *boolean(is_completed="Whether it ended.", is_successful="Whether it ended well."),
+        *ignored("team", "cohort"),
+    ),
+)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 from sources.sandbox.api.auth import level_of, organizations_of
 from sources.sandbox.company.canaries import written
+from sources.sandbox.company.declared import DECLARED
 from sources.sandbox.company.people import DETAIL_ONLY
 from sources.sandbox.models import Record, Row
 from sources.sandbox.state import WORLD, Key
@@ -45,11 +46,13 @@ class Showing:
         special = {"users": self.user, "organizations": self.organization, "projects": project}.get(table)
         if special:
             return special(row)
-        for name in PERSON_FIELDS:
+        for name in people_in(table):
             if isinstance(row.get(name), int):
                 row[name] = self.people.get(row[name])
         if self.shuffled and row.get("tags"):
             random.shuffle(row["tags"])
+        if endpoint := DECLARED.get(table):
+            row.update({one.name: random.random() for one in endpoint.fields if one.role == "ignored"})
         if "ai_report" in row and not self.key.allows("query:read"):
             row.update(ai_report=None, ai_report_prompt=None, ai_report_diagnostics={})
         return row
@@ -118,6 +121,13 @@ class Showing:
             "is_pending_deletion",
         )
         return {**{name: row[name] for name in names}, "membership_level": level_of(user, row["id"])}
+
+
+@cache
+def people_in(table: str) -> tuple[str, ...]:
+    """The fields of a table that hold a user."""
+    endpoint = DECLARED.get(table)
+    return tuple(one.name for one in endpoint.fields if one.role == "person") if endpoint else PERSON_FIELDS
 
 
 def project(row: Row) -> Row:

@@ -11,6 +11,7 @@ from sources.sandbox.company.activity import entry
 from sources.sandbox.company.canaries import Pen
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import thread
+from sources.sandbox.company.declared import add_declared
 from sources.sandbox.company.definitions import (
     GROUP_TYPES,
     event_definition,
@@ -61,6 +62,7 @@ def found(world: World) -> None:
                 )
                 pen = Pen.for_part(world, number, "comments")
                 insert("comments", thread(pen, 150 * size, people), project=number)
+        add_declared(world)
 
 
 def _add_activity(world: World) -> None:

@@ -304,3 +304,23 @@ VIRTUAL_PROPERTIES = {
     "group": (("$virt_revenue", "Numeric"), ("$virt_mrr", "Numeric")),
 }
 PROPERTY_TYPES = ("String", "String", "String", "Numeric", "Boolean", "DateTime", "Duration", None)
+NAMES = {
+    "annotations": ("Release 4.2", "Spring campaign", "Outage at the payment provider"),
+    "actions": ("Signed up", "Bought something", "Asked for help", "Invited a colleague"),
+    "dashboards": ("Weekly growth", "Checkout", "Support", "Mobile app", "For the board"),
+    "dashboard_templates": ("Product launch", "Web traffic", "Our standard"),
+    "insights": ("Active people by week", "From visit to order", "Returning visitors", "Orders by country"),
+    "notebooks": ("Why orders fell in May", "Interview notes", "Ideas for autumn"),
+    "feature_flags": ("new-checkout", "dark-mode", "faster-search", "beta-invoices", "old-header"),
+    "experiments": ("Green or orange button", "Shorter form", "Free delivery"),
+    "early_access_features": ("Invoices by e-mail", "Offline mode"),
+    "surveys": ("How likely are you to recommend us?", "Why did you leave?", "What is missing?"),
+    "roles": ("Analyst", "Support", "Contractor"),
+    "organization_domains": ("hedgebox.example",),
+    "hog_functions": ("Orders to the warehouse", "New sign-ups to Slack", "Drop internal traffic"),
+    "batch_exports": ("Events to S3", "Persons to BigQuery"),
+    "external_data_sources": ("Shop database", "Payments"),
+    "integrations": ("Slack of the team", "Shared drive"),
+    "alerts": ("Orders below 100 a day", "Too many errors"),
+}
+"""What people call things, by table."""

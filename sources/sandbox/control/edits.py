@@ -17,6 +17,7 @@ from sources.sandbox.company.activity import entry
 from sources.sandbox.company.canaries import Pen, written
 from sources.sandbox.company.cohorts import cohort
 from sources.sandbox.company.comments import comment
+from sources.sandbox.company.declared import DECLARED, draw, place_of
 from sources.sandbox.company.definitions import event_definition, group_type, property_definition
 from sources.sandbox.company.people import FULL_PROJECTS, MEMBER, PROJECTS, member, project, user
 from sources.sandbox.company.subscriptions import delivery, subscription
@@ -77,6 +78,10 @@ def columns_of(where: Row) -> Row:
 
 def place(parents: Row) -> dict[str, Any]:
     """A path's parents as columns."""
+    return place_of(parents) | _core_place(parents)
+
+
+def _core_place(parents: Row) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     if "project_id" in parents:
         columns["project"] = parents["project_id"]
@@ -96,7 +101,7 @@ def add(world: World, table: str, given: Row, parents: Row) -> int:
     columns = place(parents)
     if table in ("organization_members", "organization_activity_logs", "projects"):
         columns.setdefault("organization", Record.objects.filter(table="organizations").order_by("pk")[0].uid)
-    elif table not in ("users", "organizations"):
+    elif table not in ("users", "organizations") and "organization" not in columns:
         columns.setdefault("project", FULL_PROJECTS[0])
     if table == "property_definitions":
         columns.setdefault("parent", "event")
@@ -108,6 +113,8 @@ def add(world: World, table: str, given: Row, parents: Row) -> int:
 
 def drawn(table: str, pen: Pen, given: Row, columns: Row) -> Row:  # noqa: C901, PLR0911 - one case per table
     """A believable row of a table, made today."""
+    if endpoint := DECLARED.get(table):
+        return draw(pen, endpoint, AUTHORS, 0)
     today = {"created_at": written(pen.world.now)}
     match table:
         case "subscriptions":

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue.endpoint import Endpoint
 from sources.sandbox.api.auth import level_of, organizations_of
 from sources.sandbox.api.definition_lists import never_listed, virtual_rows
 from sources.sandbox.api.serializers import Showing
 from sources.sandbox.company.canaries import written
 from sources.sandbox.company.comments import HIDDEN_SCOPES
+from sources.sandbox.company.declared import DECLARED, below_it, parents_of
 from sources.sandbox.company.people import ADMIN
 from sources.sandbox.models import Record, Row
 from sources.sandbox.state import WORLD, Key
@@ -42,7 +45,7 @@ def truth(key: Key, tables: Collection[str] = TABLES) -> dict[str, Any]:
     """All rows of these tables by table, as a key sees them."""
     show = Showing(key, shuffled=False)
     see = _Sight(key)
-    rows: dict[str, list[Row]] = {table: [] for table in TABLES if table in tables}
+    rows: dict[str, list[Row]] = {table: [] for table in (*TABLES, *DECLARED) if table in tables}
     records = Record.objects.filter(table__in=rows).order_by("pk")
     for record in records.values_list(*COLUMNS, named=True).iterator():
         if record.table == "users" and not (see.staff or record.number == key.user):
@@ -76,6 +79,13 @@ class _Sight:
     def listed(self, record: Any) -> bool:
         """Whether some list shows the row."""
         row = record.data
+        if endpoint := DECLARED.get(record.table):
+            place = record.organization in self.organizations or record.project in self.projects
+            return place and row.get("deleted") is not True and self._above(endpoint, record)
+        return self._drawn_listed(record)
+
+    def _drawn_listed(self, record: Any) -> bool:
+        row = record.data
         if record.table == "users":
             return record.number in self.active
         if record.table == "organizations":
@@ -93,8 +103,24 @@ class _Sight:
         )
         return record.project in self.projects and not hidden
 
+    def _above(self, endpoint: Endpoint, record: Any) -> bool:
+        """Whether the row above is listed, and its list is read."""
+        parent = parent_of(endpoint.paths[0])
+        if not record.parent or parent is None or parent.table not in DECLARED:
+            return True
+        above = Record.objects.filter(table=parent.table, **_ident(record.parent)).first()
+        return above is not None and self.listed(above) and below_it(endpoint, above.data)
+
+
+def _ident(word: str) -> dict[str, Any]:
+    return {"number": int(word)} if word.isdecimal() else {"uid": word}
+
 
 def _parents(record: Any) -> dict[str, Any]:
+    if endpoint := DECLARED.get(record.table):
+        above = parents_of(endpoint, record)
+        is_shared = endpoint.shared and record.data[endpoint.shared[0]] in endpoint.shared[1]
+        return dict.fromkeys(above) if is_shared else above
     if record.table in ("projects", "organization_members", "organization_activity_logs"):
         return {"organization_id": record.organization}
     if record.project is None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
-from sources.sandbox.api import account, definition_lists, lists
+from sources.sandbox.api import account, declared_lists, definition_lists, lists
 from sources.sandbox.control import control
 
 ORGANIZATION = "api/organizations/(?P<organization>[^/]+)"
@@ -44,6 +44,7 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (f"{PROJECT}/property_definitions", definition_lists.PropertyDefinitions),
     (f"{PROJECT}/property_definitions/{IDENT}", definition_lists.PropertyDefinition),
     (f"{PROJECT}/groups_types", lists.GroupTypes),
+    *declared_lists.routes(ORGANIZATION, PROJECT),
 )
 
 

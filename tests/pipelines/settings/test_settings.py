@@ -70,6 +70,7 @@ def test_overrides_win_over_environment_over_dot_env_over_toml(monkeypatch: pyte
 
 
 def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOGSYNC_SELECTION__TABLES")
     in_toml("""
         [selection]
         tables = ["users", "cohorts"]

@@ -1,0 +1,215 @@
+"""Endpoints of who may do what: invitations, domains, roles, access controls, keys."""
+
+from __future__ import annotations
+
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import (
+    boolean,
+    ignored,
+    integer,
+    items,
+    json,
+    person,
+    reference,
+    secret,
+    text,
+    timestamp,
+)
+
+ORGANIZATION_INVITES = Endpoint(
+    table="organization_invites",
+    group="access",
+    paths=("organizations/{organization_id}/invites/",),
+    scope="organization_member:read",
+    doc="Invitations to an organization that nobody has accepted yet.",
+    fields=(
+        *text("id"),
+        *text(
+            target_email="The address that was invited.",
+            first_name="The given name of whoever was invited.",
+            privacy="person",
+        ),
+        *text(message="What was written to whoever was invited.", privacy="text"),
+        *integer(("level", "The level that the new member gets: 1 member, 8 admin, 15 owner.")),
+        *boolean(emailing_attempt_made="Whether PostHog tried to send it."),
+        *boolean(is_expired="Whether it is too old to be accepted.", volatile=True),
+        *json(
+            private_project_access="The private projects to which the new member gets access, with levels."
+        ),
+        *timestamp("created_at", "updated_at"),
+        *person("created_by"),
+        *ignored("send_email", "combine_pending_invites"),
+    ),
+)
+
+ORGANIZATION_DOMAINS = Endpoint(
+    table="organization_domains",
+    group="access",
+    paths=("organizations/{organization_id}/domains/",),
+    scope="organization:read",
+    doc="Domains of e-mail addresses that an organization proved to be its own, and how their people log in.",
+    fields=(
+        *text(
+            "id",
+            domain="The domain.",
+            sso_enforcement="The provider through which people of the domain must log in.",
+            saml_entity_id="The name under which PostHog knows the provider.",
+            saml_acs_url="The address to which the provider sends people back.",
+            saml_identity_provider_config_id="The row of `identity_provider_configs` for logging in by SAML.",
+            scim_identity_provider_config_id="The row of `identity_provider_configs` for accounts by SCIM.",
+        ),
+        *boolean(
+            is_verified="Whether the organization proved that the domain is its own.",
+            jit_provisioning_enabled="Whether people of the domain get an account when they first log in.",
+            has_saml="Whether people can log in by SAML.",
+            has_scim="Whether accounts can be managed by SCIM.",
+            scim_enabled="Whether accounts are managed by SCIM.",
+        ),
+        *timestamp(verified_at="When the domain was proved."),
+        *secret("verification_challenge", "saml_x509_cert", "scim_base_url", "scim_bearer_token"),
+    ),
+)
+
+IDENTITY_PROVIDER_CONFIGS = Endpoint(
+    table="identity_provider_configs",
+    group="access",
+    paths=("organizations/{organization_id}/identity_provider_configs/",),
+    scope="organization:read",
+    doc="Providers through which an organization's people log in, or by which their accounts are managed.",
+    fields=(
+        *text(
+            "id",
+            "name",
+            saml_entity_id="The name under which PostHog knows the provider.",
+            saml_acs_url="The address to which the provider sends people back.",
+        ),
+        *boolean(
+            has_saml="Whether people can log in by SAML.",
+            has_scim="Whether accounts can be managed by SCIM.",
+            scim_enabled="Whether accounts are managed by SCIM.",
+        ),
+        *timestamp("created_at", "updated_at"),
+        *secret("saml_x509_cert", "scim_base_url", "scim_bearer_token"),
+    ),
+)
+
+ROLES = Endpoint(
+    table="roles",
+    group="access",
+    paths=("organizations/{organization_id}/roles/",),
+    scope="organization:read",
+    doc="Roles of an organization, to which access controls give rights.",
+    requires="a plan with roles",
+    fields=(
+        *text("id", "name"),
+        *boolean(is_default="Whether new members get it."),
+        *timestamp("created_at"),
+        *person("created_by"),
+        *ignored("members"),  # role_memberships has them
+    ),
+)
+
+ROLE_MEMBERSHIPS = Endpoint(
+    table="role_memberships",
+    group="access",
+    paths=("organizations/{organization_id}/roles/{role_id}/role_memberships/",),
+    scope="organization:read",
+    doc="Who has which role.",
+    requires="a plan with roles",
+    fields=(
+        *text("id"),
+        *reference(organization_member="The row of `organization_members` that has the role.", type="text"),
+        *person(user="The person who has the role."),
+        *timestamp("updated_at", joined_at="When the person got the role."),
+        *ignored("role_id", "user_uuid"),
+    ),
+)
+
+CIMD_VERIFICATION_TOKENS = Endpoint(
+    table="cimd_verification_tokens",
+    group="access",
+    paths=("organizations/{organization_id}/cimd_verification_tokens/",),
+    scope="organization:read",
+    doc="Tokens with which an organization proves to PostHog which programs are its own.",
+    fields=(
+        *text(
+            "id",
+            label="What somebody called it.",
+            mask_value="The token's first and last letters.",
+            cimd_url="The address at which the program describes itself.",
+        ),
+        *timestamp("created_at"),
+        *timestamp("last_used_at", volatile=True),
+        *person("created_by"),
+        *secret("value", "token"),
+    ),
+)
+
+ORGANIZATION_OAUTH_APPLICATIONS = Endpoint(
+    table="organization_oauth_applications",
+    group="access",
+    paths=("organizations/{organization_id}/oauth_applications/",),
+    scope="organization:read",
+    doc="Programs to which people of an organization may give access to PostHog.",
+    fields=(
+        *text("id", "name", client_id="The name by which PostHog knows the program."),
+        *items(redirect_uris_list="Where people are sent after they gave access.", ordered=False),
+        *boolean(is_verified="Whether PostHog knows whose program it is."),
+        *timestamp(created="When it was registered.", updated="When it was last changed."),
+        *secret("client_secret", "hash_client_secret"),
+    ),
+)
+
+PROJECT_SECRET_API_KEYS = Endpoint(
+    table="project_secret_api_keys",
+    group="access",
+    paths=("projects/{project_id}/project_secret_api_keys/",),
+    scope="project:read",
+    doc="Keys of a project that belong to no person, at most ten.",
+    requires="admins of the project",
+    fields=(
+        *text("id", label="What somebody called it.", mask_value="The key's first and last letters."),
+        *items(scopes="What the key may do.", ordered=False),
+        *timestamp("created_at", last_rolled_at="When its secret was last replaced."),
+        *timestamp("last_used_at", volatile=True),
+        *person("created_by"),
+        *secret("value"),
+    ),
+)
+
+RULE = (
+    *text(
+        "id",
+        ("role", "The row of `roles` for which it holds; null for a member or for all."),
+        access_level="What the rule allows: none, member, viewer, editor, manager or admin.",
+        resource="The kind of object for which it holds.",
+        resource_id="The id of the one object for which it holds; null for all of the kind.",
+        organization_member="The row of `organization_members` for which it holds; null for a role or for all.",
+    ),
+    *timestamp("created_at", "updated_at"),
+    *person("created_by"),
+)
+
+PROJECT_ACCESS_CONTROLS = Endpoint(
+    table="project_access_controls",
+    group="access",
+    paths=("projects/{project_id}/access_controls/",),
+    scope="access_control:read",
+    doc="Rules of who may open a project, and as what.",
+    requires="a plan with access controls",
+    pagination="unpaged",
+    rows_under="access_controls",
+    fields=RULE,
+)
+
+RESOURCE_ACCESS_CONTROLS = Endpoint(
+    table="resource_access_controls",
+    group="access",
+    paths=("projects/{project_id}/resource_access_controls/",),
+    scope="access_control:read",
+    doc="Rules of who may do what with all objects of a kind in a project.",
+    requires="a plan with access controls",
+    pagination="unpaged",
+    rows_under="access_controls",
+    fields=RULE,
+)
