@@ -86,6 +86,10 @@ class DatasetState(Dataset):
         """True if any list of the table was ever read."""
         return any(position.table == table for position in self._positions.values())
 
+    def paths(self, table: str) -> frozenset[str]:
+        """Return the list paths of a table that were ever read."""
+        return frozenset(path for path, position in self._positions.items() if position.table == table)
+
     def positions(self) -> Iterable[Position]:
         """Return the positions of all lists."""
         return self._positions.values()

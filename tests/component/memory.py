@@ -50,6 +50,9 @@ class Warehouse:
     def was_read(self, table: str) -> bool:
         return any(position.table == table for position in self.positions.values())
 
+    def paths(self, table: str) -> frozenset[str]:
+        return frozenset(path for path, position in self.positions.items() if position.table == table)
+
     def held(self, path: str) -> frozenset[str]:
         return self._held.get(path, frozenset())
 

@@ -29,6 +29,8 @@ def parent_table(table: str) -> str:
 def columns(endpoint: Endpoint, raw: Row, hide: Any) -> Row:
     """A row's own columns, with those that its path gives; nulls are left out."""
     found = {**endpoint.key_defaults, **raw["_parents"]}
+    if endpoint.content_key:
+        found["content_id"] = hide.keyed([raw.get(name) for name in endpoint.content_key])
     for one in endpoint.fields:
         found |= dict(_column(one, raw.get(one.name), hide))
     return {name: value for name, value in found.items() if value is not None}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -37,8 +38,8 @@ KEYS = {
     "people": ("id",),
 }
 CORE = tuple(table for table in KEYS if table != "people")
-"""What a sync reads in tests unless one says more: the lists that the sandbox draws by hand and that are read in every way.
-The others, which are declared only, have their own tests."""
+"""What a sync reads in tests unless one says more: the lists that the sandbox draws by hand. The others have their own
+tests."""
 IMMORTAL = ("organizations", "projects", "organization_activity_logs", "people")
 """Tables whose rows no walk ends."""
 
@@ -265,6 +266,11 @@ class Hidden:
 
     def hash(self, text: str) -> str:
         return hmac.new(self.key, text.lower().encode(), hashlib.sha256).hexdigest()
+
+    def keyed(self, values: list[Any]) -> str:
+        """The digest of several values, as compact JSON with its keys in order."""
+        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return hmac.new(self.key, text.encode(), hashlib.sha256).hexdigest()
 
     def addresses(self, value: Any) -> Any:
         """A value in which mail addresses keep their domain, Slack's nothing, webhooks' URLs their host."""

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import parse_qs
 
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field
 from sources.sandbox import Sandbox
@@ -35,6 +35,8 @@ PLAIN: dict[str, Any] = {
 }
 NEVER = "secret"
 """The class of what is stored under no setting: credentials, and what the catalogue leaves out."""
+STRICTER = {("integrations", "config"): NEVER}
+"""Fields of which an audit log may tell more than the list shows."""
 UNKNOWN = "address"
 """The class of an address in a field that nobody declared: it may be a colleague's or a stranger's."""
 
@@ -84,6 +86,9 @@ class Garden:
         row |= {name: way + 1 if one.type == "bigint" else f"{name}-{way}" for name, one in keys.items()}
         if any(one.role == "identity" for one in endpoint.fields):
             row["id"] = next(self.numbers)
+        for child in ENDPOINTS.values():
+            if child.below_only and parent_of(child.paths[0]) is endpoint:
+                row[child.below_only[0]] = child.below_only[1][0]
         if "target_type" in row:
             row["target_type"] = "webhook" if way == WEBHOOK else "email"
         return row | self.undeclared(endpoint.table)
@@ -134,7 +139,8 @@ class Garden:
         for endpoint in ENDPOINTS.values():
             model = endpoint.table.removesuffix("s").title().replace("_", "")
             for other in endpoint.fields:
-                if (kind := kind_of(other)) == "open" or other.values_about:
+                kind = STRICTER.get((endpoint.table, other.name)) or kind_of(other)
+                if kind == "open" or other.values_about:
                     continue
                 shown = "{}@partner.example" if kind == "recipient" else "{}"
                 text = self.canary(kind, table, f"{where}, of {model}.{other.name}", shown)
@@ -245,6 +251,11 @@ def refusal(status: int, detail: str) -> bytes:
     return http(status, {"type": "invalid_request", "code": "refused", "detail": detail, "attr": None})
 
 
+def ways(endpoint: Endpoint) -> tuple[int, ...]:
+    """Which rows a list has: one object is one row."""
+    return (USUAL,) if endpoint.pagination == "object" else (USUAL, ODD, WEBHOOK)
+
+
 def kind_of(field: Field) -> str:
     """The class of what a field holds."""
     if field.role in {"secret", "person", "identity"}:
@@ -257,7 +268,7 @@ def planted() -> Iterator[Garden]:
     """A running PostHog with a canary wherever one can be."""
     garden = Garden()
     garden.rows = {
-        endpoint.table: [garden.row(endpoint, way) for way in (USUAL, ODD, WEBHOOK)]
+        endpoint.table: [garden.row(endpoint, way) for way in ways(endpoint)]
         for endpoint in ENDPOINTS.values()
     }
     with serving(lambda conn, asked, _: conn.sendall(garden.answer(asked))) as server:

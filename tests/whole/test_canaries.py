@@ -174,7 +174,7 @@ def test_what_is_kept_of_half_read_lists_holds_only_what_the_settings_keep(
     done = synced(breaking, "duckdb:///hogsync.duckdb", modes)
     assert done.code == 1, done.err
     walks = {where: text for where, text in files().items() if "/walks/" in where}
-    assert len(walks) == 5, "event definitions, and all lists that are read newest first"
+    assert len(walks) == 6, "event definitions, and all lists that are read newest first"
     kept = {mark for mark, canary in breaking.canaries.items() if mode(canary, modes) == "keep"}
     found = set().union(*(MARK.findall(text) for text in walks.values()))
     assert bool(found) == bool(kept), "canaries can be found, if there are any"

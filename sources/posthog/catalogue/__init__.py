@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 
-from sources.posthog.catalogue import access, audit, definitions, experiments, organization, product, project
+from sources.posthog.catalogue import (
+    access,
+    audit,
+    batch_exports,
+    customer,
+    definitions,
+    errors,
+    experiments,
+    organization,
+    pipelines,
+    product,
+    project,
+    warehouse,
+)
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.catalogue.meanings import MEANINGS
@@ -36,8 +49,12 @@ ENDPOINTS: dict[str, Endpoint] = {
         access.PROJECT_ACCESS_CONTROLS,
         access.RESOURCE_ACCESS_CONTROLS,
         access.PROJECT_SECRET_API_KEYS,
+        product.ANNOTATIONS,
         product.ACTIONS,
         product.DASHBOARDS,
+        product.DASHBOARD_TEMPLATES,
+        product.DASHBOARD_COLLABORATORS,
+        product.DASHBOARD_SHARING,
         product.INSIGHTS,
         product.INSIGHT_VARIABLES,
         product.NOTEBOOKS,
@@ -45,6 +62,12 @@ ENDPOINTS: dict[str, Endpoint] = {
         product.ALERTS,
         product.ALERT_CHECKS,
         product.FILE_SYSTEM,
+        errors.ERROR_TRACKING_ASSIGNMENT_RULES,
+        errors.ERROR_TRACKING_GROUPING_RULES,
+        errors.ERROR_TRACKING_SUPPRESSION_RULES,
+        errors.ERROR_TRACKING_RELEASES,
+        errors.ERROR_TRACKING_SYMBOL_SETS,
+        errors.ERROR_TRACKING_ISSUES,
         experiments.FEATURE_FLAGS,
         experiments.SCHEDULED_CHANGES,
         experiments.EXPERIMENTS,
@@ -52,11 +75,39 @@ ENDPOINTS: dict[str, Endpoint] = {
         experiments.EXPERIMENT_SAVED_METRICS,
         experiments.EARLY_ACCESS_FEATURES,
         experiments.SURVEYS,
+        pipelines.PLUGINS,
+        pipelines.PLUGIN_CONFIGS,
+        pipelines.ORGANIZATION_INTEGRATIONS,
+        pipelines.INTEGRATIONS,
+        pipelines.PROXY_RECORDS,
+        batch_exports.BATCH_EXPORTS,
+        batch_exports.BATCH_EXPORT_RUNS,
+        batch_exports.BATCH_EXPORT_BACKFILLS,
+        batch_exports.BATCH_EXPORT_LOGS,
+        pipelines.HOG_FUNCTIONS,
+        pipelines.HOG_FUNCTION_METRICS,
+        pipelines.HOG_FUNCTION_LOGS,
+        pipelines.HOG_FLOWS,
+        pipelines.EXPORTS,
+        pipelines.SUBSCRIPTIONS_SUMMARY_QUOTA,
+        pipelines.HEALTH_ISSUES,
+        warehouse.EXTERNAL_DATA_SOURCES,
+        warehouse.EXTERNAL_DATA_JOBS,
+        warehouse.EXTERNAL_DATA_SCHEMAS,
+        warehouse.WAREHOUSE_TABLES,
+        warehouse.WAREHOUSE_SAVED_QUERIES,
+        warehouse.DATA_MODELING_JOBS,
+        warehouse.QUERY_ENDPOINTS,
         audit.ACTIVITY_LOG,
         audit.ADVANCED_ACTIVITY_LOGS,
         audit.CHANGE_REQUESTS,
         audit.APPROVAL_POLICIES,
         project.COHORT_CALCULATION_HISTORY,
+        customer.GROUPS,
+        customer.PERSONS,
+        customer.COHORT_PERSONS,
+        customer.SESSION_RECORDINGS,
+        customer.USER_INTERVIEWS,
     )
 }
 DEFAULT_TABLES = tuple(table for table, endpoint in ENDPOINTS.items() if endpoint.by_default)
@@ -74,8 +125,11 @@ def parent_of(path: str) -> Endpoint | None:
 
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     """Return the types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
-    parents = {
-        e.own_placeholder: {f.name: f.type for f in e.fields}[e.key[-1]] for e in reversed(ENDPOINTS.values())
+    parents: dict[str, Type] = {
+        e.own_placeholder: f.type
+        for e in reversed(ENDPOINTS.values())
+        for f in e.fields
+        if f.name == e.key[-1]
     }
     constants: dict[str, Type] = dict.fromkeys(endpoint.parent_columns, "text")
     numbers: dict[str, Type] = {
@@ -89,7 +143,7 @@ def column_meanings(endpoint: Endpoint) -> dict[str, str]:
     parents = {e.own_placeholder: e.table for e in reversed(ENDPOINTS.values())}
     given = {
         name: f"The row of `{parents[name]}` to which it belongs." if name in parents else MEANINGS[name]
-        for name in endpoint.parent_columns
+        for name in (*endpoint.parent_columns, *(name for name in endpoint.key if name == "content_id"))
     }
     return given | {one.column: one.meaning for one in endpoint.fields if one.meaning}
 

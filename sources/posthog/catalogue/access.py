@@ -141,7 +141,7 @@ CIMD_VERIFICATION_TOKENS = Endpoint(
         *timestamp("created_at"),
         *timestamp("last_used_at", volatile=True),
         *person("created_by"),
-        *secret("value", "token"),
+        *ignored("value"),  # told once, when it is made
     ),
 )
 
@@ -173,7 +173,7 @@ PROJECT_SECRET_API_KEYS = Endpoint(
         *timestamp("created_at", last_rolled_at="When its secret was last replaced."),
         *timestamp("last_used_at", volatile=True),
         *person("created_by"),
-        *secret("value"),
+        *ignored("value"),  # told once, when it is made
     ),
 )
 

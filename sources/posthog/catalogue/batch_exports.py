@@ -55,7 +55,7 @@ BATCH_EXPORTS = Endpoint(
         *json("filters", customer_keys=("value",)),
         *json(
             schema="The columns that are exported, if not all of them.",
-            customer_keys=("expression", "values", "hogql_query", *EXPRESSIONS),
+            customer_keys=("values", "hogql_query", *EXPRESSIONS),
         ),
         *items(
             primary_key="The columns that identify a row of its query.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 MEANINGS = {
     "id": "PostHog's id of the row.",
     "uuid": "PostHog's UUID of the row.",
+    "content_id": "A hash of what the row says, for PostHog gives it no id.",
     "short_id": "The id that stands in PostHog's addresses.",
     "name": "The name that people see.",
     "key": "The name by which code refers to it.",

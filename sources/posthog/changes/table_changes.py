@@ -265,16 +265,28 @@ class TableChanges:
 
     def cascade_delete(self, parent: TableChanges, columns: Sequence[str]) -> None:
         """Mark the live rows below deleted parents as deleted, too."""
-        pairs = zip(columns, parent.shape.key, strict=True)
+        self._delete_below(parent.name("deleted"), parent.shape.key, columns)
+
+    def delete_below(self, parents: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> None:
+        """Mark the live rows below these parents as deleted: their lists are not read any more."""
+        keys = {name: list(values) for name, values in zip(columns, zip(*parents, strict=True), strict=True)}
+        self._delete_below("parents", columns, columns, parents=pa.table(keys))
+
+    def _delete_below(
+        self, source: str, key: Sequence[str], columns: Sequence[str], **registered: pa.Table
+    ) -> None:
+        """Mark the live rows as deleted whose `columns` are the `key` of a row of a scratch table."""
+        pairs = zip(columns, key, strict=True)
         link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
         no_parent = self.shape.endpoint.without_parent(columns).items()
         has_parent = "".join(f" and k.{quoted(name)} <> {value}" for name, value in no_parent)
         gone = self.scratch.table(
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("stored")} k
-            semi join {parent.name("deleted")} d on {link}
+            semi join {source} d on {link}
             where (k.deleted_at is null or not k.committed){has_parent}
-            """
+            """,
+            **registered,
         )
         self.delete(gone)
 

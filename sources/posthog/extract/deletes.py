@@ -53,6 +53,10 @@ def partitions_with_missing_rows(
 def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
     endpoint = read.partition.endpoint
+    if endpoint.shared and reader.positions.paths(endpoint.table) - {
+        one.list_path.path for one in read.lists
+    }:
+        return False  # a missing row may stand in a list that this run did not read
     return (
         endpoint.detects_deletes
         and not reader.options.window

@@ -31,7 +31,7 @@ from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions
+from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions, joined
 from sources.posthog.extract.people import gathered
 from sources.posthog.extract.positions import advance, before_load
 from sources.posthog.extract.results import TableResult, inherit_parent_status
@@ -143,7 +143,7 @@ class Extraction:
         if first.lists[0].complete or first.lists[0].status == "unavailable":
             self.reader.visibility.organizations_read()
         roots = self.partitions.roots(self.key.projects)
-        reads = self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)])
+        reads = joined(self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)]))
         self._reads += [first, *reads]
         while with_missing := self._with_missing_rows(reads):
             found = self._run_all(self._apply_deletes, with_missing)
@@ -251,7 +251,7 @@ class Extraction:
         else:
             idents = sorted(key[-1] for key in self.keys(endpoint, results))
         reads = []
-        for partition in self.partitions.below(read.partition, idents):
+        for partition in self.partitions.below(read.partition, idents, self.reader.lists_below.is_read):
             if all(self.reader.plan(one).can_be_skipped for one in partition.lists):
                 self.results[partition.endpoint.table].skipped += 1
             else:
@@ -280,6 +280,9 @@ class Extraction:
         for table in self.tables:
             for children in self._children(ENDPOINTS[table]):
                 children.changes.cascade_delete(self.changes[table], children.columns)
+                unread = self.reader.lists_below.unread(children.changes.table)
+                if unread and not self.options.window:
+                    children.changes.delete_below(unread, children.columns)
 
     def _add_people(self) -> None:
         for batch in gathered(self.reader.people, self.people):

@@ -19,6 +19,7 @@ from sources.posthog.errors import NoRoom, PageFailed, Unavailable
 from sources.posthog.extract import incremental
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
 from sources.posthog.extract.completeness import judge, needs_second_walk
+from sources.posthog.extract.lists_below import ListsBelow
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.visibility import KeyVisibility
@@ -60,7 +61,12 @@ class ListReader:
         self.visibility = KeyVisibility()
         self.parent_cursors = incremental.ParentCursors(changes)
         self.people = People()
-        self.observers: list[Observer] = [self.visibility.note, self.parent_cursors.note]
+        self.lists_below = ListsBelow(changes)
+        self.observers: list[Observer] = [
+            self.visibility.note,
+            self.parent_cursors.note,
+            self.lists_below.note,
+        ]
         self._walk_ids = itertools.count(1)
 
     def plan(self, list_path: ListPath) -> incremental.ReadPlan:
@@ -193,7 +199,7 @@ class ListReader:
 
     def _shaped(self, list_path: ListPath, raws: Sequence[Any]) -> Batch:
         endpoint, stamps = list_path.endpoint, list_path.parent_ids
-        if list_path.pagination == "object":
+        if list_path.pagination != endpoint.pagination:  # a row of a list, read by its id
             raws, stamps = listed_alone(raws[0], endpoint)
         return self.changes[endpoint.table].shape.to_batch(raws, stamps)
 

@@ -6,12 +6,12 @@ and key constants are one partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, placeholders, query
-from sources.posthog.extract.walks import ListPath, Partition
+from sources.posthog.extract.walks import ListPath, Partition, PartitionResult
 
 ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
 
@@ -43,8 +43,16 @@ class Partitions:
         """Return the endpoints whose lists are below rows of `parent`."""
         return [e for e in self.endpoints if parent in map(parent_of, e.paths)]
 
-    def below(self, partition: Partition, idents: Iterable[Any]) -> list[Partition]:
-        """Return the partitions below these rows of a partition, without those that this run has already."""
+    def below(
+        self,
+        partition: Partition,
+        idents: Iterable[Any],
+        is_read: Callable[[Endpoint, tuple[Any, ...]], bool] = lambda _child, _key: True,
+    ) -> list[Partition]:
+        """Return the partitions below these rows of a partition, without those that this run has already.
+
+        `is_read` tells whether a child's list is read below the row with a key.
+        """
         parent = partition.endpoint
         children = self.children(parent)
         found = [
@@ -52,11 +60,31 @@ class Partitions:
             for ident in idents
             if parent is not PROJECTS or not self.projects or ident in self.projects
             for child in children
+            if is_read(child, (*partition.parent_ids.values(), ident))
             for below in partitions_of(child, parent, {**partition.parent_ids, parent.own_placeholder: ident})
             if below.lists[0].path not in self._met
         ]
         self._met.update(below.lists[0].path for below in found)
         return found
+
+
+def joined(reads: Sequence[PartitionResult]) -> list[PartitionResult]:
+    """Return the partitions; of a table whose rows may stand in several lists they are one.
+
+    A row that left one list may still stand in another.
+    """
+    shared: dict[str, list[PartitionResult]] = {}
+    others: list[PartitionResult] = []
+    for read in reads:
+        endpoint = read.partition.endpoint
+        (shared.setdefault(endpoint.table, []) if endpoint.shared else others).append(read)
+    return others + [_one(parts) for parts in shared.values()]
+
+
+def _one(parts: Sequence[PartitionResult]) -> PartitionResult:
+    lists = sorted((one for part in parts for one in part.lists), key=lambda one: one.list_path.path)
+    paths = tuple(one.list_path for one in lists)
+    return PartitionResult(Partition(parts[0].partition.endpoint, {}, paths), lists)
 
 
 def partitions_of(endpoint: Endpoint, parent: Endpoint | None, ids: Stamps) -> list[Partition]:

@@ -59,6 +59,10 @@ class PositionStore(Protocol):
         """Return whether any list of the table was ever read."""
         return False
 
+    def paths(self, table: str) -> frozenset[str]:  # noqa: ARG002  as above
+        """Return the list paths of a table that were ever read."""
+        return frozenset()
+
     def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  as above
         """Return the row keys whose deletion the last complete walk held."""
         return frozenset()

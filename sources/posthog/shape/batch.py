@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.shape.types import ARROW, Values
@@ -48,6 +49,12 @@ class Batch:
     def put(self, column: str, value: Any, type_: Type) -> None:
         """Set the same value in every row."""
         self.arrays[column] = pa.repeat(pa.scalar(value, ARROW[type_]), len(self))
+
+    def clear(self, columns: Iterable[str], rows: Sequence[bool]) -> None:
+        """Set the columns of these rows to null."""
+        mask = pa.array(rows, pa.bool_())
+        for name in columns:
+            self.arrays[name] = pc.if_else(mask, None, self.arrays[name])
 
     def reject(self, reasons: Sequence[str]) -> None:
         """Leave out the rows that have a reason."""

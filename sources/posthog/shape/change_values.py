@@ -25,8 +25,11 @@ MASKED = "masked"
 """What newer servers write in place of a secret."""
 BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
 """The members of a change that hold values of its `field`."""
-WITHIN: Mapping[str, Meant] = {"context": ("", Field(name="context", privacy="person"), True)}
-"""Objects whose members are all of one class."""
+WITHIN: Mapping[str, Meant | None] = {
+    "context": ("", Field(name="context", privacy="person"), True),
+    "trigger": None,  # of a background job, with whatever it was given
+}
+"""Objects of audit logs, and what all of their members obey; None if each is judged by itself."""
 
 
 class ValueRules:

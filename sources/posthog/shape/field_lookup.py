@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.catalogue.fields import Field, secret, text
+from sources.posthog.catalogue.fields import Field, json, secret, text
 from sources.posthog.shape.types import column_name
 
 TABLES: Mapping[str, str] = {"OrganizationMembership": "organization_members", "Team": "projects"}
@@ -25,7 +25,10 @@ RENAMED: Mapping[tuple[str, str], str] = {
 """Fields that have another name in audit logs than in the lists."""
 PERSONAL = text("name", privacy="person")
 AUDITED: Mapping[str, tuple[Field, ...]] = {
-    "": text("context", "ip", "ip_address", "user_agent", "login_method", privacy="person"),
+    "": (
+        *text("context", "ip", "ip_address", "user_agent", "login_method", privacy="person"),
+        *json("trigger", privacy="text"),
+    ),
     "User": PERSONAL,
     "OrganizationMembership": PERSONAL,
     "OrganizationInvite": PERSONAL,

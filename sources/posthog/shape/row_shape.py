@@ -34,6 +34,7 @@ from sources.posthog.shape.undeclared import OVERFLOW_COLUMN, Undeclared, id_of
 BOOKKEEPING_COLUMNS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
 """Columns that do not come from PostHog."""
 
+CONTENT_ID = "content_id"
 KEY_BYTES = 2500
 """Most bytes of a key's texts: an entry of a Postgres index has room for 2,704 bytes, other columns of the key
 included."""
@@ -65,6 +66,8 @@ class RowShape:
         self.policy = policy
         self.key = endpoint.key
         self.columns: dict[str, Type] = dict(stamps)
+        if endpoint.content_key:
+            self.columns[CONTENT_ID] = "text"
         self._fields = ColumnBuilders(endpoint, policy, self.columns)
         self.child_columns = self._fields.child_columns
         self._handlers: dict[str, Handler] = {}
@@ -152,6 +155,10 @@ class RowShape:
         batch = Batch(raws)
         for name, value in {**self.endpoint.key_defaults, **stamps}.items():
             batch.put(name, value, self.columns[name])
+        if self.endpoint.shared:
+            batch.clear(stamps, self._are_shared(raws))
+        if self.endpoint.content_key:
+            batch.arrays[CONTENT_ID] = pa.array([self._content_id(raw) for raw in raws], ARROW["text"])
         for name, values in _by_field(raws):
             if values.count(None) < len(values):
                 handler = self._handlers.get(name) or self._undeclared(name, values, raws)
@@ -163,6 +170,15 @@ class RowShape:
             names = ("id", "uuid", *self._identity)
             batch.people.extend({name: raw[name] for name in names if name in raw} for raw in raws)
         return batch
+
+    def _are_shared(self, raws: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Return for each row whether it is listed under several parents."""
+        name, values = self.endpoint.shared or ("", ())
+        return [raw.get(name) in values for raw in raws]
+
+    def _content_id(self, raw: Mapping[str, Any]) -> str:
+        """Return a digest of the fields that identify a row; without the hash key nobody can confirm a guessed text."""
+        return self.policy.hash(canonical([raw.get(name) for name in self.endpoint.content_key]))
 
     # -- undeclared fields: kept, judged by name and text, typed by their first value
 

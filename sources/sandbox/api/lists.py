@@ -92,18 +92,6 @@ class Subscription(Detail):
     scope, table = "subscription", "subscriptions"
 
 
-class SummaryQuota(Reading):
-    """How many AI summaries are in use."""
-
-    scope, table = "subscription", "subscriptions"
-
-    def get(self, request: Request, **_: Any) -> Response:
-        """Three numbers."""
-        del request
-        active = self.records().filter(deleted=False, data__summary_enabled=True).count()
-        return Response({"active_count": active, "limit": None, "at_limit": False})
-
-
 class Deliveries(Listing):
     """Newest first by cursor; of deleted subscriptions too; empty for one that does not exist."""
 

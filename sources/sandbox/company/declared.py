@@ -113,13 +113,17 @@ def draw(pen: Pen, endpoint: Endpoint, people: Sequence[int], at: int) -> Row:
     if endpoint.shared:
         name, values = endpoint.shared
         row[name] = values[at % len(values)] if at % 2 else "project"
+    for child in DECLARED.values():
+        if child.below_only and parent_of(child.paths[0]) is endpoint and at % 2 == 0:
+            name, values = child.below_only
+            row[name] = values[0]
     return row
 
 
 def _value(pen: Pen, endpoint: Endpoint, one: Field, people: Sequence[int], at: int) -> Any:
     if one.name in {"id", endpoint.key[-1]}:
         return pen.world.next_number(endpoint.table) if one.type == "bigint" else pen.uuid()
-    if one.name == endpoint.rows_under or (endpoint.below_only and one.name == endpoint.below_only[0]):
+    if one.name == endpoint.rows_under:
         return _plain(pen, endpoint, one, at) or 0
     if one.name not in {endpoint.cursor_field, "deleted", "archived"} and pen.chance(0.15):
         return None

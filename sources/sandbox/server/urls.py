@@ -28,8 +28,8 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (f"{ORGANIZATION}/advanced_activity_logs", lists.ActivityLogs),
     ("api/projects", account.AllProjects),
     (PROJECT, account.Project),
+    *declared_lists.routes(ORGANIZATION, PROJECT),
     (f"{PROJECT}/subscriptions", lists.Subscriptions),
-    (f"{PROJECT}/subscriptions/summary_quota", lists.SummaryQuota),
     (f"{PROJECT}/subscriptions/{IDENT}", lists.Subscription),
     (f"{SUBSCRIPTION}/deliveries", lists.Deliveries),
     (f"{SUBSCRIPTION}/deliveries/{IDENT}", lists.Delivery),
@@ -44,7 +44,6 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (f"{PROJECT}/property_definitions", definition_lists.PropertyDefinitions),
     (f"{PROJECT}/property_definitions/{IDENT}", definition_lists.PropertyDefinition),
     (f"{PROJECT}/groups_types", lists.GroupTypes),
-    *declared_lists.routes(ORGANIZATION, PROJECT),
 )
 
 

@@ -171,8 +171,8 @@ def test_who_logged_in_and_from_where_is_of_class_person(scope: str, mode: Mode)
 
 
 def test_the_name_of_what_is_nobody_stays_but_for_addresses() -> None:
-    assert detail({"name": "Weekly"}, "Unheard", person="drop") == {"name": "Weekly"}
-    assert detail({"name": f"for {ANN}"}, "Unheard") == {"name": f"for {hashed(ANN)}@partner.example"}
+    assert detail({"name": "Weekly"}, "Insight", person="drop") == {"name": "Weekly"}
+    assert detail({"caption": f"for {ANN}"}, "Unheard") == {"caption": f"for {hashed(ANN)}@partner.example"}
 
 
 def test_a_jobs_payload_is_judged_by_names_and_looks_at_every_depth() -> None:
@@ -229,4 +229,4 @@ def test_a_field_is_looked_for_in_its_own_table_first() -> None:
     (met, own) = field_of(("Comment",), "content")
     assert ([table for table, _ in met], own) == (["comments"], True)
     (met, own) = field_of(("Nobody",), "content")
-    assert ([table for table, _ in met], own) == (["comments"], False)
+    assert ([table for table, _ in met], own) == (["comments", "annotations"], False)
