@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from destinations.warehouse import Warehouse, WarehouseUnavailable, quoted
+from destinations.warehouse import Warehouse, WarehouseUnavailable, quoted, text_literal
 
 COPY = "hogsync__copy"
 """The name under which the copy is attached; no dataset has two underscores in a row."""
@@ -39,7 +39,7 @@ def new_copy(
 
     The file is complete after the block. Raises WarehouseUnavailable, and leaves an unfinished file, if that fails.
     """
-    with _attached(warehouse, file, f"storage_version {_text(storage_version)}"):
+    with _attached(warehouse, file, f"storage_version {text_literal(storage_version)}"):
         with warehouse.transaction():
             for dataset, names in tables.items():
                 warehouse.execute(f"create schema {COPY}.{quoted(dataset)}")
@@ -47,7 +47,7 @@ def new_copy(
                     table = f"{quoted(dataset)}.{quoted(name)}"
                     warehouse.execute(f"create table {COPY}.{table} as from {table}")
             warehouse.execute(
-                f"create table {ABOUT} as select now() as published_at, {_text(digest)} as digest"
+                f"create table {ABOUT} as select now() as published_at, {text_literal(digest)} as digest"
             )
         yield
 
@@ -58,7 +58,7 @@ def write_parquet(warehouse: Warehouse, dataset: str, name: str, file: Path) -> 
         "set preserve_insertion_order = false"
     )  # without which no size of a row group can be set
     warehouse.execute(
-        f"copy {COPY}.{quoted(dataset)}.{quoted(name)} to {_text(str(file))} "
+        f"copy {COPY}.{quoted(dataset)}.{quoted(name)} to {text_literal(str(file))} "
         "(format parquet, row_group_size_bytes '16MB')"
     )
 
@@ -66,11 +66,6 @@ def write_parquet(warehouse: Warehouse, dataset: str, name: str, file: Path) -> 
 @contextmanager
 def _attached(warehouse: Warehouse, file: Path, options: str) -> Iterator[None]:
     """Attach a file; after an error it stays attached until the warehouse is closed: its disk may be full."""
-    warehouse.execute(f"attach {_text(str(file))} as {COPY} ({options})")
+    warehouse.execute(f"attach {text_literal(str(file))} as {COPY} ({options})")
     yield
     warehouse.execute(f"detach {COPY}")  # which writes all that is still in the file's log
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"

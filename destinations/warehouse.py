@@ -121,6 +121,15 @@ class Warehouse(ABC):
         if primary and existing:  # the key, or a column of it, may have been dropped
             self.index_key(table, key)
 
+    def comment(self, table: str, meaning: str, columns: Mapping[str, str]) -> None:
+        """Write what a table and its columns mean into the database."""
+        statements = [f"comment on table {self.name(table)} is {text_literal(meaning)}"]
+        statements += [
+            f"comment on column {self.name(table)}.{quoted(name)} is {text_literal(text)}"
+            for name, text in columns.items()
+        ]
+        self.execute("; ".join(statements))
+
     def add_column_sql(self, table: str, column: str, type_: str) -> str:
         """Return the statement that adds a column of one of this database's types."""
         return f"alter table {self.name(table)} add column if not exists {quoted(column)} {type_}"
@@ -251,6 +260,12 @@ class Warehouse(ABC):
                 self.execute("rollback")
             raise
         self.execute("commit")
+
+
+def text_literal(value: str) -> str:
+    """Return a text as SQL spells it."""
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def first_line(error: BaseException) -> str:

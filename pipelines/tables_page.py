@@ -39,7 +39,7 @@ def document() -> str:
 
 
 def _bookkeeping() -> Iterator[str]:
-    yield "## Bookkeeping\n"
+    yield "# Bookkeeping\n"
     yield "hogsync's own tables in the same dataset. To be read, not written; later versions only add columns.\n"
     for table, (key, columns) in TABLES.items():
         yield f"### {table}\n"
@@ -57,7 +57,7 @@ def _words() -> Iterator[str]:
 
 
 def _codes() -> Iterator[str]:
-    yield "## Exit codes\n"
+    yield "# Exit codes\n"
     yield (
         "`hogsync check` ends with the code with which a sync would, and with 1 where a selected table is not "
         f"readable\nat all. {NOTHING_DUE} is that of a run of `hogsync schedule` that finds its group's last success "

@@ -23,6 +23,8 @@ META, RUNS, RUN_TABLES, PATHS, HELD, ALERTS = (
 )
 PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` that hold the privacy settings of each table's rows."""
+COMMENTS = "comments"
+"""Key: a digest of the comments that each table has in the database."""
 MADE = "made"
 """The key of `_hogsync_meta` that holds the tables that hogsync made in the dataset, with their columns."""
 ROWS = "rows"

@@ -28,6 +28,7 @@ from pipelines.from_settings import (
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings
 from pipelines.sync import local_state
+from pipelines.sync.comments import write_comments
 from pipelines.sync.derive import Derivation
 from pipelines.sync.derived_tables import DerivedTables, with_history
 from pipelines.sync.incomplete_rows import mark_incomplete
@@ -197,6 +198,8 @@ def _record(
     standing = records.standing_warnings(warehouse, results)
     facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}
     facts |= records.rows_noted(derivation.state, extraction, derivation.sources(existing))
+    there = warehouse.columns() if extraction.rows_to_write else existing  # histories may have been made
+    facts |= write_comments(warehouse, extraction, there, derivation.state.meta)
     outcome = header.outcome(extraction, derivation.troubles.values(), standing)
     records.record_run(warehouse, outcome.run, extraction, facts)
     return outcome

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, stamp_types
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent_of, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
@@ -31,6 +31,20 @@ version holds, else when the next one began) and `op` (`insert`, `update`, `dele
 holds no time). Columns marked *volatile* make no version and stand as they were when it began.
 
 A class is what the settings under `[privacy]` decide about: """
+CHILD = "One row for each item of a row's `{}`."
+HISTORY = "The versions of the rows of `{}`: one row for each."
+TREND = "The {} of each row by the time of its calculation (`{}`)."
+ROW_MEANINGS = {
+    "_synced_at": "When the run began that wrote this version of the row.",
+    "_deleted_at": "When a run found that the row was deleted; null while it exists.",
+    "_row_hash": "A digest of what the row holds.",
+    "_dlt_load_id": "The load that wrote this version of the row.",
+}
+VERSION_MEANINGS = {
+    "valid_from": "When this version began.",
+    "valid_to": "When the next version began; null while this one holds.",
+    "op": "What made the version: insert, update or delete.",
+}
 ITEM_MEANINGS = {
     "position": "Its place in the list, from 0.",
     "value": "The item.",
@@ -93,8 +107,28 @@ def document() -> str:
 
     classes = ", ".join(f"`{name}` ({mode})" for name, mode in DEFAULTS.items() if name != "open")
     parts = [f"{START}{classes}.\n", EXAMPLE]
-    parts += ["\n".join(_section(endpoint)) for endpoint in (*ENDPOINTS.values(), PEOPLE)]
+    tables = (*ENDPOINTS.values(), PEOPLE)
+    for group in dict.fromkeys(endpoint.group for endpoint in tables):
+        own = [endpoint for endpoint in tables if endpoint.group == group]
+        parts += [
+            f"# Subject: {group}\n",
+            "\n".join(_diagram(own)),
+            *("\n".join(_section(one)) for one in own),
+        ]
     return "\n".join(parts)
+
+
+def _diagram(endpoints: Sequence[Endpoint]) -> Iterator[str]:
+    """Yield which row belongs to which, and where a person stands, as a diagram of entities in Mermaid."""
+    yield "```mermaid"
+    yield "erDiagram"
+    for endpoint in endpoints:
+        for parent in {one.table: one for one in map(parent_of, endpoint.paths) if one}.values():
+            yield f"    {parent.table} ||--o{{ {endpoint.table} : {parent.own_placeholder}"
+        people = [one.column for one in endpoint.fields if one.role == "person"]
+        if people:
+            yield f'    people |o--o{{ {endpoint.table} : "{", ".join(people)}"'
+    yield "```\n"
 
 
 def _section(endpoint: Endpoint) -> Iterator[str]:
@@ -110,7 +144,7 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
     yield from _columns(shape.columns, _classes(endpoint), meanings)
     for name, columns in shape.child_columns.items():
         yield f"\n### {endpoint.table}__{name}\n"
-        yield f"One row for each item of a row's `{name}`. {meanings.get(name, '')}".strip() + "\n"
+        yield f"{CHILD.format(name)} {meanings.get(name, '')}".strip() + "\n"
         recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
         yield from _columns({**shape.key_columns, **columns}, recipient, meanings | ITEM_MEANINGS)
     yield from _trends(endpoint, shape.columns)
@@ -121,7 +155,7 @@ def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
     for trend in endpoint.trends:
         numbers = ", ".join(f"`{name}`" for name in trend.measures)
         yield f"\n### {trend.table}\n"
-        yield f"The {numbers} of each row by the time of its calculation (`{trend.source_time}`).\n"
+        yield TREND.format(numbers, trend.source_time) + "\n"
         named = trend.named(endpoint)
         meanings = {here: column_meanings(endpoint).get(name, "") for name, here in named.items()}
         yield from _columns({here: columns[name] for name, here in named.items()}, {}, meanings)
