@@ -65,6 +65,7 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "gap": "PostHog's count of the list minus the rows that it listed.",
         "held": "Missing rows whose deletion is held.",
         "moved": "The parent's cursor value and the fingerprint at the last walk; skipped while both are equal.",
+        "page_size": "Rows that the next run asks for on the first page; null if the server decides.",
     },
     HELD: {"path": "The list.", "row_key": "The key of a row in it."},
     ALERTS: {

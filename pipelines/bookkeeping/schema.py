@@ -63,7 +63,7 @@ TABLES: Mapping[str, tuple[tuple[str, ...], Types]] = {
         _columns(
             "path text, table_name text, watermark timestamp, open_floor timestamp, last_walk_at timestamp, "
             "last_complete_at timestamp, first_complete_at timestamp, fingerprint text, rows bigint, gap bigint, "
-            "held bigint, moved text"
+            "held bigint, moved text, page_size bigint"
         ),
     ),
     HELD: (("path", "row_key"), _columns("path text, row_key text")),

@@ -15,6 +15,7 @@ from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.partitions import ORGANIZATIONS, Partitions, partitions_of
 from sources.posthog.extract.walks import Partition
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import PAGERS
 from sources.posthog.paging.pages import no_prefetch
 from sources.posthog.redaction.text import redacted
@@ -133,7 +134,7 @@ class Access:
         try:
             size = 100 if named else 1
             for page in PAGERS[one.pagination](
-                self.client.get, one.url_path, query(one.path), size, no_prefetch, one.rows_under
+                self.client.get, one.url_path, query(one.path), PageSize(size), no_prefetch, one.rows_under
             ):
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:

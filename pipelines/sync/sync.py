@@ -133,6 +133,7 @@ def _new_extraction(
     options = ReadOptions(
         started=started,
         page_size=lists.page_size,
+        page_bytes=lists.page_megabytes << 20,
         full=selection.full or prior.read_all,
         full_every=lists.full_every,
         full_every_of=full_every_of(settings),

@@ -13,8 +13,8 @@ from tests.harness.changes import COHORTS, definitions, deliveries, own
 from tests.harness.differences import differences
 from tests.harness.scene import Scene as WholeScene
 
-TIMES = ("last_walk_at", "last_complete_at", "first_complete_at")
-"""When a list was walked differs; whether it was does not."""
+TIMES = ("last_walk_at", "last_complete_at", "first_complete_at", "page_size")
+"""When a list was walked, and how quickly, differs; whether it was does not."""
 PLACES = f"path, table_name as table, watermark, open_floor, fingerprint, rows, gap, held, moved, {', '.join(TIMES)}"
 
 

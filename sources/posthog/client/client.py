@@ -10,15 +10,16 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 from urllib.request import getproxies
 
 import httpx
@@ -62,6 +63,7 @@ CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], st
 
 Slots = AbstractContextManager[Any]
 UNLIMITED: Slots = nullcontext()
+Measured: TypeAlias = Callable[[Mapping[str, str | int], float, int], None]
 """Lets any number of requests through at once."""
 
 
@@ -142,8 +144,16 @@ class Client:
         """Return what in the answers of this path was no JSON and was repaired."""
         return self._repairs[path]
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None, gate: Slots = UNLIMITED) -> Any:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        gate: Slots = UNLIMITED,
+        measured: Measured | None = None,
+    ) -> Any:
         """Return the decoded object or array at `/api/<path>`; the `gate` is held while a request is in flight.
+
+        `measured` is told how long the answer took, waits before it not counted, and how many bytes it had.
 
         Raises the errors of `sources.posthog.errors`. A path that leads elsewhere, made of an id that PostHog sent, is
         never requested.
@@ -156,7 +166,10 @@ class Client:
             self._wait_for_rate()
             try:
                 with gate:
+                    begun = time.monotonic()
                     reply = self._exchange(path, params or {}, tries)
+                if measured and reply is not None and reply.status == 200:
+                    measured(params or {}, time.monotonic() - begun, len(reply.body))
                 if reply is not None:
                     return parse_response(reply)
             except RetryableResponse as problem:

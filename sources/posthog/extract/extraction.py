@@ -37,7 +37,7 @@ from sources.posthog.extract.positions import advance, before_load
 from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few
 from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult, PositionStore
-from sources.posthog.paging.prefetch import Prefetcher
+from sources.posthog.paging.prefetch import Measured, Prefetcher
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
 
@@ -125,8 +125,8 @@ class Extraction:
         )
         return TableChanges(self.scratch, shape, self.stored, self.options.started)
 
-    def _get(self, path: str, params: Mapping[str, str | int]) -> Any:
-        return self.client.get(path, params, self._places)  # waiting and decoding take no place
+    def _get(self, path: str, params: Mapping[str, str | int], measured: Measured | None = None) -> Any:
+        return self.client.get(path, params, self._places, measured)  # waiting and decoding take no place
 
     # -- reading
 

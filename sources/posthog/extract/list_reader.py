@@ -6,7 +6,7 @@ Refusals and failures are in the result; they stop no other list.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -24,9 +24,10 @@ from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.visibility import KeyVisibility
 from sources.posthog.extract.walks import ListPath, ListResult, Observer, PositionStore, Walk
+from sources.posthog.paging.page_size import MOST_ROWS, USUAL_ROWS, PageSize
 from sources.posthog.paging.pagers import PAGERS
 from sources.posthog.paging.pages import Page, Prefetch, no_prefetch
-from sources.posthog.paging.prefetch import Get
+from sources.posthog.paging.prefetch import Get, PendingPage
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.row_shape import RowShape
 from sources.posthog.shape.types import CONVERT, digest
@@ -41,13 +42,13 @@ class ListReader:
 
     def __init__(
         self,
-        get: Get,
+        get: Callable[..., Any],
         changes: Mapping[str, TableChanges],
         positions: PositionStore,
         options: ReadOptions,
         *,
         person: RowShape,
-        prefetch: Prefetch = no_prefetch,
+        prefetch: Callable[..., PendingPage | None] = no_prefetch,
         checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
         """`person` is the shape of the people whom the rows name."""
@@ -167,20 +168,37 @@ class ListReader:
     ) -> Iterator[ReadPage]:
         """Yield a list's pages down to `since`, the saved ones first, so that rows read later replace them."""
         endpoint, asked = list_path.endpoint, query(list_path.path)
-        size = min(self.options.page_size, endpoint.page_size)
+        size = self._page_size(list_path)
+        get, prefetch = self._measuring(size)
         if since and endpoint.cursor_params:
             asked |= incremental.cursor_query(endpoint.cursor_params, since, self.options.window)
 
         def pages(place: str) -> Iterator[Page]:
             begun = {**asked, list_path.pagination: place} if place else asked
             pager = PAGERS[list_path.pagination]
-            return pager(self.get, list_path.url_path, begun, size, self.prefetch, list_path.rows_under)
+            yield from pager(get, list_path.url_path, begun, size, prefetch, list_path.rows_under)
+            walk.page_size = size.worth_keeping
 
         def enough() -> bool:
             return bool(since and walk.oldest and walk.oldest < since and not walk.filtered)
 
         state = self._list_state(list_path, asked, again=again)
         return self.checkpoints.resumable(state, pages, partial(self._shaped, list_path), enough)
+
+    def _page_size(self, list_path: ListPath) -> PageSize:
+        """Return the size of a list's first page; it follows the answers unless the settings or the server limit it."""
+        own = min(self.options.page_size, list_path.endpoint.page_size)
+        if list_path.pagination != "offset" or own < USUAL_ROWS:
+            return PageSize(own)
+        position = self.positions.position(list_path.path)
+        first = (position.page_size if position else None) or own
+        return PageSize(first, MOST_ROWS, self.options.page_bytes)
+
+    def _measuring(self, size: PageSize) -> tuple[Get, Prefetch]:
+        """Return what requests pages, and what requests them ahead, both measured if the size follows the answers."""
+        if not size.most:
+            return self.get, self.prefetch
+        return partial(self.get, measured=size.measured), partial(self.prefetch, measured=size.measured)
 
     def _list_state(self, list_path: ListPath, asked: Mapping[str, str], *, again: bool) -> ListState:
         """Return what a checkpoint needs; a second walk must read anew, and lists without a fixed order, too."""

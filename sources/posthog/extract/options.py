@@ -21,6 +21,8 @@ class ReadOptions:
 
     started: datetime
     page_size: int = 1000
+    page_bytes: int = 256 << 20
+    """A larger page is refused."""
     full: bool = False
     full_every: timedelta = timedelta(days=1)
     full_every_of: Mapping[str, timedelta] = field(default_factory=dict)

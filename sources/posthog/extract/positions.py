@@ -43,6 +43,7 @@ def advance(result: ListResult, options: ReadOptions) -> Position:
         open_floor=walk.open_floor,
         rows=before.rows + walk.new_rows,
         last_walk_at=options.started,
+        page_size=walk.page_size or before.page_size,
         # An edit of a row on a saved page was not seen, so the next run must request the list.
         moved=None if walk.resumed_pages else result.parent_cursor,
     )

@@ -39,6 +39,8 @@ class Position:
     rows: int = 0
     gap: int = 0
     held: int = 0
+    page_size: int | None = None
+    """How many rows the next run asks for on the first page."""
     moved: str | None = None
     """The parent row's cursor at the last walk (`Endpoint.parent_cursor`), and the fingerprint of the key that saw
     it."""
@@ -138,6 +140,8 @@ class Walk:
     oldest: datetime | None = None
     open_floor: datetime | None = None
     failure: Exception | None = None
+    page_size: int | None = None
+    """How many rows the last page was asked for, if its size follows the answers."""
     separate_count: int | None = None
     """The list's number of rows from a separate request; it stands for those of the pages."""
     count_after: int | None = None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sources.posthog.errors import PageFailed
+from sources.posthog.paging.page_size import SMALLEST_PAGE, PageSize
 from sources.posthog.paging.pages import (
     ENVELOPE,
     LoopGuard,
@@ -23,34 +25,43 @@ from sources.posthog.paging.pages import (
 from sources.posthog.paging.prefetch import Get, PendingPage
 from sources.posthog.whole_numbers import counted, whole
 
-SMALLEST_PAGE = 25
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A page that was requested before its turn."""
+
+    offset: int
+    rows: int
+    """How many rows were asked for."""
+    page: PendingPage
 
 
 def offset_pages(
     get: Get,
     path: str,
     params: Params,
-    size: int,
+    size: PageSize,
     prefetch: Prefetch = no_prefetch,
     _under: str = "results",
 ) -> Iterator[Page]:
-    """Walk `{count, next, results}` by limit and offset; after a server-side time-out the pages are smaller.
+    """Walk `{count, next, results}` by limit and offset; the size of pages follows the answers.
 
-    Once a page has told count and step, the full pages behind it are requested ahead. If a page's `next` leads
-    elsewhere than expected, the requested pages are dropped and the walk goes on from where `next` leads.
+    Once a page has told the count, the full pages behind it are requested ahead. If a page's `next` leads elsewhere
+    than expected, the requested pages are dropped and the walk goes on from where `next` leads.
     """
     offset, progress = int(params.get("offset", 0)), LoopGuard(path)
-    coming: deque[tuple[int, PendingPage]] = deque()
+    coming: deque[Coming] = deque()
     try:
         while True:
-            query: Params = {**params, "limit": size, "offset": offset}
+            asked = coming[0].rows if coming else size.rows
+            query: Params = {**params, "limit": asked, "offset": offset}
             try:
                 body = well_formed(path, partial(_take_or_get, get, path, query, coming), *ENVELOPE)
             except PageFailed as failed:
-                if not failed.code.endswith("_timeout") or size <= SMALLEST_PAGE:
+                if not failed.code.endswith("_timeout") or size.rows <= SMALLEST_PAGE:
                     raise
                 _drop(coming)
-                size = max(SMALLEST_PAGE, size // 4)
+                size.shrink()
                 continue
             count = counted(body.get("count"))
             following = str(whole(query_of(body["next"]).get("offset", "")) or "")
@@ -58,46 +69,48 @@ def offset_pages(
             page = Page(body["results"], true_count, is_end(body["next"]), following)
             yield page
             if page.last:
-                _check_end(path, page, offset, full=len(page.rows) >= size or body["next"] is not None)
+                _check_end(path, page, offset, full=len(page.rows) >= asked or body["next"] is not None)
                 return
             progress.note(page.rows, beyond=page.count is not None and offset >= page.count)
-            offset = _next_offset(body["next"], path, offset)
-            if coming and coming[0][0] != offset:
+            before, offset = offset, _next_offset(body["next"], path, offset)
+            size.follow(before, asked, len(page.rows), offset - before)
+            if coming and coming[0].offset != offset:
                 _drop(coming)
-            _prefetch_pages(coming, partial(prefetch, path), query, offset, count or 0)
+            rest = range(offset, count or 0, size.rows)
+            _prefetch_pages(coming, partial(prefetch, path), params, rest)
     finally:
         _drop(coming)
 
 
-def _take_or_get(get: Get, path: str, query: Params, coming: deque[tuple[int, PendingPage]]) -> Any:
+def _take_or_get(get: Get, path: str, query: Params, coming: deque[Coming]) -> Any:
     """Return the page, from those requested ahead if it is the next of them."""
-    if coming and coming[0][0] == query["offset"]:
-        return coming.popleft()[1].take()
+    if coming and coming[0].offset == query["offset"]:
+        return coming.popleft().page.take()
     return get(path, query)
 
 
 def _prefetch_pages(
-    coming: deque[tuple[int, PendingPage]],
+    coming: deque[Coming],
     prefetch: Callable[[Params], PendingPage | None],
-    query: Params,
-    following: int,
-    count: int,
+    params: Params,
+    rest: range,
 ) -> None:
-    """Request full pages behind those requested already, as many as allowed.
+    """Request full pages of the rest of a list, behind those requested already, as many as allowed.
 
     The last page is not requested ahead: it may not exist, which the page before it tells.
     """
-    before = int(query["offset"])
-    step, foreseen = following - before, coming[-1][0] if coming else before
-    while foreseen + 2 * step <= count and (page := prefetch({**query, "offset": foreseen + step})):
-        foreseen += step
-        coming.append((foreseen, page))
+    start, rows = rest.start, rest.step
+    if coming:
+        start = coming[-1].offset + coming[-1].rows
+    while start + rows <= rest.stop and (page := prefetch({**params, "limit": rows, "offset": start})):
+        coming.append(Coming(start, rows, page))
+        start += rows
 
 
-def _drop(coming: deque[tuple[int, PendingPage]]) -> None:
+def _drop(coming: deque[Coming]) -> None:
     """Drop the pages that were requested ahead."""
     while coming:
-        coming.popleft()[1].drop()
+        coming.popleft().page.drop()
 
 
 def _check_end(path: str, page: Page, offset: int, *, full: bool) -> None:

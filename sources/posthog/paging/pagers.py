@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from sources.posthog.paging.offset_pages import offset_pages
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pages import (
     ENVELOPE,
     LoopGuard,
@@ -37,7 +38,7 @@ def cursor_pages(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     _under: str = "results",
 ) -> Iterator[Page]:
@@ -63,7 +64,7 @@ def numbered_pages(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     _under: str = "results",
 ) -> Iterator[Page]:
@@ -85,7 +86,7 @@ def flagged_pages(
     get: Get,
     path: str,
     params: Params,
-    size: int,
+    size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
@@ -93,7 +94,7 @@ def flagged_pages(
     offset, progress = int(params.get("offset", 0)), LoopGuard(path)
     what = (f"a page with `{under}` and `has_next`", _has_rows(under, "has_next"))
     while True:
-        body = well_formed(path, partial(get, path, {**params, "limit": size, "offset": offset}), *what)
+        body = well_formed(path, partial(get, path, {**params, "limit": size.rows, "offset": offset}), *what)
         rows = body[under]
         yield Page(rows, None, not body["has_next"])
         if not body["has_next"]:
@@ -108,7 +109,7 @@ def log_pages(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
@@ -137,14 +138,14 @@ def embedded_pages(
     get: Get,
     path: str,
     params: Params,
-    size: int,
+    size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
     """Walk the rows inside one object, by `<name>_limit`, `<name>_offset` and `<name>_total`."""
     offset = 0
     while True:
-        query = {**params, f"{under}_limit": size, f"{under}_offset": offset}
+        query = {**params, f"{under}_limit": size.rows, f"{under}_offset": offset}
         body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
         rows, total = body[under], counted(body.get(f"{under}_total"))
         offset += len(rows)
@@ -158,7 +159,7 @@ def array_page(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     _under: str = "results",
 ) -> Iterator[Page]:
@@ -171,7 +172,7 @@ def unpaged_rows(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
@@ -184,7 +185,7 @@ def single_object(
     get: Get,
     path: str,
     params: Params,
-    _size: int,
+    _size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "id",
 ) -> Iterator[Page]:

@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sources.posthog.errors import PageFailed
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.prefetch import Get, PendingPage
 from sources.posthog.redaction.text import redacted
 
 Params = Mapping[str, str | int]
 Prefetch = Callable[[str, Params], PendingPage | None]
 """Requests a page before its turn; returns None if no more may be in flight."""
-Pager = Callable[[Get, str, Params, int, Prefetch, str], Iterator["Page"]]
+Pager = Callable[[Get, str, Params, PageSize, Prefetch, str], Iterator["Page"]]
 """Takes the list's path, its query (`offset`, `cursor` or `page` in it is where to begin), the size of pages, what
 requests pages ahead, and the key under which the rows stand."""
 
@@ -39,7 +40,7 @@ class Page:
     where a walk cannot go on."""
 
 
-def no_prefetch(_path: str, _params: Params) -> None:
+def no_prefetch(_path: str, _params: Params, **_told: Any) -> None:
     """Return None: request nothing before its turn."""
 
 

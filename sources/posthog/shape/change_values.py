@@ -27,9 +27,9 @@ BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
 """The members of a change that hold values of its `field`."""
 WITHIN: Mapping[str, Meant | None] = {
     "context": ("", Field(name="context", privacy="person"), True),
-    "trigger": None,  # of a background job, with whatever it was given
+    "trigger": None,  # what a background job was given
 }
-"""Objects of audit logs, and what all of their members obey; None if each is judged by itself."""
+"""Objects of audit logs, and what all of their members obey; None if their names are no fields of any model."""
 
 
 class ValueRules:
@@ -69,6 +69,13 @@ class ChangeScrubber:
     rules: ValueRules
     models: tuple[str, ...]
     lift: Lift
+
+    def entry(self, value: Any) -> Any:
+        """Return an entry's detail, or GONE: `name` in it is what people call the object, of whatever model."""
+        if not isinstance(value, dict) or "name" not in value or field_of(self.models, "name")[1]:
+            return self.clean(value)
+        rest = self.clean({name: inner for name, inner in value.items() if name != "name"})
+        return rest | self._members({"name": value["name"]})
 
     def clean(self, value: Any, otherwise: Meant | None = None) -> Any:
         """Return a value without a name, or GONE; `otherwise` is the field that it obeys if none is closer."""
@@ -113,7 +120,8 @@ class ChangeScrubber:
         if field.role == "secret" or is_credential("", value):
             return GONE
         if field.name in WITHIN and isinstance(value, dict):
-            return self.clean(value, WITHIN[field.name])
+            otherwise = WITHIN[field.name]
+            return self.clean(value, otherwise) if otherwise else self._members(value)
         privacy = privacy_class_of(field)
         mode = policy.mode(table, field.name, privacy)
         if privacy == "recipient":
@@ -123,6 +131,14 @@ class ChangeScrubber:
             mode = literals  # filters as text: their structure cannot be told from their data
         scrub = Scrubber(policy, field, literals, "keep" if own else self.rules.unknown)
         return self._of_mode(mode, value, lambda: scrub.clean(value, self.lift))
+
+    def _members(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return an object whose own members are no fields of any model."""
+        judged = {
+            self.rules.named(name): GONE if is_credential(name, inner) else self.clean(inner)
+            for name, inner in value.items()
+        }
+        return {name: member for name, member in judged.items() if member is not GONE}
 
     def _recipients(self, field: Field, value: Any, mode: Mode) -> Any:
         """Return addresses as they may be stored: of URLs the hosts stay; hashing is done address by address."""

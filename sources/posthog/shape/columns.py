@@ -126,7 +126,7 @@ class ColumnBuilders:
         def cleaned(value: Any, model: Any, batch: Batch) -> str | None:
             models = (model,) if isinstance(model, str) else ()
             try:
-                scrubbed = ChangeScrubber(rules, models, batch.mentioned.append).clean(value)
+                scrubbed = ChangeScrubber(rules, models, batch.mentioned.append).entry(value)
                 return None if scrubbed is GONE else canonical(scrubbed)
             except RecursionError:  # too deep to be judged, so not stored
                 batch.misfits[declared.name] += 1

@@ -21,6 +21,7 @@ from sources.posthog.catalogue.endpoint import Endpoint, query
 from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import row_hash
 from sources.posthog.client.client import Client
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import PAGERS
 from sources.posthog.paging.prefetch import Prefetcher
 from sources.posthog.shape.privacy import Policy
@@ -69,7 +70,7 @@ def read(client: Client, part: Part, shape: RowShape, *, limit: int, ahead: Pref
     """One list from its first page to its last."""
     waiting: list[pa.Table] = []
     path, workspace = part.path.split("?")[0], ScratchDatabase(Path())
-    pages = PAGERS["offset"](client.get, path, query(part.path), limit, ahead, "results")
+    pages = PAGERS["offset"](client.get, path, query(part.path), PageSize(limit), ahead, "results")
     for number, page in enumerate(pages, 1):
         batch = shape.to_batch(page.rows, part.stamps)
         waiting.append(shape.table([batch.columns]))

@@ -13,6 +13,7 @@ import pytest
 
 from sources.posthog.errors import PageFailed
 from sources.posthog.paging.offset_pages import offset_pages
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import (
     LOG_LINES,
     array_page,
@@ -58,7 +59,7 @@ def walked(pages: Any) -> list[Any]:
 
 
 def offsets(get: Get, size: int = 10) -> list[Page]:
-    return list(offset_pages(get, "projects/1/things/", {"ordering": "name"}, size))
+    return list(offset_pages(get, "projects/1/things/", {"ordering": "name"}, PageSize(size)))
 
 
 def test_every_row_comes_once_and_the_lists_own_params_are_kept() -> None:
@@ -108,7 +109,7 @@ NO_LINKS = (
 @pytest.mark.parametrize("link", [*NOWHERE, *NO_LINKS], ids=lambda link: repr(link)[:20])
 def test_a_next_that_leads_back_or_nowhere_fails_the_list(link: Any) -> None:
     get, asked = server(lambda _: {"count": 30, "next": link, "results": [1]})
-    walk = offset_pages(get, "projects/1/things/", {}, 10)
+    walk = offset_pages(get, "projects/1/things/", {}, PageSize(10))
     assert next(walk).rows == [1]
     with pytest.raises(PageFailed, match="projects/1/things/"):
         next(walk)
@@ -183,7 +184,7 @@ def test_what_is_no_page_fails_the_list(body: Any) -> None:
 
 
 def cursors(get: Get) -> list[Page]:
-    return list(cursor_pages(get, "projects/1/things/", {"deleted": "true"}, 100))
+    return list(cursor_pages(get, "projects/1/things/", {"deleted": "true"}, PageSize(100)))
 
 
 def test_a_cursor_list_is_followed_by_its_cursor_alone() -> None:
@@ -248,10 +249,10 @@ def test_cursors_that_go_in_a_circle_fail_the_list(links: list[str]) -> None:
 
 def test_an_array_is_one_page_that_counts_itself() -> None:
     get, _ = server(lambda _: [1, 2])
-    assert list(array_page(get, "projects/1/things/", {}, 10)) == [Page([1, 2], 2, last=True)]
+    assert list(array_page(get, "projects/1/things/", {}, PageSize(10))) == [Page([1, 2], 2, last=True)]
     get, _ = server(lambda _: {"results": []})
     with pytest.raises(PageFailed, match="an object with the keys results"):
-        list(array_page(get, "projects/1/things/", {}, 10))
+        list(array_page(get, "projects/1/things/", {}, PageSize(10)))
 
 
 @pytest.mark.fault("security.unexpected_object")
@@ -262,13 +263,13 @@ def test_of_an_unexpected_objects_keys_no_address_and_no_credential_is_told() ->
     with pytest.raises(
         PageFailed, match=r"keys \[address\], \[secret\], plain, x+\. Check POSTHOG_HOST"
     ) as caught:
-        list(array_page(get, "projects/1/things/", {}, 10))
+        list(array_page(get, "projects/1/things/", {}, PageSize(10)))
     assert len(str(caught.value)) < 400
 
 
 def pages_of(pager: Pager, answer: Callable[[dict[str, Any]], Any], under: str = "results") -> Any:
     get, asked = server(answer)
-    return list(pager(get, "projects/1/things/", {"kind": "x"}, 2, no_prefetch, under)), asked
+    return list(pager(get, "projects/1/things/", {"kind": "x"}, PageSize(2), no_prefetch, under)), asked
 
 
 def test_a_list_by_page_numbers_is_followed_by_the_number_in_next() -> None:
@@ -433,11 +434,11 @@ def test_an_answer_without_rows_under_its_key_fails_the_list(pager: Pager, body:
 
 def test_one_object_is_a_list_of_one() -> None:
     get, _ = server(lambda _: {"id": 1})
-    assert walked(single_object(get, "projects/1/things/", {}, 10)) == [{"id": 1}]
+    assert walked(single_object(get, "projects/1/things/", {}, PageSize(10))) == [{"id": 1}]
     assert walked(pages_of(single_object, lambda _: {"limit": 3}, "limit")[0]) == [{"limit": 3}]
     get, _ = server(lambda _: [])
     with pytest.raises(PageFailed):
-        list(single_object(get, "projects/1/things/", {}, 10))
+        list(single_object(get, "projects/1/things/", {}, PageSize(10)))
 
 
 # -- reading ahead
@@ -466,7 +467,7 @@ class Reader:
                 self.busy -= 1
 
     def pages(self, size: int = 10) -> Iterator[Page]:
-        return offset_pages(self.get, "projects/1/things/", {}, size, self.ahead)
+        return offset_pages(self.get, "projects/1/things/", {}, PageSize(size), self.ahead)
 
 
 def test_pages_ahead_come_in_their_order_and_each_is_asked_for_once() -> None:

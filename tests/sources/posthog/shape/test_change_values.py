@@ -171,8 +171,12 @@ def test_who_logged_in_and_from_where_is_of_class_person(scope: str, mode: Mode)
 
 
 def test_the_name_of_what_is_nobody_stays_but_for_addresses() -> None:
-    assert detail({"name": "Weekly"}, "Insight", person="drop") == {"name": "Weekly"}
-    assert detail({"caption": f"for {ANN}"}, "Unheard") == {"caption": f"for {hashed(ANN)}@partner.example"}
+    assert detail({"name": "Weekly"}, "Unheard", person="drop") == {"name": "Weekly"}
+    assert detail({"name": f"for {ANN}"}, "Unheard") == {"name": f"for {hashed(ANN)}@partner.example"}
+
+
+def test_the_name_of_a_customers_person_obeys_the_class_of_their_table() -> None:
+    assert detail({"name": "Ann", "type": None}, "Person") == {"type": None}
 
 
 def test_a_jobs_payload_is_judged_by_names_and_looks_at_every_depth() -> None:
@@ -184,10 +188,10 @@ def test_a_jobs_payload_is_judged_by_names_and_looks_at_every_depth() -> None:
         ],
         "note": "use glpat-0123456789abcdefghij for it",
     }
-    stored = detail({"trigger": {"job_type": "sync", "given": payload}}, person="hash")["trigger"]
+    stored = detail({"trigger": {"job_type": "sync", "payload": payload}}, person="hash")["trigger"]
     assert stored["job_type"] == "sync"
-    (deep,) = stored["given"].pop("deep")
-    assert stored["given"] == {"token_count": 3}
+    (deep,) = stored["payload"].pop("deep")
+    assert stored["payload"] == {"token_count": 3}
     assert deep == {"email": hashed(ANN), "first_name": hashed("Ann"), f"{hashed(ANN)}@partner.example": 1}
 
 
