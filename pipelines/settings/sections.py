@@ -34,7 +34,7 @@ class SelectionSettings(Section):
     """What a sync without names reads."""
 
     tables: Names = ()
-    """Tables to sync; empty: every table but those with data about your customers."""
+    """Tables to sync; empty: those that `hogsync tables` shows as default."""
 
 
 class GroupSettings(Section):
@@ -117,7 +117,7 @@ class ListsSettings(Section):
     """How PostHog's lists are walked."""
 
     page_size: int = Field(default=1000, ge=1, le=10_000)
-    """Rows a page, where PostHog lets the reader choose."""
+    """Rows a page, where PostHog lets the reader choose; at 1000 the size follows the answers, up to 10,000."""
     page_megabytes: int = Field(default=256, ge=1, le=4096)
     """The largest size of a page in megabytes; a larger page is refused."""
     in_flight: int = Field(default=8, ge=1, le=32)
