@@ -10,6 +10,8 @@ STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
 RECOVERY = "pipelines/sync/test_recovery.py::test_"
 PAGING = "sources/posthog/paging/test_pagers.py::test_"
+SIZES = "sources/posthog/paging/test_page_size.py::test_"
+TRAPS = "component/test_traps.py::test_"
 BACKFILL = "component/test_backfill.py::test_"
 
 READING_RULES = (
@@ -173,8 +175,8 @@ READING_RULES = (
     ),
     Mutation(
         "of a next link only the query is used",
-        'offset = _next_offset(body["next"], path, offset)',
-        'offset, path = _next_offset(body["next"], path, offset), body["next"]',
+        'before, offset = offset, _next_offset(body["next"], path, offset)',
+        'before, offset, path = offset, _next_offset(body["next"], path, offset), body["next"]',
         (f"{FAULTS}a_next_link_to_another_host_is_used_for_its_query_only",),
     ),
     Mutation(
@@ -239,21 +241,63 @@ READING_RULES = (
     ),
     Mutation(
         "a next elsewhere drops what is on its way",
-        "if coming and coming[0][0] != offset:",
+        "if coming and coming[0].offset != offset:",
         "if False:",
         (f"{PAGING}a_next_that_leads_elsewhere_than_foreseen_is_followed",),
     ),
     Mutation(
         "a page on its way is taken for its own place only",
-        'if coming and coming[0][0] == query["offset"]:',
+        'if coming and coming[0].offset == query["offset"]:',
         "if coming:",
         (f"{PAGING}what_is_asked_for_again_is_not_mixed_up_with_what_is_on_its_way",),
     ),
     Mutation(
         "the last page is not asked for ahead",
-        "foreseen + 2 * step <= count",
-        "foreseen + step <= count",
+        "start + rows <= rest.stop",
+        "start < rest.stop",
         (f"{PAGING}pages_ahead_come_in_their_order_and_each_is_asked_for_once",),
+    ),
+    Mutation(
+        "large pages take several places",
+        "if places > self._free:",
+        "if self._free < 1:",
+        (f"{SIZES}large_pages_take_several_places_of_those_that_are_requested_ahead",),
+    ),
+    Mutation(
+        "a server that became slow gets smaller pages",
+        "int(min(in_time, in_size, most))",
+        "int(min(in_size, most))",
+        (f"{SIZES}a_server_that_became_slow_gets_smaller_pages_again",),
+    ),
+    Mutation(
+        "a server's own maximum is learnt",
+        "if step < asked:",
+        "if False:",
+        (f"{SIZES}a_server_with_a_maximum_of_its_own_is_asked_for_no_more",),
+    ),
+    Mutation(
+        "a shared row dies only when all of its lists were read",
+        "if endpoint.shared and reader.positions.paths(",
+        "if False and reader.positions.paths(",
+        (f"{TRAPS}a_shared_row_dies_only_when_all_lists_that_showed_it_were_read",),
+    ),
+    Mutation(
+        "a shared row has no project",
+        "batch.clear(stamps, self._are_shared(raws))",
+        "pass",
+        (f"{TRAPS}a_row_that_every_project_lists_is_stored_once_without_a_project",),
+    ),
+    Mutation(
+        "a list is read below chosen rows only",
+        "if is_read(child, (*partition.parent_ids.values(), ident))",
+        "if True",
+        (f"{TRAPS}a_list_that_costs_a_request_for_each_row_is_read_below_chosen_rows_only",),
+    ),
+    Mutation(
+        "what is no longer read below a row is over",
+        "children.changes.delete_below(unread, children.columns)",
+        "pass",
+        (f"{TRAPS}a_list_that_costs_a_request_for_each_row_is_read_below_chosen_rows_only",),
     ),
     Mutation(
         "a walk that is left gives its places back",

@@ -20,7 +20,7 @@ BOOKS = {
     "_hogsync_run_tables": "run_id table_name status paths paths_complete paths_unavailable paths_failed paths_spared "
     "requests pages pages_again rows_read inserted updated deleted deletes_held complete watermark detail",
     "_hogsync_paths": "path table_name watermark open_floor last_walk_at last_complete_at first_complete_at "
-    "fingerprint rows gap held moved",
+    "fingerprint rows gap held moved page_size",
 }
 STAMPS = {
     "_synced_at": "timestamp with time zone",
