@@ -57,7 +57,9 @@ def places(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     if parent is ENDPOINTS["organizations"]:
         yield from ({"organization": one, "project": None, "parent": ""} for one in organizations)
     elif parent is ENDPOINTS["projects"]:
-        yield from ({"organization": None, "project": one, "parent": ""} for one in FULL_PROJECTS)
+        every = [number for number, _, _ in PROJECTS]
+        chosen = every if endpoint.pagination == "object" else FULL_PROJECTS
+        yield from ({"organization": None, "project": one, "parent": ""} for one in chosen)
     elif parent:
         for record in Record.objects.filter(table=parent.table).order_by("pk"):
             if not record.deleted and below_it(endpoint, record.data):
