@@ -20,12 +20,9 @@ from sources.posthog.paging.pagers import PAGERS
 from sources.posthog.paging.pages import no_prefetch
 from sources.posthog.redaction.text import redacted
 
-PARENTS_ASKED = 20
-"""The number of parents below which a table is queried.
-
-A project takes a request per table, 7 today, so that even the most, some 150, stay within the 240 a minute that are
-half of PostHog's limit.
-"""
+PARENTS_ASKED, REQUESTS = 20, 160
+"""The most parents below which a table is queried, and about how many requests all tables may take together: they stay
+within the 240 a minute that are half of PostHog's limit."""
 NAMED = ("organizations", "projects")
 """Read in full, for their names and for the tables below them; one row of another table is enough."""
 
@@ -37,6 +34,8 @@ class Probe:
     partition: Partition
     rows: Sequence[Mapping[str, Any]] = ()
     trouble: Unavailable | PageFailed | None = None
+    count: int | None = None
+    """How many rows the list has; None if it does not tell."""
 
     @property
     def where(self) -> Stamps:
@@ -111,13 +110,18 @@ class Access:
                             found[one.endpoint.table].append(one)
 
     @property
+    def most_parents(self) -> int:
+        """Return below how many rows a table is queried: of many tables each is queried below fewer."""
+        return max(2, min(PARENTS_ASKED, REQUESTS // max(1, len(self.tables))))
+
+    @property
     def projects(self) -> set[Any]:
         """Return the ids of the projects found, by their row or only by the key's restriction."""
         return {*self.names["projects"], *(self.key.projects if self.key else ())}
 
     def _ask(self, endpoint: Endpoint, below: Sequence[Partition], pool: ThreadPoolExecutor) -> list[Probe]:
         parent = parent_of(endpoint.paths[0])
-        asked = TableAccess(endpoint, len(below), list(pool.map(self._answer, below[:PARENTS_ASKED])))
+        asked = TableAccess(endpoint, len(below), list(pool.map(self._answer, below[: self.most_parents])))
         if parent and not below and self.asked[parent.table].status in {"unavailable", "failed"}:
             asked.blocked_by = parent.table
         self.asked[endpoint.table] = asked
@@ -130,18 +134,19 @@ class Access:
         one, endpoint = partition.lists[0], partition.endpoint
         named, column = endpoint.table in NAMED, endpoint.key[-1]
         rows: list[Mapping[str, Any]] = []
-        trouble = None
+        trouble, count = None, None
         try:
             size = 100 if named else 1
             for page in PAGERS[one.pagination](
                 self.client.get, one.url_path, query(one.path), PageSize(size), no_prefetch, one.rows_under
             ):
+                count = page.count
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:
                     break
         except (Unavailable, PageFailed) as refused:
             trouble = refused
-        return Probe(partition, rows if named else rows[:1], trouble)
+        return Probe(partition, rows if named else rows[:1], trouble, count)
 
 
 def _first_of_each(below: Sequence[Partition], parent: Endpoint) -> Iterable[Partition]:

@@ -1,0 +1,64 @@
+"""Estimates what syncs cost: the requests of a first and of a later run, and how long the request budget makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from pipelines.check.access import Access, TableAccess
+from pipelines.check.findings import Finding, note
+from sources.posthog.catalogue import ENDPOINTS, parent_of
+from sources.posthog.client.rate_limit import HALF
+
+SECONDS_A_REQUEST, IN_FLIGHT = 0.3, 8
+"""What a request usually takes, and how many are sent at a time: only where no budget makes them wait longer."""
+
+
+def about_cost(access: Access, per_minute: int | None, *, cloud: bool) -> Iterator[Finding]:
+    """Yield how many requests and minutes a first and a later run take, if anything can be read."""
+    rate = per_minute or (HALF.per_minute if cloud else None)
+    first, later = requests(access)
+    if first:
+        yield note(
+            "cost",
+            f"A first sync takes about {first:,} requests and {_minutes(first, rate)}, a later one about {later:,} and "
+            f"{_minutes(later, rate)}.",
+        )
+
+
+def requests(access: Access) -> tuple[int, int]:
+    """Return about how many requests a first and a later run send, from the counts that the lists told."""
+    rows: dict[str, int] = {}
+    first = later = 2  # the key, and the organizations
+    for table, asked in access.asked.items():
+        lists = _parents(access, asked, rows) * len(asked.endpoint.paths)
+        counts = [answer.count for answer in asked.answers if answer.count is not None]
+        usual = sum(counts) / len(counts) if counts else 0
+        rows[table] = ceil(usual * max(1, lists))
+        if not asked.readable:
+            continue
+        pages = max(1, ceil(usual / asked.endpoint.page_size))
+        first += lists * pages
+        # A list that is read from its latest rows on is one page; below a row that did not change none is read.
+        if asked.endpoint.plan == "snapshot":
+            later += lists * pages
+        elif not asked.endpoint.parent_cursor:
+            later += lists
+    return first, later
+
+
+def _parents(access: Access, asked: TableAccess, rows: dict[str, int]) -> int:
+    """Return below how many rows a table has lists."""
+    parent = parent_of(asked.endpoint.paths[0])
+    if parent is None:
+        return 1
+    if parent is ENDPOINTS["projects"]:
+        return len(access.projects)
+    if parent is ENDPOINTS["organizations"]:
+        return len(access.names["organizations"])
+    return max(asked.parents, rows.get(parent.table, 0))
+
+
+def _minutes(number: int, rate: int | None) -> str:
+    minutes = max(number * SECONDS_A_REQUEST / IN_FLIGHT / 60, number / rate if rate else 0)
+    return f"{ceil(minutes)} minute{'s' * (ceil(minutes) > 1)}"
