@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,7 @@ from sources.posthog.catalogue import (
     with_parents,
 )
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
+from sources.posthog.catalogue.fields import Privacy, Role, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -78,6 +80,20 @@ def test_every_column_has_a_sentence_of_meaning(endpoint: Endpoint) -> None:
     ]
     for column in [*endpoint.parent_columns, *stored]:
         assert re.fullmatch(r"[A-Z].*[.…]", meanings[column]), column
+
+
+@every_endpoint
+def test_every_field_is_of_a_known_type_and_role_and_what_has_a_class_can_be_hashed(
+    endpoint: Endpoint,
+) -> None:
+    """A sentence for a field named like an option of `Field` would become that option."""
+    for one in endpoint.fields:
+        assert one.type in get_args(Type), one.name
+        assert one.role in get_args(Role), one.name
+        assert one.privacy in get_args(Privacy), one.name
+        if one.privacy != "open" and one.role not in {"identity", "recipients"}:
+            assert one.type in {"text", "json"}, one.name
+            assert one.role == "value", one.name
 
 
 def test_a_list_that_cannot_be_synced_is_no_table_and_says_why() -> None:
