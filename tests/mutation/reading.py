@@ -254,7 +254,7 @@ READING_RULES = (
     Mutation(
         "the last page is not asked for ahead",
         "start + rows <= rest.stop",
-        "start < rest.stop",
+        "start <= rest.stop",
         (f"{PAGING}pages_ahead_come_in_their_order_and_each_is_asked_for_once",),
     ),
     Mutation(
