@@ -19,11 +19,9 @@ DROPPED = "customer"
 """The class that is not stored unless the settings say otherwise."""
 
 
-def parent_table(table: str) -> str:
-    """The table above a declared one."""
-    parent = parent_of(ENDPOINTS[table].paths[0])
-    assert parent
-    return parent.table
+def parent_tables(table: str) -> set[str]:
+    """The tables above a declared one."""
+    return {parent.table for parent in map(parent_of, ENDPOINTS[table].paths) if parent}
 
 
 def columns(endpoint: Endpoint, raw: Row, hide: Any) -> Row:

@@ -129,7 +129,7 @@ def read_for(tables: tuple[str, ...]) -> set[str]:
     wanted = {"organizations", *(tables or KEYS)}
     for table in reversed(ENDPOINTS):
         if table in wanted and table not in ROOTS:
-            wanted.add(BELOW.get(table) or declared.parent_table(table))
+            wanted |= {BELOW[table]} if table in BELOW else declared.parent_tables(table)
     return wanted
 
 

@@ -75,6 +75,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         experiments.EXPERIMENT_SAVED_METRICS,
         experiments.EARLY_ACCESS_FEATURES,
         experiments.SURVEYS,
+        access.OBJECT_ACCESS_CONTROLS,
         pipelines.PLUGINS,
         pipelines.PLUGIN_CONFIGS,
         pipelines.ORGANIZATION_INTEGRATIONS,

@@ -190,6 +190,24 @@ RULE = (
     *person("created_by"),
 )
 
+OBJECT_ACCESS_CONTROLS = Endpoint(
+    table="object_access_controls",
+    group="access",
+    paths=tuple(
+        f"projects/{{project_id}}/{kind}/{{{kind.removesuffix('s')}_id}}/access_controls/"
+        for kind in ("dashboards", "insights", "feature_flags", "experiments")
+    ),
+    key=("project_id", "dashboard_id", "insight_id", "feature_flag_id", "experiment_id", "id"),
+    key_defaults={"dashboard_id": -1, "insight_id": -1, "feature_flag_id": -1, "experiment_id": -1},
+    scope="access_control:read",
+    doc="Rules of who may do what with one object, whose id is not -1; a request for each object.",
+    requires="a plan with access controls",
+    by_default=False,
+    pagination="unpaged",
+    rows_under="access_controls",
+    fields=RULE,
+)
+
 PROJECT_ACCESS_CONTROLS = Endpoint(
     table="project_access_controls",
     group="access",

@@ -13,11 +13,11 @@ from rest_framework.pagination import BasePagination, PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sources.posthog.catalogue.endpoint import Endpoint, placeholders, query
+from sources.posthog.catalogue.endpoint import Endpoint, query
 from sources.sandbox.api.paging import Cursor, Offset
 from sources.sandbox.api.serializers import Showing
 from sources.sandbox.api.views import Listing
-from sources.sandbox.company.declared import DECLARED
+from sources.sandbox.company.declared import DECLARED, marked, parents_above
 from sources.sandbox.models import Record, Row, moment
 from sources.sandbox.state import WORLD
 
@@ -99,10 +99,10 @@ class Declared(Listing):
 
     def below(self) -> dict[str, str]:
         """The row above, as the path or the query names it."""
-        named = {one for path in self.endpoint.paths for one in placeholders(path)}
-        own = named - {"project_id", "organization_id"}
-        found = [self.kwargs.get(one) or self.request.query_params.get(one, "") for one in sorted(own)]
-        return {"parent": found[-1] if found else ""}
+        for name in parents_above(self.endpoint):
+            if word := self.kwargs.get(name) or self.request.query_params.get(name):
+                return {"parent": marked(self.endpoint, name, word)}
+        return {"parent": ""}
 
     def records(self) -> QuerySet[Record]:
         """What hangs here, and what is shown in every project."""

@@ -52,19 +52,40 @@ def add_declared(world: World) -> None:
 
 def places(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     """Where an endpoint has lists: an organization or a project, and the row of another table above it."""
-    parent = parent_of(endpoint.paths[0])
     organizations = Record.objects.filter(table="organizations").order_by("pk").values_list("uid", flat=True)
-    if parent is ENDPOINTS["organizations"]:
-        yield from ({"organization": one, "project": None, "parent": ""} for one in organizations)
-    elif parent is ENDPOINTS["projects"]:
-        every = [number for number, _, _ in PROJECTS]
-        chosen = every if endpoint.pagination == "object" else FULL_PROJECTS
-        yield from ({"organization": None, "project": one, "parent": ""} for one in chosen)
-    elif parent:
-        for record in Record.objects.filter(table=parent.table).order_by("pk"):
-            if not record.deleted and below_it(endpoint, record.data):
-                own = str(record.data[parent.key[-1]])
-                yield {"organization": record.organization, "project": record.project, "parent": own}
+    for parent in parents_above(endpoint).values():
+        if parent is ENDPOINTS["organizations"]:
+            yield from ({"organization": one, "project": None, "parent": ""} for one in organizations)
+        elif parent is ENDPOINTS["projects"]:
+            every = [number for number, _, _ in PROJECTS]
+            chosen = every if endpoint.pagination == "object" else FULL_PROJECTS
+            yield from ({"organization": None, "project": one, "parent": ""} for one in chosen)
+        else:
+            for record in Record.objects.filter(table=parent.table).order_by("pk"):
+                if not record.deleted and below_it(endpoint, record.data):
+                    own = marked(endpoint, parent.own_placeholder, record.data[parent.key[-1]])
+                    yield {"organization": record.organization, "project": record.project, "parent": own}
+
+
+def parents_above(endpoint: Endpoint) -> dict[str, Endpoint]:
+    """The tables directly above an endpoint's lists, by the placeholder of their rows."""
+    return {one.own_placeholder: one for one in map(parent_of, endpoint.paths) if one}
+
+
+def marked(endpoint: Endpoint, placeholder: str, ident: object) -> str:
+    """The id of a row above as a record keeps it: with its placeholder where rows of several tables may be above."""
+    return f"{placeholder}:{ident}" if len(parents_above(endpoint)) > 1 else str(ident)
+
+
+def above(endpoint: Endpoint, record: Any) -> tuple[Endpoint, Any] | None:
+    """The table and the id of the row above a record; None if it hangs on an organization or a project."""
+    if not record.parent:
+        return None
+    name, _, ident = record.parent.rpartition(":")
+    known = parents_above(endpoint)
+    parent = known[name] if name in known else next(iter(known.values()))
+    types = {one.name: one.type for one in parent.fields}
+    return parent, int(ident) if types.get(parent.key[-1]) == "bigint" else ident
 
 
 def below_it(endpoint: Endpoint, row: Row) -> bool:
@@ -85,26 +106,27 @@ def people_at(place: dict[str, Any]) -> Sequence[int]:
     return [person for person in MEMBERSHIPS[index] if person != 1]
 
 
-def place_of(parents: Row) -> dict[str, Any]:
+def place_of(table: str, parents: Row) -> dict[str, Any]:
     """The id of the row above as a column, from what a path says."""
-    above = [str(value) for name, value in parents.items() if name.endswith("_id") and name not in PLACES]
-    return {"parent": above[-1]} if above else {}
+    found = [(name, value) for name, value in parents.items() if name.endswith("_id") and name not in PLACES]
+    if not found:
+        return {}
+    endpoint = DECLARED.get(table)
+    return {"parent": marked(endpoint, *found[-1]) if endpoint else str(found[-1][1])}
 
 
 def parents_of(endpoint: Endpoint, record: Any) -> Row:
     """What the path of a row's list says: the ids above it, by placeholder."""
-    found: Row = {}
-    for name in placeholders(endpoint.paths[0]):
-        if name == "organization_id":
-            found[name] = record.organization
-        elif name == "project_id":
-            found[name] = record.project
-        else:
-            parent = parent_of(endpoint.paths[0])
-            types = {one.name: one.type for one in parent.fields} if parent else {}
-            whole = parent is not None and types.get(parent.key[-1]) == "bigint"
-            found[name] = int(record.parent) if whole else record.parent
-    return found
+    own = above(endpoint, record)
+    ids = {"organization_id": record.organization, "project_id": record.project}
+    if own:
+        ids[own[0].own_placeholder] = own[1]
+    path = next(
+        one
+        for one in endpoint.paths
+        if set(placeholders(one)) <= {n for n, v in ids.items() if v is not None}
+    )
+    return {name: ids[name] for name in placeholders(path)}
 
 
 def draw(pen: Pen, endpoint: Endpoint, people: Sequence[int], at: int) -> Row:

@@ -57,7 +57,7 @@ def edit(
 
 def matching(table: str, where: Row, parents: Row) -> Iterator[Record]:
     """The rows below some parents whose fields have these values."""
-    records = Record.objects.filter(table=table, **place(parents), **columns_of(where)).order_by("pk")
+    records = Record.objects.filter(table=table, **place(table, parents), **columns_of(where)).order_by("pk")
     return (
         record for record in records if all(record.data.get(name) == value for name, value in where.items())
     )
@@ -76,9 +76,9 @@ def columns_of(where: Row) -> Row:
     return columns
 
 
-def place(parents: Row) -> dict[str, Any]:
+def place(table: str, parents: Row) -> dict[str, Any]:
     """A path's parents as columns."""
-    return place_of(parents) | _core_place(parents)
+    return place_of(table, parents) | _core_place(parents)
 
 
 def _core_place(parents: Row) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _core_place(parents: Row) -> dict[str, Any]:
 def add(world: World, table: str, given: Row, parents: Row) -> int:
     """Add one row; what it lacks is drawn."""
     pen = Pen.for_part(world, "edit", world.next_number("edits"))
-    columns = place(parents)
+    columns = place(table, parents)
     if table in ("organization_members", "organization_activity_logs", "projects"):
         columns.setdefault("organization", Record.objects.filter(table="organizations").order_by("pk")[0].uid)
     elif table not in ("users", "organizations") and "organization" not in columns:

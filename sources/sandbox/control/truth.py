@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.sandbox.api.auth import level_of, organizations_of
 from sources.sandbox.api.definition_lists import never_listed, virtual_rows
 from sources.sandbox.api.serializers import Showing
 from sources.sandbox.company.canaries import written
 from sources.sandbox.company.comments import HIDDEN_SCOPES
-from sources.sandbox.company.declared import DECLARED, below_it, parents_of
+from sources.sandbox.company.declared import DECLARED, above, below_it, parents_of
 from sources.sandbox.company.people import ADMIN
 from sources.sandbox.models import Record, Row
 from sources.sandbox.state import WORLD, Key
@@ -105,11 +104,12 @@ class _Sight:
 
     def _above(self, endpoint: Endpoint, record: Any) -> bool:
         """Whether the row above is listed, and its list is read."""
-        parent = parent_of(endpoint.paths[0])
-        if not record.parent or parent is None or parent.table not in DECLARED:
+        found = above(endpoint, record)
+        if found is None or found[0].table not in DECLARED:
             return True
-        above = Record.objects.filter(table=parent.table, **_ident(record.parent)).first()
-        return above is not None and self.listed(above) and below_it(endpoint, above.data)
+        parent, ident = found
+        row = Record.objects.filter(table=parent.table, **_ident(str(ident))).first()
+        return row is not None and self.listed(row) and below_it(endpoint, row.data)
 
 
 def _ident(word: str) -> dict[str, Any]:
@@ -118,9 +118,9 @@ def _ident(word: str) -> dict[str, Any]:
 
 def _parents(record: Any) -> dict[str, Any]:
     if endpoint := DECLARED.get(record.table):
-        above = parents_of(endpoint, record)
+        ids = parents_of(endpoint, record)
         is_shared = endpoint.shared and record.data[endpoint.shared[0]] in endpoint.shared[1]
-        return dict.fromkeys(above) if is_shared else above
+        return dict.fromkeys(ids) if is_shared else ids
     if record.table in ("projects", "organization_members", "organization_activity_logs"):
         return {"organization_id": record.organization}
     if record.project is None:
