@@ -55,7 +55,7 @@ def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest
         refused.join()
         assert client.total == 18
         assert len([gap for gap in gaps(server) if gap < 2]) == 0
-        assert min(gaps(server)) < 2.3
+        assert min(gaps(server)) < 3
     told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(told) == 1
     assert told[0].startswith("PostHog asks to wait 2 s, until ")
