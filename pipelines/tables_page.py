@@ -1,4 +1,4 @@
-"""`python -m pipelines.tables_page` writes sources/posthog/TABLES.md; with `--check` it only compares.
+"""`python -m pipelines.tables_page` writes sources/posthog/TABLES.md and dbt's sources; with `--check` it compares.
 
 `sources.posthog.table_docs` writes the catalogue's part; the bookkeeping, its words and the exit codes follow.
 """
@@ -74,4 +74,5 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 
 if __name__ == "__main__":
-    raise SystemExit(write_page(FILE, document(), sys.argv[1:]))
+    pages = {FILE: document(), table_docs.DBT_FILE: table_docs.dbt_sources()}
+    raise SystemExit(max(write_page(file, text, sys.argv[1:]) for file, text in pages.items()))

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent_of, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
 
+if TYPE_CHECKING:
+    from sources.posthog.shape.row_shape import RowShape
+
 FILE = Path(__file__).with_name("TABLES.md")
+DBT_FILE = Path(__file__).parents[2] / "deploy" / "dbt" / "posthog.yml"
+DBT_START = """\
+# Written by `make docs` from the catalogue (sources/posthog/catalogue/). Copy it into `models/` of a dbt project; if
+# the dataset has another name (HOGSYNC_DATASET), change `schema`. Tables that you do not sync may stay in it.
+version: 2
+sources:
+  - name: posthog
+    description: PostHog's admin metadata, as hogsync keeps it.
+    schema: posthog
+    tables:"""
 START = """\
 # The tables
 
@@ -99,6 +113,46 @@ def overview() -> list[dict[str, Any]]:
 def plan(endpoint: Endpoint) -> str:
     """Return how the table is read; `people` is collected from the others."""
     return endpoint.plan if endpoint.paths else "gathered"
+
+
+def table_meanings(shape: RowShape) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Yield a table, the tables of its rows' lists, its history and its trends: name, meaning, and that of columns."""
+    endpoint = shape.endpoint
+    own = {**column_meanings(endpoint), **ROW_MEANINGS}
+    yield (
+        endpoint.table,
+        endpoint.doc,
+        {name: text for name, text in own.items() if name not in shape.child_columns},
+    )
+    for name, columns in shape.child_columns.items():
+        meanings = own | ITEM_MEANINGS
+        there = [*shape.key_columns, *columns, *ROW_MEANINGS]
+        meaning = f"{CHILD.format(name)} {own.get(name, '')}".strip()
+        yield f"{endpoint.table}__{name}", meaning, {one: meanings[one] for one in there if one in meanings}
+    if endpoint.history:
+        yield endpoint.history, HISTORY.format(endpoint.table), own | VERSION_MEANINGS
+    for trend in endpoint.trends:
+        named = {here: own[name] for name, here in trend.named(endpoint).items() if name in own}
+        yield trend.table, TREND.format(", ".join(trend.measures), trend.source_time), named
+
+
+def dbt_sources() -> str:
+    """Return all tables as sources of dbt, with their meanings."""
+    from sources.posthog.shape.refused_columns import LAXEST
+    from sources.posthog.shape.row_shape import RowShape
+
+    lines = [DBT_START]
+    for endpoint in (*ENDPOINTS.values(), PEOPLE):
+        shape = RowShape(endpoint, LAXEST, stamp_types(endpoint), {})
+        for table, meaning, columns in table_meanings(shape):
+            lines += [f"      - name: {table}", f"        description: {_yaml(meaning)}", "        columns:"]
+            for name, text in columns.items():
+                lines += [f"          - name: {name}", f"            description: {_yaml(text)}"]
+    return "\n".join([*lines, ""])
+
+
+def _yaml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def document() -> str:

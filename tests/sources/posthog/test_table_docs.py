@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
-from sources.posthog.table_docs import document, overview
+from sources.posthog.table_docs import dbt_sources, document, overview
 
 
 def sections() -> dict[str, str]:
@@ -36,6 +37,19 @@ def test_secrets_and_identities_are_no_columns_of_their_rows() -> None:
     assert "api_token" not in document()
     assert "| `email` |" not in sections()["users"]
     assert "| `email` | text | person |" in sections()["people"]
+
+
+def test_dbts_sources_have_every_table_with_its_history_lists_and_trends_and_a_sentence_for_each_column() -> (
+    None
+):
+    (source,) = yaml.safe_load(dbt_sources())["sources"]
+    tables = {one["name"]: {column["name"] for column in one["columns"]} for one in source["tables"]}
+    assert len(tables) == len(source["tables"])
+    for endpoint in ENDPOINTS.values():
+        assert {endpoint.table, *endpoint.derived_tables} <= tables.keys()
+        assert {*endpoint.key, "_synced_at", "_deleted_at"} <= tables[endpoint.table]
+    assert tables["cohorts__experiment_set"] >= {"project_id", "id", "position", "value"}
+    assert all(column["description"] for one in source["tables"] for column in one["columns"])
 
 
 def test_the_overview_has_every_table_and_people_then_what_cannot_be_synced_each_with_a_line_of_meaning() -> (
