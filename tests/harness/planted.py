@@ -37,6 +37,8 @@ NEVER = "secret"
 """The class of what is stored under no setting: credentials, and what the catalogue leaves out."""
 STRICTER = {("integrations", "config"): NEVER}
 """Fields of which an audit log may tell more than the list shows."""
+SAME_FIELDS = ("activity_log", "advanced_activity_logs")
+"""Tables whose fields are those of the organization's audit log."""
 UNKNOWN = "address"
 """The class of an address in a field that nobody declared: it may be a colleague's or a stranger's."""
 
@@ -130,7 +132,8 @@ class Garden:
         text = self.canary(one.privacy, table, where, alone=one.type == "text" and way != ODD)
         if (one.type == "text") != (way == ODD):
             return text
-        carried = {"changes": self.changes(one, table, where)} if one.values_about else {}
+        tells = one.values_about and way == USUAL and table not in SAME_FIELDS
+        carried = {"changes": self.changes(one, table, where)} if tells else {}
         return {"deep": [text], self.canary(one.privacy, table, where): 1, **carried}
 
     def changes(self, one: Field, table: str, where: str) -> list[dict[str, Any]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
-from pipelines.check import check
+from pipelines.check import CheckReport, check
+from pipelines.check.cost import about_cost
+from pipelines.check.findings import Finding
 from pipelines.settings import load
 from sources.posthog.catalogue import DEFAULT_TABLES
+from tests.component.scene import beside
 from tests.harness.expected import CORE
 from tests.harness.scene import Scene
 
@@ -18,10 +22,13 @@ COST = re.compile(
 )
 
 
-def told(scene: Scene, tables: tuple[str, ...], **more: Any) -> tuple[int, ...]:
+def report(scene: Scene, tables: tuple[str, ...]) -> CheckReport:
+    return check(load(scene.settings(HOGSYNC_SELECTION={"tables": list(tables)})))
+
+
+def told(findings: Iterable[Finding]) -> tuple[int, ...]:
     """First and later requests and minutes, as `check` foresees them."""
-    settings = load(scene.settings(HOGSYNC_SELECTION={"tables": list(tables)}, **more))
-    (finding,) = [one for one in check(settings).findings if one.about == "cost"]
+    (finding,) = [one for one in findings if one.about == "cost"]
     found = COST.fullmatch(finding.text)
     assert found, finding.text
     return tuple(int(number.replace(",", "")) for number in found.groups())
@@ -29,15 +36,19 @@ def told(scene: Scene, tables: tuple[str, ...], **more: Any) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("tables", [CORE, DEFAULT_TABLES], ids=["core", "default"])
 def test_the_requests_of_a_first_and_a_later_sync_are_foreseen_within_a_quarter(
-    file_scene: Scene, tables: tuple[str, ...]
+    file_scene: Scene, tmp_path: Path, tables: tuple[str, ...]
 ) -> None:
-    first, _, later, _ = told(file_scene, tables)
-    really = file_scene.sync(*tables).requests
-    again = file_scene.sync(*tables, lists={"sweep_every": "1d"}).requests
+    first, _, later, _ = told(report(file_scene, tables).findings)
+    reading = beside(file_scene.posthog, tmp_path / "reading")
+    really = reading.sync(*tables).requests
+    again = reading.sync(*tables, lists={"sweep_every": "1d"}).requests
     assert abs(first - really) <= really / 4
     assert abs(later - again) <= again / 4
 
 
-def test_a_small_request_budget_makes_the_minutes(file_scene: Scene) -> None:
-    first, minutes, later, later_minutes = told(file_scene, CORE, HOGSYNC_RATE={"per_minute": 20})
+def test_a_request_budget_makes_the_minutes(file_scene: Scene) -> None:
+    access = report(file_scene, CORE).access
+    assert access
+    first, minutes, later, later_minutes = told(about_cost(access, 20, cloud=False))
     assert (minutes, later_minutes) == (-(-first // 20), -(-later // 20))
+    assert told(about_cost(access, None, cloud=True))[1::2] == (1, 1), "half of what PostHog publishes"
