@@ -9,7 +9,7 @@ from pipelines.errors import UsageError
 from pipelines.run import Trigger
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
-from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS, PEOPLE
+from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS, PEOPLE, tables_of
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
 from sources.posthog.extract.options import Window
 
@@ -52,6 +52,8 @@ def _why_not(name: str) -> str:
             f"{name} is gathered from the rows of every table that is synced and cannot be named; "
             "`hogsync sync users organization_members` brings most of them."
         )
+    if tables_of(name):
+        return f"{name} is a subject of several tables; `hogsync sync --group {name}` syncs them."
     for one in NOT_SYNCED:
         if name == one.name:
             return f"{name} cannot be synced. {one.reason}"

@@ -97,6 +97,10 @@ def test_a_wrong_setting_is_one_sentence_and_exit_2(settings: dict[str, str], sa
         (("sync", "people"), "gathered from the rows of every table"),
         (("sync", "cohorts_history"), "written together with cohorts; name that"),
         (("sync", "subscriptions__recipients"), "written together with subscriptions; name that"),
+        (
+            ("sync", "access"),
+            "access is a subject of several tables; `hogsync sync --group access` syncs them.",
+        ),
         (("sync", "tags"), "tags cannot be synced. Only somebody who is logged in may read it"),
         (("sync", "--group", "al"), "(there are all, core, audit, definitions, access, product, "),
         (("sync", "--group", "audi"), "did you mean audit?"),
