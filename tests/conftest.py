@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.logs import OURS
 from sources.sandbox import Sandbox, start
 from tests.harness.expected import CORE
 from tests.harness.postgres import Server, serve
@@ -55,6 +57,17 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def as_loud_as_before() -> Iterator[None]:
+    """What a test silences by setting logging up is heard again: the next one may look for such lines."""
+    loggers = [logging.getLogger(name) for name in (*OURS, "hogsync.warnings")]
+    before = [(one.level, one.propagate, one.disabled) for one in loggers]
+    yield
+    for one, (level, propagate, disabled) in zip(loggers, before, strict=True):
+        one.setLevel(level)
+        one.propagate, one.disabled = propagate, disabled
 
 
 @pytest.fixture(scope="session")
