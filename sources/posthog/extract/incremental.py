@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sources.posthog.catalogue import parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions, Window
 from sources.posthog.extract.walks import ListPath, Position, Walk
+from sources.posthog.paging.pages import as_query_time
 from sources.posthog.shape.batch import Batch
 
 SHORT_LIST_PAGES = 10
@@ -94,11 +95,6 @@ def cursor_query(names: tuple[str, str], floor: datetime, window: Window | None)
     since, until = names
     ends = {until: as_query_time(window.until)} if window and window.until else {}
     return {since: as_query_time(floor), **ends}
-
-
-def as_query_time(time: datetime) -> str:
-    """Return a time for a query, in UTC: the `+` of an offset would arrive as a blank."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def track_cursor(walk: Walk, batch: Batch, endpoint: Endpoint, now: datetime) -> None:

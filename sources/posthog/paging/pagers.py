@@ -21,6 +21,7 @@ from sources.posthog.paging.pages import (
     Pager,
     Params,
     Prefetch,
+    as_query_time,
     broken_off,
     is_end,
     no_prefetch,
@@ -128,7 +129,7 @@ def log_pages(
         if not full:
             return
         oldest = min(filter(None, map(_time_of, rows)), default=None)
-        following = _query_time(oldest + timedelta(microseconds=1)) if oldest else ""
+        following = as_query_time(oldest + timedelta(microseconds=1)) if oldest else ""
         if following in ("", before):
             raise broken_off(path, f"a whole page of {LOG_LINES} lines has one time or none")
         before = following
@@ -222,8 +223,3 @@ def _time_of(row: Any) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found and not found.tzinfo else found
-
-
-def _query_time(time: datetime) -> str:
-    """Return a time for a query, in UTC: the `+` of an offset would arrive as a blank."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -85,6 +86,11 @@ def query_of(link: Any) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(link).query)) if isinstance(link, str) else {}
     except ValueError:
         return {}
+
+
+def as_query_time(time: datetime) -> str:
+    """Return a time for a query, in UTC: the `+` of an offset would arrive as a blank."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 class LoopGuard:
