@@ -44,7 +44,7 @@ CHANGE_REQUESTS = Endpoint(
     group="audit",
     paths=("projects/{project_id}/change_requests/",),
     scope="approvals:read",
-    doc="Changes that wait, or waited, for somebody's approval.",
+    doc="Changes that need, or needed, the approval of another person.",
     requires="on Cloud a plan with approvals",
     fields=(
         *text(

@@ -33,7 +33,7 @@ FEATURE_FLAGS = Endpoint(
         *text(
             "key",
             "status",
-            name="What somebody wrote about its purpose.",
+            name="The description that a person wrote.",
             creation_context="Where in PostHog it was made.",
             evaluation_runtime="Whether servers, clients or both may ask for it.",
             bucketing_identifier="Whether people or devices are put into its groups.",

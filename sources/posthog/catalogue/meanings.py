@@ -10,7 +10,7 @@ MEANINGS = {
     "name": "The name that people see.",
     "key": "The name by which code refers to it.",
     "title": "The heading that people see.",
-    "description": "What somebody wrote about its purpose.",
+    "description": "The description that a person wrote.",
     "type": "Its kind.",
     "kind": "Its kind.",
     "status": "Its state.",
