@@ -62,7 +62,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def as_loud_as_before() -> Iterator[None]:
     """What a test silences by setting logging up is heard again: the next one may look for such lines."""
-    loggers = [logging.getLogger(name) for name in (*OURS, "hogsync.warnings")]
+    loggers = [logging.getLogger(name) for name in ("root", "dlt", *OURS, "hogsync.warnings")]
     before = [(one.level, one.propagate, one.disabled) for one in loggers]
     yield
     for one, (level, propagate, disabled) in zip(loggers, before, strict=True):
