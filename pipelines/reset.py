@@ -31,6 +31,8 @@ def reset(settings: Settings, tables: Sequence[str], *, hash_key: bool = False, 
         # A run that resumes them does not read in full.
         shutil.rmtree(local_state.checkpoint_folder(settings), ignore_errors=True)
         lists = records.clear_positions(warehouse, tables) if tables else 0
+        if tables:
+            records.clear_announcements(warehouse, tables)
         if hash_key:
             records.clear_hash_key(warehouse)
         former = records.move_origin(warehouse, settings.origin_name, ENDPOINTS) if origin else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.bookkeeping.schema import ALERTS, HELD, META, PATHS, RUN_TABLES, RUNS
+from pipelines.bookkeeping.schema import ALERTS, ANNOUNCEMENTS, HELD, META, PATHS, RUN_TABLES, RUNS
 from pipelines.run import AlertKind, RunStatus, Trigger
 from sources.posthog.extract.results import Status
 
@@ -15,6 +15,7 @@ TABLES_MEAN: Mapping[str, str] = {
     PATHS: "The position of each list path, by its path below `/api/`.",
     HELD: "The missing rows whose deletion the next complete walk may confirm.",
     ALERTS: "The states that a person is told of, once when a state begins and once when it ends.",
+    ANNOUNCEMENTS: "What the audit log of an organization told of a table, if lists are skipped by it.",
 }
 COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
     META: {
@@ -39,7 +40,7 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "paths_complete": "Of these, list paths whose walk is proven complete.",
         "paths_unavailable": "Of these, list paths that PostHog refused (402, 403, 404).",
         "paths_failed": "Of these, list paths that could not be read to their end.",
-        "paths_spared": "List paths that were skipped, because their parent row shows no change.",
+        "paths_spared": "List paths that were skipped: neither their parent row nor the audit log shows a change.",
         "requests": "Requests sent for the table, repeated ones included.",
         "pages": "Pages read.",
         "pages_again": "Of these, pages of second walks.",
@@ -64,7 +65,8 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "rows": "Rows of the list at its last complete walk, plus new rows since.",
         "gap": "PostHog's count of the list minus the rows that it listed.",
         "held": "Missing rows whose deletion is held.",
-        "moved": "The parent's cursor value and the fingerprint at the last walk; skipped while both are equal.",
+        "moved": "The parent's cursor value or the last announcement, and the fingerprint, at the last walk; skipped "
+        "while both are equal.",
         "page_size": "Rows that the next run asks for on the first page; null if the server decides.",
     },
     HELD: {"path": "The list.", "row_key": "The key of a row in it."},
@@ -76,6 +78,13 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "told_at": "When the last message about the state was sent; null, or before `cleared_at`, while one waits.",
         "cleared_at": "End of the run that saw the state end; null while the state stands.",
         "text": "What the message says.",
+    },
+    ANNOUNCEMENTS: {
+        "organization_id": "The organization.",
+        "table_name": "The table.",
+        "announced_at": "Start of the last run that found new entries of the table's scopes in the log.",
+        "doubted_at": "Start of a run that found a change without an entry; the next run decides.",
+        "distrusted_at": "Start of the run that found no entry either: the table's lists are always read since.",
     },
 }
 ALERT_KINDS: Mapping[AlertKind, str] = {

@@ -15,6 +15,7 @@ from typing import Any
 from destinations.warehouse import Types, Warehouse
 from pipelines import signals
 from pipelines.bookkeeping.schema import (
+    ANNOUNCEMENTS,
     HELD,
     MADE,
     META,
@@ -32,7 +33,7 @@ from pipelines.bookkeeping.state import RUNS_LOOKED_AT, DatasetState, row_counts
 from pipelines.run import Run
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
-from sources.posthog.extract.walks import MIXED_KEYS, Position
+from sources.posthog.extract.walks import MIXED_KEYS, Announcement, Position
 
 POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
 """The columns of a position that hold how far its list was read."""
@@ -53,6 +54,14 @@ def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
     changes = ", ".join(f"{name} = null" for name in places)
     warehouse.execute(f"update {warehouse.name(PATHS)} set {changes} where {chosen}", [*tables])
     return int(lists)
+
+
+def clear_announcements(warehouse: Warehouse, tables: Collection[str]) -> None:
+    """Forget the announcements of some tables, ended trust included; needs the warehouse open."""
+    if ANNOUNCEMENTS in warehouse.columns():
+        marks = ", ".join(warehouse.placeholder for _ in tables)
+        chosen = f"table_name in ({marks})"
+        warehouse.execute(f"delete from {warehouse.name(ANNOUNCEMENTS)} where {chosen}", [*tables])
 
 
 def clear_hash_key(warehouse: Warehouse) -> None:
@@ -154,6 +163,7 @@ def record_run(
         write_meta(warehouse, {**own, **(facts or {})})
         _write_run(warehouse, run, list(extraction.results.values()) if extraction else [])
         if extraction:
+            _put(warehouse, ANNOUNCEMENTS, map(_announcement_row, extraction.announcements.changed.values()))
             signals.check_stop()
 
 
@@ -204,6 +214,11 @@ def _named(extraction: Extraction | None) -> dict[str, str]:
 
 def _path_row(position: Position) -> dict[str, Any]:
     return {name: getattr(position, "table" if name == "table_name" else name) for name in TABLES[PATHS][1]}
+
+
+def _announcement_row(one: Announcement) -> dict[str, Any]:
+    found = asdict(one)
+    return {"table_name": found.pop("table"), **found}
 
 
 def _write_held(warehouse: Warehouse, held: Mapping[str, Iterable[str]]) -> None:

@@ -39,6 +39,8 @@ class TableFacts:
 
     last_success_at: datetime | None = None
     """Start of the latest sync in which the table did not fail."""
+    last_read_at: datetime | None = None
+    """Start of the latest such sync that asked PostHog for the table, instead of skipping all of its lists."""
     last_run_at: datetime | None = None
     status: str | None = None
     """The table's status in its latest sync, and the run's."""
@@ -46,6 +48,8 @@ class TableFacts:
     error: str | None = None
     detail: str | None = None
     deletes_held: int = 0
+    lists_skipped: int = 0
+    """Lists that its latest sync did not ask for, because nothing showed a change."""
     warnings: Warnings = ()
     inserted: int = 0
     """Rows in the span that was asked for, with those of backfills."""
@@ -111,15 +115,17 @@ def _totals(joined: str, since: datetime) -> str:
         for name in ("inserted", "updated", "deleted")
     )
     success = f"max(case when {SUCCESS} and {SYNCS} then r.started_at end)"
-    return f"select t.table_name, {success}, {', '.join(changes)} from {joined} group by t.table_name"
+    read = f"max(case when {SUCCESS} and {SYNCS} and t.paths > 0 then r.started_at end)"
+    return f"select t.table_name, {success}, {read}, {', '.join(changes)} from {joined} group by t.table_name"
 
 
 def _latest(joined: str) -> str:
-    names = "t.status, t.detail, t.deletes_held, r.status as run_status, r.error, r.warnings, r.started_at"
+    own = "t.table_name, t.status, t.detail, t.deletes_held, t.paths_spared"
+    names = f"{own}, r.status as run_status, r.error, r.warnings, r.started_at"
     place = "row_number() over (partition by t.table_name order by r.started_at desc) as place"
     return (
-        "select table_name, started_at, status, run_status, error, detail, deletes_held, warnings "
-        f"from (select t.table_name, {names}, {place} from {joined} where {SYNCS}) ranked where place = 1"
+        "select table_name, started_at, status, run_status, error, detail, deletes_held, paths_spared, warnings "
+        f"from (select {names}, {place} from {joined} where {SYNCS}) ranked where place = 1"
     )
 
 
@@ -142,17 +148,19 @@ def _last_run(ask: Ask, runs: str, joined: str) -> LastRun | None:
 def _table_facts(
     table: str, totals: Sequence[Any], latest: Sequence[Any] | None, rows: int | None
 ) -> TableFacts:
-    last_success_at, *changes = totals
+    last_success_at, last_read_at, *changes = totals
     inserted, updated, deleted = (int(change or 0) for change in changes)
-    started_at, status, run_status, error, detail, held, warnings = latest or [None] * 7
+    started_at, status, run_status, error, detail, held, skipped, warnings = latest or [None] * 8
     return TableFacts(
         last_success_at=last_success_at,
+        last_read_at=last_read_at,
         last_run_at=started_at,
         status=status,
         run_status=run_status,
         error=error,
         detail=detail,
         deletes_held=held or 0,
+        lists_skipped=skipped or 0,
         warnings=_about(warnings, table),
         inserted=inserted,
         updated=updated,

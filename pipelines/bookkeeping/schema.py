@@ -13,13 +13,14 @@ SCHEMA_VERSION = 2
 """
 SCHEMA = "schema_version"
 """The key of `_hogsync_meta` that holds the schema version."""
-META, RUNS, RUN_TABLES, PATHS, HELD, ALERTS = (
+META, RUNS, RUN_TABLES, PATHS, HELD, ALERTS, ANNOUNCEMENTS = (
     "_hogsync_meta",
     "_hogsync_runs",
     "_hogsync_run_tables",
     "_hogsync_paths",
     "_hogsync_held",
     "_hogsync_alerts",
+    "_hogsync_announcements",
 )
 PRIVACY = "privacy of "
 """Begins the keys of `_hogsync_meta` that hold the privacy settings of each table's rows."""
@@ -72,6 +73,13 @@ TABLES: Mapping[str, tuple[tuple[str, ...], Types]] = {
         _columns(
             "connection text, table_name text, kind text, since timestamp, told_at timestamp, cleared_at timestamp, "
             "text text"
+        ),
+    ),
+    ANNOUNCEMENTS: (
+        ("organization_id", "table_name"),
+        _columns(
+            "organization_id text, table_name text, announced_at timestamp, doubted_at timestamp, "
+            "distrusted_at timestamp"
         ),
     ),
 }

@@ -10,6 +10,7 @@ from typing import Any
 from destinations.dataset import Dataset
 from destinations.warehouse import Warehouse
 from pipelines.bookkeeping.schema import (
+    ANNOUNCEMENTS,
     HELD,
     MADE,
     META,
@@ -22,7 +23,7 @@ from pipelines.bookkeeping.schema import (
     TABLES,
 )
 from pipelines.errors import UsageError
-from sources.posthog.extract.walks import Position
+from sources.posthog.extract.walks import Announcement, Position
 
 RUNS_LOOKED_AT = 50
 """The number of latest runs in which a table's last run is searched."""
@@ -101,6 +102,12 @@ class DatasetState(Dataset):
         sql = f"select 1 from {self.warehouse.name(RUNS)} where run_id = {self.warehouse.placeholder}"
         return not self.warehouse.rows(sql, [run_id])
 
+    def announcements(self) -> Mapping[tuple[str, str], Announcement]:
+        """Return what is remembered of the audit logs' announcements, by organization and table."""
+        found = (_named(ANNOUNCEMENTS, row) for row in self._book(ANNOUNCEMENTS))
+        known = [Announcement(table=one.pop("table_name"), **one) for one in found]
+        return {(one.organization_id, one.table): one for one in known}
+
     def held(self, path: str) -> frozenset[str]:
         """Return the keys of rows whose deletion the last complete walk held back."""
         return frozenset(self._held.get(path, ()))
@@ -128,8 +135,12 @@ class DatasetState(Dataset):
 
 
 def _position(row: tuple[Any, ...]) -> Position:
-    found = dict(zip(TABLES[PATHS][1], row, strict=True))
+    found = _named(PATHS, row)
     return Position(table=found.pop("table_name"), **found)
+
+
+def _named(table: str, row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(TABLES[table][1], row, strict=True))
 
 
 def row_counts(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:

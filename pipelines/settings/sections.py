@@ -127,7 +127,9 @@ class ListsSettings(Section):
     full_every: Span = spelt("1d")
     """How often a long list is walked in full: 30m, 12h, 1d, 2w."""
     sweep_every: Span = spelt("1d")
-    """How often each list below a row is read at least, even if the row shows no change; 0m: in every run."""
+    """How often a list is read at least, if its parent row or the audit log shows no change; 0m: in every run."""
+    announcements: Literal["auto", "always", "never"] = "auto"
+    """Whether lists are skipped while the audit log announces no change: always, never, or auto, if lists are many."""
     full_every_of: Annotated[dict[str, Span], BeforeValidator(parse.paired)] = Field(default={})
     """Tables for which full_every differs, as in comments = "12h"."""
     resume_within: Span = spelt("1h")

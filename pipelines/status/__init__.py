@@ -53,6 +53,10 @@ class TableStatus:
     """loaded, unchanged, unavailable or failed."""
     detail: str | None
     """What the latest run says about the table."""
+    last_read_at: datetime | None
+    """Start of the latest success that asked PostHog for the table: others skipped all lists, for none had changed."""
+    lists_skipped: int
+    """Lists that the latest run skipped, because neither their parent row nor the audit log shows a change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,4 +139,6 @@ def _judged(
         last_run_at=concerns_all.started_at if concerns_all else facts.last_run_at,
         last_run_status=facts.status,
         detail=(concerns_all and concerns_all.error) or facts.detail or facts.error,
+        last_read_at=facts.last_read_at,
+        lists_skipped=facts.lists_skipped,
     )

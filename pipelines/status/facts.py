@@ -31,7 +31,7 @@ DAY = timedelta(hours=24)
 WAIT = 2.0
 """Seconds to wait for a DuckDB file: a sync without changes holds it for less, and a probe has little time."""
 FOLDER = "status"
-TIMES = ("started_at", "last_success_at", "last_run_at")
+TIMES = ("started_at", "last_success_at", "last_read_at", "last_run_at")
 
 log = logging.getLogger("hogsync")
 

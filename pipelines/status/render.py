@@ -137,6 +137,13 @@ def _notes(found: ConnectionStatus) -> Iterator[str]:
     """Yield what happened and what to do, once for all tables of which the same is to be said."""
     if found.last_run:
         yield from (f"Warning: {printable(one['text'])}." for one in found.last_run.warnings)
+    skipped = [one for one in found.tables if one.lists_skipped]
+    if skipped:
+        lists = sum(one.lists_skipped for one in skipped)
+        yield (
+            f"The last run skipped {lists:,} lists of {first_few([one.table for one in skipped], 5)}: nothing shows a "
+            "change in them. Each is read once in [lists] sweep_every."
+        )
     said: dict[tuple[str, str, str], list[str]] = {}
     for table in found.tables:
         why = "; ".join(one["text"] for one in table.warnings) or table.detail or ""

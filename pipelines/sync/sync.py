@@ -138,6 +138,7 @@ def _new_extraction(
         full_every=lists.full_every,
         full_every_of=full_every_of(settings),
         sweep_every=lists.sweep_every,
+        announcements=lists.announcements,
         accept_deletes=selection.accept_deletes,
         new_columns=lists.new_columns,
         window=selection.window,

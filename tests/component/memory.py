@@ -12,7 +12,7 @@ import pyarrow as pa
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.changes.delta import TargetTable
 from sources.posthog.extract.extraction import Extraction
-from sources.posthog.extract.walks import Position
+from sources.posthog.extract.walks import Announcement, Position
 from sources.posthog.shape.types import ARROW
 from tests.harness.expected import Row, Tables
 from tests.harness.stored import own, plain
@@ -38,6 +38,7 @@ class Warehouse:
         self.tables: dict[str, Table] = {}
         self.positions: dict[str, Position] = {}
         self._held: dict[str, frozenset[str]] = {}
+        self.announced: dict[tuple[str, str], Announcement] = {}
         self._named: dict[str, dict[str, str]] = {}
         self.finished: set[int] = set()
         self._loads, self._lost = 0, set[str]()
@@ -55,6 +56,9 @@ class Warehouse:
 
     def held(self, path: str) -> frozenset[str]:
         return self._held.get(path, frozenset())
+
+    def announcements(self) -> Mapping[tuple[str, str], Announcement]:
+        return self.announced
 
     # -- what is stored
 
@@ -144,6 +148,7 @@ class Warehouse:
         for one in listed:
             if one.held_keys is not None:
                 self._held[one.list_path.path] = frozenset(one.held_keys)
+        self.announced |= extraction.announcements.changed
         self._named |= {name: dict(one.shape.undeclared.named) for name, one in extraction.changes.items()}
 
     def _upsert(self, extraction: Extraction, outline: TargetTable) -> None:

@@ -100,6 +100,7 @@ class Extractions(Holding):
             full_every=own.full_every,
             full_every_of=own.full_every_of,
             sweep_every=own.sweep_every,
+            announcements=own.announcements,
             accept_deletes=accept_deletes,
             new_columns=own.new_columns,
             window=window,

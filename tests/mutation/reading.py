@@ -6,6 +6,7 @@ DEATHS = "component/test_deaths.py::test_"
 FAULTS = "component/test_faults.py::test_"
 MENDING = "pipelines/sync/test_repair.py::test_"
 UNPROVEN = "component/test_unproven.py::test_"
+ANNOUNCED = "component/test_announcements.py::test_"
 STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
 RECOVERY = "pipelines/sync/test_recovery.py::test_"
@@ -357,9 +358,45 @@ READING_RULES = (
     ),
     Mutation(
         "a list whose parent has moved is asked",
-        "and parent_cursor == position.moved",
+        "and change_token == position.moved",
         "",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
+    ),
+    Mutation(
+        "a list with an announced change is asked",
+        "is_announced = scopes is None or not scopes.isdisjoint(endpoint.announced_by)",
+        "is_announced = scopes is None",
+        (f"{ANNOUNCED}what_is_announced_is_read_where_it_happened",),
+    ),
+    Mutation(
+        "entries of an unrecorded run count as new",
+        "not was_heard or log.last",
+        "log.last",
+        (f"{ANNOUNCED}entries_of_a_run_that_was_never_recorded_are_not_overlooked",),
+    ),
+    Mutation(
+        "a log that could not be read announces nothing",
+        "if not organizations <= self._heard:",
+        "if False:",
+        (f"{ANNOUNCED}lists_are_read_whenever_announcements_do_not_hold[log refused]",),
+    ),
+    Mutation(
+        "a change without an entry ends the trust",
+        "if not known or any(one.distrusted_at for one in known):",
+        "if not known:",
+        (f"{ANNOUNCED}a_change_without_an_entry_arrives_with_the_sweep_and_ends_the_trust",),
+    ),
+    Mutation(
+        "lists of shared rows are skipped all or none",
+        "organizations = self._all",
+        "pass",
+        (f"{ANNOUNCED}notes_that_all_projects_list_are_read_in_all_of_them_or_in_none",),
+    ),
+    Mutation(
+        "a list above others is walked",
+        "or (position.rows > 0 and list_path.endpoint.table in self._parents)",
+        "",
+        (f"{ANNOUNCED}an_idle_run_of_all_tables_takes_ten_requests_a_project_at_most",),
     ),
     Mutation(
         "every list is asked once a day",

@@ -12,8 +12,8 @@ LOGS = "component/test_resumed_logs.py::test_"
 RESUMING_RULES = (
     Mutation(
         "another key asks every list once",
-        'else f"{cursor} {sees}"',
-        "else cursor",
+        'else f"{token} {sees}"',
+        "else token",
         (f"{STREAMS}another_key_asks_every_subscription_once",),
     ),
     Mutation(
@@ -30,8 +30,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
-        "moved=None if walk.resumed_pages else ",
-        "moved=",
+        "is_settled = not walk.resumed_pages and ",
+        "is_settled = ",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(

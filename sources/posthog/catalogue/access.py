@@ -167,6 +167,7 @@ PROJECT_SECRET_API_KEYS = Endpoint(
     scope="project:read",
     doc="Keys of a project that belong to no person, at most ten.",
     requires="admins of the project",
+    announced_by=("ProjectSecretAPIKey",),
     fields=(
         *text("id", label="What somebody called it.", mask_value="The key's first and last letters."),
         *items(scopes="What the key may do.", ordered=False),
@@ -217,6 +218,7 @@ PROJECT_ACCESS_CONTROLS = Endpoint(
     requires="a plan with access controls",
     pagination="unpaged",
     rows_under="access_controls",
+    announced_by=("AccessControl", "Role", "OrganizationMembership", "Team"),
     fields=RULE,
 )
 
@@ -229,5 +231,6 @@ RESOURCE_ACCESS_CONTROLS = Endpoint(
     requires="a plan with access controls",
     pagination="unpaged",
     rows_under="access_controls",
+    announced_by=("AccessControl", "Role", "OrganizationMembership", "Team"),
     fields=RULE,
 )

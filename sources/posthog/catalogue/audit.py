@@ -46,6 +46,7 @@ CHANGE_REQUESTS = Endpoint(
     scope="approvals:read",
     doc="Changes that need, or needed, the approval of another person.",
     requires="on Cloud a plan with approvals",
+    announced_by=("ChangeRequest", "Approval"),
     fields=(
         *text(
             "id",
@@ -87,6 +88,7 @@ APPROVAL_POLICIES = Endpoint(
     scope="approvals:read",
     doc="Rules of which changes somebody must approve, and who.",
     requires="on Cloud a plan with approvals",
+    announced_by=("ApprovalPolicy",),
     fields=(
         *text("id", action_key="What must be approved."),
         *json(

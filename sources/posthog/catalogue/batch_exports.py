@@ -26,6 +26,8 @@ BATCH_EXPORTS = Endpoint(
     paths=("projects/{project_id}/batch_exports/",),
     scope="batch_export:read",
     doc="Exports of a project's data to a warehouse or storage, each with its schedule and destination.",
+    announced_by=("BatchExport",),
+    unannounced=("last_updated_at", "last_paused_at"),
     fields=(
         *text(
             "id",

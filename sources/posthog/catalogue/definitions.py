@@ -101,6 +101,7 @@ SCHEMA_PROPERTY_GROUPS = Endpoint(
     paths=("projects/{project_id}/schema_property_groups/",),
     scope="event_definition:read",
     doc="Properties that belong together, and the events that must have them.",
+    announced_by=("SchemaPropertyGroup", "EventSchema"),
     fields=(
         *text("id", "name", "description"),
         *json(

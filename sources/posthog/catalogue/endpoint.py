@@ -86,6 +86,12 @@ class Endpoint:
     """The field and its values by which a row is listed under several parents: it is stored once, without a parent."""
     content_key: tuple[str, ...] = ()
     """Of rows without an id: the fields that together identify one; their digest is the column `content_id`."""
+    announced_by: tuple[str, ...] = ()
+    """Scopes of the audit log: while it has no new entry of them, the list is skipped for `sweep_every` at most.
+
+    That a server writes such entries is not assumed: a change without one ends it."""
+    unannounced: tuple[str, ...] = ()
+    """Of these: fields that change without an entry."""
     detects_deletes: bool = True
     """Whether a walk may delete its rows; organizations and projects are deleted on a person's word only."""
     people_rank: int = 0

@@ -20,6 +20,7 @@ ERROR_TRACKING_ASSIGNMENT_RULES = Endpoint(
     paths=("projects/{project_id}/error_tracking/assignment_rules/",),
     scope="error_tracking:read",
     doc="Rules by which new issues are given to a person or a role.",
+    announced_by=("ErrorTrackingAssignmentRule",),
     fields=(
         *text("id"),
         *json("filters", customer_keys=("value",)),
@@ -41,6 +42,7 @@ ERROR_TRACKING_GROUPING_RULES = Endpoint(
     scope="error_tracking:read",
     doc="Rules by which errors become one issue.",
     pagination="unpaged",
+    announced_by=("ErrorTrackingGroupingRule",),
     fields=(
         *text("id", "description"),
         *json("filters", customer_keys=("value",)),
@@ -64,6 +66,7 @@ ERROR_TRACKING_SUPPRESSION_RULES = Endpoint(
     paths=("projects/{project_id}/error_tracking/suppression_rules/",),
     scope="error_tracking:read",
     doc="Rules by which errors are dropped when they come in.",
+    announced_by=("ErrorTrackingSuppressionRule",),
     fields=(
         *text("id"),
         *json("filters", customer_keys=("value",)),
@@ -84,6 +87,7 @@ ERROR_TRACKING_RELEASES = Endpoint(
     paths=("projects/{project_id}/error_tracking/releases/",),
     scope="error_tracking:read",
     doc="Versions of the customer's programs, as their builds report them.",
+    announced_by=("ErrorTrackingRelease",),
     fields=(
         *text(
             "id",

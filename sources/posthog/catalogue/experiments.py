@@ -26,6 +26,8 @@ FEATURE_FLAGS = Endpoint(
     ),
     scope="feature_flag:read",
     doc="Switches for features; archived ones are listed by a second pass, deleted ones by none.",
+    announced_by=("FeatureFlag", "Experiment", "EarlyAccessFeature", "Survey", "Tag", "TaggedItem"),
+    unannounced=("experiment_set", "features", "usage_dashboard", "analytics_dashboards"),
     fields=(
         *integer(
             "id", "version", rollout_percentage="For how many of 100 people it is on, if it is that simple."
@@ -75,6 +77,7 @@ SCHEDULED_CHANGES = Endpoint(
     paths=("projects/{project_id}/scheduled_changes/",),
     scope="feature_flag:read",
     doc="Changes of flags that will happen, or happened, at a given time.",
+    announced_by=("ScheduledChange", "FeatureFlag"),
     fields=(
         *integer("id"),
         *text(
@@ -106,6 +109,8 @@ EXPERIMENTS = Endpoint(
     scope="experiment:read",
     doc="Comparisons of variants behind a flag, without their results.",
     requires="404 on FOSS builds",
+    announced_by=("Experiment", "ExperimentHoldout", "ExperimentSavedMetric", "FeatureFlag"),
+    unannounced=("feature_flag_id", "exposure_cohort", "holdout_id", "saved_metrics"),
     fields=(
         *integer(
             "id",
@@ -148,6 +153,7 @@ EXPERIMENT_HOLDOUTS = Endpoint(
     scope="experiment_holdout:read",
     doc="Groups of people who are kept out of experiments.",
     requires="404 on FOSS builds",
+    announced_by=("ExperimentHoldout", "Experiment"),
     fields=(
         *integer("id"),
         *text("name", "description"),
@@ -165,6 +171,7 @@ EXPERIMENT_SAVED_METRICS = Endpoint(
     scope="experiment_saved_metric:read",
     doc="Measures that several experiments share.",
     requires="404 on FOSS builds",
+    announced_by=("ExperimentSavedMetric", "Experiment"),
     fields=(
         *integer("id"),
         *text("name", "description"),
@@ -182,6 +189,7 @@ EARLY_ACCESS_FEATURES = Endpoint(
     paths=("projects/{project_id}/early_access_feature/",),
     scope="early_access_feature:read",
     doc="Features that a customer's users may switch on for themselves.",
+    announced_by=("EarlyAccessFeature", "FeatureFlag"),
     fields=(
         *text(
             "id",
@@ -203,6 +211,7 @@ SURVEYS = Endpoint(
     paths=("projects/{project_id}/surveys/",),
     scope="survey:read",
     doc="Questions to a customer's users, without their answers.",
+    announced_by=("Survey", "FeatureFlag"),
     fields=(
         *text("id", "name", "description", "type", schedule="How often somebody may be asked."),
         *integer(

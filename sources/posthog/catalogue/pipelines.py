@@ -92,6 +92,7 @@ INTEGRATIONS = Endpoint(
     paths=("projects/{project_id}/integrations/",),
     scope="integration:read",
     doc="Connections of a project with other programs such as Slack or a warehouse, with their health.",
+    announced_by=("Integration",),
     fields=(
         *integer("id"),
         *text("kind"),
@@ -145,6 +146,7 @@ HOG_FUNCTIONS = Endpoint(
     ),
     scope="hog_function:read",
     doc="Destinations, sources, transformations and apps for web pages, each with its code and conditions.",
+    announced_by=("HogFunction",),
     fields=(
         *text(
             "id",
@@ -207,6 +209,7 @@ HOG_FLOWS = Endpoint(
     scope="hog_flow:read",
     doc="Workflows: what happens, step by step, to people who do something; archived ones included.",
     page_size=500,
+    announced_by=("HogFlow",),
     fields=(
         *text(
             "id",
@@ -269,6 +272,7 @@ SUBSCRIPTIONS_SUMMARY_QUOTA = Endpoint(
     requires="402 on servers before May 2026 without the plan, 404 on older ones and on FOSS builds",
     pagination="object",
     rows_under="active_count",
+    announced_by=("Subscription", "Organization"),
     fields=(
         *integer(
             active_count="How many subscriptions have a summary.",

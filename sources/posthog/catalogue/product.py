@@ -29,6 +29,7 @@ ANNOTATIONS = Endpoint(
     scope="annotation:read",
     doc="Notes on a day of charts; those of a whole organization have no project, for each of its projects lists them.",
     shared=("scope", ("organization",)),
+    announced_by=("Annotation",),
     fields=(
         *integer(
             "id",
@@ -57,6 +58,8 @@ ACTIONS = Endpoint(
     scope="action:read",
     doc="Events that people put together under one name.",
     pagination="unpaged",
+    announced_by=("Action", "Tag", "TaggedItem"),
+    unannounced=("steps", "tags"),
     fields=(
         *integer("id"),
         *text("name", "description", creation_context="Where in PostHog it was made."),
@@ -78,6 +81,7 @@ DASHBOARDS = Endpoint(
     paths=("projects/{project_id}/dashboards/",),
     scope="dashboard:read",
     doc="Dashboards; a deleted one vanishes from the list.",
+    announced_by=("Dashboard", "SharingConfiguration", "Tag", "TaggedItem"),
     fields=(
         *integer(
             "id",
@@ -115,6 +119,7 @@ DASHBOARD_TEMPLATES = Endpoint(
     scope="dashboard_template:read",
     doc="Patterns for dashboards; those for all projects have no project, for each project lists them.",
     shared=("scope", ("global", "feature_flag")),
+    announced_by=("DashboardTemplate",),
     fields=(
         *text(
             "id",
@@ -187,6 +192,8 @@ INSIGHTS = Endpoint(
     paths=("projects/{project_id}/insights/?basic=true&order=id",),
     scope="insight:read",
     doc="Saved questions about events, without their answers; a deleted one vanishes from the list.",
+    announced_by=("Insight", "Dashboard", "Tag", "TaggedItem"),
+    unannounced=("saved", "is_sample"),
     fields=(
         *integer("id"),
         *text("short_id", "name", "description", derived_name="The name as PostHog made it up."),
@@ -221,6 +228,7 @@ INSIGHT_VARIABLES = Endpoint(
     scope="insight_variable:read",
     doc="Variables that queries of a project may use.",
     pagination="page",
+    announced_by=("InsightVariable",),
     fields=(
         *text("id", "name", "type", code_name="The name by which queries use it."),
         *json(
@@ -240,6 +248,7 @@ NOTEBOOKS = Endpoint(
     key=("project_id", "short_id"),
     scope="notebook:read",
     doc="Notebooks, without what is written in them; a deleted one vanishes from the list.",
+    announced_by=("Notebook",),
     fields=(
         *text("id", "short_id", "title", visibility="Who finds it in lists."),
         *timestamp("created_at", "last_modified_at"),
@@ -256,6 +265,7 @@ SESSION_RECORDING_PLAYLISTS = Endpoint(
     key=("project_id", "short_id"),
     scope="session_recording_playlist:read",
     doc="Collections of recordings and saved filters for them, without those that PostHog makes up itself.",
+    announced_by=("SessionRecordingPlaylist",),
     fields=(
         *integer("id"),
         *text("short_id", "name", "description", "type", derived_name="The name as PostHog made it up."),
@@ -273,6 +283,8 @@ ALERTS = Endpoint(
     paths=("projects/{project_id}/alerts/",),
     scope="alert:read",
     doc="Limits on insights: PostHog tells people when a number leaves them.",
+    announced_by=("AlertConfiguration", "AlertSubscription", "Threshold", "Insight"),
+    unannounced=("insight",),
     fields=(
         *text(
             "id",

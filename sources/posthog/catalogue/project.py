@@ -40,6 +40,7 @@ SUBSCRIPTIONS = Endpoint(
     scope="subscription:read",
     doc="Reports that are sent on a schedule; deleted ones are listed by a second pass.",
     requires="402 on servers before May 2026 without the plan, 404 on FOSS builds",
+    announced_by=("Subscription",),
     fields=(
         *integer(
             "id",
@@ -133,6 +134,8 @@ COHORTS = Endpoint(
     paths=("projects/{project_id}/cohorts/",),
     scope="cohort:read",
     doc="Groups of people; a deleted cohort vanishes from the list.",
+    announced_by=("Cohort", "Experiment"),
+    unannounced=("last_error_message",),
     fields=(
         *integer("id"),
         *text(
@@ -193,6 +196,7 @@ COMMENTS = Endpoint(
     plan="stream",
     lookback=timedelta(days=30),
     count_path="projects/{project_id}/comments/count/?deleted=true",
+    announced_by=("Comment",),
     fields=(
         *text(
             "id",

@@ -24,6 +24,7 @@ EXTERNAL_DATA_SOURCES = Endpoint(
     scope="external_data_source:read",
     doc="Databases and services whose data PostHog imports or queries; a deleted one vanishes from the list.",
     requires="older servers refuse personal API keys",
+    announced_by=("ExternalDataSource", "ExternalDataSchema"),
     fields=(
         *text(
             "id",
@@ -105,6 +106,8 @@ EXTERNAL_DATA_SCHEMAS = Endpoint(
     scope="external_data_source:read",
     doc="Tables that the sources offer: whether, how and how often each is imported.",
     requires="older servers refuse personal API keys",
+    announced_by=("ExternalDataSchema", "ExternalDataSource"),
+    unannounced=("sync_type", "incremental", "table_id"),
     fields=(
         *text(
             "id",
@@ -157,6 +160,7 @@ WAREHOUSE_TABLES = Endpoint(
     paths=("projects/{project_id}/warehouse_tables/",),
     scope="warehouse_table:read",
     doc="Tables of the warehouse, imported or read from files; a deleted one vanishes from the list.",
+    announced_by=("DataWarehouseTable", "ExternalDataSchema", "ExternalDataSource"),
     fields=(
         *text(
             "id",
@@ -187,6 +191,8 @@ WAREHOUSE_SAVED_QUERIES = Endpoint(
     scope="warehouse_view:read",
     doc="Views: queries under a name, their results stored or not; a deleted one vanishes from the list.",
     pagination="page",
+    announced_by=("DataWarehouseSavedQuery",),
+    unannounced=("name", "columns"),
     fields=(
         *text(
             "id",
@@ -262,6 +268,7 @@ QUERY_ENDPOINTS = Endpoint(
     scope="endpoint:read",
     doc="Queries that programs run by name through PostHog's API, with their current version.",
     pagination="unpaged",
+    announced_by=("Endpoint",),
     fields=(
         *text(
             "id",

@@ -199,12 +199,19 @@ class TableChanges:
         sql = f"select count(*) from ({read} and not exists (select 1 from {stored}))"
         return int(self.scratch.rows(sql, [walk])[0][0])
 
+    def new_values(self, column: str, parent_ids: Stamps) -> set[Any]:
+        """Return the values of a column in those rows of a partition that are not stored as they were read."""
+        self._compare_pending()
+        shared = self.placed(parent_ids)
+        sql = f"select distinct {quoted(column)} from {self.name('staged')} s where true{within('s', shared)}"
+        return {value for (value,) in self.scratch.rows(sql, list(shared.values()))}
+
     # -- deletes
 
     def count_live(self, parent_ids: Stamps) -> int:
         """Return the number of live stored rows of a partition."""
         shared = self.placed(parent_ids)
-        sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{_within('k', shared)}"
+        sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{within('k', shared)}"
         return int(self.scratch.rows(sql, list(shared.values()))[0][0])
 
     def has_new_rows(self, parent_ids: Stamps) -> bool:
@@ -213,7 +220,7 @@ class TableChanges:
         shared = self.placed(parent_ids)
         live = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
         found = self.scratch.rows(
-            f"select 1 from {self.name('staged')} s where not s._dead{_within('s', shared)} "
+            f"select 1 from {self.name('staged')} s where not s._dead{within('s', shared)} "
             f"and not exists ({live} and {equal('k', 's', self.shape.key)}) limit 1",
             list(shared.values()),
         )
@@ -349,5 +356,6 @@ def _row_key(text: str) -> str:
     return f"case when strlen({text}) > {ROW_KEY_BYTES} then md5({text}) else {text} end"
 
 
-def _within(alias: str, shared: Mapping[str, Any]) -> str:
+def within(alias: str, shared: Mapping[str, Any]) -> str:
+    """Return the condition, to be put after another, that a row is of the partition with these key columns."""
     return "".join(f" and {alias}.{quoted(name)} = ?" for name in shared)

@@ -128,6 +128,11 @@ class Client:
         with self._counting:
             return self._sent.total()
 
+    @property
+    def per_hour(self) -> int | None:
+        """Return how many requests the budget allows in an hour; None is no limit."""
+        return self._limiter.per_hour
+
     def traffic(self) -> Traffic:
         """Return what the requests so far were answered, and what the request budget cost."""
         with self._counting:

@@ -103,6 +103,11 @@ class RateLimiter:
         with self._lock:
             self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
 
+    @property
+    def per_hour(self) -> int | None:
+        """Return how many requests may leave in an hour; None is no limit."""
+        return self._rate.per_hour
+
     def used(self) -> float | None:
         """Return which part of the budget is used, the minute's or the hour's, the larger one; None without one."""
         now, limits = time.time(), ((MINUTE, self._rate.per_minute), (HOUR, self._rate.per_hour))

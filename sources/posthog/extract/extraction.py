@@ -26,6 +26,7 @@ from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.stored import StoredTables
 from sources.posthog.changes.table_changes import ChildTable, Counts, TableChanges
 from sources.posthog.client.client import Client
+from sources.posthog.extract.announcements import LOG, Announcements
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
@@ -101,6 +102,9 @@ class Extraction:
             for changes in self.changes.values():
                 changes.stored_index.ask_when_written()
         self.people = self._changes(PEOPLE)
+        self.announcements = Announcements(
+            self.changes, self.stored, self.options, hourly=self.client.per_hour
+        )
         self.prefetcher = Prefetcher(self.client.get, self._pages_ahead - 1)
         self.reader = ListReader(
             self._get,
@@ -108,6 +112,7 @@ class Extraction:
             self.stored,
             self.options,
             person=self.people.shape,
+            announcements=self.announcements,
             prefetch=self.prefetcher,
             checkpoints=self._checkpoints,
         )
@@ -142,9 +147,16 @@ class Extraction:
             raise failure
         if first.lists[0].complete or first.lists[0].status == "unavailable":
             self.reader.visibility.organizations_read()
+        below, logs = self._below(first), list[PartitionResult]()
+        if self.announcements.used:  # the logs first: they tell which of the other lists can be skipped
+            logs = self._run_all(self._walk, [one for one in below if one.partition.endpoint is LOG])
+            below = [one for one in below if one.partition.endpoint is not LOG]
+            self.announcements.hear(_lists(logs))
         roots = self.partitions.roots(self.key.projects)
-        reads = joined(self._run_all(self._walk, [*map(PartitionResult, roots), *self._below(first)]))
-        self._reads += [first, *reads]
+        reads = joined(self._run_all(self._walk, [*map(PartitionResult, roots), *below]))
+        if not self.announcements.used:
+            self.announcements.hear(_lists(one for one in reads if one.partition.endpoint is LOG))
+        self._reads += [first, *logs, *reads]
         while with_missing := self._with_missing_rows(reads):
             found = self._run_all(self._apply_deletes, with_missing)
             reads = [read for read in found if read.missing is None]  # below rows that only second walks saw
@@ -154,6 +166,8 @@ class Extraction:
         inherit_parent_status(self.results, self.tables)
         self._add_people()
         self._finalize_tables()
+        for result in self.results.values():
+            self.announcements.doubt(result.lists)
         self._close_connections()
 
     def _run_all(
@@ -227,7 +241,7 @@ class Extraction:
             ]
 
     def _update_positions(self) -> None:
-        lists = [one for read in self._reads for one in read.lists]
+        lists = _lists(self._reads)
         for one in sorted(lists, key=lambda one: one.list_path.path):  # results must not depend on threads
             changes = self.changes[one.list_path.endpoint.table]
             has_new_rows = partial(changes.has_new_rows, one.list_path.parent_ids)
@@ -393,6 +407,10 @@ class Extraction:
         """Close connections and the scratch database."""
         self._close_connections()
         self.scratch.close()
+
+
+def _lists(reads: Iterable[PartitionResult]) -> list[ListResult]:
+    return [one for read in reads for one in read.lists]
 
 
 def _fatal(one: ListResult) -> Exception | None:

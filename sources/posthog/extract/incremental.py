@@ -40,14 +40,14 @@ def plan(
     position: Position | None,
     options: ReadOptions,
     *,
-    parent_cursor: str | None = None,
+    change_token: str | None = None,
     must_read_all: bool = False,
     is_empty: bool = False,
 ) -> ReadPlan:
     """Return how a list is read.
 
-    `parent_cursor` is the parent row's cursor, with the key's fingerprint. With `must_read_all`, rows anywhere in the
-    list must be written again; `is_empty` tells that its table has no rows.
+    While `change_token` is that of the last walk, the list can be skipped. With `must_read_all`, rows anywhere in it
+    must be written again; `is_empty` tells that its table has no rows.
     """
     endpoint = list_path.endpoint
     if options.window and endpoint.plan != "snapshot":
@@ -57,8 +57,8 @@ def plan(
     in_progress = _in_progress_since(endpoint, position, options)
     is_due = _full_walk_due(endpoint, position, options)
     can_be_skipped = (
-        parent_cursor is not None
-        and parent_cursor == position.moved
+        change_token is not None
+        and change_token == position.moved
         and position.last_walk_at is not None
         and options.started - options.sweep_every < position.last_walk_at <= options.started
         and not (is_due or in_progress)

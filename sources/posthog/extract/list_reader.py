@@ -17,6 +17,7 @@ from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import NoRoom, PageFailed, Unavailable
 from sources.posthog.extract import incremental
+from sources.posthog.extract.announcements import Announcements
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
 from sources.posthog.extract.completeness import judge, needs_second_walk
 from sources.posthog.extract.lists_below import ListsBelow
@@ -48,6 +49,7 @@ class ListReader:
         options: ReadOptions,
         *,
         person: RowShape,
+        announcements: Announcements,
         prefetch: Callable[..., PendingPage | None] = no_prefetch,
         checkpoints: CheckpointStore = NO_CHECKPOINTS,
     ) -> None:
@@ -61,11 +63,13 @@ class ListReader:
         self.options = options
         self.visibility = KeyVisibility()
         self.parent_cursors = incremental.ParentCursors(changes)
+        self.announcements = announcements
         self.people = People()
         self.lists_below = ListsBelow(changes)
         self.observers: list[Observer] = [
             self.visibility.note,
             self.parent_cursors.note,
+            self.announcements.note,
             self.lists_below.note,
         ]
         self._walk_ids = itertools.count(1)
@@ -73,12 +77,13 @@ class ListReader:
     def plan(self, list_path: ListPath) -> incremental.ReadPlan:
         """Return how the list is read in this run."""
         endpoint = list_path.endpoint
+        must_be_walked = self.announcements.must_be_walked(list_path)
         stored, deleted_too = self.changes[endpoint.table].stored_index, incremental.is_fanned_out(endpoint)
         return incremental.plan(
             list_path,
             self.positions.position(list_path.path),
             self.options,
-            parent_cursor=self._parent_cursor(list_path),
+            change_token=None if must_be_walked else self._change_token(list_path),
             must_read_all=stored.has_uncommitted(list_path.parent_ids, revived=deleted_too),
             is_empty=stored.empty[endpoint.table],
         )
@@ -89,7 +94,7 @@ class ListReader:
         result = ListResult(
             list_path=list_path,
             before=self.positions.position(list_path.path),
-            parent_cursor=self._parent_cursor(list_path),
+            change_token=self._change_token(list_path),
             is_incremental=since is not None,
         )
         result = self._walked(result, since, ask_count=since is None and _has_gap(result))
@@ -231,10 +236,12 @@ class ListReader:
             return None
         return counted(answer.get("count") if isinstance(answer, dict) else None)
 
-    def _parent_cursor(self, list_path: ListPath) -> str | None:
-        """Return the parent row's cursor and the key's fingerprint: another key may see more rows below the parent."""
-        cursor, sees = self.parent_cursors.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
-        return None if cursor is None or sees is None else f"{cursor} {sees}"
+    def _change_token(self, list_path: ListPath) -> str | None:
+        """Return the list's change token, with the key's fingerprint: another key may see more of its rows."""
+        token, sees = self.parent_cursors.cursor_above(list_path), self.visibility.fingerprint_of(list_path)
+        if token is None:
+            token = self.announcements.token(list_path)
+        return None if token is None or sees is None else f"{token} {sees}"
 
 
 def _has_gap(result: ListResult) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class ReadOptions:
     full_every_of: Mapping[str, timedelta] = field(default_factory=dict)
     """By table, where it differs."""
     sweep_every: timedelta = timedelta(days=1)
-    """Longest time between two requests of a list below a row: a delivery can be sent by hand."""
+    """Longest time between two requests of a list that shows no change: a delivery can be sent by hand."""
+    announcements: Literal["auto", "always", "never"] = "never"
+    """Whether lists are skipped of which the audit log announces no change."""
     accept_deletes: bool = False
     new_columns: int = 100
     window: Window | None = None

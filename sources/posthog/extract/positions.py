@@ -37,6 +37,8 @@ def before_load(result: ListResult, has_new_rows: Callable[[], bool]) -> Positio
 def advance(result: ListResult, options: ReadOptions) -> Position:
     """Return the position of a list that was read."""
     before, fingerprint, walk = result.before or initial(result.list_path), result.fingerprint, result.last
+    # An edit of a row on a saved page was not seen, nor were the unread rows of a snapshot: the next run must ask.
+    is_settled = not walk.resumed_pages and (result.complete or result.list_path.endpoint.plan != "snapshot")
     after = replace(
         before,
         watermark=max(filter(None, [before.watermark, *(w.watermark for w in result.walks)]), default=None),
@@ -44,8 +46,7 @@ def advance(result: ListResult, options: ReadOptions) -> Position:
         rows=before.rows + walk.new_rows,
         last_walk_at=options.started,
         page_size=walk.page_size or before.page_size,
-        # An edit of a row on a saved page was not seen, so the next run must request the list.
-        moved=None if walk.resumed_pages else result.parent_cursor,
+        moved=result.change_token if is_settled else None,
     )
     if result.position_before_load:
         after = replace(after, fingerprint=result.position_before_load.fingerprint)

@@ -93,7 +93,7 @@ class TableResult:
     @property
     def detail(self) -> str:
         """Return one text for a person: each fact once, with the first list that it concerns."""
-        skipped = f"{self.skipped:,} lists not asked, nothing was due" if self.skipped else ""
+        skipped = f"{self.skipped:,} lists not asked, {self._why_skipped}" if self.skipped else ""
         held = held_deletes(self.lists) if self.deletes_held else ""
         places: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, skipped) if note}
         for one in self.lists:
@@ -102,6 +102,11 @@ class TableResult:
         texts = [text + where(lists) for text, lists in places.items()]
         more = [f"and {len(texts) - 3} more"] if len(texts) > 3 else []
         return redacted("; ".join([*texts[:3], *more, *self.data_warnings]))[:LETTERS]
+
+    @property
+    def _why_skipped(self) -> str:
+        is_announced = bool(ENDPOINTS[self.table].announced_by)
+        return "the audit log announces no change" if is_announced else "nothing was due"
 
 
 def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

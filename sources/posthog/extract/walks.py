@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -42,8 +42,21 @@ class Position:
     page_size: int | None = None
     """How many rows the next run asks for on the first page."""
     moved: str | None = None
-    """The parent row's cursor at the last walk (`Endpoint.parent_cursor`), and the fingerprint of the key that saw
-    it."""
+    """The change token at the last walk (`ListResult.change_token`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What is remembered of the audit log's entries about one table in one organization (`_hogsync_announcements`)."""
+
+    organization_id: str
+    table: str
+    announced_at: datetime | None = None
+    """When the last run began that found a new entry."""
+    doubted_at: datetime | None = None
+    """When a run began that found a change without an entry; the next run decides."""
+    distrusted_at: datetime | None = None
+    """When a run began that found none either."""
 
 
 MIXED_KEYS = "several keys"
@@ -64,6 +77,10 @@ class PositionStore(Protocol):
     def paths(self, table: str) -> frozenset[str]:  # noqa: ARG002  as above
         """Return the list paths of a table that were ever read."""
         return frozenset()
+
+    def announcements(self) -> Mapping[tuple[str, str], Announcement]:
+        """Return what is remembered of announcements, by organization and table."""
+        return {}
 
     def held(self, path: str) -> frozenset[str]:  # noqa: ARG002  as above
         """Return the row keys whose deletion the last complete walk held."""
@@ -203,8 +220,9 @@ class ListResult:
     """The list's position before this run; None if it was never read."""
     fingerprint: str | None = None
     """That of the key for this list; None if it is not known."""
-    parent_cursor: str | None = None
-    """The parent row's cursor, with the key's fingerprint."""
+    change_token: str | None = None
+    """A text that changes when the list may have: the parent row's cursor (`Endpoint.parent_cursor`) or the last
+    announcement (`Endpoint.announced_by`), with the key's fingerprint. None if nothing tells."""
     is_incremental: bool = False
     """Whether the list was to be read from its watermark on, not in full."""
     walks: tuple[Walk, ...] = ()

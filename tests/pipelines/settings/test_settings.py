@@ -107,6 +107,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         full_every = "12h"
         full_every_of = { comments = "2w" }
         sweep_every = "6h"
+        announcements = "always"
         resume_within = "2h"
         new_columns = 20
         [history]
@@ -170,6 +171,7 @@ def test_every_key_of_the_toml_file_can_be_set_in_the_environment(monkeypatch: p
         "LISTS__FULL_EVERY": "12h",
         "LISTS__FULL_EVERY_OF": "comments = 2w",
         "LISTS__SWEEP_EVERY": "6h",
+        "LISTS__ANNOUNCEMENTS": "always",
         "LISTS__RESUME_WITHIN": "2h",
         "LISTS__NEW_COLUMNS": "20",
         "HISTORY__ENABLED": "false",

@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Endpoint, dict[str, Any], ReadPlan]] = {
     ),
     "a row is in progress": (
         DELIVERIES,
-        {"position": replace(LAST, open_floor=NOW - 9 * DAY), "parent_cursor": "parent mine"},
+        {"position": replace(LAST, open_floor=NOW - 9 * DAY), "change_token": "parent mine"},
         ReadPlan(min(NOW - 9 * DAY, NOW - 3 * DAY - DELIVERIES.lookback)),
     ),
     "a row is stuck": (
@@ -67,17 +67,17 @@ CASES: dict[str, tuple[Endpoint, dict[str, Any], ReadPlan]] = {
     "all is asked for": (COMMENTS, {"options": {"full": True}}, FULL),
     "the parent has not moved": (
         DELIVERIES,
-        {"parent_cursor": "parent mine"},
+        {"change_token": "parent mine"},
         ReadPlan(NOW - 3 * DAY - DELIVERIES.lookback, can_be_skipped=True),
     ),
     "the parent has moved": (
         DELIVERIES,
-        {"parent_cursor": "parent moved mine"},
+        {"change_token": "parent moved mine"},
         ReadPlan(NOW - 3 * DAY - DELIVERIES.lookback),
     ),
     "a sweep is due": (
         DELIVERIES,
-        {"parent_cursor": "parent mine", "position": replace(LAST, last_walk_at=NOW - 2 * DAY)},
+        {"change_token": "parent mine", "position": replace(LAST, last_walk_at=NOW - 2 * DAY)},
         ReadPlan(NOW - 3 * DAY - DELIVERIES.lookback),
     ),
     "a backfill of a list in the order of time": (COMMENTS, BACKFILL, ReadPlan(SINCE)),

@@ -48,7 +48,7 @@ def result(table: str = "comments", **what: Any) -> ListResult:
 
 
 def after(one: ListResult, *, sees: str | None = "mine", **options: Any) -> Position:
-    moved = replace(one, fingerprint=sees, parent_cursor="now mine")
+    moved = replace(one, fingerprint=sees, change_token="now mine")
     return advance(moved, ReadOptions(started=NOW, **options))
 
 
