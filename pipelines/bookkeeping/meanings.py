@@ -41,6 +41,7 @@ COLUMNS_MEAN: Mapping[str, Mapping[str, str]] = {
         "paths_unavailable": "Of these, list paths that PostHog refused (402, 403, 404).",
         "paths_failed": "Of these, list paths that could not be read to their end.",
         "paths_spared": "List paths that were skipped: neither their parent row nor the audit log shows a change.",
+        "paths_postponed": "List paths that were left for a later run: the request budget had no room for them.",
         "requests": "Requests sent for the table, repeated ones included.",
         "pages": "Pages read.",
         "pages_again": "Of these, pages of second walks.",

@@ -256,6 +256,7 @@ def run_table_row(run_id: str, result: TableResult) -> dict[str, Any]:
         "paths_unavailable": result.count("unavailable"),
         "paths_failed": result.count("failed"),
         "paths_spared": result.skipped,
+        "paths_postponed": result.postponed,
         "requests": result.requests,
         "pages": result.pages,
         "pages_again": result.pages_again,

@@ -16,7 +16,10 @@ from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
 Ask = Callable[[str], list[tuple[Any, ...]]]
 Warnings = Sequence[Mapping[str, str]]
 
-SUCCESS = "t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial')"
+SUCCESS = (
+    "t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
+    "and coalesce(t.paths_postponed, 0) = 0"
+)
 SYNCS = "r.trigger <> 'backfill'"
 """A backfill reads a period only: after it a table is as old as before."""
 

@@ -53,7 +53,8 @@ TABLES: Mapping[str, tuple[tuple[str, ...], Types]] = {
         ("run_id", "table_name"),
         _columns(
             "run_id text, table_name text, status text, paths bigint, paths_complete bigint, "
-            "paths_unavailable bigint, paths_failed bigint, paths_spared bigint, requests bigint, pages bigint, "
+            "paths_unavailable bigint, paths_failed bigint, paths_spared bigint, paths_postponed bigint, "
+            "requests bigint, pages bigint, "
             "pages_again bigint, rows_read bigint, inserted bigint, updated bigint, deleted bigint, "
             "deletes_held bigint, complete bool, "
             "watermark timestamp, detail text"

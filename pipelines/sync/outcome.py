@@ -5,7 +5,7 @@ Results -> `Outcome`. An error -> a record of the run (`recorded`), and the Hogs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,9 +63,9 @@ class RunHeader:
     warnings: tuple[RunWarning, ...] = ()
     """Warnings that concern no single table."""
 
-    def run(self, status: RunStatus, error: str | None, results: Mapping[str, TableResult]) -> Run:
+    def run(self, status: RunStatus, error: str | None, extraction: Extraction) -> Run:
         """Return the run as it is recorded, with now as its end."""
-        warnings = (warning for result in results.values() for warning in result.warnings)
+        of_tables = (warning for result in extraction.results.values() for warning in result.warnings)
         return Run(
             run_id=self.run_id,
             started_at=self.started,
@@ -74,7 +74,7 @@ class RunHeader:
             trigger=self.trigger,
             version=version("hogsync"),
             error=error,
-            warnings=(*self.warnings, *warnings),
+            warnings=(*self.warnings, *extraction.warnings, *of_tables),
         )
 
     def outcome(
@@ -87,7 +87,7 @@ class RunHeader:
             status, exit_code = "partial", 1
         refusal = str(extraction.refusal or (NOWHERE if leads_nowhere(results, self.tables) else ""))
         error = "; ".join(filter(None, [refusal, *problems])) or None
-        run = self.run(status, error, extraction.results)
+        run = self.run(status, error, extraction)
         return Outcome(
             run=run,
             requests=extraction.client.total,
@@ -126,7 +126,7 @@ def recorded(
         run = None
         if status and not dry_run:
             with suppress(WarehouseUnavailable, *[MemoryError] * isinstance(error, MemoryError)):
-                run = _record_failure(warehouse, header.run(status, text, extraction.results))
+                run = _record_failure(warehouse, header.run(status, text, extraction))
         if isinstance(problem, HogsyncError):
             problem.run, problem.requests = run, extraction.client.total
             problem.traffic = None if isinstance(error, MemoryError) else extraction.client.traffic()

@@ -14,6 +14,7 @@ from pipelines.sync.outcome import run_status
 from sources.posthog.arguments import policy_of
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.client.client import Client
+from sources.posthog.client.rate_limit import Rate
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.extract.checkpoints import CheckpointStore
 from sources.posthog.extract.extraction import Extraction
@@ -39,10 +40,14 @@ class Outcome:
     status: str
     exit_code: int
     error: str
+    of_the_run: Sequence[RunWarning] = ()
 
     @property
     def warnings(self) -> list[RunWarning]:
         """What an unattended caller must hear of."""
+        return [*self.of_the_run, *self._of_tables()]
+
+    def _of_tables(self) -> list[RunWarning]:
         return [warning for result in self.tables for warning in result.warnings]
 
 
@@ -89,6 +94,7 @@ class Extractions(Holding):
         full: bool = False,
         accept_deletes: bool = False,
         window: Window | None = None,
+        per_hour: int | None = None,
     ) -> Outcome:
         """One extraction with its rows loaded, as a sync does it; options are spelled as for a whole sync."""
         tables, started = tables or tuple(table for table in ENDPOINTS if table in CORE), datetime.now(UTC)
@@ -107,7 +113,13 @@ class Extractions(Holding):
         )
         journal = CheckpointStore(self.home / "walks" / self.name, started, own.resume_within)
         journal.sweep()
-        client = Told(self.url, key or self.key, retry=self.patience, max_bytes=own.page_megabytes << 20)
+        client = Told(
+            self.url,
+            key or self.key,
+            rate=Rate(per_hour=per_hour) if per_hour else None,
+            retry=self.patience,
+            max_bytes=own.page_megabytes << 20,
+        )
         client.ask = self.ask
         modes = dict(privacy or {})
         columns = modes.pop("columns", {})
@@ -132,7 +144,9 @@ class Extractions(Holding):
             journal.settle()
         results, refusal = tuple(extraction.results.values()), extraction.refusal
         status, exit_code = run_status(results, tables, refused=refusal is not None)
-        return Outcome(results, extraction.client.total, status, exit_code, str(refusal or ""))
+        return Outcome(
+            results, extraction.client.total, status, exit_code, str(refusal or ""), extraction.warnings
+        )
 
     def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> bool:
         """A sync that is killed just before it asks for one more page of some path; False if it has no more."""

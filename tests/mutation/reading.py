@@ -399,6 +399,18 @@ READING_RULES = (
         (f"{ANNOUNCED}an_idle_run_of_all_tables_takes_ten_requests_a_project_at_most",),
     ),
     Mutation(
+        "the list that was read least recently is read first",
+        "sorted(costs, key=lambda cost: cost.last_walk_at)",
+        "costs",
+        ("component/test_budget.py::test_a_run_that_does_not_fit_says_what_waits_and_the_next_run_reads_it",),
+    ),
+    Mutation(
+        "a list that is longer than the budget is read once it is the oldest",
+        "if number and one.requests > left:",
+        "if one.requests > left:",
+        ("sources/posthog/extract/test_budget.py::test_no_list_waits_for_ever",),
+    ),
+    Mutation(
         "every list is asked once a day",
         "and options.started - options.sweep_every < position.last_walk_at <= options.started",
         "and True",

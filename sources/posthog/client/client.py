@@ -133,6 +133,10 @@ class Client:
         """Return how many requests the budget allows in an hour; None is no limit."""
         return self._limiter.per_hour
 
+    def left(self) -> int | None:
+        """Return how many requests the hour's budget has left; None is no limit."""
+        return self._limiter.left()
+
     def traffic(self) -> Traffic:
         """Return what the requests so far were answered, and what the request budget cost."""
         with self._counting:

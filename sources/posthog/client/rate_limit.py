@@ -115,6 +115,14 @@ class RateLimiter:
             parts = [self._sent_within(now, seconds) / limit for seconds, limit in limits if limit]
         return max(parts, default=None)
 
+    def left(self) -> int | None:
+        """Return how many requests may leave at once before the hour's budget is spent; None if it has no limit."""
+        limit = self._rate.per_hour
+        if limit is None:
+            return None
+        with self._lock:
+            return max(0, limit - self._sent_within(time.time(), HOUR))
+
     def _sent_within(self, now: float, seconds: float) -> int:
         sql = "SELECT count(*) FROM sent WHERE budget = ? AND at > ?"
         found = self._safely(lambda: self._db.execute(sql, (self._name, now - seconds)).fetchone())

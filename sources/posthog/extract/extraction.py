@@ -28,6 +28,7 @@ from sources.posthog.changes.table_changes import ChildTable, Counts, TableChang
 from sources.posthog.client.client import Client
 from sources.posthog.extract.announcements import LOG, Announcements
 from sources.posthog.extract.api_key import Key, current_key
+from sources.posthog.extract.budget import SPARE, Costs, warning, without_room
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
@@ -85,6 +86,8 @@ class Extraction:
         self.partitions = Partitions(self.tables, frozenset(projects))
         self.in_flight = in_flight
         self.results = {table: TableResult(table) for table in (*self.tables, PEOPLE.table)}
+        self.warnings: list[RunWarning] = []
+        """Those that concern no single table."""
         self.refusal: errors.PostHogError | None = None
         self.key: Key | None = None
         self._policy = policy
@@ -147,16 +150,18 @@ class Extraction:
             raise failure
         if first.lists[0].complete or first.lists[0].status == "unavailable":
             self.reader.visibility.organizations_read()
-        below, logs = self._below(first), list[PartitionResult]()
-        if self.announcements.used:  # the logs first: they tell which of the other lists can be skipped
-            logs = self._run_all(self._walk, [one for one in below if one.partition.endpoint is LOG])
-            below = [one for one in below if one.partition.endpoint is not LOG]
-            self.announcements.hear(_lists(logs))
-        roots = self.partitions.roots(self.key.projects)
-        reads = joined(self._run_all(self._walk, [*map(PartitionResult, roots), *below]))
-        if not self.announcements.used:
-            self.announcements.hear(_lists(one for one in reads if one.partition.endpoint is LOG))
-        self._reads += [first, *logs, *reads]
+        # Projects tell what there is to read, and the logs which of it can be skipped.
+        early = (PROJECTS, LOG) if self.announcements.used else (PROJECTS,)
+        found = [*map(PartitionResult, self.partitions.roots(self.key.projects)), *self._below(first)]
+        heads = self._run_all(
+            self._walk, [one for one in found if one.partition.endpoint in early], descend=False
+        )
+        self.announcements.hear(_lists_of(LOG, heads))
+        others = [one for one in found if one.partition.endpoint not in early]
+        below = [one for head in heads for one in self._below(head)]
+        reads = joined(self._run_all(self._walk, self._with_room([*others, *below])))
+        self.announcements.hear(_lists_of(LOG, reads))
+        self._reads += [first, *heads, *reads]
         while with_missing := self._with_missing_rows(reads):
             found = self._run_all(self._apply_deletes, with_missing)
             reads = [read for read in found if read.missing is None]  # below rows that only second walks saw
@@ -170,10 +175,34 @@ class Extraction:
             self.announcements.doubt(result.lists)
         self._close_connections()
 
+    def _with_room(self, reads: Sequence[PartitionResult]) -> Sequence[PartitionResult]:
+        """Return the partitions without those for which the hour's request budget has no room."""
+        unused, options = self.client.left(), self.options
+        person_waits = options.full or options.window or options.accept_deletes
+        if unused is None or person_waits:
+            return reads
+        left = int(unused * (1 - SPARE))
+        estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored)
+        costs = [estimate.of(one.partition, self.reader.plan) for one in reads]
+        if sum(one.requests for one in costs) <= left:
+            return reads
+        waiting = without_room(costs, left)
+        if waiting:
+            self.warnings.append(warning(costs, waiting, left))
+            log.warning("%s.", self.warnings[-1].text)
+        for one in waiting:
+            self.results[one.partition.endpoint.table].postponed += len(one.partition.lists)
+        later = {one.partition.lists[0].path for one in waiting}
+        return [one for one in reads if one.partition.lists[0].path not in later]
+
     def _run_all(
-        self, task: Callable[[PartitionResult], None], reads: Iterable[PartitionResult]
+        self,
+        task: Callable[[PartitionResult], None],
+        reads: Iterable[PartitionResult],
+        *,
+        descend: bool = True,
     ) -> list[PartitionResult]:
-        """Run `task` on partitions, then read the partitions found below them, as many at once as allowed."""
+        """Run `task` on partitions, as many at once as allowed; with `descend`, then read what is found below them."""
         # Twice as many threads as lists in flight: the others process pages that have arrived.
         pool = ThreadPoolExecutor(2 * self.in_flight, thread_name_prefix="hogsync-list")
         running: dict[Future[None], PartitionResult] = {}
@@ -195,7 +224,7 @@ class Extraction:
             while running:
                 finished.append(read := running.pop(future := ended.get()))
                 self._record_failure(future, read)
-                for children in self._below(read):
+                for children in self._below(read) if descend else ():
                     start(self._walk, children)
         finally:
             if running:  # a stop, or a bug: waiting and reading threads end
@@ -267,7 +296,7 @@ class Extraction:
         reads = []
         for partition in self.partitions.below(read.partition, idents, self.reader.lists_below.is_read):
             if all(self.reader.plan(one).can_be_skipped for one in partition.lists):
-                self.results[partition.endpoint.table].skipped += 1
+                self.results[partition.endpoint.table].skipped += len(partition.lists)
             else:
                 reads.append(PartitionResult(partition))
         return reads
@@ -411,6 +440,10 @@ class Extraction:
 
 def _lists(reads: Iterable[PartitionResult]) -> list[ListResult]:
     return [one for read in reads for one in read.lists]
+
+
+def _lists_of(endpoint: Endpoint, reads: Iterable[PartitionResult]) -> list[ListResult]:
+    return _lists(read for read in reads if read.partition.endpoint is endpoint)
 
 
 def _fatal(one: ListResult) -> Exception | None:

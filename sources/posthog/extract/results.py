@@ -35,6 +35,8 @@ class TableResult:
     rows_read: int = 0
     skipped: int = 0
     """Lists that were not requested, because they could have nothing new."""
+    postponed: int = 0
+    """Lists that were left for a later run, because the request budget had no room for them."""
     note: str = ""
     parent_status: Literal["", "unavailable", "failed"] = ""
     """Set if no list could be requested, because the parents could not be read."""
@@ -71,7 +73,7 @@ class TableResult:
         """Return whether every list of the table was read completely."""
         return (
             self.parents_complete
-            and not (self.parent_status or self.skipped)
+            and not (self.parent_status or self.skipped or self.postponed)
             and all(one.complete for one in self.lists)
         )
 
@@ -94,8 +96,9 @@ class TableResult:
     def detail(self) -> str:
         """Return one text for a person: each fact once, with the first list that it concerns."""
         skipped = f"{self.skipped:,} lists not asked, {self._why_skipped}" if self.skipped else ""
+        left = f"{self.postponed:,} lists left for later, no requests were left" if self.postponed else ""
         held = held_deletes(self.lists) if self.deletes_held else ""
-        places: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, skipped) if note}
+        places: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, left, skipped) if note}
         for one in self.lists:
             if one.detail:
                 places.setdefault(one.detail, []).append(one)
@@ -122,7 +125,7 @@ def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[s
         troubled = sorted(
             (p for p in parents if p.status in {"failed", "unavailable"}), key=lambda p: p.status
         )
-        if troubled and not (result.lists or result.skipped):
+        if troubled and not (result.lists or result.skipped or result.postponed):
             result.parent_status = "failed" if troubled[0].status == "failed" else "unavailable"
             how = "could not be read" if result.parent_status == "failed" else "is not available"
             result.note = f"needs {troubled[0].table}, which {how}"

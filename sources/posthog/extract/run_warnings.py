@@ -18,6 +18,7 @@ Kind = Literal[
     "deletes held",
     "rejected rows",
     "older warehouse",
+    "over budget",
     "not published",
     "alert not sent",
     "ping not sent",
@@ -31,6 +32,8 @@ KINDS: Mapping[Kind, str] = {
     "rejected rows": "Rows without a key, or that cannot be stored, were left out.",
     "older warehouse": "The warehouse does not know this machine's last run: it was restored from a backup, and every "
     "list was read in full.",
+    "over budget": "The hour's request budget has no room for all lists: those that were read most recently are left "
+    "for later runs, which read them first.",
     "not published": "The copy of `[publish] path` is not up to date; the rows are in the warehouse, and the next run "
     "publishes again. The run's record does not have this warning, because the record is written before.",
     "alert not sent": "A notifier of `[alerts] urls` did not take a message, or the states could not be noted. The "

@@ -93,6 +93,7 @@ def test_json_has_the_promised_names_in_utc_with_z() -> None:
                 "paths_unavailable": 0,
                 "paths_failed": 0,
                 "paths_spared": 0,
+                "paths_postponed": 0,
                 "requests": 0,
                 "pages": 0,
                 "pages_again": 0,

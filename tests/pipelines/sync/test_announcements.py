@@ -42,10 +42,10 @@ def later(scene: Scene) -> None:
 def test_a_run_without_announcements_writes_no_row_and_shows_what_it_skipped(scene: Scene) -> None:
     first = synced(scene)
     idle = synced(scene)
-    assert (written(idle), of(idle, FLAGS).skipped, of(idle, FLAGS).requests) == (0, 4, 0)
-    assert of(idle, FLAGS).detail == "4 lists not asked, the audit log announces no change"
+    assert (written(idle), of(idle, FLAGS).skipped, of(idle, FLAGS).requests) == (0, 8, 0)
+    assert of(idle, FLAGS).detail == "8 lists not asked, the audit log announces no change"
     shown = status(scene, idle)
-    assert (shown.status, shown.lists_skipped) == ("ok", 4)
+    assert (shown.status, shown.lists_skipped) == ("ok", 8)
     assert shown.last_read_at == first.run.started_at
     assert shown.last_success_at == idle.run.started_at
 
@@ -59,11 +59,11 @@ def test_trust_that_ended_is_recorded_until_it_is_reset(scene: Scene, posthog: S
     assert scene.ask(REMEMBERED) == [(2, 1, 0)]
     synced(scene)
     assert scene.ask(REMEMBERED) == [(2, 0, 1)]
-    assert of(synced(scene), FLAGS).skipped == 1, "the other organization's project"
+    assert of(synced(scene), FLAGS).skipped == 2, "the other organization's project"
     reset(load(scene.settings()), [FLAGS])
     assert scene.ask(REMEMBERED) == [(0, 0, 0)]
     synced(scene)
-    assert of(synced(scene), FLAGS).skipped == 4
+    assert of(synced(scene), FLAGS).skipped == 8
 
 
 def test_a_json_value_that_a_database_writes_anew_is_no_change(scene: Scene, posthog: Sandbox) -> None:

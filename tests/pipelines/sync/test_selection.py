@@ -18,7 +18,8 @@ BOOKS = {
     "_hogsync_meta": "key value",
     "_hogsync_runs": "run_id started_at finished_at status trigger version error warnings",
     "_hogsync_run_tables": "run_id table_name status paths paths_complete paths_unavailable paths_failed paths_spared "
-    "requests pages pages_again rows_read inserted updated deleted deletes_held complete watermark detail",
+    "paths_postponed requests pages pages_again rows_read inserted updated deleted deletes_held complete watermark "
+    "detail",
     "_hogsync_paths": "path table_name watermark open_floor last_walk_at last_complete_at first_complete_at "
     "fingerprint rows gap held moved page_size",
 }

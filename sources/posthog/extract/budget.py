@@ -1,0 +1,92 @@
+"""Plans which lists a run leaves for later if the hour's request budget has no room for all of them.
+
+Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. The one
+that was read least recently is read first, whatever it costs: so none waits for ever.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+
+from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.extract.incremental import ReadPlan
+from sources.posthog.extract.run_warnings import RunWarning, first_few
+from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
+
+SPARE = 0.1
+"""The share of what is left that no list is planned for: an estimate may be too low, and then the run would wait."""
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What it takes to read a partition and the lists below its rows, and when it was read last."""
+
+    partition: Partition
+    requests: int
+    last_walk_at: datetime
+
+
+def without_room(costs: Iterable[Cost], left: int) -> list[Cost]:
+    """Return what `left` requests have no room for; a later run reads it first."""
+    waiting = []
+    for number, one in enumerate(sorted(costs, key=lambda cost: cost.last_walk_at)):
+        if number and one.requests > left:
+            waiting.append(one)
+        else:
+            left -= one.requests
+    return waiting
+
+
+def warning(costs: Sequence[Cost], waiting: Sequence[Cost], left: int) -> RunWarning:
+    """Return the warning that names what waits."""
+    tables = sorted({one.partition.endpoint.table for one in waiting})
+    late, total = (sum(len(one.partition.lists) for one in some) for some in (waiting, costs))
+    text = (
+        f"This run takes about {sum(one.requests for one in costs):,} requests, and {left:,} are left of the hour's "
+        f"budget: {late:,} of {total:,} lists are left for later, those that were read most recently (of "
+        f"{first_few(tables, 5)}). Select fewer tables, sync less often, or raise `[rate] per_hour`"
+    )
+    return RunWarning("", waiting[0].partition.lists[0].path, "over budget", text)
+
+
+class Costs:
+    """Estimates what partitions cost, by what earlier runs found in the lists of some tables."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], positions: PositionStore) -> None:
+        self._positions = positions
+        self._below = Counter[str]()
+        """By list path, the requests for the lists below its rows."""
+        for endpoint in endpoints:
+            for path in positions.paths(endpoint.table):
+                parent, _, own = path.partition("?")[0].rstrip("/").rpartition("/")
+                above = parent.rpartition("/")[0]
+                position = positions.position(path)
+                if position and own and above.count("/") >= 2:
+                    self._below[f"{above}/"] += _requests(endpoint, position)
+
+    def of(self, partition: Partition, plan: Callable[[ListPath], ReadPlan]) -> Cost:
+        """Return what a partition costs if its lists are read as planned."""
+        requests = self._below[partition.lists[0].url_path]
+        last = []
+        for one in partition.lists:
+            position = self._positions.position(one.path)
+            last.append((position and position.last_walk_at) or NEVER)
+            in_full = position and plan(one).since is None
+            requests += _pages(partition.endpoint, position) if position and in_full else 1
+        return Cost(partition, requests, min(last))
+
+
+def _requests(endpoint: Endpoint, position: Position) -> int:
+    """Return what a list below a row costs; nothing if its parent row told at the last walk that nothing was due."""
+    if endpoint.parent_cursor and position.moved and not position.open_floor:
+        return 0
+    return _pages(endpoint, position) if endpoint.plan == "snapshot" else 1
+
+
+def _pages(endpoint: Endpoint, position: Position) -> int:
+    return max(1, ceil(position.rows / (position.page_size or endpoint.page_size)))

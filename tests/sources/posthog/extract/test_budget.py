@@ -1,0 +1,92 @@
+"""What an hour's requests have no room for waits, the list that was read most recently first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.extract.budget import NEVER, Cost, Costs, without_room
+from sources.posthog.extract.incremental import ReadPlan
+from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FULL, PART = ReadPlan(), ReadPlan(NOW)
+
+
+def partition(table: str, path: str) -> Partition:
+    endpoint = ENDPOINTS[table]
+    return Partition(endpoint, {}, (ListPath(endpoint, path, {}, endpoint.pagination),))
+
+
+def cost(name: str, requests: int, hours: float | None) -> Cost:
+    last = NEVER if hours is None else NOW - timedelta(hours=hours)
+    return Cost(partition("cohorts", name), requests, last)
+
+
+OLD, NEW, UNREAD, LONG = cost("old", 3, 9), cost("new", 3, 1), cost("unread", 1, None), cost("long", 50, 12)
+
+
+@pytest.mark.parametrize(
+    ("costs", "left", "waiting"),
+    [
+        ([OLD, NEW, UNREAD], 7, []),
+        ([NEW, OLD, UNREAD], 6, ["new"]),
+        ([OLD, NEW], 0, ["new"]),
+        ([OLD, NEW, LONG], 7, ["old", "new"]),
+        ([cost("first", 1, 20), LONG, NEW], 7, ["long"]),
+    ],
+    ids=[
+        "room for all",
+        "the most recently read waits",
+        "one is read whatever is left",
+        "a long list is read once it is the oldest",
+        "a list that is too long lets a shorter one pass",
+    ],
+)
+def test_what_was_read_most_recently_waits(costs: list[Cost], left: int, waiting: list[str]) -> None:
+    assert [one.partition.lists[0].path for one in without_room(costs, left)] == waiting
+
+
+def test_no_list_waits_for_ever() -> None:
+    last = {f"list {number}": 0 for number in range(40)}
+    for run in range(1, 200):
+        costs = [
+            cost(name, 1 + 19 * (at % 5 == 0), 1000 - when) for at, (name, when) in enumerate(last.items())
+        ]
+        waiting = {one.partition.lists[0].path for one in without_room(costs, 12)}
+        last |= dict.fromkeys(last.keys() - waiting, run)
+        assert run - min(last.values()) <= 60
+
+
+class Positions(PositionStore):
+    """The positions of some lists."""
+
+    def __init__(self, *known: Position) -> None:
+        self.known = {one.path: one for one in known}
+
+    def position(self, path: str) -> Position | None:
+        return self.known.get(path)
+
+    def paths(self, table: str) -> frozenset[str]:
+        return frozenset(path for path, one in self.known.items() if one.table == table)
+
+
+def test_a_list_costs_its_pages_and_those_of_the_lists_below_it() -> None:
+    reports, log = "projects/1/subscriptions/", "projects/1/comments/"
+    due = Position(
+        path=f"{reports}7/deliveries/", table="subscription_deliveries", moved="then", open_floor=NOW
+    )
+    idle = Position(path=f"{reports}8/deliveries/", table="subscription_deliveries", moved="then", rows=900)
+    positions = Positions(
+        Position(path=reports, table="subscriptions", rows=2500, last_walk_at=NOW),
+        Position(path=log, table="comments", rows=2500, last_walk_at=NOW),
+        due,
+        idle,
+    )
+    costs = Costs(ENDPOINTS.values(), positions)
+    assert costs.of(partition("subscriptions", reports), lambda _: FULL).requests == 3 + 1
+    assert costs.of(partition("comments", log), lambda _: PART).requests == 1
+    unread = costs.of(partition("cohorts", "projects/1/cohorts/"), lambda _: FULL)
+    assert (unread.requests, unread.last_walk_at) == (1, NEVER)
