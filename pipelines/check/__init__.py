@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.alerts.problems import alert_problems
-from pipelines.check.access import Access
+from pipelines.check.access import Access, Observe
 from pipelines.check.cost import about_cost
 from pipelines.check.findings import Finding, refused, wrong
 from pipelines.check.posthog import (
@@ -65,10 +65,13 @@ class CheckReport:
         }
 
 
-def check(settings: Settings) -> CheckReport:
-    """Check everything that a sync with these settings needs; user errors become findings, not exceptions."""
+def check(settings: Settings, observe: Observe = Observe()) -> CheckReport:  # noqa: B008  it is frozen
+    """Check everything that a sync with these settings needs; user errors become findings, not exceptions.
+
+    `observe` is told of each answer.
+    """
     tables, found = _selection(settings)
-    access, problems = access_of(settings, tables)
+    access, problems = access_of(settings, tables, observe)
     found += problems
     if access:
         found += [*about_key(access, settings.origin), *about_tables(tables, access)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sources.posthog.catalogue import parent_of, with_parents
@@ -25,6 +26,17 @@ PARENTS_ASKED, REQUESTS = 20, 160
 within the 240 a minute that are half of PostHog's limit."""
 NAMED = ("organizations", "projects")
 """Read in full, for their names and for the tables below them; one row of another table is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """What is told of each answer and of its rows, and how many rows are asked for."""
+
+    answered: Callable[[Endpoint, Any, float, int], None] = lambda *_: None
+    """Takes the decoded answer, its seconds and its bytes."""
+    listed: Callable[[Endpoint, Sequence[Any]], None] = lambda *_: None
+    """Takes the rows of a page."""
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class Access:
     only: Sequence[int] = ()
     """Ids of the projects to check; empty: all."""
     in_flight: int = 8
+    observe: Observe = Observe()
     key: Key | None = None
     asked: dict[str, TableAccess] = field(default_factory=dict)
     names: dict[str, dict[Any, str]] = field(default_factory=lambda: {table: {} for table in NAMED})
@@ -136,17 +149,26 @@ class Access:
         rows: list[Mapping[str, Any]] = []
         trouble, count = None, None
         try:
-            size = 100 if named else 1
+            size = PageSize(100 if named else min(self.observe.rows, endpoint.page_size))
+            get = partial(self._observed, endpoint)
             for page in PAGERS[one.pagination](
-                self.client.get, one.url_path, query(one.path), PageSize(size), no_prefetch, one.rows_under
+                get, one.url_path, query(one.path), size, no_prefetch, one.rows_under
             ):
                 count = page.count
+                self.observe.listed(endpoint, page.rows)
                 rows += [row for row in page.rows if isinstance(row, dict) and _is_id(row.get(column))]
                 if not named:
                     break
         except (Unavailable, PageFailed) as refused:
             trouble = refused
         return Probe(partition, rows if named else rows[:1], trouble, count)
+
+    def _observed(self, endpoint: Endpoint, path: str, params: Mapping[str, str | int]) -> Any:
+        """Request a page, and tell what it was and what it took."""
+        took: list[tuple[float, int]] = []
+        body = self.client.get(path, params, measured=lambda _, *cost: took.append(cost))
+        self.observe.answered(endpoint, body, *took[-1])
+        return body
 
 
 def _first_of_each(below: Sequence[Partition], parent: Endpoint) -> Iterable[Partition]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from pipelines.check.access import Access, Probe, TableAccess
+from pipelines.check.access import Access, Observe, Probe, TableAccess
 from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.errors import KeyProblem, UsageError
 from pipelines.from_settings import open_client
@@ -40,7 +40,9 @@ def spare_scopes(tables: Collection[str], key: Key | None) -> list[str]:
     return sorted(set((key and key.scopes) or ()) - set(needed_scopes(tables)))
 
 
-def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None, list[Finding]]:
+def access_of(
+    settings: Settings, tables: Sequence[str], observe: Observe
+) -> tuple[Access | None, list[Finding]]:
     """Return what the key reaches, None if that is unknown, and a finding for each error."""
     found: list[Finding] = []
     try:
@@ -53,7 +55,7 @@ def access_of(settings: Settings, tables: Sequence[str]) -> tuple[Access | None,
     except UsageError as problem:
         return None, [*found, refused("settings", problem)]
     with client:
-        reach = Access(client, tables, settings.projects.only, settings.lists.in_flight)
+        reach = Access(client, tables, settings.projects.only, settings.lists.in_flight, observe)
         found += _asked(reach, settings.origin, has_key=token != NO_KEY)
         return (reach if reach.key else None), found
 

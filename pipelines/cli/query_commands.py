@@ -25,16 +25,33 @@ Format = Literal["table", "csv", "json", "jsonl", "markdown", "parquet"]
 
 
 @command
-def check(connection: OneConnection = None, as_json: AsJson = False) -> int:
+def check(
+    connection: OneConnection = None,
+    as_json: AsJson = False,
+    report_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Write how PostHog's lists look, without their content."
+        ),
+    ] = None,
+) -> int:
     """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
-    place = one_or_each(ready(), connection, "check", as_json=as_json)
+    settings = ready()
+    if report_file and not connection and len(settings.each_connection()) > 1:
+        raise UsageError("--report writes one file for one PostHog: say which by --connection NAME.")
+    place = one_or_each(settings, connection, "check", as_json=as_json)
     if isinstance(place, int):
         return place
     from pipelines import logs
     from pipelines.check import check as checked
+    from pipelines.check.report import Samples, write_report
 
     logs.concern(place)
-    report = checked(place)
+    samples = Samples()
+    report = checked(place, samples.observe) if report_file else checked(place)
+    if report_file:
+        said = write_report(report_file, place.origin, report.access, samples)
+        write_line(said, sys.stderr)
     if as_json:
         write_json(report.as_json())
     else:
