@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.bench.bench import Bench
+from tests.bench.sections.catalogue import catalogue
 from tests.bench.sections.history import history
 from tests.bench.sections.latency import latency, small_lists
 from tests.bench.sections.loads import ceiling, changed, first, unchanged
@@ -25,4 +26,5 @@ SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "small-lists": small_lists,
     "memory": memory,
     "steady": steady,
+    "catalogue": catalogue,
 }
