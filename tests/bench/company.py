@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 Row = dict[str, Any]
 
@@ -30,12 +32,11 @@ KINDS = {"spread": SPREAD, "one": ALONE}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One list: its path below `/api/`, the constants of its query, and its rows in the order of the list."""
+    """One list: its path below `/api/`, the constants of its query, and its rows, encoded, in the order of the list."""
 
     path: str
     query: Mapping[str, str]
-    length: int
-    rows: Iterator[Row]
+    rows: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ class Company:
         for project in range(1, self.projects + 1):
             base = f"projects/{project}"
             rows = _rows(version, self.events, event_names(), events)
-            yield Listed(f"{base}/event_definitions/", {"ordering": "name"}, *rows)
+            yield Listed(f"{base}/event_definitions/", {"ordering": "name"}, rows)
             for kind, share in KINDS[self.kinds].items():
                 query = {"type": kind} | ({"group_type_index": "0"} if kind == "group" else {})
                 names, length = property_names((), f"{kind}_"), round(self.properties * share)
                 rows = _rows(version, length, names, properties)
-                yield Listed(f"{base}/property_definitions/", query, *rows)
+                yield Listed(f"{base}/property_definitions/", query, rows)
 
     def others(self) -> Iterator[tuple[str, Any]]:
         """What has no pages: each path with its answer."""
@@ -79,14 +80,15 @@ class Company:
 
 
 def _whole(path: str, rows: list[Row]) -> Listed:
-    return Listed(path, {}, len(rows), iter(rows))
+    return Listed(path, {}, rows)
 
 
-def _rows(version: str, length: int, names: Iterator[str], models: list[Row]) -> tuple[int, Iterator[Row]]:
-    """How many rows a list has, and the rows."""
+def _rows(version: str, length: int, names: Iterator[str], models: list[Row]) -> list[msgspec.Raw]:
+    """A list's rows, encoded, for there may be very many."""
     length = max(length - GONE, 0) if version == "shorter" else length
     named = enumerate(islice(names, length))
-    return length, (_row(number, name, models, version) for number, name in named)
+    rows = (_row(number, name, models, version) for number, name in named)
+    return [msgspec.Raw(msgspec.json.encode(row)) for row in rows]
 
 
 def _row(number: int, name: str, models: list[Row], version: str) -> Row:

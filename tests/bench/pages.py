@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from tests.bench.company import Company, Listed
+from tests.bench.company import Listed
 
 GZIP_LEVEL = 1
 """Quickest to make; every contender asks for gzip, as against PostHog, and pays the same for it."""
@@ -29,31 +28,34 @@ def asked(raw: str) -> str:
     return target(parts.path.removeprefix("/api/"), {**first, **query})
 
 
+def page(origin: str, listed: Listed, limit: int, offset: int) -> dict[str, Any]:
+    """One page of a list by limit and offset."""
+
+    def link(to: int) -> str:
+        where = {"offset": to} if to else {}
+        return f"{origin}/api/{target(listed.path, {**listed.query, 'limit': limit, **where})}"
+
+    return {
+        "count": len(listed.rows),
+        "next": link(offset + limit) if offset + limit < len(listed.rows) else None,
+        "previous": link(max(offset - limit, 0)) if offset else None,
+        "results": listed.rows[offset : offset + limit],
+    }
+
+
 def pages(origin: str, listed: Listed, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A list's pages by limit and offset: each page's target and its content."""
-
-    def named(offset: int, *, link: bool = False) -> str:
-        where = {"offset": offset} if offset or not link else {}
-        return target(listed.path, {**listed.query, "limit": limit, **where})
-
-    for offset in range(0, max(listed.length, 1), limit):
-        after, before = offset + limit, max(offset - limit, 0)
-        yield (
-            named(offset),
-            {
-                "count": listed.length,
-                "next": f"{origin}/api/{named(after)}" if after < listed.length else None,
-                "previous": f"{origin}/api/{named(before, link=True)}" if offset else None,
-                "results": list(islice(listed.rows, limit)),
-            },
-        )
+    """A list's pages: each page's target and its content."""
+    for offset in range(0, max(len(listed.rows), 1), limit):
+        where = {**listed.query, "limit": limit, "offset": offset}
+        yield target(listed.path, where), page(origin, listed, limit, offset)
 
 
-def answers(origin: str, company: Company, version: str, limit: int) -> Iterator[tuple[str, Any]]:
-    """Every answer of this company in pages of `limit` rows: each target with its content."""
-    yield from company.others()
-    for listed in company.lists(version):
-        yield from pages(origin, listed, limit)
+def asked_for(name: str) -> tuple[str, int, int]:
+    """A target without limit and offset, and these two."""
+    path, _, words = name.partition("?")
+    query = dict(parse_qsl(words))
+    limit, offset = int(query.pop("limit", 0)), int(query.pop("offset", 0))
+    return target(path, query), limit, offset
 
 
 def encoded(content: Any) -> bytes:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.bench.company import Company, models
-from tests.bench.pages import answers, asked, encoded
+from tests.bench.company import Company, Listed, models
+from tests.bench.pages import asked, asked_for, encoded, page, pages, target
 
 NOT_FOUND = b'{"type":"invalid_request","code":"not_found","detail":"No such page was prepared.","attr":null}'
 
@@ -32,6 +32,10 @@ class Shelf:
     latency: float = 0.0
     shown: str = "base"
     versions: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    lists: dict[str, dict[str, Listed]] = field(default_factory=dict)
+    """By version and by target without limit and offset."""
+    made: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Pages of a size that nobody prepared: made when they are first asked for, then kept."""
     prepared: set[tuple[str, int]] = field(default_factory=set)
     seen: Counter[str] = field(default_factory=Counter)
     first: float | None = None
@@ -46,15 +50,29 @@ class Shelf:
         if name is None:
             name = self.spelled[raw] = asked(raw.decode())
         self.seen[name] += 1
-        return self.versions[self.shown].get(name) or plain(NOT_FOUND, b"404 Not Found")
+        return self.versions[self.shown].get(name) or self._made(name) or plain(NOT_FOUND, b"404 Not Found")
+
+    def _made(self, name: str) -> bytes | None:
+        if (self.shown, name) not in self.made:
+            where, limit, offset = asked_for(name)
+            listed = self.lists[self.shown].get(where)
+            if not (listed and limit):
+                return None
+            self.made[self.shown, name] = encoded(page(self.origin, listed, limit, offset))
+        return self.made[self.shown, name]
 
     def prepare(self, version: str, limit: int) -> None:
         """Encode a version in pages of this size, once."""
         if (version, limit) not in self.prepared:
             self.prepared.add((version, limit))
+            if version not in self.lists:
+                lists = self.company.lists(version)
+                self.lists[version] = {target(one.path, one.query): one for one in lists}
             shelf = self.versions.setdefault(version, {})
-            for name, content in answers(self.origin, self.company, version, limit):
-                shelf[name] = encoded(content)
+            shelf |= {name: encoded(content) for name, content in self.company.others()}
+            for listed in self.lists[version].values():
+                for name, content in pages(self.origin, listed, limit):
+                    shelf[name] = encoded(content)
 
     def told(self, raw: str) -> Any:
         """What a control path does and says."""
@@ -71,7 +89,8 @@ class Shelf:
         elif what == "targets":
             mark = f"limit={words['limit']}&"
             return [name for name in self.versions[self.shown] if mark in name]
-        distinct = sum(name in self.versions[self.shown] for name in self.seen)
+        there = self.versions[self.shown].keys() | {name for shown, name in self.made if shown == self.shown}
+        distinct = sum(name in there for name in self.seen)
         return {
             "requests": self.seen.total(),
             "distinct": distinct,

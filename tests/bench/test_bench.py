@@ -46,7 +46,7 @@ def test_the_bench_pages_a_list_as_the_framework_does_and_its_rows_have_the_same
         theirs.append(_answer(theirs[-1]["next"], posthog.key))
     rows = [row for page in theirs for row in page["results"]]
 
-    listed = Listed("projects/101/event_definitions/", {"ordering": "name"}, len(rows), iter(rows))
+    listed = Listed("projects/101/event_definitions/", {"ordering": "name"}, rows)
     ours = [page for _, page in pages(posthog.url, listed, LIMIT)]
 
     assert len(ours) == 4

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from tests.bench.bench import Bench
 from tests.bench.sections.catalogue import catalogue
 from tests.bench.sections.history import history
-from tests.bench.sections.latency import latency, small_lists
+from tests.bench.sections.latency import latency, sixty, small_lists
 from tests.bench.sections.loads import ceiling, changed, first, unchanged
 from tests.bench.sections.memory import memory
 from tests.bench.sections.requests import requests
@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "changed": changed,
     "history": history,
     "latency": latency,
+    "sixty": sixty,
     "small-lists": small_lists,
     "memory": memory,
     "steady": steady,

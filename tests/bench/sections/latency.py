@@ -7,11 +7,14 @@ from functools import partial
 from tests.bench.bench import Bench, Contender, Failed
 from tests.bench.company import Company
 from tests.bench.measuring import Run
+from tests.bench.sections.loads import WITHOUT
 from tests.bench.serving import Pages, serving
 from tests.bench.table import held, median, ratio, seconds, show
 
 LATENCY = 0.06
 LONG = Company(properties=20_000, events=0, kinds="one")
+SIXTY = Company(properties=48_000, events=12_000)
+SHORT_LATENCY = 0.05
 MANY = Company(properties=20, events=5, projects=200)
 IN_FLIGHT = 8
 
@@ -59,6 +62,31 @@ def _reading(pages: Pages, contend: Contender, spans: list[float]) -> Run:
     seen = pages.seen()
     spans.append(seen["last"] - seen["first"])
     return run
+
+
+def sixty(bench: Bench) -> None:
+    """Sixty thousand rows: hogsync's pages follow the answers, the floor's have 1,000 rows, eight at a time."""
+    with serving(SIXTY) as pages, bench.warehouse("duckdb") as url:
+        pages.prepare("base", 1000)
+        bench.sync(pages, url)  # the server makes the larger pages
+        pages.show(latency=SHORT_LATENCY)
+        runs = bench.rounds(
+            {
+                "floor: pages of 1000, native insert": partial(
+                    bench.anew, partial(bench.contender, "floor", pages.url)
+                ),
+                "hogsync sync, first load": partial(bench.anew, partial(bench.sync, pages, more=WITHOUT)),
+                "hogsync sync, nothing changed": partial(bench.sync, pages, url),
+            }
+        )
+        pages.show()
+        bench.sync(pages, url)
+        requests, there = pages.seen()["requests"], len(pages.targets(1000))
+    show(f"{SHORT_LATENCY * 1000:.0f} ms per answer, {SIXTY.rows:,} rows, DuckDB", runs, SIXTY.rows)
+    floor, first, again = runs.values()
+    ratio("first load ÷ floor", first, floor, 1.1)
+    ratio("nothing changed ÷ floor", again, floor, 0.7)
+    print(f"  {requests} requests with nothing changed, of pages of 1000 there are {there}")
 
 
 def small_lists(bench: Bench) -> None:
