@@ -18,7 +18,6 @@ from destinations.staging import claim_staging
 from destinations.warehouse import DatabaseOutOfMemory, Types, Warehouse, WarehouseUnavailable, first_line
 from pipelines import signals
 from pipelines.settings.surroundings import set_aside
-from sources.posthog.catalogue import PEOPLE
 from sources.posthog.changes.delta import TargetTable
 from sources.posthog.extract.extraction import Extraction
 
@@ -112,8 +111,8 @@ def _load_what_can_be(extraction: Extraction, warehouse: Warehouse, folder: Path
 
 
 def prepare(extraction: Extraction) -> None:
-    """Import dlt (half a second) in a thread while PostHog is read, if no people are stored: a load will follow."""
-    if extraction.people.stored_index.empty[PEOPLE.table]:
+    """Import dlt (half a second) in a thread while PostHog is read, if no row is stored: a load will follow."""
+    if all(changes.stored_index.empty[table] for table, changes in extraction.changes.items()):
         threading.Thread(target=_awake, name="hogsync-dlt", daemon=True).start()
 
 
