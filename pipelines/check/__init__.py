@@ -29,7 +29,6 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.client.origin import is_cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def check(settings: Settings, observe: Observe = Observe()) -> CheckReport:  # n
     found += problems
     if access:
         found += [*about_key(access, settings.origin), *about_tables(tables, access)]
-        found += about_cost(access, settings.rate.per_minute, cloud=is_cloud(settings.origin))
+        found += about_cost(access, settings)
     found += about_scopes(tables, access, settings.origin)
     found += examine_warehouse(settings, tables)
     found += [wrong("settings", text, UsageError.exit_code) for text in alert_problems(settings)]

@@ -7,17 +7,23 @@ from math import ceil
 
 from pipelines.check.access import Access, TableAccess
 from pipelines.check.findings import Finding, note
-from sources.posthog.catalogue import ENDPOINTS, parent_of
-from sources.posthog.client.rate_limit import HALF
+from pipelines.settings import Settings
+from sources.posthog.catalogue import ENDPOINTS, parent_of, parents_of
+from sources.posthog.client.origin import is_cloud
+from sources.posthog.client.rate_limit import HALF, Rate
+from sources.posthog.extract.announcements import LOG, are_announcements_used
 
 SECONDS_A_REQUEST, IN_FLIGHT = 0.3, 8
 """What a request usually takes, and how many are sent at a time: only where no budget makes them wait longer."""
 
 
-def about_cost(access: Access, per_minute: int | None, *, cloud: bool) -> Iterator[Finding]:
+def about_cost(access: Access, settings: Settings) -> Iterator[Finding]:
     """Yield how many requests and minutes a first and a later run take, if anything can be read."""
-    rate = per_minute or (HALF.per_minute if cloud else None)
-    first, later = requests(access)
+    asked, usual = settings.rate, HALF if is_cloud(settings.origin) else Rate()
+    rate, hourly = asked.per_minute or usual.per_minute, asked.per_hour or usual.per_hour
+    first, later, announced = requests(access)
+    if are_announcements_used(settings.lists.announcements, later, hourly):
+        later -= announced
     if first:
         yield note(
             "cost",
@@ -26,10 +32,15 @@ def about_cost(access: Access, per_minute: int | None, *, cloud: bool) -> Iterat
         )
 
 
-def requests(access: Access) -> tuple[int, int]:
-    """Return about how many requests a first and a later run send, from the counts that the lists told."""
+def requests(access: Access) -> tuple[int, int, int]:
+    """Return about how many requests a first and a later run send, from the counts that the lists told.
+
+    The third number is how many of a later run's the audit log makes unnecessary, while it announces nothing.
+    """
     rows: dict[str, int] = {}
     first = later = 2  # the key, and the organizations
+    announced = 0
+    log, above = access.asked.get(LOG.table), parents_of(access.asked)
     for table, asked in access.asked.items():
         lists = _parents(access, asked, rows) * len(asked.endpoint.paths)
         counts = [answer.count for answer in asked.answers if answer.count is not None]
@@ -40,11 +51,11 @@ def requests(access: Access) -> tuple[int, int]:
         pages = max(1, ceil(usual / asked.endpoint.page_size))
         first += lists * pages
         # A list that is read from its latest rows on is one page; below a row that did not change none is read.
-        if asked.endpoint.plan == "snapshot":
-            later += lists * pages
-        elif not asked.endpoint.parent_cursor:
-            later += lists
-    return first, later
+        again = lists * pages if asked.endpoint.plan == "snapshot" else lists
+        later += 0 if asked.endpoint.parent_cursor else again
+        if asked.endpoint.announced_by and not (table in above and usual):
+            announced += again
+    return first, later, announced if log and log.readable else 0
 
 
 def _parents(access: Access, asked: TableAccess, rows: dict[str, int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from sources.posthog.catalogue import (
@@ -124,6 +125,12 @@ def parent_of(path: str) -> Endpoint | None:
     return {endpoint.own_placeholder: endpoint for endpoint in reversed(ENDPOINTS.values())}[names[-1]]
 
 
+def parents_of(tables: Iterable[str]) -> frozenset[str]:
+    """Return the tables below whose rows some of these tables have lists."""
+    paths = (path for table in tables for path in ENDPOINTS[table].paths)
+    return frozenset(parent.table for path in paths if (parent := parent_of(path)))
+
+
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     """Return the types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
     parents: dict[str, Type] = {
@@ -172,6 +179,7 @@ __all__ = [
     "PEOPLE",
     "column_meanings",
     "parent_of",
+    "parents_of",
     "stamp_types",
     "tables_of",
     "with_parents",

@@ -17,7 +17,7 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from sources.posthog.catalogue import ENDPOINTS, parent_of
+from sources.posthog.catalogue import ENDPOINTS, parents_of
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.edits import has_edits
 from sources.posthog.changes.table_changes import TableChanges
@@ -33,6 +33,12 @@ FOLLOWING = frozenset(
 """Columns that no entry names, because they change with others."""
 BUDGET_SHARE = 0.1
 """With `auto`, announcements are used if walking everything takes more than this share of an hour's requests."""
+
+
+def are_announcements_used(chosen: str, requests: int, hourly: int | None) -> bool:
+    """Return whether lists are skipped by the log, if walking all takes so many requests of those of an hour."""
+    is_much = hourly is not None and requests > BUDGET_SHARE * hourly
+    return chosen == "always" or (chosen == "auto" and is_much)
 
 
 def heard(before: Announcement, now: datetime, *, is_announced: bool) -> Announcement:
@@ -64,8 +70,7 @@ class Announcements:
         self.changed: dict[tuple[str, str], Announcement] = {}
         """By organization and table, what this run has to remember."""
         self._organizations: dict[Any, str] = {}
-        paths = (path for one in changes.values() for path in one.shape.endpoint.paths)
-        self._parents = {parent.table for path in paths if (parent := parent_of(path))}
+        self._parents = parents_of(changes)
         self._all: set[str] = set()
         self._heard: set[str] = set()
         if LOG.table in changes and (self.used or self._stored):
@@ -75,9 +80,7 @@ class Announcements:
         options = self.options
         if LOG.table not in self.changes or options.window:
             return False
-        if options.announcements == "auto":
-            return hourly is not None and sum(map(self._requests, self.changes)) > BUDGET_SHARE * hourly
-        return options.announcements == "always"
+        return are_announcements_used(options.announcements, sum(map(self._requests, self.changes)), hourly)
 
     def _requests(self, table: str) -> int:
         """Return how many requests it takes to walk all lists of a table."""

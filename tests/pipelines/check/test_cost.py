@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.check import CheckReport, check
 from pipelines.check.cost import about_cost
 from pipelines.check.findings import Finding
-from pipelines.settings import load
+from pipelines.settings import Settings, load
 from sources.posthog.catalogue import DEFAULT_TABLES
 from tests.component.scene import beside
 from tests.harness.expected import CORE
@@ -46,9 +47,26 @@ def test_the_requests_of_a_first_and_a_later_sync_are_foreseen_within_a_quarter(
     assert abs(later - again) <= again / 4
 
 
+def place(scene: Scene, **more: Any) -> Settings:
+    return load(scene.settings(HOGSYNC_SELECTION={"tables": [*CORE, "feature_flags", "surveys"]}, **more))
+
+
 def test_a_request_budget_makes_the_minutes(file_scene: Scene) -> None:
     access = report(file_scene, CORE).access
     assert access
-    first, minutes, later, later_minutes = told(about_cost(access, 20, cloud=False))
+    first, minutes, later, later_minutes = told(
+        about_cost(access, place(file_scene, HOGSYNC_RATE={"per_minute": 20}))
+    )
     assert (minutes, later_minutes) == (-(-first // 20), -(-later // 20))
-    assert told(about_cost(access, None, cloud=True))[1::2] == (1, 1), "half of what PostHog publishes"
+    cloud = about_cost(access, place(file_scene, POSTHOG_HOST="https://us.posthog.com"))
+    assert told(cloud)[1::2] == (1, 1), "half of what PostHog publishes"
+
+
+def test_a_later_sync_costs_less_where_the_audit_log_tells_what_to_read(file_scene: Scene) -> None:
+    access = report(file_scene, (*CORE, "feature_flags", "surveys")).access
+    assert access
+    usual = told(about_cost(access, place(file_scene)))[2]
+    heard = place(file_scene, HOGSYNC_LISTS={"announcements": "always"})
+    assert told(about_cost(access, heard))[2] == usual - 4 * 5, (
+        "flags (two lists), surveys, cohorts and comments of 4 projects"
+    )
