@@ -45,6 +45,13 @@ NOT_SYNCED = (
         "Replaced by access controls; see `object_access_controls`.",
     ),
     NotSynced(
+        "event_definition_metrics",
+        "definitions",
+        "unreadable",
+        "projects/{project_id}/event_definitions/{id}/metrics/",
+        "PostHog names no scope of a personal API key for it, and computes the answer for each definition anew.",
+    ),
+    NotSynced(
         "experiment_results",
         "experiments",
         "gone",
