@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.alerts.following import followed
 from pipelines.publish import publish
-from pipelines.signals import stop_requested
+from pipelines.signals import after_record, stop_requested
 from pipelines.status.facts import keep_facts
 from pipelines.sync import sync as one_sync
 from sources.posthog.extract.run_warnings import Kind, RunWarning
@@ -28,16 +28,19 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
 
     `observers` are called with every page that is read.
     """
+    recorded: list[Outcome] = []
 
     def published() -> Outcome:
-        outcome = one_sync.sync(settings, selection, observers)
+        recorded.append(outcome := one_sync.sync(settings, selection, observers))
         return outcome if selection.dry_run else _with_warning(outcome, "not published", publish(settings))
 
-    try:
-        return followed(settings, selection, published)
-    finally:
-        if not (selection.dry_run or stop_requested.is_set()):
-            keep_facts(settings)
+    with after_record(recorded):
+        try:
+            return followed(settings, selection, published)
+        finally:
+            if not (selection.dry_run or stop_requested.is_set()):
+                keep_facts(settings)
+    return recorded[0]
 
 
 def _with_warning(outcome: Outcome, kind: Kind, text: str) -> Outcome:

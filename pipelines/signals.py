@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -80,6 +80,16 @@ def _interrupt_all() -> None:
         with suppress(Exception):  # nothing may cost the thread that makes sure of the end
             cut()
     _interrupted_once.set()
+
+
+@contextmanager
+def after_record(recorded: Sized) -> Iterator[None]:
+    """Let a stop end the block and nothing else once the run is in `recorded`: the command keeps its exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (recorded and stop_requested.is_set()):  # a program that calls hogsync has to hear of Ctrl-C
+            raise
 
 
 def check_stop() -> None:

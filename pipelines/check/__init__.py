@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.alerts.problems import alert_problems
 from pipelines.check.access import Access, Observe
 from pipelines.check.cost import about_cost
-from pipelines.check.findings import Finding, refused, wrong
+from pipelines.check.findings import Finding, note, refused, wrong
 from pipelines.check.posthog import (
     about_key,
     about_scopes,
@@ -29,6 +29,7 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
+from sources.posthog.extract.announcements import LOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,9 @@ def check(settings: Settings, observe: Observe = Observe()) -> CheckReport:  # n
         found += [*about_key(access, settings.origin), *about_tables(tables, access)]
         found += about_cost(access, settings)
     found += about_scopes(tables, access, settings.origin)
+    if settings.lists.announcements == "always" and LOG.table not in tables:
+        text = f'[lists] announcements = "always" does nothing without {LOG.table}; add it to [selection] tables.'
+        found.append(note("settings", text))
     found += examine_warehouse(settings, tables)
     found += [wrong("settings", text, UsageError.exit_code) for text in alert_problems(settings)]
     clean = tuple(  # drivers and servers may quote secrets

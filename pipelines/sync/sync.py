@@ -60,6 +60,19 @@ def sync(
 
     `observers` are called with every page that is read; `retry` limits how long a failing page is retried.
     """
+    recorded_outcome: list[Outcome] = []
+    with signals.after_record(recorded_outcome):
+        return _sync(settings, selection, observers, retry, recorded_outcome)
+    return recorded_outcome[0]
+
+
+def _sync(
+    settings: Settings,
+    selection: Selection,
+    observers: Sequence[Observer],
+    retry: RetryPolicy | None,
+    recorded_outcome: list[Outcome],
+) -> Outcome:
     tables, versioned, dry_run = chosen_tables(settings, selection), with_history(settings), selection.dry_run
     key = settings.require_key().get_secret_value()
     command = "hogsync backfill" if selection.window else "hogsync sync"
@@ -99,6 +112,7 @@ def sync(
                 existing = _load(extraction, warehouse, folder, prior, derivation)
                 derivation.derive(existing)
                 outcome = _record(header, warehouse, extraction, prior, derivation, existing=existing)
+        recorded_outcome.append(outcome)
         local_state.remember_run(settings, outcome.run.run_id)
         checkpoints.settle()
         return outcome

@@ -11,6 +11,7 @@ import pytest
 
 from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS
 from sources.posthog.extract.announcements import ANNOUNCED, LOG, heard
+from sources.posthog.extract.options import Window
 from sources.posthog.extract.walks import Announcement
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene
@@ -191,6 +192,22 @@ def test_a_run_that_reads_the_log_alone_overlooks_nothing_for_the_others(
     scene.sync(LOG.table, lists={"announcements": "never"})
     scene.sync(*READ, lists=ALWAYS)
     assert names(scene, SURVEYS) == {"Told"}
+
+
+def test_a_backfill_of_the_log_decides_nothing_and_its_entries_are_not_overlooked(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    trusting(scene)
+    rename(posthog, SURVEYS, "Told late")
+    later(scene, SURVEYS)
+    scene.sync(*READ, lists=ALWAYS)
+    rename(posthog, FLAGS, "Told")
+    announce(posthog, "FeatureFlag")
+    window = Window(datetime.now(UTC) - timedelta(days=1))
+    scene.sync(LOG.table, lists=ALWAYS, window=window)
+    assert trust(scene, SURVEYS) == {"doubted": 1, "trusted": 1}
+    scene.sync(*READ, lists=ALWAYS)
+    assert names(scene, FLAGS) == {"Told"}
 
 
 @pytest.mark.parametrize("why", ["never", "full", "key", "log refused", "log failing", "few requests"])

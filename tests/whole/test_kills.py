@@ -145,6 +145,15 @@ def test_a_stop_that_comes_when_dlt_looks_for_none_any_more_is_heeded(dying_in_f
     assert dying.fall("statement", loaded, (INT,)) == 130
 
 
+@pytest.mark.fault("process.interrupted_anywhere")
+@pytest.mark.parametrize("dying_in_file", ["definitions"], indirect=True)
+def test_a_stop_after_the_record_leaves_the_run_and_its_exit_code_as_they_are(dying_in_file: Doomed) -> None:
+    dying = dying_in_file
+    files = sum(kind == "file" for kind, _ in dying.events())
+    dying.mend()
+    assert {dying.fall("file", number, (INT,)) for number in range(files - 3, files + 1)} == {0}
+
+
 @pytest.mark.fault("process.interrupted_anywhere", "process.interrupted_twice")
 @pytest.mark.soak("stops")
 @pytest.mark.parametrize("kind", ["request", "file", "statement"])

@@ -98,7 +98,7 @@ class Announcements:
     def hear(self, logs: Iterable[ListResult]) -> None:
         """Take in the new entries of the logs that could be read, before the lists of their organizations are."""
         remembered = {organization for organization, _ in self._stored}
-        for log in logs:
+        for log in () if self.options.window else logs:  # a backfill reads a period, and not what is new
             self._all.add(organization := log.list_path.parent_ids["organization_id"])
             if log.status != "read" or not (self.used or organization in remembered):
                 continue

@@ -70,3 +70,14 @@ def test_a_later_sync_costs_less_where_the_audit_log_tells_what_to_read(file_sce
     assert told(about_cost(access, heard))[2] == usual - 4 * 5, (
         "flags (two lists), surveys, cohorts and comments of 4 projects"
     )
+
+
+@pytest.mark.parametrize("log", [(), ("organization_activity_logs",)])
+def test_announcements_that_no_log_can_make_are_spoken_of(file_scene: Scene, log: tuple[str, ...]) -> None:
+    settings = load(
+        file_scene.settings(
+            HOGSYNC_SELECTION={"tables": ["surveys", *log]}, HOGSYNC_LISTS={"announcements": "always"}
+        )
+    )
+    texts = [one.text for one in check(settings).findings]
+    assert any("announcements" in text and "does nothing" in text for text in texts) == (not log)
