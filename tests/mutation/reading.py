@@ -6,6 +6,7 @@ DEATHS = "component/test_deaths.py::test_"
 FAULTS = "component/test_faults.py::test_"
 MENDING = "pipelines/sync/test_repair.py::test_"
 UNPROVEN = "component/test_unproven.py::test_"
+COMPLETE = "sources/posthog/extract/test_completeness.py::test_"
 ANNOUNCED = "component/test_announcements.py::test_"
 STREAMS = "component/test_streams.py::test_"
 KEYS = "component/test_keys.py::test_"
@@ -74,14 +75,14 @@ READING_RULES = (
     ),
     Mutation(
         "rows agree with the count",
-        "return gap == 0 or ",
+        "return walk.gap == 0 or ",
         "return True or ",
         (f"{DEATHS}a_gap_is_not_believed_at_first_and_known_the_second_time",),
     ),
     Mutation(
         "another key's gap explains nothing",
-        "(before.fingerprint, before.gap) == (result.fingerprint, gap)",
-        "before.gap == gap",
+        "(before.fingerprint, before.gap) == (result.fingerprint, walk.gap)",
+        "before.gap == walk.gap",
         (f"{UNPROVEN}a_gap_that_this_key_knows_is_new_to_another",),
     ),
     Mutation(
@@ -409,6 +410,12 @@ READING_RULES = (
         "if number and one.requests > left:",
         "if one.requests > left:",
         ("sources/posthog/extract/test_budget.py::test_no_list_waits_for_ever",),
+    ),
+    Mutation(
+        "a gap is not known where rows came twice",
+        "(as_before and walk.rows == walk.distinct)",
+        "as_before",
+        (f"{COMPLETE}a_list_is_complete_without_a_gap_or_with_the_one_that_is_known[rows that came twice]",),
     ),
     Mutation(
         "every list is asked once a day",

@@ -36,9 +36,13 @@ def _with(result: ListResult, status: Status, detail: str = "", *, complete: boo
 
 
 def gap_is_known(result: ListResult) -> bool:
-    """Return whether no row is missing, or only as many as the same key could not see last time."""
-    before, gap = result.before, result.last.gap
-    return gap == 0 or (before is not None and (before.fingerprint, before.gap) == (result.fingerprint, gap))
+    """Return whether no row is missing, or only as many as the same key could not see last time.
+
+    Where rows came twice, others did not come although the key sees them: the list has no fixed order.
+    """
+    before, walk = result.before, result.last
+    as_before = before is not None and (before.fingerprint, before.gap) == (result.fingerprint, walk.gap)
+    return walk.gap == 0 or (as_before and walk.rows == walk.distinct)
 
 
 def needs_second_walk(result: ListResult) -> bool:

@@ -47,7 +47,17 @@ def test_a_page_is_asked_for_with_the_key_its_query_and_nothing_else() -> None:
 @pytest.mark.fault("security.only_get")
 def test_a_client_has_no_way_to_send_anything_but_get() -> None:
     public = {name for name in dir(Client) if not name.startswith("_")}
-    assert public == {"get", "stop", "close", "total", "per_hour", "traffic", "requests_to", "repairs_of"}
+    assert public == {
+        "get",
+        "stop",
+        "close",
+        "total",
+        "per_hour",
+        "left",
+        "traffic",
+        "requests_to",
+        "repairs_of",
+    }
 
 
 def test_connections_are_kept_and_never_more_than_allowed() -> None:
