@@ -10,6 +10,12 @@ AFTER = "what_comes_after_a_stop_is_not_cut_short"
 
 LEAVING_RULES = (
     Mutation(
+        "a stop after the record leaves the exit code",
+        "if not (recorded and stop_requested.is_set()):",
+        "if True:",
+        (f"{KILLS}a_stop_after_the_record_leaves_the_run_and_its_exit_code_as_they_are[definitions]",),
+    ),
+    Mutation(
         "a stop ends the statement that runs",
         "threading.Thread(target=_interrupt_all, daemon=True).start()",
         "pass",
