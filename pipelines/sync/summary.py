@@ -12,6 +12,7 @@ from pipelines.console import plain_table, printable, rendered
 from pipelines.remedies import advice
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
+from sources.posthog.extract.run_warnings import first_few
 
 if TYPE_CHECKING:
     from pipelines.run import Run
@@ -115,7 +116,13 @@ def summary_table(outcome: Outcome, settings: Settings, *, dry_run: bool = False
         cells = (f"{number:,}" if number else "·" for number in numbers)
         table.add_row(result.table, Text(word, style=colour), *cells)
     notes = [f"Warning: {warning_line(warning)}" for warning in outcome.run.warnings if not warning.table]
-    for result in outcome.tables:
+    quiet = [result for result in outcome.tables if result.skipped and result.detail == result.skip_detail]
+    if quiet:
+        lists, tables = sum(result.skipped for result in quiet), [result.table for result in quiet]
+        notes.append(
+            f"{lists:,} lists of {first_few(tables, 5)} were not asked: nothing shows a change in them."
+        )
+    for result in (one for one in outcome.tables if one not in quiet):
         notes += _notes(result, outcome.key, advised=result.table in outcome.standing)
     return rendered(
         printable(place), "", table, "", *notes, *[""] * bool(notes), summary(outcome, dry_run=dry_run)

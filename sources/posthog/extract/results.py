@@ -95,10 +95,11 @@ class TableResult:
     @property
     def detail(self) -> str:
         """Return one text for a person: each fact once, with the first list that it concerns."""
-        skipped = f"{self.skipped:,} lists not asked, {self._why_skipped}" if self.skipped else ""
         left = f"{self.postponed:,} lists left for later, no requests were left" if self.postponed else ""
         held = held_deletes(self.lists) if self.deletes_held else ""
-        places: dict[str, list[ListResult]] = {note: [] for note in (self.note, held, left, skipped) if note}
+        places: dict[str, list[ListResult]] = {
+            note: [] for note in (self.note, held, left, self.skip_detail) if note
+        }
         for one in self.lists:
             if one.detail:
                 places.setdefault(one.detail, []).append(one)
@@ -107,9 +108,13 @@ class TableResult:
         return redacted("; ".join([*texts[:3], *more, *self.data_warnings]))[:LETTERS]
 
     @property
-    def _why_skipped(self) -> str:
+    def skip_detail(self) -> str:
+        """Return how many lists were skipped, and why; empty if none was."""
+        if not self.skipped:
+            return ""
         is_announced = bool(ENDPOINTS[self.table].announced_by)
-        return "the audit log announces no change" if is_announced else "nothing was due"
+        why = "the audit log announces no change" if is_announced else "nothing was due"
+        return f"{self.skipped:,} lists not asked, {why}"
 
 
 def inherit_parent_status(results: Mapping[str, TableResult], tables: Sequence[str]) -> None:

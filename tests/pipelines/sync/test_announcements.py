@@ -9,6 +9,7 @@ from pipelines.settings import load
 from pipelines.status import judge
 from pipelines.status.facts import read_facts
 from pipelines.sync.outcome import Outcome
+from pipelines.sync.summary import summary_table
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of, written
 from tests.harness.stored import run
@@ -44,6 +45,9 @@ def test_a_run_without_announcements_writes_no_row_and_shows_what_it_skipped(sce
     idle = synced(scene)
     assert (written(idle), of(idle, FLAGS).skipped, of(idle, FLAGS).requests) == (0, 8, 0)
     assert of(idle, FLAGS).detail == "8 lists not asked, the audit log announces no change"
+    text = summary_table(idle, load(scene.settings()))
+    assert f"8 lists of {FLAGS} were not asked: nothing shows a change in them." in text
+    assert f"{FLAGS} (unchanged)" not in text
     shown = status(scene, idle)
     assert (shown.status, shown.lists_skipped) == ("ok", 8)
     assert shown.last_read_at == first.run.started_at
