@@ -48,8 +48,7 @@ def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
     places = [name for name in POSITION_COLUMNS if name in existing]
     if not places:
         return 0
-    marks = ", ".join(warehouse.placeholder for _ in tables)
-    chosen = f"table_name in ({marks})"
+    chosen = _is_of(tables, warehouse)
     ((lists,),) = warehouse.rows(f"select count(*) from {warehouse.name(PATHS)} where {chosen}", [*tables])
     changes = ", ".join(f"{name} = null" for name in places)
     warehouse.execute(f"update {warehouse.name(PATHS)} set {changes} where {chosen}", [*tables])
@@ -59,9 +58,13 @@ def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
 def clear_announcements(warehouse: Warehouse, tables: Collection[str]) -> None:
     """Forget the announcements of some tables, ended trust included; needs the warehouse open."""
     if ANNOUNCEMENTS in warehouse.columns():
-        marks = ", ".join(warehouse.placeholder for _ in tables)
-        chosen = f"table_name in ({marks})"
+        chosen = _is_of(tables, warehouse)
         warehouse.execute(f"delete from {warehouse.name(ANNOUNCEMENTS)} where {chosen}", [*tables])
+
+
+def _is_of(tables: Collection[str], warehouse: Warehouse) -> str:
+    """Return the condition that a bookkeeping row is about one of these tables; its parameters are the tables."""
+    return f"table_name in ({', '.join(warehouse.placeholder for _ in tables)})"
 
 
 def clear_hash_key(warehouse: Warehouse) -> None:

@@ -68,7 +68,7 @@ class CheckReport:
 def check(settings: Settings, observe: Observe = Observe()) -> CheckReport:  # noqa: B008  it is frozen
     """Check everything that a sync with these settings needs; user errors become findings, not exceptions.
 
-    `observe` is told of each answer.
+    `observe` receives each answer and its rows.
     """
     tables, found = _selection(settings)
     access, problems = access_of(settings, tables, observe)

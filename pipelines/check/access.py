@@ -30,7 +30,7 @@ NAMED = ("organizations", "projects")
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """What is told of each answer and of its rows, and how many rows are asked for."""
+    """Functions that receive each answer and its rows, and the number of rows to ask for."""
 
     answered: Callable[[Endpoint, Any, float, int], None] = lambda *_: None
     """Takes the decoded answer, its seconds and its bytes."""

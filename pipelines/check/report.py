@@ -1,8 +1,8 @@
 """Writes what PostHog's lists look like, without anything that stands in them: `hogsync check --report FILE`.
 
 One page of each list -> its status, envelope, order, and per field type and share of nulls, as `Sample`s that hold no
-value. A name is written only if it is one of the catalogue's, or if every row of a page has it: then it is a field of
-PostHog's, and no key of somebody's data.
+value. A field's name is written only if the catalogue declares it, or if every row of a page has it: then the name is
+PostHog's own. Any other name may be a key in a customer's data.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Sample:
     types: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By field, how many values had each type."""
     unnamed: int = 0
-    """Fields whose names may be somebody's data."""
+    """Number of fields whose names are left out: such a name may be a customer's data."""
 
     def answered(self, body: Any, seconds: float, size: int) -> None:
         """Note what an answer is made of."""

@@ -9,7 +9,7 @@ REJECTED = "pipelines/sync/test_rejected_rows.py::test_"
 
 TELLING_RULES = (
     Mutation(
-        "a report names no field that may be somebody's name",
+        "a report leaves out a field's name that not every row has",
         "and all(name in row for row in rows)",
         "",
         ("pipelines/check/test_report.py::test_a_name_that_not_every_row_has_is_not_written",),

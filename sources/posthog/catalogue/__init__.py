@@ -169,7 +169,7 @@ def with_parents(tables: tuple[str, ...]) -> tuple[str, ...]:
     wanted = {ORGANIZATIONS.table, *tables}
     for endpoint in reversed(ENDPOINTS.values()):
         if endpoint.table in wanted:
-            wanted.update(parent.table for path in endpoint.paths if (parent := parent_of(path)))
+            wanted |= parents_of((endpoint.table,))
     return tuple(table for table in ENDPOINTS if table in wanted)
 
 

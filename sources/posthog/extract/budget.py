@@ -1,7 +1,7 @@
 """Plans which lists a run leaves for later if the hour's request budget has no room for all of them.
 
 Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. The one
-that was read least recently is read first, whatever it costs: so none waits for ever.
+that was read least recently is read first, whatever it costs; so each partition is read after some runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
 SPARE = 0.1
-"""The share of what is left that no list is planned for: an estimate may be too low, and then the run would wait."""
+"""The share of the remaining requests that is not planned: if an estimate is too low, the run has these to spare."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 

@@ -184,8 +184,6 @@ class Extraction:
         left = int(unused * (1 - SPARE))
         estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored)
         costs = [estimate.of(one.partition, self.reader.plan) for one in reads]
-        if sum(one.requests for one in costs) <= left:
-            return reads
         waiting = without_room(costs, left)
         if waiting:
             self.warnings.append(warning(costs, waiting, left))

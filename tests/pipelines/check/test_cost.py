@@ -59,7 +59,7 @@ def test_a_request_budget_makes_the_minutes(file_scene: Scene) -> None:
     )
     assert (minutes, later_minutes) == (-(-first // 20), -(-later // 20))
     cloud = about_cost(access, place(file_scene, POSTHOG_HOST="https://us.posthog.com"))
-    assert told(cloud)[1::2] == (1, 1), "half of what PostHog publishes"
+    assert told(cloud)[1::2] == (1, 1), "one minute each at half of PostHog's published limit"
 
 
 def test_a_later_sync_costs_less_where_the_audit_log_tells_what_to_read(file_scene: Scene) -> None:

@@ -40,7 +40,7 @@ OLD, NEW, UNREAD, LONG = cost("old", 3, 9), cost("new", 3, 1), cost("unread", 1,
     ids=[
         "room for all",
         "the most recently read waits",
-        "one is read whatever is left",
+        "the least recently read is read even if no request is left",
         "a long list is read once it is the oldest",
         "a list that is too long lets a shorter one pass",
     ],
