@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -16,7 +20,13 @@ class Entry(NamedTuple):
 
     steps: Steps
     default: str
-    meaning: str
+    section: type[BaseModel]
+    key: str
+
+    @property
+    def meaning(self) -> str:
+        """The docstring below the key."""
+        return _docstrings(self.section).get(self.key, "")
 
     @property
     def name(self) -> str:
@@ -31,14 +41,14 @@ class Entry(NamedTuple):
 
 def settings_reference(model: type[BaseModel]) -> Iterator[Entry]:
     """Yield the settings of `model`: its plain fields, and its sections key by key."""
-    for field in model.model_fields.values():
+    for key, field in model.model_fields.items():
         steps: Steps = (str(field.validation_alias),)
         if named := section_of(field.annotation):
             yield from _keys(named, (*steps, "NAME"))
         elif isinstance(field.default, Section):
             yield from _keys(type(field.default), steps)
         else:
-            yield Entry(steps, _written(field.default), field.description or "")
+            yield Entry(steps, _written(field.default), model, key)
 
 
 def section_of(annotation: Any) -> type[Section] | None:
@@ -54,7 +64,7 @@ def _keys(section: type[Section], steps: Steps) -> Iterator[Entry]:
         if isinstance(part.default, Section):
             yield from _keys(type(part.default), (*steps, key))
         else:
-            yield Entry((*steps, key), _written(part.default), part.description or "")
+            yield Entry((*steps, key), _written(part.default), section, key)
 
 
 def _written(default: object) -> str:
@@ -62,3 +72,15 @@ def _written(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return "" if default in (None, (), {}) else str(default)
+
+
+@cache
+def _docstrings(section: type[BaseModel]) -> Mapping[str, str]:
+    """Return what stands below each key. It is read for the pages only: pydantic would parse it at each start."""
+    (source,) = ast.parse(inspect.getsource(section)).body
+    found = {}
+    for before, after in pairwise(source.body if isinstance(source, ast.ClassDef) else ()):
+        match before, after:
+            case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[key] = inspect.cleandoc(text)
+    return found

@@ -25,9 +25,7 @@ def spelt(default: str) -> Any:
 class Section(BaseModel):
     """One section of `hogsync.toml`."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class SelectionSettings(Section):
