@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.alerts.following import followed
-from pipelines.publish import publish
+from pipelines.readers.publish import publish
 from pipelines.signals import after_record, stop_requested
 from pipelines.status.facts import keep_facts
 from pipelines.sync import sync as one_sync

@@ -8,13 +8,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from pipelines.bookkeeping import records
+from pipelines.bookkeeping import local_state, records
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.errors import UsageError
 from pipelines.from_settings import open_warehouse, warehouse_problems
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings
-from pipelines.sync import local_state
 from pipelines.sync.ownership import refuse_others
 from sources.posthog.catalogue import ENDPOINTS
 

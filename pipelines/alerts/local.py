@@ -15,8 +15,8 @@ from typing import Any
 
 from pipelines.atomic_file import write_atomically
 from pipelines.bookkeeping.alerts import Alert
+from pipelines.bookkeeping.local_state import name
 from pipelines.settings import Settings
-from pipelines.sync.local_state import name
 
 FILE = "alerts.json"
 TIMES = ("since", "told_at", "cleared_at")

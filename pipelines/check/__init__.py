@@ -29,7 +29,7 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.extract.announcements import LOG
+from sources.posthog.extract.plan.announcements import LOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, parent_of, parents_of
 from sources.posthog.client.origin import is_cloud
 from sources.posthog.client.rate_limit import HALF, Rate
-from sources.posthog.extract.announcements import LOG, are_announcements_used
+from sources.posthog.extract.plan.announcements import LOG, are_announcements_used
 
 SECONDS_A_REQUEST, IN_FLIGHT = 0.3, 8
 """What a request usually takes, and how many are sent at a time: only where no budget makes them wait longer."""

@@ -20,7 +20,7 @@ from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.backends import new_lock
-from pipelines.publish import refuse_unfit, try_to_replace
+from pipelines.readers.publish import refuse_unfit, try_to_replace
 from pipelines.settings import Settings
 from pipelines.sync.ownership import expected_tables, refuse_others
 from pipelines.work_dir import work_dir

@@ -23,7 +23,7 @@ def grant(
 ) -> int:
     """Print the SQL that lets a role of Postgres read the dataset and nothing else."""
     settings = ready()
-    from pipelines.grant import grant as granted
+    from pipelines.readers.grant import grant as granted
 
     for place in settings.each_connection([connection] if connection else ()):
         statements = granted(place, role, without or [], apply=apply)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.atomic_file import write_atomically
+from pipelines.bookkeeping.local_state import name
 from pipelines.bookkeeping.run_facts import NOTHING, LastRun, RunFacts, TableFacts, run_facts
 from pipelines.errors import HogsyncError, WarehouseProblem
 from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.backends import new_lock
 from pipelines.query.query import DatasetMissing, asking
-from pipelines.sync.local_state import name
 from pipelines.work_dir import folder_below
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 

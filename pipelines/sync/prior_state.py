@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
+from pipelines.bookkeeping import local_state
 from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.settings import Settings
-from pipelines.sync import local_state
 from pipelines.sync.ownership import Table, expected_tables, refuse_others
 from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
 from pipelines.sync.selection import Selection

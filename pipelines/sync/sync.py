@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from destinations.warehouse import Types, Warehouse
 from pipelines import logs, signals
-from pipelines.bookkeeping import records
+from pipelines.bookkeeping import local_state, records
 from pipelines.bookkeeping.schema import META, PRIVACY
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.from_settings import (
@@ -27,7 +27,6 @@ from pipelines.from_settings import (
 )
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import Settings
-from pipelines.sync import local_state
 from pipelines.sync.comments import write_comments
 from pipelines.sync.derive import Derivation
 from pipelines.sync.derived_tables import DerivedTables, with_history

@@ -5,8 +5,8 @@ One row, from the API to the load, in the order of the calls:
 1. `extract.extraction`: `Extraction.run` conducts all of this, from the lists that `catalogue` declares.
 2. `extract.partitions`: fills the paths of a list for each parent row.
 3. `extract.list_reader`: `ListReader.read` walks one list, after
-4. `extract.incremental`: `plan` has decided whether it is read in full, from its watermark, or not at all, which the
-   audit log may tell (`extract.announcements`); `extract.budget` which lists wait if requests are short.
+4. `extract.plan` has decided whether it is read in full, from its watermark, or not at all (`incremental`), which the
+   audit log may tell (`announcements`), and which lists wait if requests are short (`budget`).
 5. `paging.pagers`: yields the pages of a list from `client.client`: `Client.get`.
 6. `shape.row_shape`: `RowShape.to_batch` turns a page into an Arrow batch.
 7. `changes.table_changes`: `TableChanges.stage` keeps the rows whose hash differs from `changes.stored_index`.

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS
-from sources.posthog.extract.announcements import ANNOUNCED, LOG, heard
 from sources.posthog.extract.options import Window
+from sources.posthog.extract.plan.announcements import ANNOUNCED, LOG, heard
 from sources.posthog.extract.walks import Announcement
 from sources.sandbox import Sandbox
 from tests.component.scene import Scene

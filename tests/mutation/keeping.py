@@ -21,8 +21,8 @@ LEFT_OUT = "pipelines/sync/test_privacy.py::test_another_setting_reaches_project
 LEAVES_NO_TRANSACTION = (
     "pipelines/query/test_query.py::test_nothing_leaves_the_transaction_of_a_query_or_writes_in_it"
 )
-PUBLISHED = "pipelines/test_publish.py::test_"
-GRANTED = "pipelines/test_grant.py::test_"
+PUBLISHED = "pipelines/readers/test_publish.py::test_"
+GRANTED = "pipelines/readers/test_grant.py::test_"
 
 KEEPING_RULES = (
     Mutation(

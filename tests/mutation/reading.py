@@ -409,7 +409,7 @@ READING_RULES = (
         "a list that is longer than the budget is read once it is the oldest",
         "if number and one.requests > left:",
         "if one.requests > left:",
-        ("sources/posthog/extract/test_budget.py::test_no_list_waits_for_ever",),
+        ("sources/posthog/extract/plan/test_budget.py::test_no_list_waits_for_ever",),
     ),
     Mutation(
         "a gap is not known where rows came twice",

@@ -26,15 +26,15 @@ from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.stored import StoredTables
 from sources.posthog.changes.table_changes import ChildTable, Counts, TableChanges
 from sources.posthog.client.client import Client
-from sources.posthog.extract.announcements import LOG, Announcements
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.extract.budget import SPARE, Costs, warning, without_room
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions, joined
 from sources.posthog.extract.people import gathered
+from sources.posthog.extract.plan.announcements import LOG, Announcements
+from sources.posthog.extract.plan.budget import SPARE, Costs, warning, without_room
 from sources.posthog.extract.positions import advance, before_load
 from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few

@@ -16,13 +16,13 @@ from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.errors import NoRoom, PageFailed, Unavailable
-from sources.posthog.extract import incremental
-from sources.posthog.extract.announcements import Announcements
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore, ListState, ReadPage
 from sources.posthog.extract.completeness import judge, needs_second_walk
-from sources.posthog.extract.lists_below import ListsBelow
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
+from sources.posthog.extract.plan import incremental
+from sources.posthog.extract.plan.announcements import Announcements
+from sources.posthog.extract.plan.lists_below import ListsBelow
 from sources.posthog.extract.visibility import KeyVisibility
 from sources.posthog.extract.walks import ListPath, ListResult, Observer, PositionStore, Walk
 from sources.posthog.paging.page_size import MOST_ROWS, USUAL_ROWS, PageSize

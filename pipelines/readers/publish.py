@@ -24,9 +24,9 @@ from pipelines.bookkeeping.state import made_tables
 from pipelines.errors import HogsyncError, UsageError
 from pipelines.from_settings import open_warehouse
 from pipelines.locking.load_lock import load_lock
+from pipelines.readers.withheld import is_withheld, refuse_unknown
 from pipelines.settings import Settings
 from pipelines.signals import interruptible
-from pipelines.withheld import is_withheld, refuse_unknown
 from sources.posthog.shape.types import digest
 
 PRIVATE = 0o400

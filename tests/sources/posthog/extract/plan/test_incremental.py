@@ -10,8 +10,8 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS, stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.extract.incremental import FULL, ReadPlan, plan, track_cursor
 from sources.posthog.extract.options import ReadOptions, Window
+from sources.posthog.extract.plan.incremental import FULL, ReadPlan, plan, track_cursor
 from sources.posthog.extract.walks import ListPath, Position, Walk
 from sources.posthog.paging.pages import as_query_time
 from sources.posthog.shape.privacy import Policy

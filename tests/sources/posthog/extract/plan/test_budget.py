@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.extract.budget import NEVER, Cost, Costs, without_room
-from sources.posthog.extract.incremental import ReadPlan
+from sources.posthog.extract.plan.budget import NEVER, Cost, Costs, without_room
+from sources.posthog.extract.plan.incremental import ReadPlan
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from destinations.reader_grants import Rights
 from pipelines.errors import UsageError, WarehouseProblem
-from pipelines.grant import excess, grant
+from pipelines.readers.grant import excess, grant
 from pipelines.settings import load
 from tests.harness.command import hogsync
 from tests.harness.postgres import Server

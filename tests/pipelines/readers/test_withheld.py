@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.errors import UsageError
-from pipelines.withheld import is_withheld, refuse_unknown
+from pipelines.readers.withheld import is_withheld, refuse_unknown
 
 CASES = {
     ("people", "people"): True,

@@ -23,9 +23,9 @@ from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.bookkeeping.state import made_tables
 from pipelines.errors import UsageError, WarehouseProblem
 from pipelines.from_settings import open_warehouse, warehouse_problems
+from pipelines.readers.withheld import is_withheld, refuse_unknown
 from pipelines.settings import Settings
 from pipelines.sync.ownership import DLT
-from pipelines.withheld import is_withheld, refuse_unknown
 from sources.posthog.extract.run_warnings import first_few
 
 SCHEMA = "the schema"

@@ -18,7 +18,7 @@ import pytest
 from pipelines.attended import sync
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.errors import UsageError
-from pipelines.publish import parquet_folder, publish
+from pipelines.readers.publish import parquet_folder, publish
 from pipelines.schedule.look import problem_of
 from pipelines.settings import load
 from pipelines.sync.selection import Selection
@@ -31,7 +31,7 @@ HERE: dict[str, Any] = {"projects": (101,)}
 TABLES = ("cohorts", "users", "organization_members")
 PUBLISH = """
 import json, sys
-from pipelines.publish import publish
+from pipelines.readers.publish import publish
 from pipelines.settings import load
 from tests.harness.doomed import Doom
 

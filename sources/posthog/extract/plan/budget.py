@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.extract.incremental import ReadPlan
+from sources.posthog.extract.plan.incremental import ReadPlan
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
