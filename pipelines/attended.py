@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.alerts.following import followed
 from pipelines.readers.publish import publish
-from pipelines.signals import after_record, stop_requested
-from pipelines.status.facts import keep_facts
+from pipelines.signals import after_record
 from pipelines.sync import sync as one_sync
 from sources.posthog.extract.run_warnings import Kind, RunWarning
 
@@ -35,11 +34,7 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
         return outcome if selection.dry_run else _with_warning(outcome, "not published", publish(settings))
 
     with after_record(recorded):
-        try:
-            return followed(settings, selection, published)
-        finally:
-            if not (selection.dry_run or stop_requested.is_set()):
-                keep_facts(settings)
+        return followed(settings, selection, published)
     return recorded[0]
 
 

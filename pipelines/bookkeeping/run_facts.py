@@ -1,17 +1,19 @@
-"""Reads what the run records tell about a dataset's tables: their last runs, and what changed in a span of time.
+"""Reads what the run records tell about a dataset's tables: their last runs, and what changed in the last day.
 
 A function that answers SQL -> `RunFacts`. Only reads; a dataset without run records has no facts.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 Warnings = Sequence[Mapping[str, str]]
@@ -22,6 +24,7 @@ SUCCESS = (
 )
 SYNCS = "r.trigger <> 'backfill'"
 """A backfill reads a period only: after it a table is as old as before."""
+DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class TableFacts:
     """Lists that its latest sync did not ask for, because nothing showed a change."""
     warnings: Warnings = ()
     inserted: int = 0
-    """Rows in the span that was asked for, with those of backfills."""
+    """Rows of the last day, with those of backfills."""
     updated: int = 0
     deleted: int = 0
     rows: int | None = None
@@ -75,16 +78,16 @@ class RunFacts:
 NOTHING = RunFacts(tables={})
 
 
-def run_facts(ask: Ask, dataset: str, tables: Collection[str], since: datetime) -> RunFacts:
-    """Return what is recorded about these tables, and what changed in them since a time."""
-    there = _columns(ask, dataset)
+def run_facts(ask: Ask, dataset: str, there: Mapping[str, Collection[str]], now: datetime) -> RunFacts:
+    """Return what is recorded about the tables of a dataset; `there` has the columns of those that it holds."""
     if not {RUNS, RUN_TABLES} <= there.keys():
         return NOTHING
-    runs = _source(RUNS, there)
-    joined = f"{_source(RUN_TABLES, there)} t join {runs} r on r.run_id = t.run_id"
-    totals = {name: values for name, *values in ask(_totals(joined, since))}
+    tables = (*ENDPOINTS, PEOPLE.table)
+    runs = _source(dataset, RUNS, there)
+    joined = f"{_source(dataset, RUN_TABLES, there)} t join {runs} r on r.run_id = t.run_id"
+    totals = {name: values for name, *values in ask(_totals(joined, now - DAY))}
     latest = {name: values for name, *values in ask(_latest(joined))}
-    rows = _living_rows(ask, [table for table in tables if "_deleted_at" in there.get(table, ())])
+    rows = _living_rows(ask, dataset, [table for table in tables if "_deleted_at" in there.get(table, ())])
     (scheduled,) = ask(f"select count(*) from {runs} r where r.trigger = 'schedule'")[0]
     found = {
         table: _table_facts(table, totals[table], latest.get(table), rows.get(table))
@@ -94,7 +97,8 @@ def run_facts(ask: Ask, dataset: str, tables: Collection[str], since: datetime) 
     return RunFacts(last_run=_last_run(ask, runs, joined), is_scheduled=bool(scheduled), tables=found)
 
 
-def _columns(ask: Ask, dataset: str) -> Mapping[str, set[str]]:
+def columns_in(ask: Ask, dataset: str) -> Mapping[str, Collection[str]]:
+    """Return the columns that `run_facts` looks for."""
     sql = (
         "select table_name::text, column_name::text from information_schema.columns "
         f"where table_schema = '{dataset}' "
@@ -106,10 +110,10 @@ def _columns(ask: Ask, dataset: str) -> Mapping[str, set[str]]:
     return found
 
 
-def _source(table: str, there: Mapping[str, set[str]]) -> str:
+def _source(dataset: str, table: str, there: Mapping[str, Collection[str]]) -> str:
     """Return a bookkeeping table with all of its columns: a dataset of an older hogsync lacks newer ones."""
     columns = (name if name in there[table] else f"null as {name}" for name in TABLES[table][1])
-    return f"(select {', '.join(columns)} from {table})"
+    return f"(select {', '.join(columns)} from {dataset}.{table})"
 
 
 def _totals(joined: str, since: datetime) -> str:
@@ -132,8 +136,10 @@ def _latest(joined: str) -> str:
     )
 
 
-def _living_rows(ask: Ask, tables: Sequence[str]) -> dict[str, int]:
-    counts = (f"select '{table}', count(*) from {table} where _deleted_at is null" for table in tables)
+def _living_rows(ask: Ask, dataset: str, tables: Sequence[str]) -> dict[str, int]:
+    counts = (
+        f"select '{table}', count(*) from {dataset}.{table} where _deleted_at is null" for table in tables
+    )
     return dict(ask(" union all ".join(counts))) if tables else {}
 
 
@@ -172,5 +178,8 @@ def _table_facts(
     )
 
 
-def _about(warnings: Warnings | None, table: str) -> Warnings:
-    return [warning for warning in warnings or () if warning["table"] == table]
+def _about(warnings: Warnings | str | None, table: str) -> Warnings:
+    found: Warnings = (
+        json.loads(warnings) if isinstance(warnings, str) else warnings or ()
+    )  # DuckDB returns JSON as text
+    return [warning for warning in found if warning["table"] == table]

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from destinations.warehouse import Warehouse
 from pipelines.bookkeeping import local_state
+from pipelines.bookkeeping.kept_facts import keep_facts
 from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
 from pipelines.bookkeeping.state import DatasetState
@@ -104,6 +105,8 @@ def _dataset_state(
     refuse_others(state, tables)
     state.check_owner(owner)
     state.read_only = dry_run
+    if not dry_run:
+        keep_facts(settings, state, started)
     if not dry_run and (behind := not_yet_within(state, settings)):
         warehouse.declare_keys()  # Postgres updates rows of a published table only if it has a key
         rewritten = rewrite_refused(state, settings, behind, started)

@@ -537,7 +537,7 @@ KEEPING_RULES = (
         'or table.startswith(f"{name}__")',
         "or False",
         (
-            "pipelines/test_withheld.py::test_a_table_is_withheld_with_its_children_its_history_and_its_trends",
+            "pipelines/readers/test_withheld.py::test_a_table_is_withheld_with_its_children_its_history_and_its_trends",
         ),
     ),
     Mutation(

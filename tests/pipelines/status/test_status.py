@@ -137,6 +137,7 @@ def test_a_sync_that_holds_the_file_is_named_and_the_status_before_it_counts(fil
         assert not any(entry["stale"] or entry["remedy"] for entry in first["tables"])
     synced(file_scene)
     free = by_table(status(file_scene, 0))
+    synced(file_scene)
     with holding(file), load_lock(settings, 0, "hogsync sync"):
         held = status(file_scene, 0)
         told = hogsync(file_scene, "status", **SELECTED)
