@@ -96,15 +96,16 @@ class Dataset:
         is_parent = " and ".join(
             f"p.{quoted(theirs)} = t.{quoted(own)}" for theirs, own in zip(key, columns, strict=True)
         )
-        has_parent = "".join(f" and t.{quoted(name)} <> {value}" for name, value in no_parent.items())
+        has_parent = "".join(f" and t.{quoted(name)} <> {self.warehouse.placeholder}" for name in no_parent)
         orphans = (
             f"from {self.warehouse.name(table)} t where not {self._committed('t')}{has_parent} "
             f"and not exists (select 1 from {self.warehouse.name(parent)} p where {is_parent})"
         )
         with self.warehouse.opened():
-            if self.warehouse.rows(f"select 1 {orphans} limit 1"):
+            values = [*no_parent.values()]
+            if self.warehouse.rows(f"select 1 {orphans} limit 1", values):
                 self.warehouse.declare_keys()  # Postgres deletes rows of a published table only if it has a key
-                self.warehouse.execute(f"delete {orphans}")
+                self.warehouse.execute(f"delete {orphans}", values)
 
     def uncommitted(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Return the distinct values of these columns in rows of uncommitted loads."""

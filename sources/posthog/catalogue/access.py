@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import (
     boolean,
@@ -191,17 +194,28 @@ RULE = (
     *person("created_by"),
 )
 
+OBJECTS: Mapping[str, tuple[str, Any]] = {
+    "dashboards": ("dashboard_id", -1),
+    "insights": ("insight_id", -1),
+    "feature_flags": ("feature_flag_id", -1),
+    "experiments": ("experiment_id", -1),
+    "actions": ("action_id", -1),
+    "surveys": ("survey_id", ""),
+    "notebooks": ("notebook_short_id", ""),
+}
+"""Kinds of objects with rules of their own, each with its column and the value that says "none of this kind"."""
+
 OBJECT_ACCESS_CONTROLS = Endpoint(
     table="object_access_controls",
     group="access",
     paths=tuple(
-        f"projects/{{project_id}}/{kind}/{{{kind.removesuffix('s')}_id}}/access_controls/"
-        for kind in ("dashboards", "insights", "feature_flags", "experiments")
+        f"projects/{{project_id}}/{kind}/{{{column}}}/access_controls/"
+        for kind, (column, _) in OBJECTS.items()
     ),
-    key=("project_id", "dashboard_id", "insight_id", "feature_flag_id", "experiment_id", "id"),
-    key_defaults={"dashboard_id": -1, "insight_id": -1, "feature_flag_id": -1, "experiment_id": -1},
+    key=("project_id", *dict(OBJECTS.values()), "id"),
+    key_defaults=dict(OBJECTS.values()),
     scope="access_control:read",
-    doc="Rules of who may do what with one object, whose id is not -1; a request for each object.",
+    doc="Rules of who may do what with one object, whose column is neither -1 nor empty; a request for each object.",
     requires="a plan with access controls",
     by_default=False,
     pagination="unpaged",

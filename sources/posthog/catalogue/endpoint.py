@@ -137,7 +137,7 @@ class Endpoint:
     def own_placeholder(self) -> str:
         """Return the placeholder by which other paths name a row of this table."""
         last = self.key[-1]
-        return f"{self.table.removesuffix('s')}_id" if last == "id" else last
+        return f"{self.table.removesuffix('s')}_{last}" if last in {"id", "short_id"} else last
 
 
 def placeholders(path: str) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ NOT_SYNCED = (
         "session_recording_playlist_recordings",
         "customer",
         "unreadable",
-        "projects/{project_id}/session_recording_playlists/{short_id}/recordings",
+        "projects/{project_id}/session_recording_playlists/{session_recording_playlist_short_id}/recordings",
         SESSION_ONLY,
     ),
     NotSynced(

@@ -28,6 +28,7 @@ from sources.posthog.changes.sql import (
     column_definitions,
     columns_of,
     equal,
+    literal,
     quoted,
     row_hash,
     scratch_table,
@@ -286,7 +287,7 @@ class TableChanges:
         pairs = zip(columns, key, strict=True)
         link = " and ".join(f"k.{quoted(ours)} = d.{quoted(theirs)}" for ours, theirs in pairs)
         no_parent = self.shape.endpoint.without_parent(columns).items()
-        has_parent = "".join(f" and k.{quoted(name)} <> {value}" for name, value in no_parent)
+        has_parent = "".join(f" and k.{quoted(name)} <> {literal(str(value))}" for name, value in no_parent)
         gone = self.scratch.table(
             f"""
             select {columns_of("k", self.shape.key)} from {self.name("stored")} k

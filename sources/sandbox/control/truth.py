@@ -108,12 +108,8 @@ class _Sight:
         if found is None or found[0].table not in DECLARED:
             return True
         parent, ident = found
-        row = Record.objects.filter(table=parent.table, **_ident(str(ident))).first()
+        row = Record.objects.filter(table=parent.table, **{f"data__{parent.key[-1]}": ident}).first()
         return row is not None and self.listed(row) and below_it(endpoint, row.data)
-
-
-def _ident(word: str) -> dict[str, Any]:
-    return {"number": int(word)} if word.isdecimal() else {"uid": word}
 
 
 def _parents(record: Any) -> dict[str, Any]:
