@@ -7,17 +7,21 @@ PostHog's own. Any other name may be a key in a customer's data.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import platform
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -96,19 +100,34 @@ class Samples:
             self.by_table[endpoint.table].listed(endpoint, rows)
 
 
+def refuse_unwritable(file: Path) -> None:
+    """Raise UsageError before anything is asked if the report cannot be written."""
+    with _translated(file):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with TemporaryFile(dir=file.parent):
+            pass
+
+
 def write_report(file: Path, origin: str, access: Access | None, samples: Samples) -> str:
     """Write the report, and return a sentence about it; raises UsageError if the file cannot be written."""
     found = report(origin, access, samples)
-    try:
+    with _translated(file):
         write_atomically(file, json.dumps(found, indent=1))
-    except OSError as error:
-        raise UsageError(
-            f"The report cannot be written to {file}: {error.strerror}; name another file."
-        ) from None
     return (
         f"Written to {file}: how {len(found['lists'])} lists look, without a value, a name or an id of their rows. "
         "Read it before you send it."
     )
+
+
+@contextmanager
+def _translated(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {file}: {error.strerror}; name another file."
+        ) from None
 
 
 def report(origin: str, access: Access | None, samples: Samples) -> dict[str, Any]:

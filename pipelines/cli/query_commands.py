@@ -44,10 +44,12 @@ def check(
         return place
     from pipelines import logs
     from pipelines.check import check as checked
-    from pipelines.check.report import Samples, write_report
+    from pipelines.check.report import Samples, refuse_unwritable, write_report
 
     logs.concern(place)
     samples = Samples()
+    if report_file:
+        refuse_unwritable(report_file)
     report = checked(place, samples.observe) if report_file else checked(place)
     if report_file:
         said = write_report(report_file, place.origin, report.access, samples)

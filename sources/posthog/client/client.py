@@ -63,8 +63,9 @@ CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], st
 
 Slots = AbstractContextManager[Any]
 UNLIMITED: Slots = nullcontext()
-Measured: TypeAlias = Callable[[Mapping[str, str | int], float, int], None]
 """Lets any number of requests through at once."""
+Measured: TypeAlias = Callable[[Mapping[str, str | int], float, int], None]
+"""Is told of an answer: its query, its seconds, its bytes."""
 
 
 @dataclass(frozen=True, slots=True)

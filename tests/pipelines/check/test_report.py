@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from pipelines.check import check
-from pipelines.check.report import Samples, _host, report, write_report
-from pipelines.errors import UsageError
+from pipelines.check.report import Samples, _host, report
 from pipelines.settings import load
 from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS
 from sources.sandbox import Sandbox
@@ -110,9 +109,17 @@ def test_of_a_host_only_its_kind_is_written(origin: str, kind: str) -> None:
     assert _host(origin) == kind
 
 
-def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cannot be written to .*; name another file"):
-        write_report(tmp_path / "no folder" / "file.json", "https://us.posthog.com", None, Samples())
+@pytest.mark.parametrize("place", ["no folder/file.json", "."])
+def test_a_report_that_cannot_be_written_is_told_before_posthog_is_asked(
+    file_scene: Scene, tmp_path: Path, place: str
+) -> None:
+    variables = {name: one for name, one in file_scene.settings().items() if isinstance(one, str)}
+    before = len(file_scene.posthog.requests())
+    done = hogsync("check", "--report", str(tmp_path / place), **variables)
+    assert done.code == 2
+    assert "cannot be written to " in done.err
+    assert "name another file" in done.err
+    assert len(file_scene.posthog.requests()) == before
 
 
 def test_the_command_writes_the_file_and_says_so(file_scene: Scene, tmp_path: Path) -> None:

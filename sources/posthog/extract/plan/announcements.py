@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from math import ceil
 from typing import Any
 
 from sources.posthog.catalogue import ENDPOINTS, parents_of
@@ -22,6 +21,7 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.edits import has_edits
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions
+from sources.posthog.extract.plan.budget import pages
 from sources.posthog.extract.walks import Announcement, ListPath, ListResult, PositionStore
 from sources.posthog.shape.batch import Batch
 
@@ -85,7 +85,7 @@ class Announcements:
     def _requests(self, table: str) -> int:
         """Return how many requests it takes to walk all lists of a table."""
         positions = filter(None, map(self.positions.position, self.positions.paths(table)))
-        return sum(max(1, ceil(one.rows / ENDPOINTS[table].page_size)) for one in positions)
+        return sum(pages(ENDPOINTS[table], one) for one in positions)
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
         """Note to which organization each project belongs."""

@@ -77,7 +77,7 @@ class Costs:
             position = self._positions.position(one.path)
             last.append((position and position.last_walk_at) or NEVER)
             in_full = position and plan(one).since is None
-            requests += _pages(partition.endpoint, position) if position and in_full else 1
+            requests += pages(partition.endpoint, position) if position and in_full else 1
         return Cost(partition, requests, min(last))
 
 
@@ -85,8 +85,9 @@ def _requests(endpoint: Endpoint, position: Position) -> int:
     """Return what a list below a row costs; nothing if its parent row told at the last walk that nothing was due."""
     if endpoint.parent_cursor and position.moved and not position.open_floor:
         return 0
-    return _pages(endpoint, position) if endpoint.plan == "snapshot" else 1
+    return pages(endpoint, position) if endpoint.plan == "snapshot" else 1
 
 
-def _pages(endpoint: Endpoint, position: Position) -> int:
+def pages(endpoint: Endpoint, position: Position) -> int:
+    """Return how many requests it takes to walk a list, by what its last walk found."""
     return max(1, ceil(position.rows / (position.page_size or endpoint.page_size)))
