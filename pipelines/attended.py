@@ -6,14 +6,11 @@ What follows a run never changes its rows, its status or its exit code: trouble 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipelines.alerts.following import followed
-from pipelines.readers.publish import publish
 from pipelines.signals import after_record
 from pipelines.sync import sync as one_sync
-from sources.posthog.extract.run_warnings import Kind, RunWarning
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -29,18 +26,10 @@ def sync(settings: Settings, selection: Selection, observers: Sequence[Observer]
     """
     recorded: list[Outcome] = []
 
-    def published() -> Outcome:
+    def one() -> Outcome:
         recorded.append(outcome := one_sync.sync(settings, selection, observers))
-        return outcome if selection.dry_run else _with_warning(outcome, "not published", publish(settings))
+        return outcome
 
     with after_record(recorded):
-        return followed(settings, selection, published)
+        return followed(settings, selection, one)
     return recorded[0]
-
-
-def _with_warning(outcome: Outcome, kind: Kind, text: str) -> Outcome:
-    """Return the outcome with a warning more, if there is a text."""
-    if not text:
-        return outcome
-    warnings = (*outcome.run.warnings, RunWarning("", "", kind, text))
-    return replace(outcome, run=replace(outcome.run, warnings=warnings))

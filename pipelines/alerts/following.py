@@ -1,4 +1,4 @@
-"""Runs a sync, and tells what it shows: the states that begin and end, the answers of watches, the pings around it.
+"""Runs a sync, and does what follows it: the copy for readers, the states that begin and end, watches and pings.
 
 States are written before they are sent, and marked as told after that. A run that is killed between the two is told
 twice: at least once, because an alarm that nobody hears is worse than one that is heard twice.
@@ -32,6 +32,7 @@ from pipelines.bookkeeping.alerts import (
 from pipelines.errors import HogsyncError, Interrupted
 from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.load_lock import load_lock
+from pipelines.readers.publish import publish
 from pipelines.run import Run
 from pipelines.settings import Settings
 from pipelines.status.due import times
@@ -61,10 +62,25 @@ def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcom
             warnings += [*ping(url, connection, "/fail"), *_tell(settings, selection, problem)]
         for warning in warnings:
             warned.warning("%s.", warning.text)
+        _note(settings, getattr(problem, "run", None), warnings)
         raise
+    warnings += publish(settings)
     warnings += ping(url, connection, "/fail" if outcome.exit_code else "")
     warnings += _tell(settings, selection, outcome)
+    _note(settings, outcome.run, warnings)
     return replace(outcome, run=replace(outcome.run, warnings=(*outcome.run.warnings, *warnings)))
+
+
+def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -> None:
+    """Add to the record of a run what was in trouble after it; whoever asks the warehouse then sees it, too."""
+    if run is None or not warnings:
+        return
+    place = hasty(settings, WAIT)
+    try:
+        with load_lock(place, place.wait, "hogsync sync"), open_warehouse(place).opened() as warehouse:
+            add_warnings(warehouse, run.run_id, warnings)
+    except (HogsyncError, WarehouseUnavailable) as problem:
+        log.warning("The record of the run lacks its last warnings: %s", problem)
 
 
 def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception) -> list[RunWarning]:
@@ -117,10 +133,9 @@ def _tell_from_warehouse(
         keep_alerts(settings, ())
     sent, warnings = _send(settings, _merged(before, changed))  # meanwhile the file is free for its readers
     warnings += watches.warnings(answers)
-    if sent or warnings:
+    if sent:
         with warehouse.opened():
             write_alerts(warehouse, sent, {})
-            add_warnings(warehouse, run.run_id, warnings)
     return warnings
 
 

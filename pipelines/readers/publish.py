@@ -27,24 +27,26 @@ from pipelines.locking.load_lock import load_lock
 from pipelines.readers.withheld import is_withheld, refuse_unknown
 from pipelines.settings import Settings
 from pipelines.signals import interruptible
+from sources.posthog.extract.run_warnings import RunWarning
 from sources.posthog.shape.types import digest
 
 PRIVATE = 0o400
 """The mode of a first copy. Nobody may write: a reader that opens the file for writing would lock out all others."""
 
 
-def publish(settings: Settings) -> str:
-    """Bring the published copy up to date; returns why that failed, as a sentence without a full stop, else nothing."""
+def publish(settings: Settings) -> list[RunWarning]:
+    """Bring the published copy up to date; returns a warning if that failed."""
     if settings.publish.path is None:
-        return ""
+        return []
     try:
         refuse_unfit(settings)
         with load_lock(settings, settings.wait, "hogsync publish"):
             _publish(settings, published_file(settings))
     except (HogsyncError, WarehouseUnavailable, OSError) as problem:
         reason = (getattr(problem, "strerror", None) or str(problem)).rstrip(".")
-        return f"{settings.publish.path} is not up to date, and the next run publishes again: {reason}"
-    return ""
+        text = f"{settings.publish.path} is not up to date, and the next run publishes again: {reason}"
+        return [RunWarning("", "", "not published", text)]
+    return []
 
 
 def published_file(settings: Settings) -> Path:

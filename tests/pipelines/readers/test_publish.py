@@ -37,7 +37,7 @@ from tests.harness.doomed import Doom
 
 order = json.loads(sys.argv[1])
 Doom(order).watch()
-print(publish(load(order["settings"])))
+print(*(one.text for one in publish(load(order["settings"]))))
 """
 READ = """
 import duckdb, os, sys, time
@@ -88,7 +88,7 @@ def settings(scene: Scene, **more: Any) -> dict[str, Any]:
 
 def published(scene: Scene, **more: Any) -> Path:
     """The copy, which is up to date."""
-    assert publish(load(settings(scene, **more))) == ""
+    assert publish(load(settings(scene, **more))) == []
     return copy_of(scene)
 
 
@@ -158,7 +158,7 @@ def test_nothing_of_a_table_that_is_left_out_stands_anywhere_in_the_files(filled
 
 def test_older_readers_can_open_a_copy_if_the_settings_say_so(filled: Scene) -> None:
     given = settings(filled) | {"HOGSYNC_WAREHOUSE": {"storage_version": "v1.2.0"}}
-    assert publish(load(given)) == ""
+    assert publish(load(given)) == []
     version = "select tags['storage_version'] from duckdb_databases() where database_name = 'read'"
     assert ask(copy_of(filled), version) == [("v1.2.0+",)]
 
@@ -360,6 +360,9 @@ def test_trouble_with_the_copy_is_a_warning_of_a_run_that_is_well(filled: Scene)
     assert [(one["table"], one["kind"]) for one in told["warnings"]] == [("", "not published")]
     assert path in done.err
     assert "\n" not in told["warnings"][0]["text"]
+    sql = f"from posthog._hogsync_runs where run_id = '{told['run_id']}'"
+    ((noted,),) = ask(Path(filled.url.removeprefix("duckdb:///")), f"select warnings {sql}")
+    assert json.loads(noted) == told["warnings"]
 
 
 def unfit(scene: Scene) -> dict[str, tuple[dict[str, Any], str]]:
@@ -387,7 +390,7 @@ def test_what_cannot_work_is_one_sentence_of_check_and_of_the_schedule_when_it_s
         problem = problem_of(chosen)
         assert isinstance(problem, UsageError)
         assert sentence in str(problem)
-        assert publish(chosen) != ""
+        assert publish(chosen)
 
 
 def test_a_postgres_needs_no_copy_and_says_so(postgres_url: str, tmp_path: Path) -> None:
