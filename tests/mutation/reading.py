@@ -141,8 +141,8 @@ READING_RULES = (
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",
-        "self._mark_uncommitted(stored.uncommitted(",
-        "id(stored.uncommitted(",
+        "self._mark_uncommitted(one)",
+        "id(one)",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
     ),
     Mutation(

@@ -19,6 +19,8 @@ from sources.posthog.changes.table_changes import TableChanges, within
 
 def has_edits(changes: TableChanges, parent_ids: Stamps, without: Collection[str]) -> bool:
     """Return whether a partition's rows changed in more than the columns `without`."""
+    if not changes.counts.written:
+        return False
     shared = changes.placed(parent_ids)
     place, values = within("c", shared), [*shared.values()]
     changed, deleted = changes.name("changed"), changes.name("deleted")

@@ -3,12 +3,13 @@
 `StoredTables` -> the scratch table `stored <table>`.
 
 A row is unknown if its load, or a load of its child rows, was not committed: the load may have stopped between the two.
-Rows of such a load without a parent row are deleted from the warehouse first.
+If there is such a load, its rows without a parent row are deleted from the warehouse, and the rest is read again.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -32,17 +33,15 @@ class StoredIndex:
         self.key = ", ".join(map(quoted, shape.key))
         self.name = scratch_table(self.table, "stored")
         tables = (self.table, *(child_table(self.table, child) for child in shape.child_columns))
-        self._delete_orphans()
+        self._uncommitted = self._with_deleted = frozenset[tuple[Any, ...]]()
+        if self._take_in():
+            self._delete_orphans()
+            self._take_in()
         self.empty = {table: stored.empty(table) for table in tables}
         """By table and child table, whether it is still empty."""
-        self._take_in()
-        for child in shape.child_columns:
-            self._mark_uncommitted(stored.uncommitted(child_table(self.table, child), shape.key))
         self.whole = self._intact() and not any(map(stored.lost_rows, tables))
         if not self.whole:
             scratch.run(f"update {self.name} set committed = false")
-        self._uncommitted = self._partitions_with("not committed")
-        self._with_deleted = self._partitions_with("deleted_at is not null")
         self.last_written: datetime | None = datetime.max.replace(tzinfo=UTC)
 
     def _delete_orphans(self) -> None:
@@ -54,20 +53,44 @@ class StoredIndex:
         for child in self.shape.child_columns:
             delete(child_table(self.table, child), self.shape.key, self.table, self.shape.key, {})
 
-    def _take_in(self) -> None:
-        """Read the stored rows in key order, so that a page or a partition touches only a few blocks of the table."""
-        run, stored, unsorted = self.scratch.run, self.name, scratch_table(self.table, "unsorted")
+    def _take_in(self) -> bool:
+        """Read the stored rows; returns whether a row, or a row of a child table, is of an uncommitted load."""
+        self._index()
+        children = [child_table(self.table, child) for child in self.shape.child_columns]
+        parents = [self.stored.uncommitted(child, self.shape.key) for child in children]
+        for one in parents:
+            self._mark_uncommitted(one)
+        self._note_partitions()
+        return bool(self._uncommitted) or any(one.num_rows for one in parents)
+
+    def _index(self) -> None:
+        """Fill the table in key order, so that a page or a partition touches only a few blocks of it."""
+        run, unsorted = self.scratch.run, scratch_table(self.table, "unsorted")
         own = "row_hash varchar, deleted_at timestamptz, committed boolean"
-        columns = f"{column_definitions(self.shape.key_columns)}, {own}"
-        run(f"create table {unsorted} ({columns})")
-        for batch in self.stored.index(self.table, self.shape.key):
-            run(f"insert into {unsorted} by name select * from stored", stored=batch)
-        run(f"create table {stored} as from {unsorted} order by {self.key}")
+        columns = f"({column_definitions(self.shape.key_columns)}, {own})"
+        batches = self.stored.index(self.table, self.shape.key)
+        first, second = next(batches, None), next(batches, None)
+        run(f"create or replace table {self.name} {columns}")
+        in_order = f"insert into {self.name} by name from {{}} order by {self.key}"
+        if second is None:
+            if first is not None:
+                run(in_order.format("stored"), stored=first)
+            return
+        run(f"create table {unsorted} {columns}")
+        for batch in chain(filter(None, (first, second)), batches):
+            run(f"insert into {unsorted} by name from stored", stored=batch)
+        run(in_order.format(unsorted))
         run(f"drop table {unsorted}")
 
-    def _partitions_with(self, condition: str) -> frozenset[tuple[Any, ...]]:
+    def _note_partitions(self) -> None:
+        """Note which partitions have uncommitted rows, and which have deleted ones."""
         columns = ", ".join(map(quoted, self._partition_columns)) or "0"
-        return frozenset(self.scratch.rows(f"select distinct {columns} from {self.name} where {condition}"))
+        found = self.scratch.rows(
+            f"select distinct not committed, deleted_at is not null, {columns} from {self.name} "
+            "where not committed or deleted_at is not null"
+        )
+        self._uncommitted = frozenset(tuple(one) for uncommitted, _, *one in found if uncommitted)
+        self._with_deleted = frozenset(tuple(one) for _, deleted, *one in found if deleted)
 
     @property
     def _partition_columns(self) -> list[str]:

@@ -98,15 +98,21 @@ class TableChanges:
         self._lock = threading.Lock()
         self._waiting: list[_Page] = []
         self.stored_index = StoredIndex(scratch, shape, stored)
+        self.counts = Counts()
+        """What is written; after `finalize`."""
+        self._differing = 0
+        """Rows in `staged` and `deleted`."""
         self._create()
 
     def _create(self) -> None:
-        key, run = column_definitions(self.shape.key_columns), self.scratch.run
-        run(f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint)")
-        run(f"create table {self.name('deleted')} ({key}, deleted_at timestamptz, committed boolean)")
+        key = column_definitions(self.shape.key_columns)
         lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
         split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
-        run(f"create table {self.name('staged')} ({column_definitions(self.staged)}{split})")
+        self.scratch.run(
+            f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint);"
+            f"create table {self.name('deleted')} ({key}, deleted_at timestamptz, committed boolean);"
+            f"create table {self.name('staged')} ({column_definitions(self.staged)}{split})"
+        )
 
     def name(self, kind: str, child: str = "") -> str:
         """Return a scratch table of this table."""
@@ -134,21 +140,20 @@ class TableChanges:
             if not waiting:
                 return
             self.lost_pages = True  # reset once these pages are compared
-            pages = self._hashed(self._marked(waiting, before))
-            run, key = self.scratch.run, self.shape.key
-            run(
-                f"insert into {self.name('seen')} select {self.key}, _sequence, _walk from pages", pages=pages
-            )
+            pages = self._marked(waiting, before)
             self._widen(pages)
-            run(
+            ((staged,),) = self.scratch.rows(
                 f"""
-                insert into {self.name("staged")} by name select * exclude (_walk) from pages p
+                insert into {self.name("seen")} select {self.key}, _sequence, _walk from pages;
+                insert into {self.name("staged")} by name
+                select * exclude (_walk) from (select *, {self._hash(pages)} as _row_hash from pages) p
                 where not exists (
-                    select 1 from {self.name("stored")} k where {equal("k", "p", key)}
+                    select 1 from {self.name("stored")} k where {equal("k", "p", self.shape.key)}
                     and k.row_hash = p._row_hash and k.committed and (k.deleted_at is not null) = p._dead)
                 """,
                 pages=pages,
             )
+            self._differing += staged
             self.lost_pages = False
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
@@ -165,13 +170,11 @@ class TableChanges:
         }
         return pa.Table.from_arrays([*rows.columns, *marks.values()], names=[*rows.column_names, *marks])
 
-    def _hashed(self, pages: pa.Table) -> pa.Table:
-        """Return the rows with their hashes; columns with only nulls are left out of the computation."""
+    def _hash(self, pages: pa.Table) -> str:
+        """Return the SQL of the rows' hashes; columns with only nulls are left out of the computation."""
         filled = {name for name in pages.column_names if pages[name].null_count < pages.num_rows}
         columns = {name: type_ for name, type_ in dict(self.shape.columns).items() if name in filled}
-        hashes = row_hash(columns, filled.intersection(self.shape.child_columns))
-        found = self.scratch.table(f"select {hashes} as _row_hash from pages", pages=pages)
-        return pages.append_column("_row_hash", found["_row_hash"])
+        return row_hash(columns, filled.intersection(self.shape.child_columns))
 
     def _widen(self, pages: pa.Table) -> None:
         for column in pages.column_names:
@@ -262,7 +265,7 @@ class TableChanges:
         """Mark these rows as deleted."""
         if keys.num_rows:
             same = self.shape.key
-            self.scratch.run(
+            ((deleted,),) = self.scratch.rows(
                 f"""
                 insert into {self.name("deleted")} select {columns_of("k", same)}, k.deleted_at, k.committed
                 from {self.name("stored")} k semi join gone g on {equal("g", "k", same)}
@@ -270,6 +273,7 @@ class TableChanges:
                 """,
                 gone=keys,
             )
+            self._differing += deleted
 
     def cascade_delete(self, parent: TableChanges, columns: Sequence[str]) -> None:
         """Mark the live rows below deleted parents as deleted, too."""
@@ -319,6 +323,8 @@ class TableChanges:
         partition has rows of their keys, and lists below a row are only read if the row was seen.
         """
         self._compare_pending()
+        if not self._differing:
+            return self.counts
         key = self.shape.key
         is_stored = f"k.{quoted(key[0])} is not null"
         self.scratch.run(
@@ -337,9 +343,10 @@ class TableChanges:
         # Deleted earlier, and listed here only for the rows below.
         was_deleted = "deleted_at is not null and committed"
         self.scratch.run(f"delete from {self.name('deleted')} where {was_deleted}")
-        return self._counts()
+        self.counts = self._count()
+        return self.counts
 
-    def _counts(self) -> Counts:
+    def _count(self) -> Counts:
         inserted, updated, ended = self.scratch.rows(
             f"""
             select count(*) filter (not stored), count(*) filter (stored and not ends),
