@@ -125,7 +125,8 @@ def observed_outcome(
     for result in outcome.tables:
         seen = {kind: text for kind, text in _of_table(result, outcome.key, living) if kind in kinds}
         found |= {(result.table, kind): text for kind, text in seen.items()}
-        judged |= {(result.table, kind) for kind in JUDGED[result.status] if ends and kind in kinds}
+        if ends and not result.postponed:
+            judged |= {(result.table, kind) for kind in JUDGED[result.status] if kind in kinds}
     return Observation(found=found, judged=frozenset(judged))
 
 

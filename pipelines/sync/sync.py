@@ -211,7 +211,7 @@ def _record(
     """Record the run and the positions of its lists in one transaction, after all that they describe is stored."""
     results = extraction.results.values()
     standing = records.standing_warnings(warehouse, results)
-    facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.complete}
+    facts = {f"{PRIVACY}{one.table}": prior.privacy for one in results if one.is_asked}
     facts |= records.rows_noted(derivation.state, extraction, derivation.sources(existing))
     there = warehouse.columns() if extraction.rows_to_write else existing  # histories may have been made
     facts |= write_comments(warehouse, extraction, there, derivation.state.meta)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.errors import KeyRefused
 from sources.posthog.shape.batch import Batch
@@ -196,3 +197,50 @@ def test_members_that_an_organization_hides_from_its_members_do_not_die(
     posthog.clear_options()
     assert of(scene.sync(MEMBERS, key=key), MEMBERS).deletes_held == 0
     assert scene.rows(MEMBERS) == before
+
+
+def listed(posthog: Sandbox, table: str, project: int = 101) -> list[Any]:
+    """The ids of a project's rows that its list shows."""
+    return [
+        row["id"]
+        for row in posthog.rows(table)
+        if row["_parents"] == {"project_id": project} and row["_listed"]
+    ]
+
+
+@pytest.mark.parametrize("how", ["a list fails", "one project"])
+def test_what_another_key_does_not_see_stays_after_a_run_that_cannot_tell_what_is_missing(
+    how: str, scene: Scene, posthog: Sandbox
+) -> None:
+    table = "feature_flags" if how == "a list fails" else "annotations"
+    scene.sync(table)
+    other = posthog.new_key("another", scopes=[f"{table[:-1]}:read", "organization:read", "project:read"])
+    ident = listed(posthog, table)[0]
+    posthog.edit(table, where={"id": ident}, delete=True)  # as if the other key did not see it
+    if how == "a list fails":
+        posthog.fault(path="feature_flags/.*archived=true", kind="status", status=400, times=None)
+        scene.sync(table, key=other)
+        posthog.clear_faults()
+    else:
+        scene.sync(table, key=other, projects=(101,))
+    for _ in range(2):
+        assert of(scene.sync(table, key=other), table).deletes_held == 1
+    assert any(ident in key for key in scene.rows(table, dead=False))
+
+
+@pytest.mark.parametrize("table", ["annotations", "dashboard_templates"])
+def test_deletes_of_shared_tables_are_seen_when_a_project_is_gone(
+    table: str, scene: Scene, posthog: Sandbox
+) -> None:
+    scene.sync(table)
+    posthog.edit("projects", where={"id": 103}, delete=True)
+    own = listed(posthog, table)[0]
+    name, values = ENDPOINTS[table].shared or ("", ())
+    everywhere = next(row["id"] for row in posthog.rows(table) if row[name] in values and row["_listed"])
+    for ident in (own, everywhere):
+        posthog.edit(table, where={"id": ident}, delete=True)
+    assert of(scene.sync(table), table).counts.deleted == 1
+    assert {(own,), (everywhere,)} & scene.rows(table, dead=False).keys() == {(everywhere,)}
+    # It may stand in the list of the project that this key sees no more: a person says that it does not.
+    assert of(scene.sync(table, accept_deletes=True), table).counts.deleted >= 1
+    assert (everywhere,) not in scene.rows(table, dead=False)

@@ -271,3 +271,72 @@ def test_what_is_announced_stands_below_projects_and_names_its_columns() -> None
         assert set(endpoint.placeholders) <= {"project_id", "group_type_index"}, table
         assert set(endpoint.unannounced) <= columns, table
     assert not any(ENDPOINTS[table].unannounced for table in ENDPOINTS if table not in ANNOUNCED)
+
+
+def test_an_entry_is_not_lost_between_runs_that_use_the_log_and_runs_that_do_not(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    auto = {"announcements": "auto", "sweep_every": "1d"}
+    scene.sync(*READ, lists=auto, per_hour=1000)  # no list is known, so the log is not needed
+    scene.sync(*READ, lists=auto, per_hour=150)
+    assert of(scene.sync(*READ, lists=auto, per_hour=150), FLAGS).skipped
+    rename(posthog, FLAGS, "Told")
+    announce(posthog, "FeatureFlag")
+    scene.sync(LOG.table, lists=auto, per_hour=150)
+    assert of(scene.sync(*READ, lists=auto, per_hour=150), SURVEYS).skipped
+    assert names(scene, FLAGS) == {"Told"}
+
+
+def test_a_list_with_a_row_that_was_left_out_is_asked_until_the_row_can_be_stored(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    tables = (LOG.table, "comments")
+    scene.sync(*tables, lists=ALWAYS)
+    ident = next(row["id"] for row in posthog.rows("comments") if row["_parents"]["project_id"] == PROJECT)
+    posthog.edit("comments", where={"id": ident}, set={"content": "Edited"})
+    announce(posthog, "Comment")
+    posthog.fault(
+        path=f"projects/{PROJECT}/comments",
+        kind="swap",
+        body={f'"id":"{ident}"': '"id":null', f'"id": "{ident}"': '"id": null'},
+        times=None,
+    )
+    for _ in range(3):
+        warnings = of(scene.sync(*tables, lists=ALWAYS), "comments").warnings
+        assert [one.kind for one in warnings] == ["rejected rows"]
+    posthog.clear_faults()
+    scene.sync(*tables, lists=ALWAYS)
+    assert [row["content"] for key, row in scene.rows("comments").items() if ident in key] == ["Edited"]
+
+
+def test_held_deletes_of_a_table_that_projects_share_are_applied_when_a_person_says_so(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    tables = (LOG.table, NOTES)
+    scene.sync(*tables, lists=ALWAYS)
+    posthog.edit(NOTES, parents={"project_id": 201}, delete=True)
+    announce(posthog, "Annotation", 201)
+    held = of(scene.sync(*tables, lists=ALWAYS), NOTES).deletes_held
+    assert held
+    assert of(scene.sync(*tables, lists=ALWAYS, accept_deletes=True), NOTES).counts.deleted == held
+
+
+def test_a_list_that_is_refused_while_all_is_read_is_asked_and_told_in_every_run(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    trusting(scene)
+    assert of(scene.sync(*READ, lists=ALWAYS), SURVEYS).skipped
+    posthog.gate(SURVEYS, 403)
+    for full in (True, False, False):
+        warnings = of(scene.sync(*READ, lists=ALWAYS, full=full), SURVEYS).warnings
+        assert {one.kind for one in warnings} == {"lost access"}
+
+
+def test_a_table_of_which_one_list_is_refused_and_the_others_are_skipped_is_available(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    posthog.gate(SURVEYS, 402, PROJECT)
+    trusting(scene)
+    run = scene.sync(*READ, lists=ALWAYS)
+    assert of(run, SURVEYS).skipped
+    assert of(run, SURVEYS).status == "unchanged"

@@ -43,7 +43,7 @@ READING_RULES = (
     ),
     Mutation(
         "the fingerprint of the key",
-        "if first.before and first.before.fingerprint not in (None, first.fingerprint):",
+        "if any(one.before and one.before.fingerprint not in (None, one.fingerprint) for one in results):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),
@@ -206,8 +206,16 @@ READING_RULES = (
         (f"{PAGING}a_capped_count_is_no_count",),
     ),
     Mutation(
+        "another key takes over only what it was seen to lack nothing of",
+        "if same_key or result.held_together == 0 or not",
+        "if same_key or not result.deletes_held or not",
+        (
+            "component/test_access.py::test_what_another_key_does_not_see_stays_after_a_run_that_cannot_tell_what_is_missing",
+        ),
+    ),
+    Mutation(
         "a suspicion ends where nothing lacks",
-        "read.lists[0] = replace(read.lists[0], decision=DeleteDecision())",
+        "_conclude(read, DeleteDecision())",
         "pass",
         (f"{DEATHS}deaths_that_were_held_and_came_back_never_happened",),
     ),
@@ -279,8 +287,8 @@ READING_RULES = (
     ),
     Mutation(
         "a shared row dies only when all of its lists were read",
-        "if endpoint.shared and reader.positions.paths(",
-        "if False and reader.positions.paths(",
+        "if not (endpoint.shared and missing.num_rows and _unread(reader, lists)):",
+        "if True:",
         (f"{TRAPS}a_shared_row_dies_only_when_all_lists_that_showed_it_were_read",),
     ),
     Mutation(
@@ -353,8 +361,8 @@ READING_RULES = (
     ),
     Mutation(
         "a list with an open row is asked",
-        "and not (is_due or in_progress)",
-        "and not is_due",
+        "and not (is_due or in_progress or options.accept_deletes)",
+        "and not (is_due or options.accept_deletes)",
         (f"{STREAMS}only_subscriptions_with_something_due_are_asked_for_deliveries",),
     ),
     Mutation(
@@ -407,8 +415,8 @@ READING_RULES = (
     ),
     Mutation(
         "a list that is longer than the budget is read once it is the oldest",
-        "if number and one.requests > left:",
-        "if one.requests > left:",
+        "if fits or (is_due and left >= 0):",
+        "if fits:",
         ("sources/posthog/extract/plan/test_budget.py::test_no_list_waits_for_ever",),
     ),
     Mutation(
@@ -455,8 +463,8 @@ READING_RULES = (
     ),
     Mutation(
         "a backfill moves no list's place",
-        'elif one.status == "read" and not self.options.window:',
-        'elif one.status == "read":',
+        "elif not self.options.window:",
+        "else:",
         (f"{BACKFILL}late_edits_far_back_are_fetched_and_no_place_moves",),
     ),
     Mutation(

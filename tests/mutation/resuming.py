@@ -30,8 +30,8 @@ RESUMING_RULES = (
     ),
     Mutation(
         "a list that was gone on with is asked by the next run",
-        "is_settled = not walk.resumed_pages and ",
-        "is_settled = ",
+        "is_settled = proves and not (walk.resumed_pages or walk.rejected)",
+        "is_settled = proves and not walk.rejected",
         (f"{RESUMED}a_row_that_is_written_late_into_what_was_kept_is_seen_by_the_next_run",),
     ),
     Mutation(

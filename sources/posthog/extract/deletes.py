@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.changes.table_changes import ChildTable
 from sources.posthog.extract.list_reader import ListReader
-from sources.posthog.extract.walks import DeleteDecision, ListResult, PartitionResult, Position
+from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, PartitionResult, Position
 
 SECOND_WALK_PAGES = 50
 """Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
@@ -39,24 +39,48 @@ def partitions_with_missing_rows(
     whole = [read for read in reads if can_detect_deletes(reader, read)]
     if not whole:
         return
-    changes = reader.changes[whole[0].partition.endpoint.table]
-    missing = changes.missing([read.partition.parent_ids for read in whole], children)
+    missing = _missing(reader, whole, children)
     with_missing = set(missing["partition"].to_pylist())
     for number, read in enumerate(whole):
         if number in with_missing:
             read.missing = missing.filter(pc.equal(missing["partition"], number))
             yield read
         else:  # the rows held before were seen again
-            read.lists[0] = replace(read.lists[0], decision=DeleteDecision())
+            _conclude(read, DeleteDecision())
+
+
+def _missing(
+    reader: ListReader, reads: Sequence[PartitionResult], children: Sequence[ChildTable]
+) -> pa.Table:
+    """Return the stored rows of some partitions that no walk has seen, and that cannot stand in an unread list."""
+    endpoint = reads[0].partition.endpoint
+    changes = reader.changes[endpoint.table]
+    missing = changes.missing([read.partition.parent_ids for read in reads], children)
+    lists = [one.list_path for read in reads for one in read.lists]
+    if not (endpoint.shared and missing.num_rows and _unread(reader, lists)):
+        return missing
+    # A row of one project would stand in the list of that project, too; one without a project may stand anywhere.
+    keys, read = missing.select(changes.shape.key), {one.parent_ids["project_id"] for one in lists}
+    own = {
+        tuple(row[name] for name in changes.shape.key)
+        for row in changes.stored.rows(endpoint.table, keys).to_pylist()
+        if row["project_id"] in read
+    }
+    return missing.filter(pa.array([tuple(key.values()) in own for key in keys.to_pylist()], pa.bool_()))
+
+
+def _unread(reader: ListReader, lists: Sequence[ListPath]) -> bool:
+    """Return whether a shared table has lists that this run did not read, or that no project has any more.
+
+    The latter are a deletion of the project, or access that the key has lost: a person says which.
+    """
+    unread = reader.positions.paths(lists[0].endpoint.table) - {one.path for one in lists}
+    return bool(unread) and not (reader.options.accept_deletes and reader.lists_all_projects)
 
 
 def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
     endpoint = read.partition.endpoint
-    if endpoint.shared and reader.positions.paths(endpoint.table) - {
-        one.list_path.path for one in read.lists
-    }:
-        return False  # a missing row may stand in a list that this run did not read
     return (
         endpoint.detects_deletes
         and not reader.options.window
@@ -76,7 +100,7 @@ def apply_deletes(reader: ListReader, read: PartitionResult, children: Sequence[
             read.lists[number] = reader.read_again(one)
         if not all(one.complete for one in read.lists):
             return
-        missing = changes.missing([read.partition.parent_ids], children)
+        missing = _missing(reader, [read], children)
     keys, live = missing["row_key"].to_pylist(), missing["live"].to_pylist()
     gone = frozenset(key for key, is_live in zip(keys, live, strict=True) if is_live)
     parent_ids, has_gap = read.partition.parent_ids, any(one.last.gap > 0 for one in read.lists)
@@ -89,7 +113,12 @@ def apply_deletes(reader: ListReader, read: PartitionResult, children: Sequence[
         accept_deletes=reader.options.accept_deletes,
     )
     changes.delete(missing.filter(pa.array([key not in decision.held for key in keys], pa.bool_())))
-    read.lists[0] = replace(read.lists[0], decision=decision)
+    _conclude(read, decision)
+
+
+def _conclude(read: PartitionResult, decision: DeleteDecision) -> None:
+    judged = [replace(one, held_together=len(decision.held)) for one in read.lists]
+    read.lists[:] = [replace(judged[0], decision=decision), *judged[1:]]
 
 
 def needs_second_look(results: Sequence[ListResult]) -> bool:
@@ -121,8 +150,7 @@ def decide(
     """
     if not missing or accept_deletes:
         return DeleteDecision()
-    first = results[0]
-    if first.before and first.before.fingerprint not in (None, first.fingerprint):
+    if any(one.before and one.before.fingerprint not in (None, one.fingerprint) for one in results):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return DeleteDecision(missing, reason)
     # A row that came out of the gap may have changed places with a missing one.

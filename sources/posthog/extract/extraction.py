@@ -35,7 +35,7 @@ from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitio
 from sources.posthog.extract.people import gathered
 from sources.posthog.extract.plan.announcements import LOG, Announcements
 from sources.posthog.extract.plan.budget import SPARE, Costs, warning, without_room
-from sources.posthog.extract.positions import advance, before_load
+from sources.posthog.extract.positions import advance, asked_in_vain, before_load
 from sources.posthog.extract.results import TableResult, inherit_parent_status
 from sources.posthog.extract.run_warnings import RunWarning, data_warnings, first_few
 from sources.posthog.extract.walks import ListPath, ListResult, Partition, PartitionResult, PositionStore
@@ -157,6 +157,8 @@ class Extraction:
             self._walk, [one for one in found if one.partition.endpoint in early], descend=False
         )
         self.announcements.hear(_lists_of(LOG, heads))
+        lists = [*first.lists, *_lists_of(PROJECTS, heads)]
+        self.reader.lists_all_projects = not self.partitions.projects and all(one.complete for one in lists)
         others = [one for one in found if one.partition.endpoint not in early]
         below = [one for head in heads for one in self._below(head)]
         reads = joined(self._run_all(self._walk, self._with_room([*others, *below])))
@@ -184,12 +186,17 @@ class Extraction:
         left = int(unused * (1 - SPARE))
         estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored)
         costs = [estimate.of(one.partition, self.reader.plan) for one in reads]
-        waiting = without_room(costs, left)
+        before = self.stored.position(ORGANIZATIONS.paths[0])
+        waiting = without_room(costs, left, (before and before.last_walk_at) or options.started)
         if waiting:
             self.warnings.append(warning(costs, waiting, left))
             log.warning("%s.", self.warnings[-1].text)
         for one in waiting:
             self.results[one.partition.endpoint.table].postponed += len(one.partition.lists)
+            above = one.partition.lists[0].url_path
+            for endpoint in self.partitions.children(one.partition.endpoint):
+                known = self.stored.paths(endpoint.table)
+                self.results[endpoint.table].postponed += sum(path.startswith(above) for path in known)
         later = {one.partition.lists[0].path for one in waiting}
         return [one for one in reads if one.partition.lists[0].path not in later]
 
@@ -275,8 +282,10 @@ class Extraction:
             result = replace(one, position_before_load=before_load(one, has_new_rows))
             if changes.lost_pages:  # they may be of any list
                 result = result.failed(LOST_PAGES)
-            elif one.status == "read" and not self.options.window:
-                result = replace(result, position=advance(result, self.options))
+            elif not self.options.window:
+                is_read = one.status == "read"
+                position = advance(result, self.options) if is_read else asked_in_vain(result)
+                result = replace(result, position=position)
             self.results[changes.table].lists.append(result)
 
     # -- partitions

@@ -72,6 +72,8 @@ class ListReader:
             self.announcements.note,
             self.lists_below.note,
         ]
+        self.lists_all_projects = False
+        """Whether this run has read of every project that there is one."""
         self._walk_ids = itertools.count(1)
 
     def plan(self, list_path: ListPath) -> incremental.ReadPlan:

@@ -34,11 +34,25 @@ def before_load(result: ListResult, has_new_rows: Callable[[], bool]) -> Positio
     return None
 
 
+def asked_in_vain(result: ListResult) -> Position | None:
+    """Return the position of a list that was refused or failed and could be skipped: it is asked in the next run.
+
+    It is then read in full, because this run may have cleared its position for that.
+    """
+    if not (result.before and result.before.moved):
+        return None
+    return replace(
+        result.before, watermark=None, open_floor=None, last_walk_at=None, last_complete_at=None, moved=None
+    )
+
+
 def advance(result: ListResult, options: ReadOptions) -> Position:
     """Return the position of a list that was read."""
     before, fingerprint, walk = result.before or initial(result.list_path), result.fingerprint, result.last
-    # An edit of a row on a saved page was not seen, nor were the unread rows of a snapshot: the next run must ask.
-    is_settled = not walk.resumed_pages and (result.complete or result.list_path.endpoint.plan != "snapshot")
+    # Not seen are edits of rows on a saved page, the unread rows of a list, and rows left out: the next run must ask.
+    is_stream = result.list_path.endpoint.plan != "snapshot"
+    proves = result.complete or (is_stream and result.is_incremental)
+    is_settled = proves and not (walk.resumed_pages or walk.rejected)
     after = replace(
         before,
         watermark=max(filter(None, [before.watermark, *(w.watermark for w in result.walks)]), default=None),
@@ -57,7 +71,9 @@ def advance(result: ListResult, options: ReadOptions) -> Position:
     same_key = options.accept_deletes or before.fingerprint in (None, fingerprint)
     if not walk.is_full or result.is_resumed or is_unsure or not (same_key or result.complete):
         return after  # of another key's incomplete walk: its gap may be what only that key does not see
-    after = replace(after, rows=walk.distinct, gap=walk.gap, held=result.deletes_held)
-    if same_key or not result.deletes_held:
+    held = before.held if result.held_together is None else result.deletes_held
+    after = replace(after, rows=walk.distinct, gap=walk.gap, held=held)
+    # Of a list that another key saw, rows may be missing until this run, or a person, has said that none is.
+    if same_key or result.held_together == 0 or not result.list_path.endpoint.detects_deletes:
         after = replace(after, fingerprint=fingerprint)
     return replace(after, last_complete_at=options.started) if result.complete else after

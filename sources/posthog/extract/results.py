@@ -57,7 +57,8 @@ class TableResult:
         """Return the table's status."""
         if self.parent_status == "failed" or self.count("failed"):
             return "failed"
-        if self.parent_status or (self.lists and self.count("unavailable") == len(self.lists)):
+        is_refused = self.lists and self.count("unavailable") == len(self.lists)
+        if self.parent_status or (is_refused and not (self.skipped or self.postponed)):
             return "unavailable"
         return "loaded" if self.counts.written else "unchanged"
 
@@ -76,6 +77,12 @@ class TableResult:
             and not (self.parent_status or self.skipped or self.postponed)
             and all(one.complete for one in self.lists)
         )
+
+    @property
+    def is_asked(self) -> bool:
+        """Return whether every list was asked, and answered completely or was refused."""
+        answered = all(one.complete or one.status == "unavailable" for one in self.lists)
+        return answered and not (self.parent_status == "failed" or self.skipped or self.postponed)
 
     @property
     def misfits(self) -> Counter[str]:

@@ -231,6 +231,8 @@ class ListResult:
     detail: str = ""
     decision: DeleteDecision | None = None
     """Of the partition's first list; None leaves the remembered row keys as they are."""
+    held_together: int | None = None
+    """Held deletes of the whole partition; None if this run could not tell which of its rows are missing."""
     lost_access: bool = False
     """Whether the list is refused now and an earlier run could read it."""
     position: Position | None = None

@@ -142,3 +142,19 @@ def change(scene: Scene, sql: str) -> None:
 
     with duckdb.connect(str(Path(scene.url.removeprefix("duckdb:///")))) as connection:
         connection.execute(sql)
+
+
+@pytest.mark.fault("security.other_privacy")
+def test_a_list_that_is_refused_does_not_make_every_later_run_read_all(
+    file_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, tables = file_scene, ("comments", "surveys")
+    scene.posthog.gate("surveys", 402, 101)
+    scene.sync(*tables)
+    for is_new in (True, False):
+        caplog.clear()
+        scene.sync(*tables, privacy={"text": "drop"})
+        assert ("every list is read in full" in caplog.text) == is_new
+    scene.posthog.clear_gates()
+    scene.sync(*tables, privacy={"text": "drop"})
+    assert scene.ask("select count(*) from posthog.surveys where project_id = 101") != [(0,)]

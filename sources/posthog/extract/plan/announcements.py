@@ -103,7 +103,8 @@ class Announcements:
             if log.status != "read" or not (self.used or organization in remembered):
                 continue
             self._heard.add(organization)
-            scopes = self._new_scopes(log)
+            # Nothing is remembered of an organization whose log was read and not heard: then all counts as announced.
+            scopes = self._new_scopes(log) if organization in remembered else None
             for table, endpoint in ANNOUNCED.items():
                 is_announced = scopes is None or not scopes.isdisjoint(endpoint.announced_by)
                 before = self._known(organization, table)
@@ -152,8 +153,8 @@ class Announcements:
         organizations = {self._organizations.get(list_path.parent_ids["project_id"], "")}
         if endpoint.shared:
             organizations = self._all
-            positions = map(self.positions.position, self.positions.paths(endpoint.table))
-            if len({one.last_walk_at for one in positions if one}) > 1:
+            positions = [*filter(None, map(self.positions.position, self.positions.paths(endpoint.table)))]
+            if any(one.held for one in positions) or len({one.last_walk_at for one in positions}) > 1:
                 return []
         if not organizations <= self._heard:
             return []

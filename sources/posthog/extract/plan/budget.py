@@ -1,7 +1,7 @@
 """Plans which lists a run leaves for later if the hour's request budget has no room for all of them.
 
-Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. The one
-that was read least recently is read first, whatever it costs; so each partition is read after some runs.
+Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. Those that
+were read least recently are read first. So each partition is read after some runs, whatever it costs.
 """
 
 from __future__ import annotations
@@ -31,14 +31,19 @@ class Cost:
     last_walk_at: datetime
 
 
-def without_room(costs: Iterable[Cost], left: int) -> list[Cost]:
-    """Return what `left` requests have no room for; a later run reads it first."""
-    waiting = []
+def without_room(costs: Iterable[Cost], left: int, last_run: datetime) -> list[Cost]:
+    """Return what `left` requests have no room for; a later run reads it first.
+
+    The first that does not fit is read all the same if the last run left it out, too, or if it is the first of all: one
+    that never fits is read in each second run.
+    """
+    waiting: list[Cost] = []
     for number, one in enumerate(sorted(costs, key=lambda cost: cost.last_walk_at)):
-        if number and one.requests > left:
-            waiting.append(one)
-        else:
+        fits, is_due = one.requests <= left, not number or one.last_walk_at < last_run
+        if fits or (is_due and left >= 0):
             left -= one.requests
+        else:
+            waiting.append(one)
     return waiting
 
 

@@ -61,7 +61,7 @@ def plan(
         and change_token == position.moved
         and position.last_walk_at is not None
         and options.started - options.sweep_every < position.last_walk_at <= options.started
-        and not (is_due or in_progress)
+        and not (is_due or in_progress or options.accept_deletes)
     )
     rows = SHORT_LIST_PAGES * endpoint.page_size
     is_short = endpoint.detects_deletes and not is_fanned_out(endpoint) and position.rows <= rows

@@ -43,8 +43,10 @@ def result(table: str = "comments", **what: Any) -> ListResult:
         if hasattr(walk, name) and name not in {"pages", "rows"}:
             setattr(walk, name, what.pop(name))
     path = ListPath(endpoint, "projects/1/comments/", {"project_id": 1}, endpoint.pagination)
-    known = {"before": LAST, "fingerprint": "mine", "complete": walk.is_full}
-    return ListResult(list_path=path, walks=(walk,), **{**known, **what})
+    known = {"before": LAST, "fingerprint": "mine", "complete": walk.is_full, **what}
+    held = known.get("decision", DeleteDecision()).held
+    judged = {"held_together": len(held) if known["complete"] else None}
+    return ListResult(list_path=path, walks=(walk,), **{**judged, **known})
 
 
 def after(one: ListResult, *, sees: str | None = "mine", **options: Any) -> Position:
@@ -69,17 +71,22 @@ CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
     "a rejected row is no gap that another walk may know": (
         result(counts=[12], rejected=Counter({"has no id": 1})),
         {},
-        WALKED,
+        {**WALKED, "moved": None},
     ),
     "an incremental walk moves the watermark and counts new rows": (
         result(filtered=True, new_rows=4, is_incremental=True),
         {},
         {**WALKED, "rows": 14},
     ),
-    "a walk that is not complete proves how many rows there are": (
+    "a walk that is not complete proves how many rows there are, and confirms no deletes": (
         result(complete=False),
         {},
-        {**COMPLETE, "last_complete_at": LAST.last_complete_at},
+        {**COMPLETE, "last_complete_at": LAST.last_complete_at, "held": 2, "moved": None},
+    ),
+    "a complete walk beside one that failed confirms no deletes": (
+        result(held_together=None),
+        {},
+        {**COMPLETE, "held": 2},
     ),
     "a resumed walk proves nothing and its parent is asked again": (
         result(resumed_pages=1, newest_at_resume=NOW - 5 * DAY, complete=False),
@@ -96,15 +103,31 @@ CASES: dict[str, tuple[ListResult, dict[str, Any], dict[str, Any]]] = {
         {"sees": "other"},
         {**COMPLETE, "held": 3},
     ),
+    "another key does not take over beside a list that failed": (
+        result(held_together=None),
+        {"sees": "other"},
+        {**COMPLETE, "held": 2},
+    ),
+    "another key does not take over beside a list of which rows are missing": (
+        result(held_together=3),
+        {"sees": "other"},
+        COMPLETE,
+    ),
     "another key whose walk is not complete changes nothing": (
         result(complete=False),
         {"sees": "other"},
-        WALKED,
+        {**WALKED, "moved": None},
     ),
     "another key whose deletes are accepted takes over": (
         result(complete=False),
         {"sees": "other", "accept_deletes": True},
-        {**COMPLETE, "fingerprint": "other", "last_complete_at": LAST.last_complete_at},
+        {
+            **COMPLETE,
+            "fingerprint": "other",
+            "last_complete_at": LAST.last_complete_at,
+            "held": 2,
+            "moved": None,
+        },
     ),
     "a key of which nothing is known proves nothing": (result(), {"sees": None}, WALKED),
 }

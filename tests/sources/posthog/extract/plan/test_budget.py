@@ -12,6 +12,7 @@ from sources.posthog.extract.plan.incremental import ReadPlan
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LAST_RUN = NOW - timedelta(hours=1)
 FULL, PART = ReadPlan(), ReadPlan(NOW)
 
 
@@ -35,27 +36,33 @@ OLD, NEW, UNREAD, LONG = cost("old", 3, 9), cost("new", 3, 1), cost("unread", 1,
         ([NEW, OLD, UNREAD], 6, ["new"]),
         ([OLD, NEW], 0, ["new"]),
         ([OLD, NEW, LONG], 7, ["old", "new"]),
-        ([cost("first", 1, 20), LONG, NEW], 7, ["long"]),
+        ([cost("first", 1, 20), LONG, NEW], 7, ["new"]),
+        ([OLD, cost("long again", 50, 1)], 7, ["long again"]),
     ],
     ids=[
         "room for all",
         "the most recently read waits",
         "the least recently read is read even if no request is left",
         "a long list is read once it is the oldest",
-        "a list that is too long lets a shorter one pass",
+        "a list that is too long is read if the last run left it out",
+        "a list that is too long is not read in two runs that follow each other",
     ],
 )
 def test_what_was_read_most_recently_waits(costs: list[Cost], left: int, waiting: list[str]) -> None:
-    assert [one.partition.lists[0].path for one in without_room(costs, left)] == waiting
+    assert [one.partition.lists[0].path for one in without_room(costs, left, LAST_RUN)] == waiting
 
 
-def test_no_list_waits_for_ever() -> None:
+@pytest.mark.parametrize(
+    "refused", [(), (cost("refused", 1, None),)], ids=["", "beside one that is always refused"]
+)
+def test_no_list_waits_for_ever(refused: tuple[Cost, ...]) -> None:
     last = {f"list {number}": 0 for number in range(40)}
     for run in range(1, 200):
         costs = [
             cost(name, 1 + 19 * (at % 5 == 0), 1000 - when) for at, (name, when) in enumerate(last.items())
         ]
-        waiting = {one.partition.lists[0].path for one in without_room(costs, 12)}
+        last_run = NOW - timedelta(hours=1000 - run + 1)
+        waiting = {one.partition.lists[0].path for one in without_room([*costs, *refused], 12, last_run)}
         last |= dict.fromkeys(last.keys() - waiting, run)
         assert run - min(last.values()) <= 60
 
