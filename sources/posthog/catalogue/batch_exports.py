@@ -52,8 +52,9 @@ BATCH_EXPORTS = Endpoint(
         ),
         *json(
             destination="Where the data go: the kind of destination, its settings and its connection.",
-            hogql_modifiers="How its query is run.",
+            privacy="recipient",
         ),
+        *json(hogql_modifiers="How its query is run."),
         *json("filters", customer_keys=("value",)),
         *json(
             schema="The columns that are exported, if not all of them.",

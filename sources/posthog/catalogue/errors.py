@@ -135,11 +135,14 @@ ERROR_TRACKING_ISSUES = Endpoint(
     fields=(
         *text(
             "id",
-            name="The kind of error, unless people gave it another name.",
             status="Its state: active, resolved, suppressed …",
             severity="How bad people or rules say it is; null if nobody said.",
         ),
-        *text(description="The error's own message.", privacy="customer"),
+        *text(
+            name="The kind of error, unless people gave it another name.",
+            description="The error's own message.",
+            privacy="customer",
+        ),
         *timestamp(first_seen="When the first of its errors came in."),
         *json(
             assignee="Who takes care of it: the kind, user or role, and the id; null if nobody.",

@@ -34,12 +34,12 @@ FEATURE_FLAGS = Endpoint(
         ),
         *text(
             "key",
-            "status",
             name="The description that a person wrote.",
             creation_context="Where in PostHog it was made.",
             evaluation_runtime="Whether servers, clients or both may ask for it.",
             bucketing_identifier="Whether people or devices are put into its groups.",
         ),
+        *text("status", volatile=True),  # a flag for which nobody asks becomes stale by itself
         *json("filters", customer_keys=("value", "payloads")),
         *json(rollback_conditions="When it is switched off by itself.", customer_keys=LITERALS),
         *timestamp("created_at", "updated_at"),
@@ -105,9 +105,12 @@ SCHEDULED_CHANGES = Endpoint(
 EXPERIMENTS = Endpoint(
     table="experiments",
     group="experiments",
-    paths=("projects/{project_id}/experiments/",),
+    paths=(
+        "projects/{project_id}/experiments/?archived=false",
+        "projects/{project_id}/experiments/?archived=true",
+    ),
     scope="experiment:read",
-    doc="Comparisons of variants behind a flag, without their results.",
+    doc="Comparisons of variants behind a flag, without their results; archived ones are listed by a second pass.",
     requires="404 on FOSS builds",
     announced_by=("Experiment", "ExperimentHoldout", "ExperimentSavedMetric", "FeatureFlag"),
     unannounced=("feature_flag_id", "exposure_cohort", "holdout_id", "saved_metrics"),
@@ -224,7 +227,8 @@ SURVEYS = Endpoint(
             response_sampling_interval="In how many steps it is spread over time.",
             response_sampling_limit="How many answers each of the steps may bring.",
         ),
-        *json(questions="What is asked.", conditions="Who is asked, and where.", customer_keys=LITERALS),
+        *json(questions="What is asked.", customer_keys=LITERALS),
+        *json(conditions="Who is asked, and where.", customer_keys=(*LITERALS, "url")),
         *json(
             appearance="How it looks.",
             translations="What is asked in other languages.",

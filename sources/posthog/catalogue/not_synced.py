@@ -121,7 +121,7 @@ NOT_SYNCED = (
         "core",
         "unreadable",
         "projects/{project_id}/settings_as_of/",
-        f"{SESSION_ONLY} What settings were is in `projects_history` from the first sync on.",
+        SESSION_ONLY,
     ),
     NotSynced(
         "session_recording_playlist_recordings",

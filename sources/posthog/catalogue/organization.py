@@ -78,10 +78,8 @@ ORGANIZATIONS = Endpoint(
             is_ai_data_processing_approved="Whether its data may be sent to makers of language models.",
             is_pending_deletion="Whether it is being deleted.",
         ),
-        *json(
-            available_product_features="What its plan includes.",
-            metadata="What PostHog notes about it, such as its groups of users.",
-        ),
+        *json(available_product_features="What its plan includes."),
+        *json(metadata="What PostHog notes about it, such as its groups of users.", privacy="person"),
         *secret("customer_id"),
         *ignored("teams", "projects"),
     ),

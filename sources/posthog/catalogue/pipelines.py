@@ -99,6 +99,10 @@ INTEGRATIONS = Endpoint(
         *text(display_name="The account that is connected.", privacy="person"),  # often an address
         *text(
             errors="What is wrong with the connection; empty if nothing is.",
+            privacy="recipient",
+            volatile=True,
+        ),
+        *text(
             installation_status="Whether GitHub still has PostHog's app; null for other kinds.",
             volatile=True,
         ),
@@ -253,7 +257,8 @@ EXPORTS = Endpoint(
     detects_deletes=False,
     fields=(
         *integer("id", dashboard="The dashboard that is in it.", insight="The insight that is in it."),
-        *text(export_format="The type of the file.", filename="The name of the file."),
+        *text(export_format="The type of the file."),
+        *text(filename="The name of the file.", privacy="customer"),
         *text(exception="Why it could not be made.", privacy="customer"),
         *json(export_context="What else is in it, and how it was asked for.", privacy="customer"),
         *boolean(has_content="Whether the file is ready.", volatile=True),
@@ -264,7 +269,7 @@ EXPORTS = Endpoint(
 
 SUBSCRIPTIONS_SUMMARY_QUOTA = Endpoint(
     table="subscriptions_summary_quota",
-    group="pipelines",
+    group="core",
     paths=("projects/{project_id}/subscriptions/summary_quota/",),
     key=("project_id",),
     scope="subscription:read",

@@ -29,7 +29,7 @@ ANNOTATIONS = Endpoint(
     scope="annotation:read",
     doc="Notes on a day of charts; those of a whole organization have no project, for each of its projects lists them.",
     shared=("scope", ("organization",)),
-    announced_by=("Annotation",),
+    announced_by=("Annotation", "Insight", "Dashboard"),
     fields=(
         *integer(
             "id",
@@ -167,7 +167,7 @@ SHARING = (
         "enabled",
         password_required="Whether a password is asked for.",  # noqa: S106  a sentence, no password
     ),
-    *json("settings"),
+    *json("settings", privacy="text"),
     *timestamp("created_at"),
     *secret("access_token", "share_passwords"),
 )

@@ -40,7 +40,8 @@ SUBSCRIPTIONS = Endpoint(
     scope="subscription:read",
     doc="Reports that are sent on a schedule; deleted ones are listed by a second pass.",
     requires="402 on servers before May 2026 without the plan, 404 on FOSS builds",
-    announced_by=("Subscription",),
+    announced_by=("Subscription", "Insight", "Dashboard"),
+    unannounced=("integration_id",),
     fields=(
         *integer(
             "id",
@@ -113,7 +114,7 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
             status="Its outcome: starting, completed, failed or skipped.",
         ),
         *timestamp("created_at", "last_updated_at", "finished_at", scheduled_at="When it was due."),
-        *json(content_snapshot="What was sent.", customer_keys=("query_results",)),
+        *json(content_snapshot="What was sent.", customer_keys=("query_results", "query_error")),
         *json("error", privacy="recipient"),
         *text(change_summary="What changed since the delivery before, in words.", privacy="text"),
         *json(

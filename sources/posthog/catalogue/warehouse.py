@@ -38,7 +38,7 @@ EXTERNAL_DATA_SOURCES = Endpoint(
         ),
         *text(created_by="Who made it: the e-mail address.", privacy="person"),
         *text("status", volatile=True),
-        *json("latest_error", privacy="recipient", volatile=True),
+        *json("latest_error", privacy="customer", volatile=True),
         *timestamp("created_at"),
         *timestamp(last_run_at="When the last import that succeeded was begun.", volatile=True),
         *boolean(
@@ -92,7 +92,7 @@ EXTERNAL_DATA_JOBS = Endpoint(
         *timestamp("created_at", "finished_at"),
         *integer(rows_synced="How many rows were read from the source."),
         *boolean(billable="Whether its rows are paid for; null means yes."),
-        *json("latest_error", privacy="recipient"),
+        *json("latest_error", privacy="customer"),
         *items(destination_ids="Where the rows were written; none means PostHog alone.", ordered=False),
         *reference(schema="The table that was imported, a row of `external_data_schemas`.", type="text"),
         *person("created_by"),
@@ -107,7 +107,16 @@ EXTERNAL_DATA_SCHEMAS = Endpoint(
     doc="Tables that the sources offer: whether, how and how often each is imported.",
     requires="older servers refuse personal API keys",
     announced_by=("ExternalDataSchema", "ExternalDataSource"),
-    unannounced=("sync_type", "incremental", "table_id"),
+    unannounced=(
+        "sync_type",
+        "incremental",
+        "incremental_field",
+        "incremental_field_type",
+        "incremental_field_lookback_seconds",
+        "cdc_table_mode",
+        "primary_key_columns",
+        "table_id",
+    ),
     fields=(
         *text(
             "id",
@@ -132,7 +141,7 @@ EXTERNAL_DATA_SCHEMAS = Endpoint(
             incremental_field_lookback_seconds="How far back an import reads rows again.",
             full_refresh_interval_days="After how many days all rows are imported anew.",
         ),
-        *json("latest_error", privacy="recipient", volatile=True),
+        *json("latest_error", privacy="customer", volatile=True),
         *timestamp(
             last_synced_at="When it was last imported.",
             next_full_refresh_at="When all rows will be imported anew.",
@@ -167,9 +176,9 @@ WAREHOUSE_TABLES = Endpoint(
             "name",
             hogql_name="The name by which queries use it.",
             format="The format of its files.",
-            url_pattern="Where its files are.",
             created_via="Whether a person, a program, a source or a view made it.",
         ),
+        *text(url_pattern="Where its files are.", privacy="recipient"),  # addresses may hold a password
         *timestamp("created_at"),
         *boolean("deleted", csv_allow_double_quotes="Whether its CSV files double a quote inside quotes."),
         *json(columns="Its columns, with their types.", options="How its files are read."),
