@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from destinations.dataset import Dataset
@@ -82,6 +83,12 @@ class DatasetState(Dataset):
     def position(self, path: str) -> Position | None:
         """Return the position of a path, None if it was never read."""
         return self._positions.get(path)
+
+    def ask_again(self, tables: Collection[str]) -> None:
+        """Let this run skip no list of these tables."""
+        for path, one in self._positions.items():
+            if one.table in tables:
+                self._positions[path] = replace(one, moved=None)
 
     def was_read(self, table: str) -> bool:
         """True if any list of the table was ever read."""

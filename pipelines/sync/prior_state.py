@@ -18,6 +18,8 @@ from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.settings import Settings
+from pipelines.sync.derive import derived_until_key
+from pipelines.sync.derived_tables import with_history
 from pipelines.sync.ownership import Table, expected_tables, refuse_others
 from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
 from pipelines.sync.selection import Selection
@@ -83,6 +85,8 @@ def load_prior_state(
     if (restored or people_lost) and not selection.dry_run:
         # Those of lists that this run leaves out, too: the next run cannot notice it.
         clear_positions(warehouse, ENDPOINTS)
+    # What this run reads tells a history that is behind which of its rows are gone.
+    state.ask_again([table for table in with_history(settings) if _is_behind(state, table)])
     return PriorState(
         dataset=state,
         meta=owner | marks | within(settings),
@@ -90,6 +94,10 @@ def load_prior_state(
         read_all=changed or restored or people_lost,
         warnings=(OLDER_WAREHOUSE,) * restored,
     )
+
+
+def _is_behind(state: DatasetState, table: str) -> bool:
+    return state.meta.get(derived_until_key(ENDPOINTS[table].history)) == ""
 
 
 def _dataset_state(

@@ -77,3 +77,19 @@ def test_a_json_value_that_a_database_writes_anew_is_no_change(scene: Scene, pos
     later(scene)
     assert of(synced(scene), FLAGS).counts.updated
     assert scene.ask(REMEMBERED) == [(2, 0, 0)]
+
+
+def test_a_history_that_was_not_written_hears_of_rows_that_are_gone_although_nothing_is_announced(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    synced(scene)
+    synced(scene)
+    below = {"project_id": 101}
+    ident = min(row["id"] for row in posthog.rows(FLAGS) if row["_parents"] == below and row["_listed"])
+    posthog.edit(FLAGS, where={"id": ident}, parents=below, delete=True)
+    run(scene.url, f"drop table posthog.{FLAGS}")
+    assert scene.sync(LOG, FLAGS, lists=ALWAYS, history={"enabled": False}).exit_code == 0
+    synced(scene)
+    ends = f"select count(*), count(valid_to) from posthog.{FLAGS}_history where id = {ident}"
+    ((versions, ended),) = scene.ask(ends)
+    assert versions == ended > 0
