@@ -142,10 +142,15 @@ def test_an_entry_that_comes_after_the_log_was_read_keeps_the_trust(scene: Scene
     assert trust(scene, SURVEYS) == {"trusted": 2}
 
 
-def test_a_field_that_changes_without_an_entry_ends_no_trust(scene: Scene, posthog: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "silent", [{"last_called_at": "2031-01-01T00:00:00Z"}, {"experiment_set": [7]}, {"status": "STALE"}]
+)
+def test_a_field_that_changes_without_an_entry_ends_no_trust(
+    silent: dict[str, Any], scene: Scene, posthog: Sandbox
+) -> None:
     trusting(scene)
     below = {"project_id": PROJECT}
-    posthog.edit(FLAGS, set={"last_called_at": "2031-01-01T00:00:00Z", "experiment_set": [7]}, parents=below)
+    posthog.edit(FLAGS, set=silent, parents=below)
     later(scene, FLAGS)
     assert of(scene.sync(*READ, lists=ALWAYS), FLAGS).counts.updated
     assert trust(scene, FLAGS) == {"trusted": 2}

@@ -141,7 +141,7 @@ class Announcements:
         known = self._about(list_path) if self.used and list_path.endpoint.announced_by else []
         if not known or any(one.distrusted_at for one in known):
             return None
-        return " ".join(["announced", *(str(one.announced_at) for one in known)])
+        return " ".join(["announced", *(f"{one.organization_id} {one.announced_at}" for one in known)])
 
     def _about(self, list_path: ListPath) -> list[Announcement]:
         """Return what is known for a list; nothing if an organization that it concerns was not heard.
