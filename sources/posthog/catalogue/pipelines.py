@@ -269,7 +269,7 @@ EXPORTS = Endpoint(
 
 SUBSCRIPTIONS_SUMMARY_QUOTA = Endpoint(
     table="subscriptions_summary_quota",
-    group="core",
+    group="pipelines",
     paths=("projects/{project_id}/subscriptions/summary_quota/",),
     key=("project_id",),
     scope="subscription:read",
