@@ -114,7 +114,7 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
             status="Its outcome: starting, completed, failed or skipped.",
         ),
         *timestamp("created_at", "last_updated_at", "finished_at", scheduled_at="When it was due."),
-        *json(content_snapshot="What was sent.", customer_keys=("query_results", "query_error")),
+        *json(content_snapshot="What was sent.", customer_keys=("query_results",)),
         *json("error", privacy="recipient"),
         *text(change_summary="What changed since the delivery before, in words.", privacy="text"),
         *json(

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.changes.table_changes import ChildTable
 from sources.posthog.extract.list_reader import ListReader
-from sources.posthog.extract.walks import DeleteDecision, ListPath, ListResult, PartitionResult, Position
+from sources.posthog.extract.walks import DeleteDecision, ListResult, PartitionResult, Position
 
 SECOND_WALK_PAGES = 50
 """Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
@@ -52,35 +52,38 @@ def partitions_with_missing_rows(
 def _missing(
     reader: ListReader, reads: Sequence[PartitionResult], children: Sequence[ChildTable]
 ) -> pa.Table:
-    """Return the stored rows of some partitions that no walk has seen, and that cannot stand in an unread list."""
+    """Return the stored rows of some partitions that no walk has seen.
+
+    If a project that lists rows of a shared table is gone, or seen no more, these are rows of the other projects: a row
+    without a project may still stand in that list. A person says that it does not.
+    """
     endpoint = reads[0].partition.endpoint
     changes = reader.changes[endpoint.table]
     missing = changes.missing([read.partition.parent_ids for read in reads], children)
-    lists = [one.list_path for read in reads for one in read.lists]
-    if not (endpoint.shared and missing.num_rows and _unread(reader, lists)):
+    is_sure = not endpoint.shared or not _unread(reader, reads[0]) or reader.options.accept_deletes
+    if is_sure or not missing.num_rows:
         return missing
-    # A row of one project would stand in the list of that project, too; one without a project may stand anywhere.
-    keys, read = missing.select(changes.shape.key), {one.parent_ids["project_id"] for one in lists}
+    keys, projects = missing.select(changes.shape.key), reader.listed_projects or frozenset()
     own = {
         tuple(row[name] for name in changes.shape.key)
         for row in changes.stored.rows(endpoint.table, keys).to_pylist()
-        if row["project_id"] in read
+        if row["project_id"] in projects
     }
     return missing.filter(pa.array([tuple(key.values()) in own for key in keys.to_pylist()], pa.bool_()))
 
 
-def _unread(reader: ListReader, lists: Sequence[ListPath]) -> bool:
-    """Return whether a shared table has lists that this run did not read, or that no project has any more.
-
-    The latter are a deletion of the project, or access that the key has lost: a person says which.
-    """
-    unread = reader.positions.paths(lists[0].endpoint.table) - {one.path for one in lists}
-    return bool(unread) and not (reader.options.accept_deletes and reader.lists_all_projects)
+def _unread(reader: ListReader, read: PartitionResult) -> frozenset[str]:
+    """Return the paths of a shared table's lists that this run did not read."""
+    paths = frozenset(one.list_path.path for one in read.lists)
+    return reader.positions.paths(read.partition.endpoint.table) - paths
 
 
 def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
-    endpoint = read.partition.endpoint
+    endpoint, listed = read.partition.endpoint, reader.listed_projects
+    unread = _unread(reader, read) if endpoint.shared else ()
+    if any(listed is None or int(path.split("/")[1]) in listed for path in unread):
+        return False  # a missing row may stand in a list that this run did not read
     return (
         endpoint.detects_deletes
         and not reader.options.window

@@ -158,7 +158,9 @@ class Extraction:
         )
         self.announcements.hear(_lists_of(LOG, heads))
         lists = [*first.lists, *_lists_of(PROJECTS, heads)]
-        self.reader.lists_all_projects = not self.partitions.projects and all(one.complete for one in lists)
+        if not self.partitions.projects and all(one.complete for one in lists):
+            found_projects = self.keys(PROJECTS, _lists_of(PROJECTS, heads))
+            self.reader.listed_projects = frozenset(key[-1] for key in found_projects)
         others = [one for one in found if one.partition.endpoint not in early]
         below = [one for head in heads for one in self._below(head)]
         reads = joined(self._run_all(self._walk, self._with_room([*others, *below])))

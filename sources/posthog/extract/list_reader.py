@@ -72,8 +72,8 @@ class ListReader:
             self.announcements.note,
             self.lists_below.note,
         ]
-        self.lists_all_projects = False
-        """Whether this run has read of every project that there is one."""
+        self.listed_projects: frozenset[Any] | None = None
+        """All projects that the key sees; None if this run cannot tell."""
         self._walk_ids = itertools.count(1)
 
     def plan(self, list_path: ListPath) -> incremental.ReadPlan:
