@@ -97,7 +97,7 @@ INTEGRATIONS = Endpoint(
         *integer("id"),
         *text("kind"),
         *text(display_name="The account that is connected.", privacy="person"),  # often an address
-        *text(
+        *json(
             errors="What is wrong with the connection; empty if nothing is.",
             privacy="recipient",
             volatile=True,

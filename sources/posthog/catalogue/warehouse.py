@@ -178,7 +178,7 @@ WAREHOUSE_TABLES = Endpoint(
             format="The format of its files.",
             created_via="Whether a person, a program, a source or a view made it.",
         ),
-        *text(url_pattern="Where its files are.", privacy="recipient"),  # addresses may hold a password
+        *json(url_pattern="Where its files are.", privacy="recipient"),  # an address may hold a password
         *timestamp("created_at"),
         *boolean("deleted", csv_allow_double_quotes="Whether its CSV files double a quote inside quotes."),
         *json(columns="Its columns, with their types.", options="How its files are read."),
