@@ -19,6 +19,7 @@ from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from pipelines.sync.outcome import Outcome
     from pipelines.sync.selection import Selection
 
 
@@ -238,16 +239,21 @@ def _load(settings: Settings, selection: Selection, *, display: bool, as_json: b
     """Run a sync, show what came of it, and return the exit code."""
     from pipelines.attended import sync as run
     from pipelines.logs import tell
+    from pipelines.signals import after_record
     from pipelines.sync import progress, summary
 
-    with progress.progress(display=display) as observer:
-        outcome = run(settings, selection, [observer])
-    if not display:
-        summary.log_tables(outcome)
-    if as_json:
-        write_json(summary.as_json(outcome.run, outcome.requests, outcome.tables, dry_run=selection.dry_run))
-    elif not quiet:
-        write_line(summary.summary_table(outcome, settings, dry_run=selection.dry_run))
-    elif outcome.exit_code:
-        tell(summary.summary(outcome, dry_run=selection.dry_run))
-    return outcome.exit_code
+    recorded: list[Outcome] = []
+    with after_record(recorded):
+        with progress.progress(display=display) as observer:
+            recorded.append(outcome := run(settings, selection, [observer]))
+        if not display:
+            summary.log_tables(outcome)
+        if as_json:
+            write_json(
+                summary.as_json(outcome.run, outcome.requests, outcome.tables, dry_run=selection.dry_run)
+            )
+        elif not quiet:
+            write_line(summary.summary_table(outcome, settings, dry_run=selection.dry_run))
+        elif outcome.exit_code:
+            tell(summary.summary(outcome, dry_run=selection.dry_run))
+    return recorded[0].exit_code

@@ -24,7 +24,7 @@ def test_a_run_that_does_not_fit_says_what_waits_and_the_next_run_reads_it(
     waiting = {result.table: result.postponed for result in run.tables if result.postponed}
     (warned,) = run.warnings
     assert (warned.kind, warned.table) == ("over budget", "")
-    assert f"{sum(waiting.values())} of 20 lists" in warned.text
+    assert f"{sum(waiting.values())} of 24 lists" in warned.text
     assert f"{warned.text}." in caplog.messages
     assert run.requests <= FEW
     assert not any(of(run, table).complete for table in waiting)
