@@ -13,7 +13,7 @@ from tests.component.scene import Scene
 from tests.harness.scene import of
 
 TABLES = ("cohorts", "feature_flags", "surveys", "experiments")
-FEW, MANY = 17, 500
+FEW, MANY = 20, 500
 
 
 def test_a_run_that_does_not_fit_says_what_waits_and_the_next_run_reads_it(
