@@ -60,9 +60,9 @@ def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcom
         problem = signals.known_end(error) or error
         if not isinstance(problem, Interrupted):
             warnings += [*ping(url, connection, "/fail"), *_tell(settings, selection, problem)]
+            _note(settings, getattr(problem, "run", None), warnings)
         for warning in warnings:
             warned.warning("%s.", warning.text)
-        _note(settings, getattr(problem, "run", None), warnings)
         raise
     warnings += publish(settings)
     warnings += ping(url, connection, "/fail" if outcome.exit_code else "")
@@ -72,7 +72,7 @@ def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcom
 
 
 def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -> None:
-    """Add to the record of a run what was in trouble after it; whoever asks the warehouse then sees it, too."""
+    """Add the warnings of what follows a run to the run's record."""
     if run is None or not warnings:
         return
     place = hasty(settings, WAIT)

@@ -1,7 +1,7 @@
 """Keeps a copy of the facts of a DuckDB file's run records, as they are before a sync.
 
-While a sync writes to a DuckDB file, no other process can read it: then `hogsync status` reads the copy, which the sync
-left in `HOGSYNC_HOME/status/` when it began.
+While a sync writes to a DuckDB file, no other process can read the file. Then `hogsync status` reads the copy that the
+sync wrote to `HOGSYNC_HOME/status/` when it began.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger("hogsync")
 
 
 def keep_facts(settings: Settings, dataset: Dataset, now: datetime) -> None:
-    """Keep a copy of what the run records of an open DuckDB file tell; trouble with it is logged and changes no run."""
+    """Write the facts of an open DuckDB file's run records to the copy; a failure is logged and changes no run."""
     if settings.warehouse.kind != "duckdb":
         return
     try:

@@ -33,10 +33,7 @@ from pipelines.bookkeeping.state import RUNS_LOOKED_AT, DatasetState, row_counts
 from pipelines.run import Run
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
-from sources.posthog.extract.walks import MIXED_KEYS, Announcement, Position
-
-POSITION_COLUMNS = ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
-"""The columns of a position that hold how far its list was read."""
+from sources.posthog.extract.walks import MIXED_KEYS, UNREAD, Announcement, Position
 
 
 def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
@@ -45,7 +42,7 @@ def clear_positions(warehouse: Warehouse, tables: Collection[str]) -> int:
     The lists' fingerprints stay: they prevent deletes by a key that does not see the rows. Returns the number of lists.
     """
     existing = warehouse.columns().get(PATHS, {})
-    places = [name for name in POSITION_COLUMNS if name in existing]
+    places = [name for name in UNREAD if name in existing]
     if not places:
         return 0
     chosen = _is_of(tables, warehouse)

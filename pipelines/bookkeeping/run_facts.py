@@ -179,7 +179,6 @@ def _table_facts(
 
 
 def _about(warnings: Warnings | str | None, table: str) -> Warnings:
-    found: Warnings = (
-        json.loads(warnings) if isinstance(warnings, str) else warnings or ()
-    )  # DuckDB returns JSON as text
+    # DuckDB returns JSON as text.
+    found: Warnings = json.loads(warnings) if isinstance(warnings, str) else warnings or ()
     return [warning for warning in found if warning["table"] == table]

@@ -76,7 +76,7 @@ def _written(default: object) -> str:
 
 @cache
 def _docstrings(section: type[BaseModel]) -> Mapping[str, str]:
-    """Return what stands below each key. It is read for the pages only: pydantic would parse it at each start."""
+    """Return the docstring below each key. Only generated pages need them, so no start of hogsync parses them."""
     (source,) = ast.parse(inspect.getsource(section)).body
     found = {}
     for before, after in pairwise(source.body if isinstance(source, ast.ClassDef) else ()):

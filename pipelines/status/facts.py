@@ -1,4 +1,4 @@
-"""Asks the warehouse for the facts of its run records, or the copy that a sync left which writes to the DuckDB file.
+"""Reads the facts of the run records from the warehouse, or from their copy while a sync holds the DuckDB file.
 
 A missing warehouse is not made, and has no facts.
 """

@@ -9,7 +9,7 @@ If there is such a load, its rows without a parent row are deleted from the ware
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -69,15 +69,15 @@ class StoredIndex:
         own = "row_hash varchar, deleted_at timestamptz, committed boolean"
         columns = f"({column_definitions(self.shape.key_columns)}, {own})"
         batches = self.stored.index(self.table, self.shape.key)
-        first, second = next(batches, None), next(batches, None)
+        head = [*islice(batches, 2)]
         run(f"create or replace table {self.name} {columns}")
         in_order = f"insert into {self.name} by name from {{}} order by {self.key}"
-        if second is None:
-            if first is not None:
-                run(in_order.format("stored"), stored=first)
+        if len(head) < 2:
+            for batch in head:
+                run(in_order.format("stored"), stored=batch)
             return
         run(f"create table {unsorted} {columns}")
-        for batch in chain(filter(None, (first, second)), batches):
+        for batch in chain(head, batches):
             run(f"insert into {unsorted} by name from stored", stored=batch)
         run(in_order.format(unsorted))
         run(f"drop table {unsorted}")

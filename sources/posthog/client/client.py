@@ -65,7 +65,7 @@ Slots = AbstractContextManager[Any]
 UNLIMITED: Slots = nullcontext()
 """Lets any number of requests through at once."""
 Measured: TypeAlias = Callable[[Mapping[str, str | int], float, int], None]
-"""Is told of an answer: its query, its seconds, its bytes."""
+"""Called with the query, the seconds and the bytes of each answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def _missing(
 ) -> pa.Table:
     """Return the stored rows of some partitions that no walk has seen.
 
-    If a project that lists rows of a shared table is gone, or seen no more, these are rows of the other projects: a row
-    without a project may still stand in that list. A person says that it does not.
+    A shared table may have a list of a project that is gone or that the key no longer sees. A row without a project may
+    still be in that list, so only rows of listed projects are returned, unless a person accepts deletes.
     """
     endpoint = reads[0].partition.endpoint
     changes = reader.changes[endpoint.table]
@@ -120,8 +120,8 @@ def apply_deletes(reader: ListReader, read: PartitionResult, children: Sequence[
 
 
 def _conclude(read: PartitionResult, decision: DeleteDecision) -> None:
-    judged = [replace(one, held_together=len(decision.held)) for one in read.lists]
-    read.lists[:] = [replace(judged[0], decision=decision), *judged[1:]]
+    read.lists = [replace(one, held_together=len(decision.held)) for one in read.lists]
+    read.lists[0] = replace(read.lists[0], decision=decision)
 
 
 def needs_second_look(results: Sequence[ListResult]) -> bool:

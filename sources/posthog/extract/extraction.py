@@ -157,10 +157,7 @@ class Extraction:
             self._walk, [one for one in found if one.partition.endpoint in early], descend=False
         )
         self.announcements.hear(_lists_of(LOG, heads))
-        lists = [*first.lists, *_lists_of(PROJECTS, heads)]
-        if not self.partitions.projects and all(one.complete for one in lists):
-            found_projects = self.keys(PROJECTS, _lists_of(PROJECTS, heads))
-            self.reader.listed_projects = frozenset(key[-1] for key in found_projects)
+        self._note_projects(first.lists, _lists_of(PROJECTS, heads))
         others = [one for one in found if one.partition.endpoint not in early]
         below = [one for head in heads for one in self._below(head)]
         reads = joined(self._run_all(self._walk, self._with_room([*others, *below])))
@@ -178,6 +175,11 @@ class Extraction:
         for result in self.results.values():
             self.announcements.doubt(result.lists)
         self._close_connections()
+
+    def _note_projects(self, organizations: list[ListResult], projects: list[ListResult]) -> None:
+        """Note which projects the key sees, if their lists tell that."""
+        if not self.partitions.projects and all(one.complete for one in (*organizations, *projects)):
+            self.reader.listed_projects = frozenset(key[-1] for key in self.keys(PROJECTS, projects))
 
     def _with_room(self, reads: Sequence[PartitionResult]) -> Sequence[PartitionResult]:
         """Return the partitions without those for which the hour's request budget has no room."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.walks import MIXED_KEYS, ListPath, ListResult, Position
+from sources.posthog.extract.walks import MIXED_KEYS, UNREAD, ListPath, ListResult, Position
 
 
 def initial(list_path: ListPath) -> Position:
@@ -41,15 +41,13 @@ def asked_in_vain(result: ListResult) -> Position | None:
     """
     if not (result.before and result.before.moved):
         return None
-    return replace(
-        result.before, watermark=None, open_floor=None, last_walk_at=None, last_complete_at=None, moved=None
-    )
+    return replace(result.before, **UNREAD)
 
 
 def advance(result: ListResult, options: ReadOptions) -> Position:
     """Return the position of a list that was read."""
     before, fingerprint, walk = result.before or initial(result.list_path), result.fingerprint, result.last
-    # Not seen are edits of rows on a saved page, the unread rows of a list, and rows left out: the next run must ask.
+    # The next run asks again if the walk missed edits on saved pages, did not reach all rows, or left rows out.
     is_stream = result.list_path.endpoint.plan != "snapshot"
     proves = result.complete or (is_stream and result.is_incremental)
     is_settled = proves and not (walk.resumed_pages or walk.rejected)
@@ -73,7 +71,7 @@ def advance(result: ListResult, options: ReadOptions) -> Position:
         return after  # of another key's incomplete walk: its gap may be what only that key does not see
     held = before.held if result.held_together is None else result.deletes_held
     after = replace(after, rows=walk.distinct, gap=walk.gap, held=held)
-    # Of a list that another key saw, rows may be missing until this run, or a person, has said that none is.
+    # Another key may not see all rows: it takes over once none is missing, or a person accepts the deletes.
     if same_key or result.held_together == 0 or not result.list_path.endpoint.detects_deletes:
         after = replace(after, fingerprint=fingerprint)
     return replace(after, last_complete_at=options.started) if result.complete else after

@@ -45,6 +45,12 @@ class Position:
     """The change token at the last walk (`ListResult.change_token`)."""
 
 
+UNREAD: Mapping[str, Any] = dict.fromkeys(
+    ("watermark", "open_floor", "last_walk_at", "last_complete_at", "moved")
+)
+"""The fields of a position that hold how far its list was read, as they are before the first walk."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
     """What is remembered of the audit log's entries about one table in one organization (`_hogsync_announcements`)."""

@@ -16,7 +16,7 @@ from typing import Any
 Get = Callable[[str, Mapping[str, str | int]], Any]
 """Returns the decoded answer at a path below `/api/`, for a query."""
 Measured = Callable[[Mapping[str, str | int], float, int], None]
-"""Is told of each answer: its query, its seconds, its bytes."""
+"""Called with the query, the seconds and the bytes of each answer."""
 ROWS_A_PLACE = 1000
 
 

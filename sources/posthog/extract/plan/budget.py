@@ -1,7 +1,7 @@
 """Plans which lists a run leaves for later if the hour's request budget has no room for all of them.
 
-Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. Those that
-were read least recently are read first. So each partition is read after some runs, whatever it costs.
+Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. The least
+recently read ones are read first. A partition that never fits is read in every second run, so none waits for ever.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ class Cost:
 def without_room(costs: Iterable[Cost], left: int, last_run: datetime) -> list[Cost]:
     """Return what `left` requests have no room for; a later run reads it first.
 
-    The first that does not fit is read all the same if the last run left it out, too, or if it is the first of all: one
-    that never fits is read in each second run.
+    The first partition that does not fit is read nevertheless if the last run left it out, or if it comes first of all.
     """
     waiting: list[Cost] = []
     for number, one in enumerate(sorted(costs, key=lambda cost: cost.last_walk_at)):
