@@ -17,7 +17,7 @@ BROKEN = {
     "not http": b"SSH-2.0-OpenSSH_9.9\r\n",
     "headers only": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
     "less than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[1]",
-    "more than announced": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1,2,3]",
+    "more than announced": last(200, b"[1,") + b"2,3]",
     "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[1]",
     "chunks without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n",
     "a damaged chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n[1]\r\n0\r\n\r\n",
