@@ -86,7 +86,7 @@ order by p.name, s.title
 def overview() -> list[dict[str, Any]]:
     """Each table with its group, key, plan, scope and meaning, as `hogsync tables` shows them.
 
-    Lists that cannot be synced follow; their plan is `gone` or `unreadable`, their meaning the reason.
+    Lists that are no table follow; their plan is `gone`, `unreadable` or `omitted`, their meaning the reason.
     """
     synced = [
         {

@@ -213,6 +213,10 @@ def test_no_list_has_a_side_effect_on_posthog(endpoint: Any) -> None:
         address = path.partition("?")[0]
         assert not any(re.search(pattern, address) for pattern in WRITES), path
         assert "refresh" not in query(path), path
+        if address == "projects/{project_id}/":
+            assert not endpoint.by_default, (
+                "PostHog then checks, once a day at most, which products are in use"
+            )
         assert "environments" not in address, "an alias that PostHog has announced the end of"
         if re.search(r"/insights/$", address):
             assert query(path).items() >= {"basic": "true", "order": "id"}.items()

@@ -221,6 +221,19 @@ INSIGHTS = Endpoint(
     ),
 )
 
+INSIGHT_SHARING = Endpoint(
+    table="insight_sharing",
+    group="product",
+    paths=("projects/{project_id}/insights/{insight_id}/sharing/",),
+    key=("project_id", "insight_id"),
+    scope="sharing_configuration:read",
+    doc="Whether anybody with the link can look at an insight; a request for each insight.",
+    by_default=False,
+    pagination="object",
+    rows_under="enabled",
+    fields=SHARING,
+)
+
 INSIGHT_VARIABLES = Endpoint(
     table="insight_variables",
     group="product",

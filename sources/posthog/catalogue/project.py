@@ -1,4 +1,4 @@
-"""Endpoints of a project: subscriptions and their deliveries, cohorts, comments."""
+"""Endpoints of a project: its settings, subscriptions and their deliveries, cohorts, comments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sources.posthog.catalogue.fields import (
     json,
     person,
     recipients,
+    secret,
     text,
     timestamp,
 )
@@ -29,6 +30,118 @@ EXPRESSIONS = (
     "where",
 )
 """Keys in PostHog's query nodes under which HogQL may stand, and with it any literal."""
+
+PROJECT_DETAIL_SETTINGS = Endpoint(
+    table="project_detail_settings",
+    group="core",
+    paths=("projects/{project_id}/",),
+    key=("project_id",),
+    scope="project:read",
+    doc="All settings of a project; for each request PostHog checks, once a day at most, which products it uses.",
+    by_default=False,  # no other path tells the settings, and this one starts that check: who names the table wants it
+    pagination="object",
+    rows_under="anonymize_ips",
+    announced_by=("Team", "Project"),
+    unannounced=("product_intents", "has_completed_onboarding_for", "onboarding_tasks", "ingested_event"),
+    fields=(
+        *text(
+            "name",
+            "uuid",
+            product_description="What the company's product is, as a person described it.",
+            timezone="The time zone in which its days begin.",
+            session_recording_sample_rate="Which part of sessions is recorded, from 0.00 to 1.00.",
+            session_recording_retention_period="How long recordings are kept: 30d, 90d, 1y or 5y.",
+            session_recording_trigger_match_type_config="Whether one trigger or all start a recording.",
+            business_model="Whether the company sells to companies (b2b), to people (b2c) or to both.",
+            base_currency="The currency in which revenue is shown.",
+        ),
+        *text(
+            feature_flag_confirmation_message="What a person must confirm to change a flag.", privacy="text"
+        ),
+        *timestamp("created_at", "updated_at"),
+        *integer(
+            primary_dashboard="The dashboard that is shown first.",
+            week_start_day="The day on which weeks begin: 0 Sunday, 1 Monday.",
+            session_recording_minimum_duration_milliseconds="Shorter sessions are not kept.",
+            cookieless_server_hash_mode="How visitors without cookies are counted: 0 not at all.",
+            default_data_theme="The colours of new charts.",
+            event_retention_months="How many months events are kept.",
+        ),
+        *boolean(
+            anonymize_ips="Whether visitors' IP addresses are dropped.",
+            is_demo="Whether it holds PostHog's example data.",
+            is_pending_deletion="Whether it is being deleted.",
+            access_control="Whether it is private, by the older kind of access control.",
+            ingested_event="Whether any event ever came in.",
+            completed_snippet_onboarding="Whether a member completed the onboarding steps.",
+            test_account_filters_default_checked="Whether new insights leave test accounts out.",
+            autocapture_opt_out="Whether clicks and page views are not captured by themselves.",
+            autocapture_exceptions_opt_in="Whether exceptions are captured by themselves.",
+            autocapture_web_vitals_opt_in="Whether the speed of pages is captured.",
+            capture_console_log_opt_in="Whether recordings contain the browser's console.",
+            capture_performance_opt_in="Whether recordings contain network requests.",
+            capture_dead_clicks="Whether clicks without an effect are captured.",
+            session_recording_opt_in="Whether sessions are recorded.",
+            heatmaps_opt_in="Whether heatmaps are captured.",
+            surveys_opt_in="Whether surveys are shown.",
+            inject_web_apps="Whether PostHog's apps run on the company's pages.",
+            flags_persistence_default="Whether new flags persist over the login.",
+            receive_org_level_activity_logs="Whether its destinations receive the organization's audit log.",
+            conversations_enabled="Whether visitors can write to the company's support.",
+            proactive_tasks_enabled="Whether PostHog makes tasks by itself.",
+            human_friendly_comparison_periods="Whether months are compared by whole weeks.",
+            feature_flag_confirmation_enabled="Whether a change of a flag must be confirmed.",
+            default_evaluation_contexts_enabled="Whether new flags get contexts by default.",
+            require_evaluation_contexts="Whether new flags must have a context.",
+            web_analytics_pre_aggregated_tables_enabled="Whether web analytics is computed in advance.",
+        ),
+        *json(
+            test_account_filters="Who counts as a test account.",
+            customer_keys=("value", "values"),
+        ),
+        *json(
+            app_urls="The addresses at which the company's product runs.",
+            recording_domains="The addresses at which sessions may be recorded; none means all.",
+            session_recording_url_trigger_config="The addresses at which a recording begins.",
+            session_recording_url_blocklist_config="The addresses at which a recording pauses.",
+            autocapture_exceptions_errors_to_ignore="The exceptions that are not captured.",
+            path_cleaning_filters="By which rules addresses are shortened in charts.",
+            survey_config="How surveys look.",
+            extra_settings="Settings that PostHog's staff made.",
+            privacy="text",
+        ),
+        *json(
+            data_attributes="The attributes of page elements that name an action.",
+            person_display_name_properties="The properties by which people are named.",
+            correlation_config="What correlations leave out.",
+            autocapture_web_vitals_allowed_metrics="The measures of speed that are captured.",
+            session_recording_linked_flag="The flag whose users are recorded.",
+            session_recording_network_payload_capture_config="What of network requests is recorded.",
+            session_recording_masking_config="What recordings hide.",
+            session_recording_event_trigger_config="The events that start a recording.",
+            session_recording_trigger_groups="The groups of triggers that start a recording.",
+            session_replay_config="How recordings are made.",
+            live_events_columns="The columns of the list of latest events.",
+            modifiers="How queries run, as far as a person changed it.",
+            logs_settings="How logs are kept.",
+            managed_viewsets="Which groups of views PostHog keeps.",
+            revenue_analytics_config="How revenue is found.",
+            marketing_analytics_config="How marketing is found.",
+            customer_analytics_config="How the use by customers is found.",
+            workflows_config="How workflows run.",
+            has_completed_onboarding_for="The products whose onboarding steps a member completed.",
+            onboarding_tasks="The onboarding steps with their states.",
+        ),
+        *json(product_intents="The products in which a member showed interest.", volatile=True),
+        *secret("api_token", "secret_api_token", "secret_api_token_backup", "live_events_token"),
+        *secret("slack_incoming_webhook"),  # only older servers have it
+        *secret("conversations_settings"),  # holds the token of the company's chat
+        *ignored("id", "organization", "project_id", "effective_membership_level", "user_access_level"),
+        *ignored("has_group_types", "group_types"),  # group_types has them
+        *ignored("available_setup_task_ids", "default_modifiers", "person_on_events_querying_enabled"),
+        *ignored("events_retention_enforced"),
+    ),
+)
 
 SUBSCRIPTIONS = Endpoint(
     table="subscriptions",

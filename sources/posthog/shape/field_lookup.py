@@ -14,7 +14,10 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.fields import Field, json, secret, text
 from sources.posthog.shape.types import column_name
 
-TABLES: Mapping[str, str] = {"OrganizationMembership": "organization_members", "Team": "projects"}
+TABLES: Mapping[str, str] = {
+    "OrganizationMembership": "organization_members",
+    "Team": "project_detail_settings",
+}
 """Models whose table has another name."""
 RENAMED: Mapping[tuple[str, str], str] = {
     ("ExternalDataSource", "configuration"): "job_inputs",

@@ -218,8 +218,8 @@ def routes(organization: str, project: str) -> Iterator[tuple[str, type[Declared
         name = endpoint.table.title().replace("_", "")
         words = {"endpoint": endpoint, "table": endpoint.table, "scope": endpoint.scope.partition(":")[0]}
         view = type(name, (Declared,), words)
-        for path in dict.fromkeys(one.partition("?")[0].rstrip("/") for one in endpoint.paths):
+        for path in dict.fromkeys(one.partition("?")[0] for one in endpoint.paths):
             head, _, rest = path.partition("}/")
             above = {"organizations/{organization_id": organization, "projects/{project_id": project}[head]
             pattern = PLACE.sub(NAMED, rest)
-            yield f"{above}/{pattern}", view
+            yield f"{above}/{pattern}".rstrip("/"), view

@@ -47,7 +47,8 @@ def add_declared(world: World) -> None:
             single = endpoint.pagination == "object"
             number = 1 if single else ROWS_BELOW if place["parent"] else ROWS
             people = people_at(place)
-            insert(endpoint.table, [draw(pen, endpoint, people, at) for at in range(number)], **place)
+            rows = [draw(pen, endpoint, people, at) | listed(endpoint, place) for at in range(number)]
+            insert(endpoint.table, rows, **place)
 
 
 def places(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -65,6 +66,14 @@ def places(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
                 if not record.deleted and below_it(endpoint, record.data):
                     own = marked(endpoint, parent.own_placeholder, record.data[parent.key[-1]])
                     yield {"organization": record.organization, "project": record.project, "parent": own}
+
+
+def listed(endpoint: Endpoint, place: dict[str, Any]) -> Row:
+    """What a project's settings repeat of its row in the list of projects."""
+    if endpoint.table != "project_detail_settings":
+        return {}
+    row: Row = Record.objects.get(table="projects", number=place["project"]).data
+    return row
 
 
 def parents_above(endpoint: Endpoint) -> dict[str, Endpoint]:

@@ -27,7 +27,6 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (f"{ORGANIZATION}/members", account.Members),
     (f"{ORGANIZATION}/advanced_activity_logs", lists.ActivityLogs),
     ("api/projects", account.AllProjects),
-    (PROJECT, account.Project),
     *declared_lists.routes(ORGANIZATION, PROJECT),
     (f"{PROJECT}/subscriptions", lists.Subscriptions),
     (f"{PROJECT}/subscriptions/{IDENT}", lists.Subscription),

@@ -222,7 +222,7 @@ def test_a_detail_that_is_nested_beyond_reason_costs_no_other_value() -> None:
         ("FeatureFlag", "feature_flags"),
         ("SavedQuery", "saved_queries"),
         ("OrganizationMembership", "organization_members"),
-        ("Team", "projects"),
+        ("Team", "project_detail_settings"),
     ],
 )
 def test_a_model_leads_to_its_table(model: str, table: str) -> None:
