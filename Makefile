@@ -141,11 +141,11 @@ snapshots: .venv/dev.stamp ## Write anew what users rely on, after a decision to
 
 .PHONY: test-duckdb15
 test-duckdb15: .venv-duckdb15/run.stamp ## Warehouses and whole syncs on DuckDB 1.5, the oldest that is supported
-	.venv-duckdb15/bin/python -m pytest -m "versions and not soak"
+	.venv-duckdb15/bin/python -m pytest -m versions
 
 .PHONY: test-postgres16
 test-postgres16: .venv/dev.stamp ## The same on Postgres 16, the oldest that is tested
-	HOGSYNC_TEST_PG_MAJOR=16 $(PYTEST) -m "versions and not soak"
+	HOGSYNC_TEST_PG_MAJOR=16 $(PYTEST) -m versions
 
 .PHONY: test-pythons
 test-pythons: ## The fast tests in a fresh clone with each supported Python that is found here

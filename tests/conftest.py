@@ -59,6 +59,14 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave the second database of a test that is `duckdb_first` to `make soak`."""
+    case = getattr(item, "callspec", None)
+    on_postgres = case is not None and case.params.get("warehouse_url") == "postgres"
+    if on_postgres and item.get_closest_marker("duckdb_first"):
+        item.add_marker(pytest.mark.soak("postgres"))
+
+
 @pytest.fixture(autouse=True)
 def as_loud_as_before() -> Iterator[None]:
     """What a test silences by setting logging up is heard again: the next one may look for such lines."""

@@ -52,6 +52,8 @@ PARTS = {
     "model-duckdb": Part("many lives of a company by chance, on DuckDB", 45, "model", "duckdb"),
     "model-postgres": Part("many lives of a company by chance, on Postgres", 30, "model", "postgres"),
     "chance": Part("strange pages by chance, and larger companies read by a naive reader", 30, "chance"),
+    "stories": Part("whole syncs, each a story of many steps whose rules have shorter tests", 25, "stories"),
+    "postgres": Part("on Postgres what `make test` plays on DuckDB alone", 15, "postgres"),
     "unattended": Part("a service for a month of kills, and for hundreds of runs", 45, "unattended"),
     "memory": Part("hundreds of syncs in one process, which must not grow", 20, "memory"),
     "published": Part("a hundred readers of the published file during a hundred runs", 15, "published"),

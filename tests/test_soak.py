@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -26,8 +27,9 @@ class Collected:
 
 def test_every_soak_test_belongs_to_exactly_one_part_and_every_part_has_some() -> None:
     found = Collected()
+    marked = re.compile(r"mark\.(soak|duckdb_first)")
     files = [
-        str(file) for file in (ROOT / "tests").rglob("test_*.py") if "mark.soak" in file.read_text("utf-8")
+        str(file) for file in (ROOT / "tests").rglob("test_*.py") if marked.search(file.read_text("utf-8"))
     ]
     with redirect_stdout(StringIO()) as told:
         command = ["--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *files]

@@ -13,7 +13,9 @@ ALWAYS_READ = ("organizations", "projects")
 TABLES = [table for table in DEFAULT_TABLES if table not in ALWAYS_READ]
 
 
-@pytest.mark.parametrize("status", [402, 403, 404])
+@pytest.mark.parametrize(
+    "status", [403, *(pytest.param(one, marks=pytest.mark.soak("stories")) for one in (402, 404))]
+)
 def test_each_list_that_is_refused_keeps_its_rows_and_is_reported(
     status: int, scene: Scene, posthog: Sandbox
 ) -> None:

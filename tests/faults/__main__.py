@@ -31,7 +31,9 @@ Written by `make docs` from `tests/faults/` and the tests' own marks; change it 
 for real: at a socket, by a signal, on a disk, in a database. Where one is not, its row says why.
 """
 Claims = Mapping[str, Mapping[str, set[str]]]
-"""By fault, the tests that provoke it; by test, the databases that it runs on."""
+"""By fault, the tests that provoke it; by test, the databases that it runs on, and `soak` if only that runs it."""
+ONLY_IN_SOAK = frozenset({"process.long_run"})
+"""Faults that `make test` does not provoke."""
 
 
 class Claimed:
@@ -44,9 +46,11 @@ class Claimed:
         """Take note of every mark."""
         for item in items:
             test, _, parameters = item.nodeid.partition("[")
+            words = {d for d in ("duckdb", "postgres") if d in parameters}
+            words |= {"soak"} if item.get_closest_marker("soak") else {"test"}
             for mark in item.iter_markers("fault"):
                 for name in mark.args:
-                    self.claims[name][test] |= {d for d in ("duckdb", "postgres") if d in parameters}
+                    self.claims[name][test] |= words
 
 
 def claims() -> Claims:
@@ -62,11 +66,14 @@ def claims() -> Claims:
 
 
 def wrong(claimed: Claims) -> Iterator[str]:
-    """Faults that nobody provokes and claims of faults that there are not."""
+    """Faults that nobody provokes, or only at night, and claims of faults that there are not."""
     faults = {fault.name: fault for kind in KINDS for fault in kind.faults}
     for name, fault in faults.items():
         if name not in claimed and not fault.unprovoked:
             yield f"no test provokes {name}, and nothing says why not"
+    for name in sorted(claimed.keys() - ONLY_IN_SOAK):
+        if not any("test" in words for words in claimed[name].values()):
+            yield f"only `make soak` provokes {name}"
     for name in sorted(claimed.keys() - faults.keys()):
         yield f"{', '.join(sorted(claimed[name]))}: there is no fault {name}"
 
@@ -86,9 +93,11 @@ def _section(kind: Kind, claimed: Claims) -> Iterator[str]:
 
 
 def _provoked(fault: Fault, tests: Mapping[str, set[str]]) -> Iterator[str]:
-    for test, databases in sorted(tests.items()):
+    for test, words in sorted(tests.items()):
         file, _, name = test.partition("::")
+        databases = words & {"duckdb", "postgres"}
         where = " (both databases)" if len(databases) == 2 else "".join(f" ({one})" for one in databases)
+        where += "" if "test" in words else " (`make soak`)"
         yield f"[{name.removeprefix('test_')}]({file.removeprefix('tests/')}){where}"
     if fault.unprovoked:
         yield f"*{fault.unprovoked}*"

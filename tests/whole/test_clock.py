@@ -28,6 +28,8 @@ from tests.harness.postgres import Server
 from tests.harness.scene import Scene, written
 from tests.harness.stored import run
 
+pytestmark = pytest.mark.duckdb_first
+
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
 WORDS = ("--project", str(PROJECT), "--quiet")
 BOTH = (EVENTS, COHORTS, DELIVERIES)

@@ -161,7 +161,9 @@ def test_a_limit_on_the_size_of_files_is_like_a_full_disk(file_scene: Scene, pos
 
 
 @pytest.mark.fault("process.handles_short")
-@pytest.mark.parametrize("number", [7, 9, 10])
+@pytest.mark.parametrize(
+    "number", [10, *(pytest.param(one, marks=pytest.mark.soak("stories")) for one in (7, 9))]
+)
 def test_too_few_open_files_are_no_traceback_and_tear_nothing(
     file_scene: Scene, posthog: Sandbox, number: int
 ) -> None:

@@ -42,6 +42,7 @@ def dying(scene: Scene) -> Doomed:
     return process
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.emptying_killed")
 def test_what_killed_runs_left_is_emptied_by_the_next_and_lacks_no_row(dying: Doomed, scene: Scene) -> None:
     before = keys(scene)

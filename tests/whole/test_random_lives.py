@@ -41,6 +41,7 @@ def test_whatever_happens_in_whatever_order_the_laws_hold(stage: Stage, chance: 
     play(stage, lives=1, steps=7, chance=chance + 1000 * stage.url.startswith("duckdb"))
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage) -> None:
     life = Life(stage)
@@ -48,6 +49,7 @@ def test_a_life_may_end_with_an_audit_log_that_its_key_may_not_read(stage: Stage
     life.ends()
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_run_that_reads_nothing_empties_what_new_privacy_settings_refuse(stage: Stage) -> None:
     life = Life(stage)

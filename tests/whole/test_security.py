@@ -193,6 +193,7 @@ def run_sql(url: str, sql: str) -> list[Any]:
         return list(cursor.fetchall()) if cursor.description else []
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.path_escape")
 @pytest.mark.parametrize("ident", ["../../users/@me", "%2e%2e/users", "a b", "?limit=1#", ""])
 def test_an_id_that_is_a_path_leads_nowhere_and_costs_only_its_own_lists(

@@ -76,7 +76,7 @@ def outcomes(posthog_page: dict[str, Any], folder: Path, url: str, dataset: str)
 
 
 @pytest.mark.fault("values.by_chance")
-@pytest.mark.parametrize("examples", [6, pytest.param(200, marks=pytest.mark.soak("chance"))])
+@pytest.mark.parametrize("examples", [3, pytest.param(200, marks=pytest.mark.soak("chance"))])
 def test_strange_pages_leave_both_databases_alike_and_every_other_list_whole(
     tmp_path: Path, postgres_url: str, examples: int
 ) -> None:

@@ -493,8 +493,10 @@ def loader(postgres_server: Server, postgres_url: str) -> Loader:
 @pytest.mark.fault("warehouse.no_right")
 @pytest.mark.parametrize(
     ("statements", "tables"),
-    [(READY_MADE, ()), (OWN_SCHEMAS, ("cohorts", "event_definitions"))],
-    ids=["ready-made schemas", "own schemas"],
+    [
+        pytest.param(READY_MADE, (), marks=pytest.mark.soak("stories"), id="ready-made schemas"),
+        pytest.param(OWN_SCHEMAS, ("cohorts", "event_definitions"), id="own schemas"),
+    ],
 )
 def test_a_role_with_just_these_grants_can_check_and_sync(
     statements: tuple[str, ...], tables: tuple[str, ...], posthog: Sandbox, loader: Loader

@@ -35,7 +35,13 @@ def told(findings: Iterable[Finding]) -> tuple[int, ...]:
     return tuple(int(number.replace(",", "")) for number in found.groups())
 
 
-@pytest.mark.parametrize("tables", [CORE, DEFAULT_TABLES], ids=["core", "default"])
+@pytest.mark.parametrize(
+    "tables",
+    [
+        pytest.param(CORE, id="core"),
+        pytest.param(DEFAULT_TABLES, id="default", marks=pytest.mark.soak("stories")),
+    ],
+)
 def test_the_requests_of_a_first_and_a_later_sync_are_foreseen_within_a_quarter(
     file_scene: Scene, tmp_path: Path, tables: tuple[str, ...]
 ) -> None:

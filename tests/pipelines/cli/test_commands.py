@@ -187,6 +187,7 @@ def test_a_file_that_another_process_holds_is_waited_for_then_exit_4_names_the_h
     and_then_all_is_right(posthog)
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.file_held_by_writer")
 def test_a_file_that_is_given_back_in_time_is_no_trouble(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
@@ -361,6 +362,7 @@ def test_ctrl_c_is_no_traceback_while_the_command_is_being_imported(posthog: San
     assert [line.partition(".")[0] for line in err] == ["Stopped"]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("process.interrupted_early")
 def test_a_command_that_waits_for_its_turn_can_be_stopped(posthog: Sandbox) -> None:
     and_then_all_is_right(posthog)
@@ -486,6 +488,7 @@ def test_sync_of_the_sandbox_needs_nothing_and_can_be_asked() -> None:
     assert not Path("hogsync.duckdb").exists()
 
 
+@pytest.mark.soak("stories")
 def test_the_company_of_the_sandbox_lives_on_between_syncs() -> None:
     assert hogsync("sync", "cohorts", "--sandbox").code == 0
     assert hogsync("sandbox", "--day", "--port", "0").code == 0
@@ -524,6 +527,7 @@ def filled(posthog: Sandbox, warehouse_url: str) -> dict[str, str]:
     return settings
 
 
+@pytest.mark.soak("stories")
 def test_a_query_finds_tables_without_naming_the_dataset(posthog: Sandbox, filled: dict[str, str]) -> None:
     shown = hogsync("query", "select name, created_at, filters from cohorts order by name", **filled)
     assert shown.code == 0
@@ -553,6 +557,7 @@ def test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2(
     assert json.loads(rest.out)["rows"] == [[alive(posthog)]]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.query_writes")
 @pytest.mark.parametrize(
     "sql", ["copy cohorts to 'out.csv'", "attach 'other.duckdb' as o; create table o.t as select 1"]
@@ -674,7 +679,10 @@ def test_an_answer_that_cannot_be_written_is_a_sentence(posthog: Sandbox, words:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell closes them so")
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [">&- 2>&- <&-", *(pytest.param(one, marks=pytest.mark.soak("stories")) for one in (">&-", "2>&-"))],
+)
 def test_what_the_shell_has_closed_is_written_nowhere_and_costs_nothing(
     posthog: Sandbox, closed: str
 ) -> None:

@@ -17,6 +17,8 @@ from tests.harness.expected import expected
 from tests.harness.scene import HASH_KEY
 from tests.harness.stored import ask, tables
 
+pytestmark = pytest.mark.duckdb_first
+
 Configured = Callable[..., None]
 
 
@@ -71,6 +73,7 @@ def test_one_that_fails_stops_no_other_and_decides_the_exit_code(
     assert cohorts(warehouse_url, "posthog_one") == number(posthog)
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_command_can_be_for_one_connection_or_for_those_of_a_group(
     configured: Configured, posthog: Sandbox, warehouse_url: str

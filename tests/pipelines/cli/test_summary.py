@@ -214,6 +214,7 @@ def on_a_terminal(*words: str, **settings: str) -> tuple[int, str]:
     return process.returncode, got.decode()
 
 
+@pytest.mark.soak("stories")
 def test_a_terminal_gets_progress_and_then_a_table_in_colour(posthog: Sandbox) -> None:
     posthog.fault(path="groups_types", kind="latency", seconds=1)
     settings = {"POSTHOG_HOST": posthog.url, "POSTHOG_PERSONAL_API_KEY": posthog.key}

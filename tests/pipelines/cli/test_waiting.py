@@ -44,6 +44,7 @@ def waiting(sentence: re.Pattern[str], *words: str, **settings: str) -> Iterator
                 pipe.close()
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("transport.retry_after_long")
 def test_what_posthog_asks_to_wait_is_kept_by_all_threads_other_processes_and_later_runs(
     posthog: Sandbox,

@@ -19,6 +19,8 @@ from tests.harness.scene import Scene
 from tests.harness.stored import run
 from tests.harness.versions import history
 
+pytestmark = pytest.mark.duckdb_first
+
 PROJECT = 201
 BELOW = {"project_id": PROJECT}
 HERE: dict[str, Any] = {"projects": (PROJECT,)}
@@ -81,6 +83,7 @@ def test_what_came_changed_and_went_is_told_net_and_no_more(scene: Scene, postho
         become(posthog, ident, delete=True)
 
 
+@pytest.mark.soak("stories")
 def test_a_row_that_came_back_as_it_was_has_not_changed(file_scene: Scene, posthog: Sandbox) -> None:
     row = {"id": EDITED, "name": "there", "description": "same", "filters": {}}
     row |= {"created_at": "2026-01-01T00:00:00Z"}
@@ -102,6 +105,7 @@ def test_a_row_that_came_back_as_it_was_has_not_changed(file_scene: Scene, posth
     become(posthog, EDITED, delete=True)
 
 
+@pytest.mark.soak("stories")
 def test_a_value_that_no_longer_fits_its_column_has_changed_once(scene: Scene, posthog: Sandbox) -> None:
     row = {"id": ODD, "name": "odd", "order": 5, "count": 5}
     posthog.edit("cohorts", insert=[row], parents=BELOW)

@@ -18,6 +18,8 @@ from tests.harness.scene import Scene, of
 from tests.harness.stored import run
 from tests.harness.versions import history, wrong_versions
 
+pytestmark = pytest.mark.duckdb_first
+
 EARLY, LATE, EMPTY = 101, 201, 103
 BOTH: dict[str, Any] = {"projects": (EARLY, LATE)}
 EDITED, COMING, PASSING = 820_001, 820_002, 820_003
@@ -81,6 +83,7 @@ def test_a_list_that_failed_in_the_first_run(late_in_each: Scene, posthog: Sandb
     assert "Some lists of cohorts were first read to their end later" in ended.said
 
 
+@pytest.mark.soak("stories")
 def test_a_list_that_broke_off_twice(late: Scene, posthog: Sandbox) -> None:
     small = {"page_size": 2, "ahead": 1}
     posthog.fault(path=f"projects/{LATE}/cohorts/.*offset=2", kind="status", status=400, times=None)

@@ -108,7 +108,7 @@ def test_strange_things_among_the_working_folders_are_no_trouble(file_scene: Sce
 
 
 @pytest.mark.fault("process.memory_short")
-@pytest.mark.parametrize("megabytes", [300, 900])
+@pytest.mark.parametrize("megabytes", [300, pytest.param(900, marks=pytest.mark.soak("stories"))])
 def test_too_little_memory_is_no_traceback_and_tears_nothing(
     file_scene: Scene, posthog: Sandbox, megabytes: int
 ) -> None:

@@ -247,6 +247,7 @@ def test_runs_come_in_time_and_are_recorded(place: str, begin: Begin) -> None:
         assert began >= first + number * timedelta(seconds=3)
 
 
+@pytest.mark.soak("stories")
 def test_each_group_takes_its_own_tables(posthog: Sandbox, place: str, tmp_path: Path) -> None:
     (tmp_path / "hogsync.toml").write_text(
         '[groups.people]\ntables = ["users"]\n[groups.things]\ntables = ["cohorts"]\n'
@@ -264,6 +265,7 @@ def test_each_group_takes_its_own_tables(posthog: Sandbox, place: str, tmp_path:
 # -- catching up
 
 
+@pytest.mark.soak("stories")
 def test_what_was_never_synced_is_caught_up_at_the_start(place: str, begin: Begin) -> None:
     service = begin(all=NEVER)
     service.until("Group all: exit 0")
@@ -279,6 +281,7 @@ def test_a_fresh_success_leaves_nothing_to_catch_up(place: str) -> None:
     assert recorded() == [("manual", "ok")]
 
 
+@pytest.mark.soak("stories")
 def test_the_oldest_latest_success_of_the_tables_decides(each_place: str) -> None:
     group = GroupSettings(tables=("cohorts", "projects"))
     assert last_success(load(), group) is None
@@ -321,6 +324,7 @@ def test_looking_for_the_last_success_makes_no_warehouse(posthog: Sandbox, tmp_p
     assert not (tmp_path / "hogsync.duckdb").exists()
 
 
+@pytest.mark.soak("stories")
 def test_a_held_warehouse_is_caught_up_as_soon_as_it_is_free(place: str, begin: Begin) -> None:
     by_hand()
     with load_lock(load(), 0, "hogsync test"):
@@ -355,6 +359,7 @@ def test_a_run_that_comes_due_while_the_last_one_goes_on_follows_it(
     assert len(recorded()) == 1, "the one that was killed recorded nothing"
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("process.service_and_hand")
 def test_groups_take_turns(
     posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None], caplog: pytest.LogCaptureFixture
@@ -372,6 +377,7 @@ def test_groups_take_turns(
     assert all(before[1] <= after[0] for before, after in pairwise(times))
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("process.service_and_hand")
 def test_a_sync_by_hand_and_the_service_take_turns(
     posthog: Sandbox, place: str, runs: RunQueue, until: Callable[..., None]
@@ -392,6 +398,7 @@ def test_a_sync_by_hand_and_the_service_take_turns(
 # -- trouble does not end it
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.usefixtures("place")
 def test_however_a_run_ends_the_next_one_runs(
     posthog: Sandbox,
@@ -559,6 +566,7 @@ def test_an_idle_service_ends_at_once(
     assert "Traceback" not in service.said
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_is_ended_with_the_service_and_recorded(
     posthog: Sandbox, place: str, begin: Begin, how: signal.Signals
@@ -666,6 +674,7 @@ def test_a_killed_service_leaves_no_run(posthog: Sandbox, place: str, begin: Beg
     assert recorded() == [("schedule", "interrupted"), ("manual", "ok")]
 
 
+@pytest.mark.soak("stories")
 def test_no_file_but_its_lock_is_kept_by_the_service_itself(
     posthog: Sandbox, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

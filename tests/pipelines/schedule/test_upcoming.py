@@ -11,6 +11,8 @@ from pipelines.schedule.upcoming import Cost, estimated
 from tests.harness.cli import hogsync
 from tests.harness.scene import Scene
 
+pytestmark = pytest.mark.duckdb_first
+
 COSTS = {"users": Cost(1, 0.5), "cohorts": Cost(4, 2.0)}
 
 
@@ -22,6 +24,7 @@ def test_a_run_costs_what_its_tables_cost_last(tables: tuple[str, ...], cost: Co
     assert estimated(tables, COSTS) == cost
 
 
+@pytest.mark.soak("stories")
 def test_the_next_runs_are_listed_with_what_their_tables_cost(scene: Scene) -> None:
     scene.sync("cohorts", "users")
     Path("hogsync.toml").write_text(

@@ -17,6 +17,8 @@ from tests.harness.holding import holding
 from tests.harness.scene import Scene
 from tests.harness.stored import run, tables
 
+pytestmark = pytest.mark.duckdb_first
+
 SELECTED: dict[str, Any] = {"HOGSYNC_SELECTION__TABLES": "cohorts,comments", "HOGSYNC_PROJECTS__ONLY": "101"}
 HOURLY: dict[str, Any] = {"HOGSYNC_GROUPS__ALL__CRONTAB": "0 * * * *"}
 
@@ -128,6 +130,7 @@ def test_held_deletes_and_lost_access_are_no_failure_and_have_a_remedy(
     assert "  → Run `hogsync sync cohorts --accept-deletes`" in told.out
 
 
+@pytest.mark.soak("stories")
 def test_a_sync_that_holds_the_file_is_named_and_the_status_before_it_counts(file_scene: Scene) -> None:
     file = file_scene.url.removeprefix("duckdb:///")
     settings = load(file_scene.settings())
@@ -198,6 +201,7 @@ def test_each_connection_has_its_own_entries(
     assert "\nConnection two:\n" in told
 
 
+@pytest.mark.soak("stories")
 def test_a_table_that_no_group_syncs_is_not_expected(file_scene: Scene) -> None:
     groups = {"HOGSYNC_GROUPS__SOME__CRONTAB": "0 4 * * *", "HOGSYNC_GROUPS__SOME__TABLES": "cohorts"}
     synced(file_scene, "cohorts")

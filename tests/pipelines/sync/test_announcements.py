@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pipelines.reset import reset
 from pipelines.settings import load
 from pipelines.status import judge
@@ -13,6 +15,8 @@ from pipelines.sync.summary import summary_table
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of, written
 from tests.harness.stored import run
+
+pytestmark = pytest.mark.duckdb_first
 
 LOG, FLAGS = "organization_activity_logs", "feature_flags"
 ALWAYS = {"announcements": "always", "sweep_every": "1d"}
@@ -40,6 +44,7 @@ def later(scene: Scene) -> None:
     run(scene.url, f"update posthog._hogsync_paths set {earlier}")
 
 
+@pytest.mark.soak("stories")
 def test_a_run_without_announcements_writes_no_row_and_shows_what_it_skipped(scene: Scene) -> None:
     first = synced(scene)
     idle = synced(scene)
@@ -54,6 +59,7 @@ def test_a_run_without_announcements_writes_no_row_and_shows_what_it_skipped(sce
     assert shown.last_success_at == idle.run.started_at
 
 
+@pytest.mark.soak("stories")
 def test_trust_that_ended_is_recorded_until_it_is_reset(scene: Scene, posthog: Sandbox) -> None:
     synced(scene)
     assert scene.ask(REMEMBERED) == [(2, 0, 0)]
@@ -70,6 +76,7 @@ def test_trust_that_ended_is_recorded_until_it_is_reset(scene: Scene, posthog: S
     assert of(synced(scene), FLAGS).skipped == 8
 
 
+@pytest.mark.soak("stories")
 def test_a_json_value_that_a_database_writes_anew_is_no_change(scene: Scene, posthog: Sandbox) -> None:
     """Postgres orders the names in an object."""
     synced(scene)
@@ -79,6 +86,7 @@ def test_a_json_value_that_a_database_writes_anew_is_no_change(scene: Scene, pos
     assert scene.ask(REMEMBERED) == [(2, 0, 0)]
 
 
+@pytest.mark.soak("stories")
 def test_a_history_that_was_not_written_hears_of_rows_that_are_gone_although_nothing_is_announced(
     scene: Scene, posthog: Sandbox
 ) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sources.posthog.catalogue import ENDPOINTS
 from tests.harness.scene import Scene, written
 from tests.harness.stored import run
+
+pytestmark = pytest.mark.duckdb_first
 
 HERE: dict[str, Any] = {"projects": (101,)}
 COLUMNS = {
@@ -42,6 +46,7 @@ def test_tables_and_columns_carry_their_meaning(scene: Scene) -> None:
     assert said(scene, "cohort_sizes")["count"] == cohorts["count"]
 
 
+@pytest.mark.soak("stories")
 def test_comments_are_written_again_only_where_they_changed(scene: Scene) -> None:
     scene.sync("cohorts", **HERE)
     run(scene.url, "comment on table posthog.cohorts is 'ours'")

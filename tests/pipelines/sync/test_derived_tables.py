@@ -17,6 +17,8 @@ from tests.harness.scene import Scene, of
 from tests.harness.stored import run
 from tests.harness.versions import history
 
+pytestmark = pytest.mark.duckdb_first
+
 ODDLY = "alter table posthog.cohorts_history drop column description; {} add column description integer"
 
 LONG = "list_resize([1::bigint], 8_000_000)"

@@ -16,6 +16,8 @@ from tests.harness.postgres import Server
 from tests.harness.scene import Scene, written
 from tests.harness.served import EVENTS, HERE, change, right
 
+pytestmark = pytest.mark.duckdb_first
+
 TABLES = ("cohorts", "organization_activity_logs", "subscriptions")
 HOSTILE = {
     "ADD_DLT_ID": "true",

@@ -16,6 +16,8 @@ from tests.harness.scene import Scene, of, written
 from tests.harness.stored import run, types
 from tests.harness.versions import Key, history, wrong_versions
 
+pytestmark = pytest.mark.duckdb_first
+
 BOTH: dict[str, Any] = {"projects": (PROJECT, 201)}
 LIST, LOGS = "cohorts__experiment_set", "organization_activity_logs"
 
@@ -152,6 +154,7 @@ def test_a_row_that_goes_with_a_lost_column_dies_and_the_dead_stay_as_they_were(
     assert [written(here.scene.sync("cohorts", **HERE)) for _ in range(2)] == [1, 0]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.dropped_column")
 def test_what_an_audit_log_lists_no_more_is_not_looked_for_ever_after(
     file_scene: Scene, posthog: Sandbox
@@ -203,6 +206,7 @@ def test_what_a_history_has_lost_of_its_rows_is_filled_for_what_lives(here: One)
     assert here.versions == [{**versions[0], "description": None, "experiment_set": None}, versions[1]]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.dropped_column")
 def test_a_history_that_lags_and_lost_a_column_tells_only_what_has_changed(here: One) -> None:
     here.synced()
@@ -266,6 +270,7 @@ def dies(scene: Scene, drop: str, *before: str) -> Iterator[str]:
         yield statement
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.dropped_table", "loads.unfinished")
 @pytest.mark.parametrize("warehouse_url", ["postgres"], indirect=True)
 def test_a_kill_while_a_dropped_table_is_made_anew_loses_and_doubles_nothing(one: One) -> None:

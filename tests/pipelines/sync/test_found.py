@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of
 
@@ -11,6 +13,7 @@ DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}
 
 
+@pytest.mark.soak("stories")
 def test_a_privacy_setting_reaches_every_row_of_a_table_that_is_always_synced_alone(
     file_scene: Scene, posthog: Sandbox
 ) -> None:

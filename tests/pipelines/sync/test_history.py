@@ -29,6 +29,7 @@ def lone(file_scene: Scene) -> Iterator[One]:
 # -- what makes a version
 
 
+@pytest.mark.duckdb_first
 def test_after_a_first_load_every_row_has_one_version_with_all_that_it_holds(scene: Scene) -> None:
     outcome = scene.sync()
     assert wrong_versions(scene.url) == ""
@@ -68,6 +69,7 @@ def test_a_life_in_versions(one: One) -> None:
     ]
 
 
+@pytest.mark.soak("stories")
 def test_a_row_that_posthog_calls_deleted_has_died_with_its_lists_and_may_return(
     file_scene: Scene, posthog: Sandbox
 ) -> None:
@@ -90,6 +92,7 @@ def test_a_row_that_posthog_calls_deleted_has_died_with_its_lists_and_may_return
     assert [one["kind"] for one in versions[(PROJECT, stillborn)][0]["recipients"]] == ["email", "email"]
 
 
+@pytest.mark.soak("stories")
 def test_a_new_field_is_a_column_of_the_history_too_and_keeps_apart_from_its_own(lone: One) -> None:
     lone.synced()
     lone.becomes(set={"fresh": "new", "op": "none", "valid_to": 1})
@@ -124,6 +127,7 @@ def test_a_clock_that_went_back_breaks_no_order(lone: One) -> None:
     assert one.versions[-1]["valid_from"] > one.versions[-2]["valid_from"] > now
 
 
+@pytest.mark.soak("stories")
 def test_few_rows_are_no_reason_to_look_through_a_table_and_many_are(
     posthog: Sandbox, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -147,6 +151,7 @@ def test_few_rows_are_no_reason_to_look_through_a_table_and_many_are(
 # -- settings
 
 
+@pytest.mark.soak("stories")
 def test_history_can_be_off_for_all_or_single_tables_and_catches_up_when_it_is_on_again(
     file_scene: Scene,
 ) -> None:
@@ -183,6 +188,7 @@ def test_a_history_that_somebody_dropped_begins_anew_with_what_is_there(lone: On
     assert lone.told("description") == [("insert", "later")]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.other_privacy")
 def test_what_a_setting_drops_is_gone_from_the_living_version_and_from_older_ones(
     lone: One, caplog: pytest.LogCaptureFixture
@@ -239,6 +245,7 @@ def dying(one: One) -> Doomed:
     return here
 
 
+@pytest.mark.duckdb_first
 @pytest.mark.fault("loads.history")
 def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
     dying: Doomed, one: One
@@ -265,6 +272,7 @@ def test_a_version_that_was_loaded_is_not_lost_by_a_kill_before_it_was_derived(
 # -- trends
 
 
+@pytest.mark.soak("stories")
 def test_the_sizes_of_a_cohort_are_kept_by_the_time_of_their_calculation(one: One) -> None:
     at = [f"2026-10-0{day}T00:00:00+00:00" for day in (1, 2)]
     one.becomes(set={"count": 10, "last_calculation": at[0]})

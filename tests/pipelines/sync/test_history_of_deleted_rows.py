@@ -12,6 +12,8 @@ from tests.harness.scene import Scene
 from tests.harness.stored import run
 from tests.harness.versions import history, wrong_versions
 
+pytestmark = pytest.mark.duckdb_first
+
 TORN = "update posthog.cohorts__experiment_set set _dlt_load_id = 'never finished'"
 
 
@@ -80,6 +82,7 @@ def dying(one: One) -> Doomed:
     return here
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("loads.history")
 def test_a_kill_between_a_row_and_its_list_leaves_the_list_to_its_death(
     dying: Doomed, one: One, posthog: Sandbox

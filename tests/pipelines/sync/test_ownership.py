@@ -61,6 +61,7 @@ def test_a_staging_schema_of_somebody_else_is_refused_by_name(one: One) -> None:
     ]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.others_staging")
 def test_an_empty_staging_schema_was_made_for_hogsync(one: One) -> None:
     run(one.scene.url, f"create schema {STAGING}")
@@ -102,6 +103,7 @@ def test_tables_of_somebody_else_are_refused_by_name_and_left_as_they_are(one: O
     assert scene.ask("select note from posthog.comments") == [("mine",)], "which nobody asked for"
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.others_table")
 @pytest.mark.parametrize("schema", ["PostHog", "POSTHOG__hogsync_staging"])
 def test_a_schema_of_another_spelling_is_refused_by_name_on_duckdb(file_scene: Scene, schema: str) -> None:
@@ -139,6 +141,7 @@ def test_a_table_with_a_generated_column_is_somebodys(one: One) -> None:
     assert one.scene.ask("select id, note from posthog.cohorts") == [(1, "mine")]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.others_table")
 def test_a_table_that_replaced_hogsyncs_is_somebodys(one: One) -> None:
     scene = one.scene
@@ -163,6 +166,7 @@ def test_a_table_that_comes_to_stand_there_while_posthog_is_read_is_left_alone(o
     assert scene.ask("select note from posthog.cohorts") == [("mine",)]
 
 
+@pytest.mark.duckdb_first
 @pytest.mark.fault("warehouse.others_table")
 def test_a_dataset_in_which_nothing_is_noted_goes_on_and_notes_all_that_is_there(one: One) -> None:
     scene = one.scene
@@ -181,6 +185,7 @@ def test_a_dataset_in_which_nothing_is_noted_goes_on_and_notes_all_that_is_there
 # -- columns
 
 
+@pytest.mark.duckdb_first
 @pytest.mark.fault("warehouse.users_things")
 def test_a_field_named_like_a_column_of_somebodys_gets_another(one: One) -> None:
     scene, mine = one.scene, "select mine, noted, n from posthog.cohorts where id = "
@@ -210,6 +215,7 @@ def test_a_field_named_like_a_column_of_somebodys_gets_another(one: One) -> None
     assert scene.ask(f"{mine}{one.ident}") == [("kept", "new", 7)]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.users_things")
 def test_a_column_of_somebodys_at_a_declared_name_is_refused_by_name(one: One) -> None:
     scene = one.scene

@@ -15,6 +15,8 @@ from tests.harness.planted import hide_secrets
 from tests.harness.scene import Scene, of
 from tests.harness.stored import types
 
+pytestmark = pytest.mark.duckdb_first
+
 SECRET = "canarysecret"
 CLASSES = ("canaryperson", "canaryrecipient", "canarytext", "canarycustomer")
 

@@ -12,6 +12,8 @@ from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of
 from tests.harness.stored import types
 
+pytestmark = pytest.mark.duckdb_first
+
 PROJECTS: dict[str, Any] = {"projects": (101,)}
 MARKS = ("canaryrecipient", "canarytext", "canarycustomer")
 
@@ -59,6 +61,7 @@ def test_addresses_that_were_kept_are_gone_from_tables_lists_histories_and_the_f
     assert (again.status, "emptied" in again.detail) == ("unchanged", False)
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.other_privacy")
 def test_what_was_dropped_or_hashed_comes_back_when_it_is_kept_again(file_scene: Scene) -> None:
     scene = file_scene
@@ -71,6 +74,7 @@ def test_what_was_dropped_or_hashed_comes_back_when_it_is_kept_again(file_scene:
         assert scene.ask(addresses) == (before if mode == "keep" else [(0,)])
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.other_privacy")
 def test_a_table_that_a_run_does_not_read_is_emptied_at_once_and_filled_when_it_is_read(
     file_scene: Scene,
@@ -88,6 +92,7 @@ def test_a_table_that_a_run_does_not_read_is_emptied_at_once_and_filled_when_it_
     assert scene.ask(texts) == before
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("security.other_privacy")
 def test_older_versions_and_rows_that_are_gone_are_emptied_by_a_columns_own_setting(
     file_scene: Scene,

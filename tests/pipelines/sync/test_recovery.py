@@ -68,6 +68,7 @@ def test_lists_that_the_first_run_after_a_restored_backup_left_out_are_read_in_f
     assert later.requests >= first.requests
 
 
+@pytest.mark.soak("stories")
 def test_two_warehouses_of_one_home_are_kept_apart(
     file_scene: Scene, posthog: Sandbox, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_forgotten_places_make_the_next_sync_read_in_full_and_keep_what_protects
     assert (again.complete, again.requests) == (True, first.requests)
 
 
+@pytest.mark.soak("stories")
 def test_a_lost_hash_key_is_replaced_by_a_persons_word(file_scene: Scene, posthog: Sandbox) -> None:
     file_scene.sync("subscriptions")
     new: dict[str, Any] = {"HOGSYNC_HASH_KEY": "another hash key of the tests, forty letters"}
@@ -178,6 +180,7 @@ def test_a_dry_backfill_says_what_it_will_take_and_asks_nothing(file_scene: Scen
     assert not posthog.requests()
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.parametrize("more", [(), ("--project", "101")])
 def test_a_backfill_of_everything_takes_about_as_many_requests_as_was_said_and_no_more(
     file_scene: Scene, posthog: Sandbox, more: tuple[str, ...]

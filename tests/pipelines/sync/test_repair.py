@@ -12,7 +12,7 @@ from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, written
 from tests.harness.stored import run
 
-pytestmark = pytest.mark.versions
+pytestmark = [pytest.mark.versions, pytest.mark.duckdb_first]
 
 DELIVERIES = "subscription_deliveries"
 HERE: dict[str, Any] = {"projects": (201,)}
@@ -55,6 +55,7 @@ def test_what_somebody_dropped_is_filled_again_down_to_the_oldest_row(scene: Sce
         assert scene.wrong().replace("noted_by_hand", "") == "", damage
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.dropped_column", "transport.401_in_mid_run")
 @pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
 def test_a_key_that_is_refused_while_a_lost_column_is_filled_again_is_named(
@@ -82,6 +83,7 @@ def test_a_column_of_a_field_that_is_no_more_may_be_dropped(scene: Scene, postho
     assert scene.wrong() == ""
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.users_view", "warehouse.users_things")
 def test_a_users_own_column_and_view_survive(scene: Scene, posthog: Sandbox) -> None:
     scene.settle("cohorts")

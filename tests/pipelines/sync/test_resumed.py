@@ -52,7 +52,7 @@ def test_what_nobody_went_on_with_is_swept_by_any_sync(file_scene: Scene) -> Non
     assert not old.exists()
 
 
-@pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.soak("resumed"))])
+@pytest.mark.parametrize("step", [35, pytest.param(1, marks=pytest.mark.soak("resumed"))])
 def test_a_run_that_goes_on_may_be_killed_at_any_moment(
     file_dying: Doomed, posthog: Sandbox, step: int
 ) -> None:
@@ -69,6 +69,7 @@ def test_a_run_that_goes_on_may_be_killed_at_any_moment(
     assert is_right(scene)
 
 
+@pytest.mark.soak("stories")
 def test_a_run_that_goes_on_may_be_killed_while_it_loads(file_dying: Doomed, posthog: Sandbox) -> None:
     scene, dying = file_dying.scene, file_dying
     dies(dying)

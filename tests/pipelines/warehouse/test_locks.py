@@ -62,6 +62,7 @@ def test_a_new_column_waits_for_an_analysts_long_select_and_says_for_whom(
     assert served.ask(f"select {field} from posthog.{EVENTS} where {field} is not null") == [("new",)]
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.long_select")
 def test_a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_kept_waiting(
     served: Scene, field: str
@@ -94,8 +95,8 @@ def test_a_select_that_does_not_end_ends_the_sync_and_who_comes_later_is_hardly_
     "lock",
     [
         "lock table posthog.event_definitions in access exclusive mode",
-        "lock table posthog._dlt_loads in share mode",
-        "lock table posthog._hogsync_runs in share mode",
+        pytest.param("lock table posthog._dlt_loads in share mode", marks=pytest.mark.soak("stories")),
+        pytest.param("lock table posthog._hogsync_runs in share mode", marks=pytest.mark.soak("stories")),
         "update posthog.event_definitions set hidden = hidden",
     ],
 )

@@ -88,6 +88,7 @@ def right(scene: Scene, *also: str) -> None:
     assert found == known
 
 
+@pytest.mark.soak("stories")
 @pytest.mark.fault("warehouse.users_things", "warehouse.users_view")
 def test_whatever_users_made_in_the_dataset_survives_changes_deaths_and_new_columns(scene: Scene) -> None:
     right(scene)
@@ -138,6 +139,7 @@ def test_what_somebody_took_away_is_made_again(scene: Scene) -> None:
     assert scene.ask("select count(*) from posthog._hogsync_run_tables where table_name = 'cohorts'") > [(1,)]
 
 
+@pytest.mark.soak("stories")
 def test_a_dataset_of_an_older_hogsync_goes_on_and_gets_what_its_books_lack(scene: Scene) -> None:
     right(scene)
     runs = "select count(*), count(warnings) from posthog._hogsync_runs"
