@@ -25,6 +25,8 @@ MASKED = "masked"
 """What newer servers write in place of a secret."""
 BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
 """The members of a change that hold values of its `field`."""
+WHOLE: Mapping[str, str] = {"Group": "group_properties", "Person": "properties"}
+"""Models whose changes name no field: their values are of this one, or of the property in it that changed."""
 WITHIN: Mapping[str, Meant | None] = {
     "context": ("", Field(name="context", privacy="person"), True),
     "trigger": None,  # what a background job was given
@@ -86,11 +88,11 @@ class ChangeScrubber:
         if is_user(value):
             self.lift(value)
             return {"id": value["id"]}
-        field, cleaned = value.get("field"), {}
-        about_field = isinstance(field, str) and bool(BESIDE & value.keys())
-        judge = self._of_change(value) if about_field else self
+        judge, field, cleaned = self, None, {}
+        if BESIDE & value.keys():
+            judge, field = self._of_change(value), self._field_of(value)
         for name, inner in value.items():
-            member = judge.judged(str(field) if about_field and name in BESIDE else name, inner, otherwise)
+            member = judge.judged(field if field and name in BESIDE else name, inner, otherwise)
             if member is not GONE:
                 cleaned[self.rules.named(name)] = member
         return cleaned
@@ -107,6 +109,14 @@ class ChangeScrubber:
             mode = self.rules.policy.mode("", "", "customer")
             return self._of_mode(mode, value, lambda: self.clean(value))
         return self.clean(value, otherwise)
+
+    def _field_of(self, change: dict[str, Any]) -> str | None:
+        """Return the name of the field that a change is about, or None if it names none and its model tells none."""
+        field, model = change.get("field"), change.get("type")
+        if isinstance(field, str):
+            return field
+        models = (model,) if isinstance(model, str) else self.models
+        return next((WHOLE[one] for one in models if one in WHOLE), None)
 
     def _of_change(self, change: dict[str, Any]) -> ChangeScrubber:
         """Return the scrubber for a change, which may name a model itself."""

@@ -19,9 +19,9 @@ from sources.posthog.shape.undeclared import VARIANT
 
 LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
 """The policy assumed for values of which it is not known how they were stored."""
-RULES = 2
+RULES = 3
 """Raised when values are judged by stricter rules under the same settings: stored values are judged anew. 2: JSON with
-values of other fields."""
+values of other fields. 3: changes of groups and persons, which name no field."""
 
 
 def refused_columns(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> set[str]:

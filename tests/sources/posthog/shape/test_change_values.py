@@ -131,6 +131,24 @@ def test_each_class_reaches_its_fields_in_changes(
     assert change(field, value, scope, **{privacy: mode}) == expected[mode]
 
 
+@pytest.mark.fault("security.values_about_others")
+@pytest.mark.parametrize(
+    ("scope", "change"),
+    [
+        ("Group", {"type": "Group", "action": "changed", "before": "Acme", "after": "Acme Corp"}),
+        ("Group", {"action": "created", "after": {"company": "Acme", "arr": 12}}),
+        ("Project", {"type": "Group", "field": None, "after": "Acme"}),
+        ("Person", {"type": "Person", "after": {"plan": "Acme"}}),
+    ],
+)
+def test_a_change_of_a_group_or_a_person_names_no_field_and_is_customer_data(
+    scope: str, change: dict[str, Any]
+) -> None:
+    kept = {name: value for name, value in change.items() if name not in {"before", "after"}}
+    assert detail({"changes": [change]}, scope) == {"changes": [kept]}
+    assert detail({"changes": [change]}, scope, customer="keep") == {"changes": [change]}
+
+
 def test_one_columns_own_setting_reaches_its_changes() -> None:
     assert change("content", "a plan", "Comment", columns={"comments.content": "drop"}) is ...
     assert change("title", "Weekly", columns={"subscriptions.title": "hash"}) == hashed("Weekly")
