@@ -201,6 +201,11 @@ def test_a_list_that_costs_a_request_for_each_row_is_read_below_chosen_rows_only
     posthog.edit("dashboards", where={"id": no_more[1]}, parents=BELOW, set={"is_shared": True})
     scene.settle("dashboard_sharing", **HERE)
     assert scene.rows("dashboard_sharing", dead=True) == {}
+    posthog.clear_requests()
+    posthog.edit("dashboards", parents=BELOW, set={"is_shared": None})
+    scene.sync("dashboard_sharing", **HERE)
+    assert scene.rows("dashboard_sharing", dead=True) == {}, "a field that is missing says nothing"
+    assert len(asked(posthog, "/sharing/")) == len(dashboards)
 
 
 WRITES = (r"dashboards/{\w+}/$", r"event_definitions/{\w+}/$", r"property_definitions/{\w+}/$")

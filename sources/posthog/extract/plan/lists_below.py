@@ -26,12 +26,13 @@ class ListsBelow:
                 self._children.setdefault(parent.table, []).append(child)
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
-        """Note which rows of a page have another value."""
+        """Note which rows of a page have another value; a row without one may have the list, so it is read."""
         for child in self._children.get(endpoint.table, ()):
             name, values = child.below_only or ("", ())
             keys = zip(*map(batch.values, endpoint.key), strict=True)
-            others = {key for key, value in zip(keys, batch.values(name), strict=True) if value not in values}
-            self._unread.setdefault(child.table, set()).update(others)
+            unread = self._unread.setdefault(child.table, set())
+            for key, value in zip(keys, batch.values(name), strict=True):
+                (unread.discard if value is None or value in values else unread.add)(key)
 
     def is_read(self, child: Endpoint, key: Key) -> bool:
         """Return whether a list is read below the row with this key."""
