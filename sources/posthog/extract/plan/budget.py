@@ -2,6 +2,8 @@
 
 Partitions to read, the positions of their lists, and how many requests are left -> the partitions that wait. The least
 recently read ones are read first. A partition that never fits is read in every second run, so none waits for ever.
+Partitions that were never read have half of the requests at most while others wait, each run in another order: a list
+that PostHog refuses has no position, so it looks like one that was never asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
+from zlib import crc32
 
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.plan.incremental import ReadPlan
@@ -34,16 +38,30 @@ class Cost:
 def without_room(costs: Iterable[Cost], left: int, last_run: datetime) -> list[Cost]:
     """Return what `left` requests have no room for; a later run reads it first.
 
-    The first partition that does not fit is read nevertheless if the last run left it out, or if it comes first of all.
+    The first known partition that does not fit is read nevertheless if the last run left it out, or if it comes first.
     """
+    ordered = sorted(costs, key=lambda cost: cost.last_walk_at)
+    new = [one for one in ordered if one.last_walk_at == NEVER]
+    known = ordered[len(new) :]
+    room = max(left // 2, left - sum(one.requests for one in known))
     waiting: list[Cost] = []
-    for number, one in enumerate(sorted(costs, key=lambda cost: cost.last_walk_at)):
-        fits, is_due = one.requests <= left, not number or one.last_walk_at < last_run
-        if fits or (is_due and left >= 0):
+    for number, one in enumerate(sorted(new, key=partial(_place, last_run))):
+        if one.requests <= room or not number:
+            room, left = room - one.requests, left - one.requests
+        else:
+            waiting.append(one)
+    for number, one in enumerate(known):
+        is_due = not number or one.last_walk_at < last_run
+        if one.requests <= left or (is_due and left >= 0):
             left -= one.requests
         else:
             waiting.append(one)
     return waiting
+
+
+def _place(last_run: datetime, one: Cost) -> int:
+    """Return a partition's place among those never read: another after each run."""
+    return crc32(f"{last_run} {one.partition.lists[0].path}".encode())
 
 
 def warning(costs: Sequence[Cost], waiting: Sequence[Cost], left: int) -> RunWarning:

@@ -52,8 +52,11 @@ def test_what_was_read_most_recently_waits(costs: list[Cost], left: int, waiting
     assert [one.partition.lists[0].path for one in without_room(costs, left, LAST_RUN)] == waiting
 
 
+REFUSED = tuple(cost(f"refused {number}", 1, None) for number in range(40))
+
+
 @pytest.mark.parametrize(
-    "refused", [(), (cost("refused", 1, None),)], ids=["", "beside one that is always refused"]
+    "refused", [(), REFUSED[:1], REFUSED], ids=["", "beside one that is always refused", "beside many such"]
 )
 def test_no_list_waits_for_ever(refused: tuple[Cost, ...]) -> None:
     last = {f"list {number}": 0 for number in range(40)}
@@ -64,7 +67,15 @@ def test_no_list_waits_for_ever(refused: tuple[Cost, ...]) -> None:
         last_run = NOW - timedelta(hours=1000 - run + 1)
         waiting = {one.partition.lists[0].path for one in without_room([*costs, *refused], 12, last_run)}
         last |= dict.fromkeys(last.keys() - waiting, run)
-        assert run - min(last.values()) <= 60
+        assert run - min(last.values()) <= 120
+
+
+def test_of_lists_that_were_never_read_each_is_asked_for_in_some_run() -> None:
+    asked: set[str] = set()
+    for run in range(1, 60):
+        waiting = without_room([OLD, NEW, *REFUSED], 8, NOW - timedelta(hours=run))
+        asked |= {one.partition.lists[0].path for one in REFUSED if one not in waiting}
+    assert len(asked) == len(REFUSED)
 
 
 class Positions(PositionStore):
