@@ -287,8 +287,12 @@ class Extraction:
             if changes.lost_pages:  # they may be of any list
                 result = result.failed(LOST_PAGES)
             elif not self.options.window:
-                is_read = one.status == "read"
-                position = advance(result, self.options) if is_read else asked_in_vain(result)
+                read_anew = self.options.full or not changes.stored_index.whole
+                position = (
+                    advance(result, self.options)
+                    if one.status == "read"
+                    else asked_in_vain(result, read_anew=read_anew)
+                )
                 result = replace(result, position=position)
             self.results[changes.table].lists.append(result)
 

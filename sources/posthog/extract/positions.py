@@ -34,14 +34,14 @@ def before_load(result: ListResult, has_new_rows: Callable[[], bool]) -> Positio
     return None
 
 
-def asked_in_vain(result: ListResult) -> Position | None:
+def asked_in_vain(result: ListResult, *, read_anew: bool) -> Position | None:
     """Return the position of a list that was refused or failed and could be skipped: it is asked in the next run.
 
-    It is then read in full, because this run may have cleared its position for that.
+    That run reads it from where it stood, or in full if this run cleared the table's positions to read all `read_anew`.
     """
     if not (result.before and result.before.moved):
         return None
-    return replace(result.before, **UNREAD)
+    return replace(result.before, **(UNREAD if read_anew else {"moved": None}))
 
 
 def advance(result: ListResult, options: ReadOptions) -> Position:

@@ -13,7 +13,7 @@ from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import PageFailed
 from sources.posthog.extract.completeness import gap_is_known, judge, needs_second_walk
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.positions import advance, before_load
+from sources.posthog.extract.positions import advance, asked_in_vain, before_load
 from sources.posthog.extract.walks import MIXED_KEYS, DeleteDecision, ListPath, ListResult, Position, Walk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -227,3 +227,15 @@ def test_a_count_tells_of_rows_that_an_incremental_walk_cannot_meet(
     count: int | None, *, expected: bool
 ) -> None:
     assert needs_second_walk(result(is_incremental=True, filtered=True, count_after=count)) is expected
+
+
+def test_a_list_that_was_asked_in_vain_is_asked_again_from_where_it_stood() -> None:
+    failed = result(**FAILED)
+    assert asked_in_vain(failed, read_anew=False) == replace(LAST, moved=None)
+    assert asked_in_vain(replace(failed, before=replace(LAST, moved=None)), read_anew=False) is None
+
+
+def test_a_list_that_was_asked_in_vain_while_all_is_read_anew_stands_at_its_beginning() -> None:
+    position = asked_in_vain(result(**FAILED), read_anew=True)
+    assert position
+    assert (position.watermark, position.last_walk_at, position.last_complete_at) == (None,) * 3
