@@ -117,22 +117,24 @@ def log_pages(
     """Walk log lines by time, newest first: a full page is followed by the lines up to its oldest one.
 
     `before` excludes its time, and a page may end between two lines of one time: so the next page begins a microsecond
-    above the oldest line, and lines may come twice.
+    above the oldest line, and what it repeats of that time is left out.
     """
-    before = ""
+    oldest: datetime | None = None
+    repeated: list[Any] = []
     while True:
-        query = {**params, "limit": LOG_LINES, **({"before": before} if before else {})}
+        query: Params = {**params, "limit": LOG_LINES}
+        if oldest:
+            query = {**query, "before": as_query_time(oldest + timedelta(microseconds=1))}
         body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
         rows = body[under]
         full = len(rows) >= LOG_LINES
-        yield Page(rows, None, not full)
+        yield Page([row for row in rows if row not in repeated], None, not full)
         if not full:
             return
-        oldest = min(filter(None, map(_time_of, rows)), default=None)
-        following = as_query_time(oldest + timedelta(microseconds=1)) if oldest else ""
-        if following in ("", before):
-            raise broken_off(path, f"a whole page of {LOG_LINES} lines has one time or none")
-        before = following
+        last, oldest = oldest, min(filter(None, map(_time_of, rows)), default=None)
+        if oldest is None or (last and oldest >= last):
+            raise broken_off(path, f"a whole page of {LOG_LINES} lines is no older than the page before it")
+        repeated = [row for row in rows if _time_of(row) == oldest]
 
 
 def embedded_pages(
