@@ -43,7 +43,7 @@ LOST_RULES = (
     ),
     Mutation(
         "only a complete reading tells what went with a dropped table",
-        "            and can_detect_deletes(self.reader, read)\n",
+        "            and is_whole(self.reader, read)\n",
         "",
         (UNSEEN,),
     ),

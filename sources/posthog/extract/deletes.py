@@ -54,16 +54,19 @@ def _missing(
 ) -> pa.Table:
     """Return the stored rows of some partitions that no walk has seen.
 
-    A shared table may have a list of a project that is gone or that the key no longer sees. A row without a project may
-    still be in that list, so only rows of listed projects are returned, unless a person accepts deletes.
+    A row of a shared table that has a project stands in that project's list, also once it is shared. A row without one
+    may stand in any list, so it is returned if all were read; if those that were not are of projects that are gone or
+    that the key no longer sees, a person may accept its delete.
     """
     endpoint = reads[0].partition.endpoint
     changes = reader.changes[endpoint.table]
     missing = changes.missing([read.partition.parent_ids for read in reads], children)
-    is_sure = not endpoint.shared or not _unread(reader, reads[0]) or reader.options.accept_deletes
-    if is_sure or not missing.num_rows:
+    unread = _unread(reader, reads[0]) if endpoint.shared else ()
+    accepted = reader.options.accept_deletes and not may_hold_rows(reader, unread)
+    if not unread or accepted or not missing.num_rows:
         return missing
-    keys, projects = missing.select(changes.shape.key), reader.listed_projects or frozenset()
+    keys = missing.select(changes.shape.key)
+    projects = {one.list_path.parent_ids["project_id"] for one in reads[0].lists}
     own = {
         tuple(row[name] for name in changes.shape.key)
         for row in changes.stored.rows(endpoint.table, keys).to_pylist()
@@ -73,17 +76,28 @@ def _missing(
 
 
 def _unread(reader: ListReader, read: PartitionResult) -> frozenset[str]:
-    """Return the paths of a shared table's lists that this run did not read."""
+    """Return the paths of a shared table's lists that this run did not read completely."""
     paths = frozenset(one.list_path.path for one in read.lists)
     return reader.positions.paths(read.partition.endpoint.table) - paths
 
 
+def may_hold_rows(reader: ListReader, unread: Iterable[str]) -> bool:
+    """Return whether one of these lists of a shared table is of a project that the key may see."""
+    listed = reader.listed_projects
+    return any(listed is None or int(path.split("/")[1]) in listed for path in unread)
+
+
+def is_whole(reader: ListReader, read: PartitionResult) -> bool:
+    """Return whether every row of a partition that the key sees was read."""
+    is_shared = bool(read.partition.endpoint.shared)
+    return can_detect_deletes(reader, read) and not (
+        is_shared and may_hold_rows(reader, _unread(reader, read))
+    )
+
+
 def can_detect_deletes(reader: ListReader, read: PartitionResult) -> bool:
     """Return whether a partition was read such that its missing rows may be deleted."""
-    endpoint, listed = read.partition.endpoint, reader.listed_projects
-    unread = _unread(reader, read) if endpoint.shared else ()
-    if any(listed is None or int(path.split("/")[1]) in listed for path in unread):
-        return False  # a missing row may stand in a list that this run did not read
+    endpoint = read.partition.endpoint
     return (
         endpoint.detects_deletes
         and not reader.options.window

@@ -28,7 +28,7 @@ from sources.posthog.changes.table_changes import ChildTable, Counts, TableChang
 from sources.posthog.client.client import Client
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
-from sources.posthog.extract.deletes import apply_deletes, can_detect_deletes, partitions_with_missing_rows
+from sources.posthog.extract.deletes import apply_deletes, is_whole, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions, joined
@@ -399,7 +399,7 @@ class Extraction:
             for read in self._reads
             if read.partition.endpoint.table == table
             and self.results[table].parent_status != "failed"
-            and can_detect_deletes(self.reader, read)
+            and is_whole(self.reader, read)
             and (self.options.accept_deletes or self._is_first(read, reads_all=reads_all))
         ]
 

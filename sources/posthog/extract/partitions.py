@@ -69,15 +69,15 @@ class Partitions:
 
 
 def joined(reads: Sequence[PartitionResult]) -> list[PartitionResult]:
-    """Return the partitions; of a table whose rows may stand in several lists they are one.
+    """Return the partitions; of a table whose rows may stand in several lists, those read completely are one.
 
     A row that left one list may still stand in another.
     """
-    shared: dict[str, list[PartitionResult]] = {}
+    shared: dict[tuple[str, bool], list[PartitionResult]] = {}
     others: list[PartitionResult] = []
     for read in reads:
-        endpoint = read.partition.endpoint
-        (shared.setdefault(endpoint.table, []) if endpoint.shared else others).append(read)
+        endpoint, complete = read.partition.endpoint, all(one.complete for one in read.lists)
+        (shared.setdefault((endpoint.table, complete), []) if endpoint.shared else others).append(read)
     return others + [_one(parts) for parts in shared.values()]
 
 

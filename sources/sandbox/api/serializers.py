@@ -52,7 +52,8 @@ class Showing:
         if self.shuffled and row.get("tags"):
             random.shuffle(row["tags"])
         if endpoint := DECLARED.get(table):
-            row.update({one.name: random.random() for one in endpoint.fields if one.role == "ignored"})
+            ignored = [one.name for one in endpoint.fields if one.role == "ignored"]
+            row.update({name: random.random() for name in ignored if name not in row})
         if "ai_report" in row and not self.key.allows("query:read"):
             row.update(ai_report=None, ai_report_prompt=None, ai_report_diagnostics={})
         return row
