@@ -247,6 +247,16 @@ def test_notes_that_all_projects_list_are_read_in_all_of_them_or_in_none(
     assert of(scene.sync(*READ, lists=ALWAYS), NOTES).lists == []
 
 
+def test_lists_of_shared_rows_are_skipped_again_once_a_project_is_gone(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    trusting(scene)
+    posthog.edit("projects", where={"id": 103}, delete=True)
+    scene.warehouse.age(NOTES, last_walk_at=timedelta(days=2))
+    assert len(of(scene.sync(*READ, lists=ALWAYS), NOTES).lists) == len(PROJECTS) - 1
+    assert of(scene.sync(*READ, lists=ALWAYS), NOTES).lists == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_is_announced_or_not_the_warehouse_is_true_within_a_sweep(
     seed: int, scene: Scene, posthog: Sandbox

@@ -153,7 +153,12 @@ class Announcements:
         organizations = {self._organizations.get(list_path.parent_ids["project_id"], "")}
         if endpoint.shared:
             organizations = self._all
-            positions = [*filter(None, map(self.positions.position, self.positions.paths(endpoint.table)))]
+            known = (
+                path
+                for path in self.positions.paths(endpoint.table)
+                if int(path.split("/")[1]) in self._organizations  # not of a project that is gone
+            )
+            positions = [*filter(None, map(self.positions.position, known))]
             if any(one.held for one in positions) or len({one.last_walk_at for one in positions}) > 1:
                 return []
         if not organizations <= self._heard:
