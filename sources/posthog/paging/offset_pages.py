@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from sources.posthog.errors import PageFailed
-from sources.posthog.paging.page_size import SMALLEST_PAGE, PageSize
+from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pages import (
     ENVELOPE,
     LoopGuard,
@@ -58,10 +58,9 @@ def offset_pages(
             try:
                 body = well_formed(path, partial(_take_or_get, get, path, query, coming), *ENVELOPE)
             except PageFailed as failed:
-                if not failed.code.endswith("_timeout") or size.rows <= SMALLEST_PAGE:
+                if not size.shrink(asked, timed_out=failed.code.endswith("_timeout")):
                     raise
                 _drop(coming)
-                size.shrink()
                 continue
             count = counted(body.get("count"))
             following = str(whole(query_of(body["next"]).get("offset", "")) or "")

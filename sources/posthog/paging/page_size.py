@@ -49,7 +49,11 @@ class PageSize:
         if step < asked:  # the server has a maximum of its own
             self.rows = self.most = min(self.rows, max(step, 1))
         elif self.most > USUAL_ROWS and seconds and rows >= asked:
-            self._usual = self._usual or seconds * USUAL_ROWS / max(rows, 1)
+            if rows <= USUAL_ROWS:
+                self._usual = self._usual or seconds * USUAL_ROWS / max(rows, 1)
+            if not self._usual and seconds > QUICK:
+                self.rows = USUAL_ROWS  # a larger page does not tell how long 1,000 rows take
+                return
             self.rows = next_rows(
                 rows, seconds, size, usual=self._usual, most=self.most, max_bytes=self.max_bytes
             )
@@ -57,8 +61,15 @@ class PageSize:
     @property
     def worth_keeping(self) -> int | None:
         """Return what the next run may begin with; None if it is to begin as usual."""
-        return self.rows if self.most and self.rows >= USUAL_ROWS else None
+        return max(self.rows, USUAL_ROWS) if self.most else None
 
-    def shrink(self) -> None:
-        """Ask for less, and for no more than that from now on: the server has timed out."""
-        self.rows = self.most = max(SMALLEST_PAGE, self.rows // 4)
+    def shrink(self, asked: int, *, timed_out: bool) -> bool:
+        """Ask for less after a page of so many rows failed, and never for more; return whether less can be asked for.
+
+        A page that timed out has a quarter of the rows next, any other one of more than 1,000 rows has 1,000.
+        """
+        least = SMALLEST_PAGE if timed_out else USUAL_ROWS
+        if asked <= least:
+            return False
+        self.rows = self.most = min(self.rows, max(least, asked // 4) if timed_out else least)
+        return True

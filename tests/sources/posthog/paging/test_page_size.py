@@ -53,8 +53,10 @@ def test_the_next_page_takes_a_second_and_a_quarter_of_the_largest_size(
 class Slow:
     """A server that takes its time for so many rows, and gives no more than its own maximum."""
 
-    def __init__(self, number: int, seconds: Seconds, *, most: int = 1_000_000) -> None:
-        self.number, self.seconds, self.most = number, seconds, most
+    def __init__(
+        self, number: int, seconds: Seconds, *, most: int = 1_000_000, fails_from: int = 1_000_000
+    ) -> None:
+        self.number, self.seconds, self.most, self.fails_from = number, seconds, most, fails_from
         self.asked: list[int] = []
 
     def get(self, _path: str, params: Mapping[str, Any], measured: Any = None) -> Any:
@@ -63,6 +65,8 @@ class Slow:
         end = min(offset + limit, self.number)
         if self.seconds(limit) > 60:
             raise PageFailed("too slow", status=503, code="query_timeout")
+        if limit >= self.fails_from:
+            raise PageFailed("too large", status=502)
         if measured:
             measured(params, self.seconds(end - offset), 500 * (end - offset))
         link = f"?offset={offset + limit}" if end < self.number else None
@@ -108,7 +112,31 @@ def test_a_server_that_became_slow_gets_smaller_pages_again() -> None:
     size = PageSize(MOST_ROWS, MOST_ROWS)
     server = Slow(60_000, lambda rows: rows / 1000)
     assert server.walk(size) == list(range(60_000))
-    assert server.asked[:2] == [10_000, 2000]
+    assert server.asked[:3] == [10_000, 1000, 2000]
+
+
+def test_a_server_that_takes_long_for_a_page_of_any_size_keeps_its_large_pages() -> None:
+    rows = 1000
+    for _ in range(3):
+        size = PageSize(rows, MOST_ROWS)
+        server = Slow(60_000, lambda rows: 2 + rows / 20_000)
+        server.walk(size)
+        assert len(server.asked) <= 15
+        rows = size.worth_keeping or 0
+
+
+@pytest.mark.parametrize("rows", [1000, MOST_ROWS])
+def test_a_large_page_that_fails_is_asked_for_again_as_one_of_1000_rows(rows: int) -> None:
+    server = Slow(20_000, lambda rows: rows / 50_000, fails_from=1001)
+    size = PageSize(rows, MOST_ROWS)
+    assert server.walk(size, ahead=15) == list(range(20_000))
+    assert size.worth_keeping == 1000
+    assert len([asked for asked in server.asked if asked > 1000]) <= 16
+
+
+def test_a_page_of_1000_rows_that_fails_fails_the_list() -> None:
+    with pytest.raises(PageFailed, match="too large"):
+        Slow(20_000, lambda rows: rows / 50_000, fails_from=900).walk(PageSize(1000, MOST_ROWS))
 
 
 def test_a_server_with_a_maximum_of_its_own_is_asked_for_no_more() -> None:
@@ -122,7 +150,7 @@ def test_after_a_time_out_the_pages_stay_small_in_this_walk_and_begin_as_usual_i
     server = Slow(2000, lambda rows: 99.0 if rows > 300 else 0.01)
     assert server.walk(size) == list(range(2000))
     assert set(server.asked[1:]) == {250}
-    assert size.worth_keeping is None
+    assert size.worth_keeping == 1000, "not what was remembered from before"
 
 
 def test_large_pages_take_several_places_of_those_that_are_requested_ahead() -> None:
