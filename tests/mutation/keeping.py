@@ -137,9 +137,15 @@ KEEPING_RULES = (
     ),
     Mutation(
         "values in changes obey the field that they are about",
-        "str(field) if about_field and name in BESIDE else name",
+        "field if field and name in BESIDE else name",
         "name",
         (f"{CARRIED}a_changes_values_obey_the_class_of_their_field",),
+    ),
+    Mutation(
+        "changes of groups and persons are customer data",
+        "return next((WHOLE[one] for one in models if one in WHOLE), None)",
+        "return None",
+        (f"{CARRIED}a_change_of_a_group_or_a_person_names_no_field_and_is_customer_data",),
     ),
     Mutation(
         "of what no model has the strictest field of the name is meant",
@@ -490,6 +496,7 @@ KEEPING_RULES = (
         " or not changes.stored_index.whole",
         "",
         (f"{LATER}",),
+        within="mark_before_load",
     ),
     Mutation(
         "dlt's surroundings configure nothing of hogsync's load",

@@ -286,10 +286,23 @@ READING_RULES = (
         (f"{SIZES}a_server_with_a_maximum_of_its_own_is_asked_for_no_more",),
     ),
     Mutation(
-        "a shared row dies only when all of its lists were read",
-        "if any(listed is None or int(path.split(",
-        "if False and any(listed is None or int(path.split(",
-        (f"{TRAPS}a_shared_row_dies_only_when_all_lists_that_showed_it_were_read",),
+        "a shared row dies only when all lists that may show it were read",
+        "if not unread or accepted or not missing.num_rows:",
+        "if True:",
+        (f"{TRAPS}a_shared_row_dies_only_when_all_lists_that_may_show_it_were_read",),
+    ),
+    Mutation(
+        "a person's word ends no shared row that a list which was not read may show",
+        " and not may_hold_rows(reader, unread)",
+        "",
+        (f"{TRAPS}a_shared_row_dies_only_when_all_lists_that_may_show_it_were_read",),
+        within="_missing",
+    ),
+    Mutation(
+        "a parent row without the field ends no list below it",
+        "if value is None or value in values",
+        "if value in values",
+        (f"{TRAPS}a_list_that_costs_a_request_for_each_row_is_read_below_chosen_rows_only",),
     ),
     Mutation(
         "a shared row has no project",
@@ -415,8 +428,14 @@ READING_RULES = (
     ),
     Mutation(
         "a list that is longer than the budget is read once it is the oldest",
-        "if fits or (is_due and left >= 0):",
-        "if fits:",
+        "one.requests <= left or (is_due and left >= 0)",
+        "one.requests <= left",
+        ("sources/posthog/extract/plan/test_budget.py::test_no_list_waits_for_ever",),
+    ),
+    Mutation(
+        "lists that were never read leave half of the requests to the others",
+        "room = max(left // 2, left - sum(one.requests for one in known))",
+        "room = left",
         ("sources/posthog/extract/plan/test_budget.py::test_no_list_waits_for_ever",),
     ),
     Mutation(
