@@ -188,7 +188,7 @@ class Extraction:
         if unused is None or person_waits:
             return reads
         left = int(unused * (1 - SPARE))
-        estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored)
+        estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored, options)
         costs = [estimate.of(one.partition, self.reader.plan) for one in reads]
         before = self.stored.position(ORGANIZATIONS.paths[0])
         waiting = without_room(costs, left, (before and before.last_walk_at) or options.started)
@@ -197,10 +197,8 @@ class Extraction:
             log.warning("%s.", self.warnings[-1].text)
         for one in waiting:
             self.results[one.partition.endpoint.table].postponed += len(one.partition.lists)
-            above = one.partition.lists[0].url_path
-            for endpoint in self.partitions.children(one.partition.endpoint):
-                known = self.stored.paths(endpoint.table)
-                self.results[endpoint.table].postponed += sum(path.startswith(above) for path in known)
+            for table, lists in estimate.lists_below(one.partition).items():
+                self.results[table].postponed += lists
         later = {one.partition.lists[0].path for one in waiting}
         return [one for one in reads if one.partition.lists[0].path not in later]
 

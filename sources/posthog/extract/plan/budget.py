@@ -8,21 +8,26 @@ that PostHog refuses has no position, so it looks like one that was never asked 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from math import ceil
 from zlib import crc32
 
+from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.extract.plan.incremental import ReadPlan
+from sources.posthog.extract.options import ReadOptions
+from sources.posthog.extract.plan.incremental import ReadPlan, plan
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
 SPARE = 0.1
 """The share of the remaining requests that is not planned: if an estimate is too low, the run has these to spare."""
+HEADS = frozenset({"organizations", "projects"})
+"""Tables below whose rows the other lists stand."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -79,35 +84,67 @@ def warning(costs: Sequence[Cost], waiting: Sequence[Cost], left: int) -> RunWar
 class Costs:
     """Estimates what partitions cost, by what earlier runs found in the lists of some tables."""
 
-    def __init__(self, endpoints: Iterable[Endpoint], positions: PositionStore) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], positions: PositionStore, options: ReadOptions) -> None:
         self._positions = positions
         self._below = Counter[str]()
-        """By list path, the requests for the lists below its rows."""
+        """By the address of a list, the requests for the lists below its rows, at any depth."""
+        self._lists: dict[str, Counter[str]] = {}
+        """By the same, how many such lists each table has."""
         for endpoint in endpoints:
             for path in positions.paths(endpoint.table):
-                parent, _, own = path.partition("?")[0].rstrip("/").rpartition("/")
-                above = parent.rpartition("/")[0]
-                position = positions.position(path)
-                if position and own and above.count("/") >= 2:
-                    self._below[f"{above}/"] += _requests(endpoint, position)
+                position, above = positions.position(path), list_above(endpoint, path)
+                if position and above:
+                    self._below[above] += _requests(endpoint, position, options)
+                    self._lists.setdefault(above, Counter())[endpoint.table] += 1
 
-    def of(self, partition: Partition, plan: Callable[[ListPath], ReadPlan]) -> Cost:
+    def lists_below(self, partition: Partition) -> Mapping[str, int]:
+        """Return how many lists each table has below the rows of a partition."""
+        return self._lists.get(partition.lists[0].url_path, {})
+
+    def of(self, partition: Partition, planned: Callable[[ListPath], ReadPlan]) -> Cost:
         """Return what a partition costs if its lists are read as planned."""
         requests = self._below[partition.lists[0].url_path]
         last = []
         for one in partition.lists:
             position = self._positions.position(one.path)
             last.append((position and position.last_walk_at) or NEVER)
-            in_full = position and plan(one).since is None
+            in_full = position and planned(one).since is None
             requests += pages(partition.endpoint, position) if position and in_full else 1
         return Cost(partition, requests, min(last))
 
 
-def _requests(endpoint: Endpoint, position: Position) -> int:
-    """Return what a list below a row costs; nothing if its parent row told at the last walk that nothing was due."""
-    if endpoint.parent_cursor and position.moved and not position.open_floor:
+def list_above(endpoint: Endpoint, path: str) -> str:
+    """Return the address of the project's or organization's list below whose rows a list stands; empty if of none."""
+    for pattern, above in _lists_above(endpoint.table):
+        if met := pattern.fullmatch(path):
+            return above.format_map(met.groupdict())
+    return ""
+
+
+@cache
+def _lists_above(table: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return a pattern for each kind of list that a table has below rows, and the address of the list above it."""
+    found = []
+    for path in ENDPOINTS[table].paths:
+        above = parent_of(path)
+        if above is None or above.table in HEADS:
+            continue
+        while (higher := parent_of(above.paths[0])) and higher.table not in HEADS:
+            above = higher
+        pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/?&]+)", re.escape(path)))
+        found.append((pattern, above.paths[0].partition("?")[0]))
+    return tuple(found)
+
+
+def _requests(endpoint: Endpoint, position: Position, options: ReadOptions) -> int:
+    """Return what a list below a row costs; nothing if it can be skipped unless its parent row changes."""
+    list_path = ListPath(endpoint, position.path, {}, endpoint.pagination)
+    planned = plan(
+        list_path, position, options, change_token=position.moved if endpoint.parent_cursor else None
+    )
+    if planned.can_be_skipped:
         return 0
-    return pages(endpoint, position) if endpoint.plan == "snapshot" else 1
+    return 1 if planned.since else pages(endpoint, position)
 
 
 def pages(endpoint: Endpoint, position: Position) -> int:

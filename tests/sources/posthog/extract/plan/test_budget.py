@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.extract.plan.budget import NEVER, Cost, Costs, without_room
+from sources.posthog.extract.options import ReadOptions
+from sources.posthog.extract.plan.budget import NEVER, Cost, Costs, list_above, without_room
 from sources.posthog.extract.plan.incremental import ReadPlan
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
@@ -91,20 +93,64 @@ class Positions(PositionStore):
         return frozenset(path for path, one in self.known.items() if one.table == table)
 
 
+OPTIONS = ReadOptions(started=NOW)
+
+
+def below(path: str, *, walked: float = 1, completed: float = 1, **what: Any) -> Position:
+    """A list of 900 deliveries that was walked and completed so many hours ago."""
+    return Position(
+        path=path,
+        table="subscription_deliveries",
+        moved="then",
+        rows=900,
+        watermark=NOW,
+        last_walk_at=NOW - timedelta(hours=walked),
+        last_complete_at=NOW - timedelta(hours=completed),
+        **what,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ago", "requests"),
+    [({}, 0), ({"walked": 25}, 1), ({"walked": 25, "completed": 24 * 8}, 18)],
+    ids=["skipped", "swept", "walked in full"],
+)
+def test_a_list_that_was_skipped_costs_requests_when_a_sweep_of_it_is_due(
+    ago: dict[str, float], requests: int
+) -> None:
+    reports = "projects/1/subscriptions/"
+    costs = Costs(ENDPOINTS.values(), Positions(below(f"{reports}7/deliveries/", **ago)), OPTIONS)
+    assert costs.of(partition("subscriptions", reports), lambda _: FULL).requests == 1 + requests
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "above"),
+    [
+        ("property_definitions", "property_definitions/?type=group&group_type_index=0", "groups_types/"),
+        ("groups", "groups/?group_type_index=1", "groups_types/"),
+        ("alert_checks", "alerts/a-b/", "alerts/"),
+        ("hog_function_metrics", "hog_functions/c/metrics/totals/?after=-7d", "hog_functions/"),
+        ("property_definitions", "property_definitions/?type=event", ""),
+        ("cohorts", "cohorts/", ""),
+    ],
+)
+def test_a_list_below_rows_is_counted_to_the_list_of_these_rows(table: str, path: str, above: str) -> None:
+    assert list_above(ENDPOINTS[table], f"projects/1/{path}") == (above and f"projects/1/{above}")
+
+
 def test_a_list_costs_its_pages_and_those_of_the_lists_below_it() -> None:
     reports, log = "projects/1/subscriptions/", "projects/1/comments/"
-    due = Position(
-        path=f"{reports}7/deliveries/", table="subscription_deliveries", moved="then", open_floor=NOW
-    )
-    idle = Position(path=f"{reports}8/deliveries/", table="subscription_deliveries", moved="then", rows=900)
+    due = below(f"{reports}7/deliveries/", open_floor=NOW - timedelta(days=1))
+    idle = below(f"{reports}8/deliveries/")
     positions = Positions(
         Position(path=reports, table="subscriptions", rows=2500, last_walk_at=NOW),
         Position(path=log, table="comments", rows=2500, last_walk_at=NOW),
         due,
         idle,
     )
-    costs = Costs(ENDPOINTS.values(), positions)
+    costs = Costs(ENDPOINTS.values(), positions, OPTIONS)
     assert costs.of(partition("subscriptions", reports), lambda _: FULL).requests == 3 + 1
+    assert costs.lists_below(partition("subscriptions", reports)) == {"subscription_deliveries": 2}
     assert costs.of(partition("comments", log), lambda _: PART).requests == 1
     unread = costs.of(partition("cohorts", "projects/1/cohorts/"), lambda _: FULL)
     assert (unread.requests, unread.last_walk_at) == (1, NEVER)
