@@ -1,7 +1,8 @@
 """Loads what the warehouse holds before a run reads PostHog.
 
-Warehouse and settings -> `PriorState`; it says whether every list is read in full. That is so after another privacy
-setting, after a restored backup, and if a person emptied `people`. Lists that the run leaves out are then forgotten.
+Warehouse and settings -> `PriorState`; it says whether every list is read in full. That is so after a restored backup,
+and if a person emptied `people`; lists that the run leaves out are then forgotten. After another privacy setting the
+lists of each table are read in full until all of them were read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, with
 from pipelines.sync.selection import Selection
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.extract.extraction import EmptyWarehouse
-from sources.posthog.extract.run_warnings import RunWarning
+from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.shape.types import digest
 
 log = logging.getLogger("hogsync")
@@ -38,7 +39,7 @@ OLDER_WAREHOUSE = RunWarning(
     "Every list is read in full",
 )
 PRIVACY_CHANGED = (
-    "The privacy settings have changed, or the rules by which they are applied: every list is read in full "
+    "The privacy settings have changed, or the rules by which they are applied: %s read in full "
     "and its rows are stored anew. What the settings refuse of other rows and of older versions is emptied."
 )
 
@@ -54,6 +55,8 @@ class PriorState:
     """The privacy settings, as `_hogsync_meta` spells them."""
     read_all: bool = False
     """True if every list is read in full."""
+    anew: frozenset[str] = frozenset()
+    """The tables of which rows are stored under other privacy settings: their lists are read in full."""
     warnings: tuple[RunWarning, ...] = ()
 
 
@@ -74,9 +77,12 @@ def load_prior_state(
     modes = {table: state.meta.get(f"{PRIVACY}{table}", state.meta.get("privacy", privacy)) for table in read}
     # A table with other settings holds rows of both until it has been read to its end.
     marks = {f"{PRIVACY}{table}": mode if mode == privacy else "" for table, mode in modes.items()}
-    changed = any(mode != privacy for mode in modes.values())
-    if changed:
-        log.warning(PRIVACY_CHANGED)
+    anew = frozenset(table for table, mode in modes.items() if mode != privacy)
+    if anew:
+        whole = len(anew) == len(modes)
+        log.warning(
+            PRIVACY_CHANGED, "every list is" if whole else f"each list of {first_few(sorted(anew))} is"
+        )
     restored = state.misses_run(local_state.last_run(settings))
     if restored:
         log.info("%s.", OLDER_WAREHOUSE.text)
@@ -91,7 +97,8 @@ def load_prior_state(
         dataset=state,
         meta=owner | marks | within(settings),
         privacy=privacy,
-        read_all=changed or restored or people_lost,
+        read_all=restored or people_lost,
+        anew=anew,
         warnings=(OLDER_WAREHOUSE,) * restored,
     )
 

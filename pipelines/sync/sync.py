@@ -148,6 +148,7 @@ def _new_extraction(
         page_size=lists.page_size,
         page_bytes=lists.page_megabytes << 20,
         full=selection.full or prior.read_all,
+        anew=prior.anew,
         full_every=lists.full_every,
         full_every_of=full_every_of(settings),
         sweep_every=lists.sweep_every,

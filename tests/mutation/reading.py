@@ -494,8 +494,8 @@ READING_RULES = (
     ),
     Mutation(
         "a restored backup is noticed",
-        "read_all=changed or restored or people_lost",
-        "read_all=changed or people_lost",
+        "read_all=restored or people_lost",
+        "read_all=people_lost",
         (f"{RECOVERY}a_restored_backup_is_noticed_and_all_is_read_again",),
     ),
     Mutation(

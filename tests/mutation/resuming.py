@@ -83,7 +83,7 @@ RESUMING_RULES = (
     ),
     Mutation(
         "full walks use nothing that was kept",
-        "anew = again or self.options.full or",
+        "anew = again or reads_all or",
         "anew = again or",
         (
             f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[all asked for]",
@@ -91,14 +91,14 @@ RESUMING_RULES = (
     ),
     Mutation(
         "backfills use nothing that was kept",
-        "self.options.full or self.options.window is not None",
-        "self.options.full",
+        "reads_all or self.options.window is not None",
+        "reads_all",
         (f"{TRUST}a_run_that_is_to_read_all_of_a_list_does_so_and_leaves_nothing_to_go_on_with[a backfill]",),
     ),
     Mutation(
         "second looks use nothing that was kept",
-        "anew = again or self.options.full",
-        "anew = self.options.full",
+        "anew = again or reads_all",
+        "anew = reads_all",
         (f"{NAMES}a_second_look_uses_nothing_that_was_kept",),
     ),
     Mutation(

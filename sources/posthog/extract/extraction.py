@@ -184,8 +184,8 @@ class Extraction:
     def _with_room(self, reads: Sequence[PartitionResult]) -> Sequence[PartitionResult]:
         """Return the partitions without those for which the hour's request budget has no room."""
         unused, options = self.client.left(), self.options
-        person_waits = options.full or options.window or options.accept_deletes
-        if unused is None or person_waits:
+        must_read = options.full or options.anew or options.window or options.accept_deletes
+        if unused is None or must_read:
             return reads
         left = int(unused * (1 - SPARE))
         estimate = Costs(map(ENDPOINTS.__getitem__, self.tables), self.stored, options)
@@ -285,7 +285,7 @@ class Extraction:
             if changes.lost_pages:  # they may be of any list
                 result = result.failed(LOST_PAGES)
             elif not self.options.window:
-                read_anew = self.options.full or not changes.stored_index.whole
+                read_anew = self.options.reads_all(changes.table) or not changes.stored_index.whole
                 position = (
                     advance(result, self.options)
                     if one.status == "read"

@@ -212,7 +212,8 @@ class ListReader:
         changes, position = self.changes[list_path.endpoint.table], self.positions.position(list_path.path)
         ordered = query(list_path.path).get("ordering") == "name" or list_path.endpoint.plan != "snapshot"
         sees = self.visibility.fingerprint_of(list_path)
-        reads_anew = again or self.options.full or self.options.window is not None
+        reads_all = self.options.reads_all(list_path.endpoint.table)
+        reads_anew = again or reads_all or self.options.window is not None
         about = [list_path.path, {k: str(v) for k, v in asked.items()}, sees, changes.shape.fingerprint]
         return ListState(
             path=list_path.path,

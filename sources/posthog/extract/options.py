@@ -25,6 +25,8 @@ class ReadOptions:
     page_bytes: int = 256 << 20
     """A larger page is refused."""
     full: bool = False
+    anew: frozenset[str] = frozenset()
+    """Tables whose lists are read in full, because their rows must be stored anew."""
     full_every: timedelta = timedelta(days=1)
     full_every_of: Mapping[str, timedelta] = field(default_factory=dict)
     """By table, where it differs."""
@@ -36,3 +38,7 @@ class ReadOptions:
     new_columns: int = 100
     window: Window | None = None
     """Of a backfill: its rows are loaded, but no deletion is concluded and no position changes."""
+
+    def reads_all(self, table: str) -> bool:
+        """Return whether the lists of a table are read in full."""
+        return self.full or table in self.anew

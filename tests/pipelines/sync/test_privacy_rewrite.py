@@ -163,3 +163,22 @@ def test_a_list_that_is_refused_does_not_make_every_later_run_read_all(
     scene.posthog.clear_gates()
     scene.sync(*tables, privacy={"text": "drop"})
     assert scene.ask("select count(*) from posthog.surveys where project_id = 101") != [(0,)]
+
+
+def test_a_list_that_fails_makes_only_its_own_table_be_read_in_full_until_it_was_read(
+    file_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene, tables = file_scene, ("subscription_deliveries", "surveys")
+    scene.sync(*tables)
+    scene.posthog.fault(path="projects/101/surveys", kind="status", status=400, times=None)
+    requests = []
+    for told in ("every list is read in full", "each list of surveys is read in full"):
+        caplog.clear()
+        requests.append(of(scene.sync(*tables, privacy={"text": "drop"}), tables[0]).requests)
+        assert told in caplog.text
+    assert requests[0] > requests[1]
+    scene.posthog.clear_faults()
+    scene.sync(*tables, privacy={"text": "drop"})
+    caplog.clear()
+    scene.sync(*tables, privacy={"text": "drop"})
+    assert "read in full" not in caplog.text

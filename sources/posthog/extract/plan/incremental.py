@@ -52,7 +52,7 @@ def plan(
     endpoint = list_path.endpoint
     if options.window and endpoint.plan != "snapshot":
         return FULL if must_read_all and not is_empty else ReadPlan(options.window.since)
-    if must_read_all or options.full or options.window or position is None:
+    if must_read_all or options.reads_all(endpoint.table) or options.window or position is None:
         return FULL
     in_progress = _in_progress_since(endpoint, position, options)
     is_due = _full_walk_due(endpoint, position, options)
