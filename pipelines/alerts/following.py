@@ -1,5 +1,8 @@
 """Runs a sync, and does what follows it: the copy for readers, the states that begin and end, watches and pings.
 
+Only tables that are behind their times are told before the run: a run that is killed or times out tells nothing, so the
+next try tells that the tries before it brought nothing.
+
 States are written before they are sent, and marked as told after that. A run that is killed between the two is told
 twice: at least once, because an alarm that nobody hears is worse than one that is heard twice.
 """
@@ -17,7 +20,14 @@ from pipelines.alerts import watches
 from pipelines.alerts.local import keep_alerts, kept_alerts
 from pipelines.alerts.messages import is_quiet, messages
 from pipelines.alerts.notifier import notifiers, send
-from pipelines.alerts.observed import OF_BACKFILL, observed_ages, observed_error, observed_outcome, suspects
+from pipelines.alerts.observed import (
+    OF_BACKFILL,
+    OF_RUN,
+    observed_ages,
+    observed_error,
+    observed_outcome,
+    suspects,
+)
 from pipelines.alerts.ping import ping
 from pipelines.alerts.states import Observation, decide, told
 from pipelines.bookkeeping.alerts import (
@@ -29,6 +39,7 @@ from pipelines.bookkeeping.alerts import (
     stored_answers,
     write_alerts,
 )
+from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
 from pipelines.errors import HogsyncError, Interrupted
 from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.load_lock import load_lock
@@ -54,6 +65,7 @@ def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcom
         return sync()
     url, connection = settings.service.ping, settings.connection_name
     warnings = ping(url, connection, "/start")
+    _tell(settings, selection, None)  # its trouble is left to the run's end, which tries the same again
     try:
         outcome = sync()
     except Exception as error:
@@ -83,16 +95,21 @@ def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -
         log.warning("The record of the run lacks its last warnings: %s", problem)
 
 
-def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception) -> list[RunWarning]:
-    """Tell what a run shows, and return a warning for each trouble: whatever happens here, the run stands as it is."""
+def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception | None) -> list[RunWarning]:
+    """Tell what a run shows, and return a warning for each trouble: whatever happens here, the run stands as it is.
+
+    `ended` is None before a run: what is late then is told at once, because a run that is killed tells nothing.
+    """
     if not (settings.alerts.urls or settings.watch):
         return []
     try:
         match ended:
+            case None:
+                return _tell_before(hasty(settings, 0), selection)
             case Outcome(run=Run() as run) | HogsyncError(run=Run() as run):
                 place = hasty(settings, WAIT)
                 with load_lock(place, place.wait, "hogsync alerts"):
-                    return _tell_from_warehouse(place, selection, ended, run)
+                    return _tell_from_warehouse(place, selection, ended, run.finished_at)
             case Exception():  # nothing was recorded: the dataset is out of reach, or not ours
                 return _tell_from_here(settings, ended)
     except (HogsyncError, WarehouseUnavailable) as problem:
@@ -100,6 +117,14 @@ def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception) 
     except Exception as error:  # noqa: BLE001  no bug in telling may fail a sync that went well
         why = f"{type(error).__name__}: a bug in hogsync"
     return [_unsent(f"the states that this run shows were not noted, so the next run tells them: {why}")]
+
+
+def _tell_before(settings: Settings, selection: Selection) -> list[RunWarning]:
+    """Tell what waits and which tables are late; a DuckDB file that does not exist yet is not made."""
+    if not open_warehouse(settings).exists():
+        return []
+    with load_lock(settings, settings.wait, "hogsync alerts"):
+        return _tell_from_warehouse(settings, selection, None, datetime.now(UTC))
 
 
 def _unsent(text: str) -> RunWarning:
@@ -118,16 +143,19 @@ def _tell_from_here(settings: Settings, error: Exception) -> list[RunWarning]:
 
 
 def _tell_from_warehouse(
-    settings: Settings, selection: Selection, ended: Outcome | Exception, run: Run
+    settings: Settings, selection: Selection, ended: Outcome | Exception | None, now: datetime
 ) -> list[RunWarning]:
-    """Tell of a recorded run; needs the load lock, so that no two processes tell the same."""
+    """Tell what the warehouse and a recorded run show; needs the load lock, so that no two processes tell the same."""
     warehouse, kept = open_warehouse(settings), kept_alerts(settings)
-    answers = {} if isinstance(ended, Exception) else watches.ask(settings)
+    answers = watches.ask(settings) if isinstance(ended, Outcome) else {}
     with warehouse.opened():
         before = _merged(stored_alerts(warehouse, settings.connection_name), kept)
-        seen = _observed(warehouse, settings, selection, ended)
+        if ended is None:
+            seen = _observed_before(warehouse, settings, before, now)
+        else:
+            seen = _observed(warehouse, settings, selection, ended)
         seen |= watches.observed_answers(settings.watch, answers, stored_answers(warehouse))
-        changed = decide(settings.connection_name, before, seen, run.finished_at)
+        changed = decide(settings.connection_name, before, seen, now)
         write_alerts(warehouse, _merged(kept, changed), watches.digests(settings.watch, answers))
     if kept:
         keep_alerts(settings, ())
@@ -137,6 +165,20 @@ def _tell_from_warehouse(
         with warehouse.opened():
             write_alerts(warehouse, sent, {})
     return warnings
+
+
+def _observed_before(
+    warehouse: Warehouse, settings: Settings, before: Sequence[Alert], now: datetime
+) -> Observation:
+    """Return which tables are behind the times of their groups; what stands as failed is told already."""
+    standing = {alert.key for alert in before if alert.stands}
+    if standing & OF_RUN or not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+        return Observation()
+    last, is_scheduled = last_successes(warehouse)
+    planned = times(settings, is_scheduled=is_scheduled)
+    known = {table: triggers for table, triggers in planned.items() if triggers is not None}
+    failed = {table for table, kind in standing if kind == "failure"}
+    return observed_ages(failed, last, known, now)
 
 
 def _observed(
@@ -151,8 +193,9 @@ def _observed(
     if ended.run.status == "refused":
         return seen
     last, is_scheduled = last_successes(warehouse)
+    failed = {result.table for result in ended.tables if result.status == "failed"}
     return seen | observed_ages(
-        ended, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at
+        failed, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at
     )
 
 

@@ -130,12 +130,13 @@ def observed_outcome(
     return Observation(found=found, judged=frozenset(judged))
 
 
-def observed_ages(outcome: Outcome, last: Mapping[str, datetime], times: Times, now: datetime) -> Observation:
+def observed_ages(
+    failed: Collection[str], last: Mapping[str, datetime], times: Times, now: datetime
+) -> Observation:
     """Return which tables are behind their times; `last` are the starts of their last successful syncs.
 
-    A table that was never synced is new, and one that failed in this run is told as that.
+    A table that was never synced is new, and one that failed is told as that.
     """
-    failed = {result.table for result in outcome.tables if result.status == "failed"}
     known = {table: triggers for table, triggers in times.items() if table in last and table not in failed}
     stale = [table for table, triggers in known.items() if is_stale(last[table], triggers, now)]
     return Observation(

@@ -32,14 +32,20 @@ class Watched:
     def sync(
         self, *tables: str, quiet: str = "", key: str = "", more: dict[str, Any] | None = None, **asked: Any
     ) -> Outcome:
-        given = self.scene.settings(
-            key,
-            HOGSYNC_ALERTS={"urls": [self.listener.url], "quiet": quiet},
-            HOGSYNC_LISTS={"sweep_every": "0m"},
-            HOGSYNC_WAREHOUSE={"wait": 0},
-            **(more or {}),
-        )
+        given = self.given(key, quiet, **(more or {}))
         return sync(load(given), Selection(tables=tables, **asked))
+
+    def given(self, key: str = "", quiet: str = "", **more: Any) -> dict[str, Any]:
+        """The settings of one sync."""
+        return self.scene.settings(
+            key,
+            **{
+                "HOGSYNC_ALERTS": {"urls": [self.listener.url], "quiet": quiet},
+                "HOGSYNC_LISTS": {"sweep_every": "0m"},
+                "HOGSYNC_WAREHOUSE": {"wait": 0},
+                **more,
+            },
+        )
 
     def told(self, *tables: str, **asked: Any) -> list[str]:
         """The titles of what one sync told."""

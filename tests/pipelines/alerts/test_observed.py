@@ -10,7 +10,7 @@ from pipelines.alerts.observed import OF_RUN, has_dropped, observed_ages, observ
 from pipelines.crontab import crontab
 from pipelines.errors import KeyProblem, OutOfMemory, UsageError, WarehouseProblem
 from pipelines.settings.sections import GroupSettings
-from pipelines.sync.outcome import ExtractionFailed, Outcome
+from pipelines.sync.outcome import ExtractionFailed
 
 PRIVATE = "ada@hedgebox.example wrote phx_0123456789abcdef into postgresql://user:secret@host/database"
 
@@ -49,11 +49,11 @@ HOURLY = crontab("all", GroupSettings())
 
 
 def test_a_table_is_stale_after_two_times_unless_it_is_new_or_told_as_failed() -> None:
-    outcome = Outcome(run=None, tables=[])  # type: ignore[arg-type]
     now = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
-    last = {"cohorts": now - timedelta(hours=3), "comments": now - timedelta(minutes=50)}
-    times = dict.fromkeys(["cohorts", "comments", "users"], (HOURLY,))
-    seen = observed_ages(outcome, last, times, now)
+    last = dict.fromkeys(["cohorts", "surveys"], now - timedelta(hours=3))
+    last |= {"comments": now - timedelta(minutes=50)}
+    times = dict.fromkeys(["cohorts", "comments", "surveys", "users"], (HOURLY,))
+    seen = observed_ages({"surveys"}, last, times, now)
     assert list(seen.found) == [("cohorts", "stale")]
     assert seen.judged == {("cohorts", "stale"), ("comments", "stale")}
     assert "2026-11-30 09:30 UTC" in seen.found["cohorts", "stale"]

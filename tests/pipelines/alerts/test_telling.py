@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
+from pipelines.alerts.following import followed
 from pipelines.attended import sync
-from pipelines.errors import KeyProblem, WarehouseProblem
+from pipelines.errors import Interrupted, KeyProblem, WarehouseProblem
 from pipelines.settings import load
+from pipelines.sync.outcome import Outcome
 from pipelines.sync.selection import Selection
 from tests.harness.scene import Scene
 from tests.pipelines.alerts.conftest import Watched
@@ -57,6 +61,38 @@ def test_a_refused_key_is_told_once_with_what_to_do(watched: Watched) -> None:
         watched.listener.posted.clear()
     watched.scene.posthog.change_key("owner", revoked=False)
     assert watched.told("group_types") == ["sync: PostHog takes the key again"]
+
+
+def test_a_table_whose_runs_are_all_stopped_or_killed_is_told_by_the_next_try(watched: Watched) -> None:
+    watched.sync("group_types")
+    let_pass(watched, "3 hours")
+    hourly: dict[str, Any] = {"HOGSYNC_GROUPS": {"all": {"crontab": "0 * * * *"}}}
+    synced = ("group_types", "organizations", "people", "projects")
+    for expected in ([f"{table}: not synced in time" for table in synced], []):
+        with pytest.raises(Interrupted):
+            followed(load(watched.given(**hourly)), Selection(), stopped)
+        assert sorted(watched.listener.told()) == expected
+    told = watched.told("group_types", more=hourly)
+    assert sorted(told) == [f"{table}: synced in time again" for table in synced]
+
+
+def test_a_job_whose_times_hogsync_does_not_know_is_not_told_as_late_when_it_starts(watched: Watched) -> None:
+    watched.sync("group_types")
+    let_pass(watched, "7 days")
+    with pytest.raises(Interrupted):
+        followed(load(watched.given()), Selection(), stopped)
+    assert watched.listener.told() == []
+
+
+def let_pass(watched: Watched, span: str) -> None:
+    """Put all runs back by a span of time."""
+    with duckdb.connect(watched.scene.url.removeprefix("duckdb:///")) as warehouse:
+        warehouse.execute(f"update posthog._hogsync_runs set started_at = started_at - interval '{span}'")
+
+
+def stopped() -> Outcome:
+    """A sync that ends as one that the service ends at its timeout."""
+    raise Interrupted("the sync was stopped")
 
 
 def test_held_deletes_are_told_until_they_are_accepted_which_is_a_drop_of_rows(watched: Watched) -> None:
