@@ -10,14 +10,14 @@ twice: at least once, because an alarm that nobody hears is worse than one that 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines import signals
 from pipelines.alerts import watches
-from pipelines.alerts.local import keep_alerts, kept_alerts
+from pipelines.alerts.local import forget_alerts, keep_alerts, kept_alerts
 from pipelines.alerts.messages import is_quiet, messages
 from pipelines.alerts.notifier import notifiers, send
 from pipelines.alerts.observed import (
@@ -113,6 +113,7 @@ def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception |
             case Exception():  # nothing was recorded: the dataset is out of reach, or not ours
                 return _tell_from_here(settings, ended)
     except (HogsyncError, WarehouseUnavailable) as problem:
+        _keep(settings, selection, ended)
         why = str(problem).rstrip(".")
     except Exception as error:  # noqa: BLE001  no bug in telling may fail a sync that went well
         why = f"{type(error).__name__}: a bug in hogsync"
@@ -135,11 +136,21 @@ def _tell_from_here(settings: Settings, error: Exception) -> list[RunWarning]:
     """Tell of a run that could not be recorded; its state is kept here until the next one can be."""
     before = kept_alerts(settings)
     begun = decide(settings.connection_name, before, observed_error(error), datetime.now(UTC))
-    states = _merged(before, begun)
-    keep_alerts(settings, states)
-    sent, warnings = _send(settings, states)
-    keep_alerts(settings, _merged(states, sent))
+    keep_alerts(settings, begun)
+    sent, warnings = _send(settings, _merged(before, begun))
+    keep_alerts(settings, sent)
     return warnings
+
+
+def _keep(settings: Settings, selection: Selection, ended: Outcome | Exception | None) -> None:
+    """Keep here what a run shows while its warehouse cannot be asked; a later run tells what is not told already."""
+    if ended is None:
+        return
+    if isinstance(ended, Exception):
+        seen = observed_error(ended)
+    else:  # the rows that were read are the living ones, unless lists were skipped
+        seen = _observed_tables(selection, ended, {result.table: result.rows_read for result in ended.tables})
+    keep_alerts(settings, decide(settings.connection_name, kept_alerts(settings), seen, datetime.now(UTC)))
 
 
 def _tell_from_warehouse(
@@ -149,16 +160,18 @@ def _tell_from_warehouse(
     warehouse, kept = open_warehouse(settings), kept_alerts(settings)
     answers = watches.ask(settings) if isinstance(ended, Outcome) else {}
     with warehouse.opened():
-        before = _merged(stored_alerts(warehouse, settings.connection_name), kept)
+        stored = stored_alerts(warehouse, settings.connection_name)
+        news = _news(stored, kept)
+        before = _merged(stored, news)
         if ended is None:
             seen = _observed_before(warehouse, settings, before, now)
         else:
             seen = _observed(warehouse, settings, selection, ended)
         seen |= watches.observed_answers(settings.watch, answers, stored_answers(warehouse))
         changed = decide(settings.connection_name, before, seen, now)
-        write_alerts(warehouse, _merged(kept, changed), watches.digests(settings.watch, answers))
+        write_alerts(warehouse, _merged(news, changed), watches.digests(settings.watch, answers))
     if kept:
-        keep_alerts(settings, ())
+        forget_alerts(settings, kept)
     sent, warnings = _send(settings, _merged(before, changed))  # meanwhile the file is free for its readers
     warnings += watches.warnings(answers)
     if sent:
@@ -186,11 +199,8 @@ def _observed(
 ) -> Observation:
     if isinstance(ended, Exception):
         return observed_error(ended)
-    if selection.window:
-        return observed_outcome(ended, {}, kinds=OF_BACKFILL)
-    living = living_rows(warehouse, suspects(ended))
-    seen = observed_outcome(ended, living, whole=not selection.projects)
-    if ended.run.status == "refused":
+    seen = _observed_tables(selection, ended, living_rows(warehouse, suspects(ended)))
+    if selection.window or ended.run.status == "refused":
         return seen
     last, is_scheduled = last_successes(warehouse)
     failed = {result.table for result in ended.tables if result.status == "failed"}
@@ -199,9 +209,21 @@ def _observed(
     )
 
 
+def _observed_tables(selection: Selection, ended: Outcome, living: Mapping[str, int]) -> Observation:
+    if selection.window:
+        return observed_outcome(ended, living, kinds=OF_BACKFILL)
+    return observed_outcome(ended, living, whole=not selection.projects)
+
+
 def _merged(before: Iterable[Alert], after: Iterable[Alert]) -> list[Alert]:
     """Return the states of both, the later one of each key."""
     return list({alert.key: alert for alert in (*before, *after)}.values())
+
+
+def _news(stored: Iterable[Alert], kept: Iterable[Alert]) -> list[Alert]:
+    """Return the kept states without those that nobody heard of and that stand in the warehouse already."""
+    standing = {alert.key for alert in stored if alert.stands}
+    return [alert for alert in kept if alert.told_at or alert.key not in standing]
 
 
 def _send(settings: Settings, states: Sequence[Alert]) -> tuple[list[Alert], list[RunWarning]]:

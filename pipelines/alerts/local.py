@@ -1,17 +1,20 @@
 """Keeps states that cannot be written to the warehouse, in `HOGSYNC_HOME/alerts.json`, until it can be written again.
 
-So a warehouse that is away for a night is told once, and its return once.
+So a warehouse that is away for a night is told once, and its return once; and what a run shows while another process
+holds the warehouse is told by a later run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from pipelines.atomic_file import write_atomically
 from pipelines.bookkeeping.alerts import Alert
@@ -28,14 +31,28 @@ def kept_alerts(settings: Settings) -> list[Alert]:
 
 
 def keep_alerts(settings: Settings, alerts: Iterable[Alert]) -> None:
-    """Keep these states and no others for the dataset of these settings."""
-    file, rows = settings.home / FILE, [asdict(alert) for alert in alerts]
-    content = {**_content(file), name(settings): rows}
+    """Keep these states for the dataset of these settings, beside those of other keys."""
+    given = list(alerts)
+    keys = {alert.key for alert in given}
+    _change(settings, lambda kept: [*(one for one in kept if one.key not in keys), *given])
+
+
+def forget_alerts(settings: Settings, alerts: Iterable[Alert]) -> None:
+    """Keep these states no longer; one that has changed meanwhile stays."""
+    gone = list(alerts)
+    _change(settings, lambda kept: [one for one in kept if one not in gone])
+
+
+def _change(settings: Settings, change: Callable[[list[Alert]], list[Alert]]) -> None:
+    """Rewrite the states of the dataset of these settings; other connections' processes write the same file."""
+    file = settings.home / FILE
     with suppress(OSError):  # then each run tells anew: better than nobody
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(
-            file, json.dumps({place: kept for place, kept in content.items() if kept}, default=str)
-        )
+        with FileLock(f"{file}.lock", mode=0o600):
+            rows = [asdict(alert) for alert in change(kept_alerts(settings))]
+            content = {**_content(file), name(settings): rows}
+            kept = {place: states for place, states in content.items() if states}
+            write_atomically(file, json.dumps(kept, default=str))
 
 
 def _content(file: Path) -> dict[str, Any]:

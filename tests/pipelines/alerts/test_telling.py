@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from pipelines.alerts.following import followed
 from pipelines.attended import sync
 from pipelines.errors import Interrupted, KeyProblem, WarehouseProblem
+from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
 from pipelines.sync.outcome import Outcome
 from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync as one_sync
 from tests.harness.scene import Scene
 from tests.pipelines.alerts.conftest import Watched
 
@@ -93,6 +96,36 @@ def let_pass(watched: Watched, span: str) -> None:
 def stopped() -> Outcome:
     """A sync that ends as one that the service ends at its timeout."""
     raise Interrupted("the sync was stopped")
+
+
+def test_what_a_run_shows_while_another_process_holds_the_warehouse_is_told_once_by_the_next_run(
+    watched: Watched,
+) -> None:
+    tables = ("cohorts", "comments", "group_types")
+    watched.scene.posthog.fault(path="/groups_types/", kind="status", status=400, times=None)
+    assert watched.told(*tables) == ["group_types: failed"]
+    watched.scene.posthog.clear("cohorts")
+    watched.scene.posthog.fault(path="/comments/", kind="status", status=400, times=None)
+    settings, selection = load(watched.given()), Selection(tables=tables, accept_deletes=True)
+    with ExitStack() as held:
+
+        def one() -> Outcome:
+            outcome = one_sync(settings, selection)
+            held.enter_context(load_lock(settings, 0, "another sync"))
+            return outcome
+
+        outcome = followed(settings, selection, one)
+    assert "the next run tells them" in outcome.run.warnings[-1].text
+    assert watched.listener.told() == []
+    watched.scene.posthog.clear_faults()
+    told = watched.told(*tables)
+    assert sorted(told[:2]) == ["cohorts: many rows are gone", "comments: failed"]
+    assert sorted(told[2:]) == [
+        "cohorts: no more rows than usual are gone",
+        "comments: works again",
+        "group_types: works again",
+    ]
+    assert watched.told(*tables) == []
 
 
 def test_held_deletes_are_told_until_they_are_accepted_which_is_a_drop_of_rows(watched: Watched) -> None:
