@@ -25,6 +25,7 @@ from pipelines.alerts.observed import (
     OF_RUN,
     observed_ages,
     observed_error,
+    observed_left,
     observed_outcome,
     suspects,
 )
@@ -166,7 +167,7 @@ def _tell_from_warehouse(
         if ended is None:
             seen = _observed_before(warehouse, settings, before, now)
         else:
-            seen = _observed(warehouse, settings, selection, ended)
+            seen = _observed(warehouse, settings, selection, ended, before)
         seen |= watches.observed_answers(settings.watch, answers, stored_answers(warehouse))
         changed = decide(settings.connection_name, before, seen, now)
         write_alerts(warehouse, _merged(news, changed), watches.digests(settings.watch, answers))
@@ -195,7 +196,11 @@ def _observed_before(
 
 
 def _observed(
-    warehouse: Warehouse, settings: Settings, selection: Selection, ended: Outcome | Exception
+    warehouse: Warehouse,
+    settings: Settings,
+    selection: Selection,
+    ended: Outcome | Exception,
+    before: Sequence[Alert],
 ) -> Observation:
     if isinstance(ended, Exception):
         return observed_error(ended)
@@ -204,9 +209,8 @@ def _observed(
         return seen
     last, is_scheduled = last_successes(warehouse)
     failed = {result.table for result in ended.tables if result.status == "failed"}
-    return seen | observed_ages(
-        failed, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at
-    )
+    seen |= observed_ages(failed, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at)
+    return seen | observed_left(settings, before, ended.tables)
 
 
 def _observed_tables(selection: Selection, ended: Outcome, living: Mapping[str, int]) -> Observation:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from pipelines.alerts.states import LEFT
 from pipelines.bookkeeping.alerts import Alert
 from pipelines.run import AlertKind
 from pipelines.settings.parse import hours
@@ -58,17 +59,20 @@ def messages(untold: Sequence[Alert]) -> tuple[Message, ...]:
 
 
 def _title(alert: Alert) -> str:
-    begins, ends = WORDS[alert.kind]
     about = f"{alert.connection}, {alert.table_name or 'sync'}"
-    return f"{about}: {ends if _has_ended(alert) else begins}"
+    return f"{about}: {_end(alert) if _has_ended(alert) else WORDS[alert.kind][0]}"
 
 
 def _body(alert: Alert) -> str:
     if not _has_ended(alert):
         return f"{alert.text} (Connection {alert.connection}, {_utc(alert.since)}.)"
     span = f"The state stood from {_utc(alert.since)} to {_utc(alert.cleared_at or alert.since)}."
-    over = f"{alert.table_name or 'The sync'}: {WORDS[alert.kind][1]}."
-    return f"{over} {span}" if alert.told_at else f"{over} {span} It was: {alert.text}"
+    over = f"{alert.table_name or 'The sync'}: {_end(alert)}."
+    return f"{over} {span}" if alert.told_at or alert.text == LEFT else f"{over} {span} It was: {alert.text}"
+
+
+def _end(alert: Alert) -> str:
+    return LEFT if alert.text == LEFT else WORDS[alert.kind][1]
 
 
 def _has_ended(alert: Alert) -> bool:

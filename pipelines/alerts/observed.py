@@ -5,19 +5,21 @@ Each text says what, where, how many, and what to do. It is made of names and nu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.alerts.states import Observation
-from pipelines.bookkeeping.alerts import AlertKey
+from pipelines.bookkeeping.alerts import Alert, AlertKey
 from pipelines.errors import HogsyncError, KeyProblem, OutOfMemory, UsageError, WarehouseProblem
 from pipelines.remedies import advice
 from pipelines.run import AlertKind
-from pipelines.status.due import Times, is_stale
+from pipelines.status.due import Times, is_stale, times
+from sources.posthog.catalogue import PEOPLE, with_parents
 from sources.posthog.errors import Unavailable
 
 if TYPE_CHECKING:
+    from pipelines.settings import Settings
     from pipelines.sync.outcome import Outcome
     from sources.posthog.extract.api_key import Key
     from sources.posthog.extract.results import Status, TableResult
@@ -144,6 +146,24 @@ def observed_ages(
             (table, "stale"): STALE.format(table=table, last=last[table].astimezone(UTC)) for table in stale
         },
         judged=frozenset((table, "stale") for table in known),
+    )
+
+
+def observed_left(settings: Settings, before: Iterable[Alert], results: Iterable[TableResult]) -> Observation:
+    """Return the states of tables and watches that these settings no longer have and this run has not read.
+
+    What counts are the tables of the selection and of all groups, with their parents: a run of one group or of named
+    tables ends no state of the others.
+    """
+    by_settings = tuple(table for table in times(settings, is_scheduled=True) if table != PEOPLE.table)
+    tables = {RUN, PEOPLE.table, *with_parents(by_settings), *(result.table for result in results)}
+    asked = {name for name, watch in settings.watch.items() if watch.when == "rows"}
+    return Observation(
+        left=frozenset(
+            alert.key
+            for alert in before
+            if alert.table_name not in (asked if alert.kind == "watch" else tables)
+        )
     )
 
 

@@ -13,6 +13,8 @@ from pipelines.bookkeeping.alerts import Alert, AlertKey
 
 TICK = timedelta(microseconds=1)
 """By which a state ends after it was told, also if the clock was set back: else its end would count as told."""
+LEFT = "left out of the settings"
+"""The text of a state that ended because its table or watch is no longer in the settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Observation:
     """What the run could judge: a state among these that is not found has ended."""
     happened: Mapping[AlertKey, str] = field(default_factory=dict)
     """What happened once, and so begins and ends at the same time."""
+    left: frozenset[AlertKey] = frozenset()
+    """What no run will judge: its state ends with the text LEFT."""
 
     def __or__(self, other: Observation) -> Observation:
         """Return what two observations of one run show together."""
@@ -32,6 +36,7 @@ class Observation:
             found={**self.found, **other.found},
             judged=self.judged | other.judged,
             happened={**self.happened, **other.happened},
+            left=self.left | other.left,
         )
 
 
@@ -43,9 +48,13 @@ def decide(
     return (
         *_begun(connection, known, observation.found, now),
         *(
-            replace(alert, cleared_at=max(now, alert.told_at + TICK) if alert.told_at else now)
+            replace(
+                alert,
+                cleared_at=max(now, alert.told_at + TICK) if alert.told_at else now,
+                text=LEFT if key in observation.left else alert.text,
+            )
             for key, alert in known.items()
-            if alert.stands and key in observation.judged and key not in observation.found
+            if alert.stands and key in observation.judged | observation.left and key not in observation.found
         ),
         *(
             Alert(connection=connection, table_name=table, kind=kind, since=now, cleared_at=now, text=text)
@@ -62,7 +71,7 @@ def _begun(
         if alert is None or not (alert.stands or alert.untold):
             yield Alert(connection=connection, table_name=table, kind=kind, since=now, text=text)
         elif not alert.stands:  # nobody has heard of its end: for whoever was told, it stands
-            yield replace(alert, cleared_at=None)
+            yield replace(alert, cleared_at=None, text=text)
 
 
 def told(alert: Alert, now: datetime) -> Alert:

@@ -128,6 +128,22 @@ def test_what_a_run_shows_while_another_process_holds_the_warehouse_is_told_once
     assert watched.told(*tables) == []
 
 
+def test_a_state_of_what_the_settings_leave_out_ends_and_is_told_anew_when_it_is_back(
+    watched: Watched,
+) -> None:
+    watch = {"HOGSYNC_WATCH": {"any": {"sql": "select 1 as one"}}}
+    watched.scene.posthog.fault(path="/groups_types/", kind="status", status=400, times=None)
+    begun = ["any: has an answer", "group_types: failed"]
+    assert sorted(watched.told("group_types", more=watch)) == begun
+    users = {"HOGSYNC_SELECTION": {"tables": ["users"]}}
+    in_group = {"HOGSYNC_GROUPS": {"other": {"tables": ["group_types"]}}}
+    assert watched.told(more={**users, **in_group, **watch}) == []
+    told = watched.told(more=users)
+    assert sorted(told) == ["any: left out of the settings", "group_types: left out of the settings"]
+    assert watched.told(more=users) == []
+    assert sorted(watched.told("group_types", more=watch)) == begun
+
+
 def test_held_deletes_are_told_until_they_are_accepted_which_is_a_drop_of_rows(watched: Watched) -> None:
     watched.sync("cohorts")
     watched.scene.posthog.clear("cohorts")
