@@ -67,3 +67,25 @@ def test_a_notifier_that_apprise_does_not_know_is_named_by_its_place_only() -> N
     (text,) = alert_problems(load({"HOGSYNC_ALERTS": {"urls": urls}}))
     assert "notifier 2 of [alerts] urls (nonsense)" in text
     assert "token" not in text
+
+
+@pytest.mark.parametrize(
+    ("crontabs", "is_refused"),
+    [
+        (["0 3 * * *"], True),
+        (["0 3 1 * *"], True),
+        (["*/30 0-3 * * *", "0 4 * * 0"], True),
+        (["0 3 * * *", "0 8 * * *"], False),
+        (["0 3,12 * * *"], False),
+        (["30 6 * * *"], False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_quiet_hours_in_which_all_runs_lie_are_refused(crontabs: list[str], *, is_refused: bool) -> None:
+    groups = {f"group{number}": {"crontab": written} for number, written in enumerate(crontabs)}
+    alerts = {"urls": ["json://127.0.0.1:9/token"], "quiet": "22:00-07:00"}
+    given = {"HOGSYNC_ALERTS": alerts} | ({"HOGSYNC_GROUPS": groups} if groups else {})
+    texts = list(alert_problems(load(given)))
+    assert bool(texts) is is_refused
+    assert all("[alerts] quiet is 22:00-07:00" in text for text in texts)
