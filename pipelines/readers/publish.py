@@ -32,21 +32,25 @@ from sources.posthog.shape.types import digest
 
 PRIVATE = 0o400
 """The mode of a first copy. Nobody may write: a reader that opens the file for writing would lock out all others."""
+OTHER_GROUP = (
+    "{file} is up to date, but its former group cannot read it, because hogsync may not give files to that group; let "
+    "new files have the group of their folder (`chgrp GROUP` and `chmod g+s` the folder), then `chgrp GROUP` and "
+    "`chmod g+r` the copy once more"
+)
 
 
 def publish(settings: Settings) -> list[RunWarning]:
-    """Bring the published copy up to date; returns a warning if that failed."""
+    """Bring the published copy up to date; returns a warning if that failed, or if readers lose their access."""
     if settings.publish.path is None:
         return []
     try:
         refuse_unfit(settings)
         with load_lock(settings, settings.wait, "hogsync publish"):
-            _publish(settings, published_file(settings))
+            return _publish(settings, published_file(settings))
     except (HogsyncError, WarehouseUnavailable, OSError) as problem:
         reason = (getattr(problem, "strerror", None) or str(problem)).rstrip(".")
         text = f"{settings.publish.path} is not up to date, and the next run publishes again: {reason}"
         return [RunWarning("", "", "not published", text)]
-    return []
 
 
 def published_file(settings: Settings) -> Path:
@@ -54,18 +58,18 @@ def published_file(settings: Settings) -> Path:
     return Path(os.path.realpath(settings.publish.path or ""))
 
 
-def _publish(settings: Settings, file: Path) -> None:
+def _publish(settings: Settings, file: Path) -> list[RunWarning]:
     unfinished = _unfinished(file)
     _remove(unfinished, _log_of(unfinished))
     try:
-        if _is_written(settings, file, unfinished):
-            _like_the_former(unfinished, file)
-            _remove(
-                _log_of(file)
-            )  # of a reader who wrote into the former copy: nobody could open the new one
-            put_in_place(unfinished, file)
+        if not _is_written(settings, file, unfinished):
+            return []
+        is_alike = _is_like_the_former(unfinished, file)
+        _remove(_log_of(file))  # of a reader who wrote into the former copy: nobody could open the new one
+        put_in_place(unfinished, file)
     finally:
         _remove(unfinished, _log_of(unfinished))
+    return [] if is_alike else [RunWarning("", "", "not published", OTHER_GROUP.format(file=file))]
 
 
 def _is_written(settings: Settings, file: Path, unfinished: Path) -> bool:
@@ -119,7 +123,7 @@ def _write_parquet_files(warehouse: Warehouse, tables: Tables, beside: Path) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = _unfinished(file)
         write_parquet(warehouse, dataset, name, unfinished)
-        _like_the_former(unfinished, beside)
+        _is_like_the_former(unfinished, beside)  # the DuckDB file tells whether it is not
         put_in_place(unfinished, file)
 
 
@@ -142,17 +146,24 @@ def _remove(*files: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _like_the_former(written: Path, former: Path) -> None:
-    """Give a new file the mode and the group of the former copy, which its owner may have let others read."""
+def _is_like_the_former(written: Path, former: Path) -> bool:
+    """Give a new file the mode and the group of the former copy, which its owner may have let others read.
+
+    Returns False if this process may not set the group: then the new file's own group may not read the file.
+    """
     if os.name != "posix":
-        return
-    mode = PRIVATE
+        return True
+    mode, is_alike = PRIVATE, True
     with suppress(FileNotFoundError):
         status = former.stat()
         mode = status.st_mode & 0o444
         if status.st_gid != written.stat().st_gid:
-            os.chown(written, -1, status.st_gid)
+            try:
+                os.chown(written, -1, status.st_gid)
+            except OSError:  # systemd's filter of system calls, or this user is not in the group
+                mode, is_alike = mode & ~0o040, False
     written.chmod(mode)
+    return is_alike
 
 
 # -- whether it can work

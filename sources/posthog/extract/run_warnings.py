@@ -34,8 +34,8 @@ KINDS: Mapping[Kind, str] = {
     "list was read in full.",
     "over budget": "The hour's request budget has no room for all lists: those that were read most recently are left "
     "for later runs, which read them first.",
-    "not published": "The copy of `[publish] path` is not up to date; the rows are in the warehouse, and the next run "
-    "publishes again.",
+    "not published": "The copy of `[publish] path` is not up to date, and the next run publishes again; or the group "
+    "of the former copy cannot read it. The rows are in the warehouse.",
     "alert not sent": "A notifier of `[alerts] urls` did not take a message, or the states could not be noted. The "
     "next run tells what no notifier took.",
     "ping not sent": "The dead-man's switch of `[service] ping` did not answer in time, or refused.",

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ from tests.harness.stored import run
 
 HERE: dict[str, Any] = {"projects": (101,)}
 TABLES = ("cohorts", "users", "organization_members")
+NO_CHOWN = ("setpriv", "--bounding-set=-chown")
+"""Begins a command that may not give files to a group that is not its own, as in the units of systemd."""
+needs_setpriv = pytest.mark.skipif(
+    not (shutil.which("setpriv") and os.getuid() == 0),
+    reason="only root can give a file to another group, and setpriv takes that right from a process",
+)
 PUBLISH = """
 import json, sys
 from pipelines.readers.publish import publish
@@ -254,6 +260,33 @@ def test_a_copy_is_private_until_its_owner_lets_others_read_and_stays_so_then(fi
         assert (file.stat().st_mode & 0o777, file.stat().st_gid) == (0o444, group)
 
 
+@needs_setpriv
+def test_a_copy_whose_group_may_not_be_kept_is_published_with_a_warning_and_not_for_another_group(
+    filled: Scene,
+) -> None:
+    copy = published(filled)
+    copy.chmod(0o444)
+    os.chown(copy, -1, 12345)
+    write(filled, "renamed")
+    told = in_process(filled, first=NO_CHOWN)
+    assert told.stdout.startswith(f"{copy} is up to date, but its former group cannot read it")
+    assert (copy.stat().st_mode & 0o777, copy.stat().st_gid) == (0o404, os.getgid())
+    assert ask(copy, "from posthog.cohorts where name = 'renamed'")
+
+
+@needs_setpriv
+def test_a_copy_has_the_group_of_a_folder_with_the_setgid_bit(filled: Scene) -> None:
+    folder = copy_of(filled).parent
+    os.chown(folder, -1, 12345)
+    folder.chmod(0o2750)
+    published(filled).chmod(0o440)
+    write(filled, "renamed")
+    told = in_process(filled, first=NO_CHOWN)
+    assert told.stdout == "\n"
+    assert (copy_of(filled).stat().st_mode & 0o777, copy_of(filled).stat().st_gid) == (0o440, 12345)
+    assert ask(copy_of(filled), "from posthog.cohorts where name = 'renamed'")
+
+
 @pytest.mark.fault("warehouse.copy_written_by_reader")
 def test_what_a_reader_wrote_into_a_copy_does_not_keep_others_from_the_next(filled: Scene) -> None:
     copy = published(filled)
@@ -315,14 +348,14 @@ def test_a_hundred_readers_meet_no_error_and_no_half_in_a_hundred_runs(filled: S
 
 
 def in_process(
-    scene: Scene, limits: dict[str, Any] | None = None, **order: Any
+    scene: Scene, limits: dict[str, Any] | None = None, first: Sequence[str] = (), **order: Any
 ) -> subprocess.CompletedProcess[str]:
     """Publish in a process of its own, which dies by an order or lives within limits."""
     words = {"settings": settings(scene), "place": "/", "kind": "none", "number": 1, **order}
     command = [sys.executable, "-c", PUBLISH, json.dumps(words)]
     if limits:
         command[1:1] = ["-m", "tests.harness.confined", json.dumps(limits), sys.executable]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run([*first, *command], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 DEATHS = {
