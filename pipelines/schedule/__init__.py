@@ -6,24 +6,22 @@ slept and a time that was set back, and hands due jobs to the `RunQueue`. Betwee
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from pipelines import logs
 from pipelines.crontab import Trigger, crontab
-from pipelines.errors import HogsyncError, KeyProblem, UsageError
-from pipelines.own_command import own_command
+from pipelines.errors import HogsyncError, UsageError
 from pipelines.schedule.jobs import Job, Limits
+from pipelines.schedule.looking import looking, problems_of
 from pipelines.schedule.queue import Report, RunQueue
 from pipelines.schedule.timetable import Timetable
 from pipelines.settings import Settings, load
@@ -41,9 +39,7 @@ LOCK_VERIFIED = 20.0
 """Seconds between two looks at the service's lock."""
 BUSY, IDLE = 0.5, 5.0
 """Seconds between two looks at the clock: while a run goes on or waits, and while none does."""
-
-LASTING: Mapping[int, type[HogsyncError]] = {one.exit_code: one for one in (UsageError, KeyProblem)}
-"""The problems that need a person, by exit code."""
+UNLOOKED = "The first look at this connection goes on."
 
 TriggerOf = Callable[[str, GroupSettings], Trigger]
 
@@ -52,15 +48,15 @@ def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
     """Sync the groups of the settings at their times until SIGTERM or SIGINT, then return 0.
 
     Raises UsageError if there is nothing to do (no group, no such table, a crontab that never comes), and the errors of
-    `_problems`, `ServiceLock` and `Listener`. Errors of a run are logged and never end the service.
+    `problems_of`, `ServiceLock` and `Listener`. Errors of a run are logged and never end the service.
     """
     with ExitStack() as ends:
         service = Service(settings, trigger)
         hung_up = _on_signals(service.runs)
         ends.callback(service.end)
         try:
-            service.begin()
             service.listen()
+            service.begin()
             for _ in service.ticks():
                 if hung_up:
                     hung_up.clear()
@@ -86,21 +82,21 @@ class Service:
         from pipelines.schedule.listener import Health
         from pipelines.schedule.service_lock import ServiceLock
 
-        self.lock, self.health = ServiceLock(), Health()
+        self.lock, self.health = ServiceLock(), Health(dict.fromkeys(self._connections(), UNLOOKED))
         self.runs.limits, self.runs.ended = self._limits, self._learn
 
     def begin(self, former: Settings | None = None) -> None:
         """Check the settings and take their warehouse's lock; catch up the jobs that the former settings had not."""
         settings = self.settings
         logs.follow(settings)
-        with _looking() as look:
+        with looking() as look:
             _refuse_nothing_to_do(settings)
             times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
-            problems = _problems(settings, look)
+            problems = problems_of(self._connections(), look)
         self.lock.acquire(settings)
         self.times, self.runs.at_once = times, settings.parallel
-        for place in settings.each_connection():
-            self.health.learn(place.connection_name, problems.get(place.connection_name))
+        for name in self._connections():
+            self.health.learn(name, problems.get(name))
         if former:
             log.info("The settings were read again.")
         for name, group in settings.groups.items():
@@ -170,12 +166,15 @@ class Service:
             self.metrics.learn(job, code, report)
 
     def _planned(self) -> dict[str, datetime]:
-        """Return the next time of each connection."""
+        """Return the next time of each connection, none before the first look has ended."""
         found = dict[str, datetime]()
         for job in jobs_of(self.settings):
-            at = self.times.planned[job.group]
-            found[job.connection] = min(at, found.get(job.connection, at))
+            if at := self.times.planned.get(job.group):
+                found[job.connection] = min(at, found.get(job.connection, at))
         return found
+
+    def _connections(self) -> list[str]:
+        return [place.connection_name for place in self.settings.each_connection()]
 
 
 def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:
@@ -183,29 +182,6 @@ def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:
     for name in [group] if group else settings.groups:
         for place in settings.each_connection(settings.groups[name].connections):
             yield Job(name, place.connection_name)
-
-
-@contextmanager
-def _looking() -> Iterator[subprocess.Popen[bytes]]:
-    """Yield the process that looks at keys and warehouses: it begins while this one imports what it needs itself."""
-    with subprocess.Popen(own_command("-m", "pipelines.schedule.look"), stdout=subprocess.PIPE) as look:
-        try:
-            yield look
-        finally:
-            look.kill()
-
-
-def _problems(settings: Settings, look: subprocess.Popen[bytes]) -> dict[str, str]:
-    """Return the problem of each connection; raises UsageError or KeyProblem if each has one that needs a person."""
-    said, _ = look.communicate()
-    found = json.loads(said)
-    lasting = {name: (LASTING[code], text) for name, (code, text) in found.items() if code in LASTING}
-    connections = settings.each_connection()
-    for name, (kind, text) in lasting.items():
-        if len(lasting) == len(connections):
-            raise kind(text)
-        log.error("Connection %s: %s", name, text, extra={"connection": name})
-    return {name: text for name, (_, text) in found.items()}
 
 
 def _refuse_nothing_to_do(settings: Settings) -> None:

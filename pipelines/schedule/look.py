@@ -27,14 +27,15 @@ log = logging.getLogger("hogsync")
 
 
 def main() -> None:
-    """Print the problems as JSON: by connection the exit code and the sentence."""
+    """Print a line of JSON after each connection: its name, the problem's exit code or 0, the sentence."""
     logs.set_up()
     with logs.held():
         settings = load()
         logs.follow(settings)
-    problems = {place.connection_name: problem_of(place) for place in settings.each_connection()}
-    found = {name: [one.exit_code, logs.redacted(str(one))] for name, one in problems.items() if one}
-    write_json(found)
+    for place in settings.each_connection():
+        problem = problem_of(place)
+        code, text = (problem.exit_code, logs.redacted(str(problem))) if problem else (0, "")
+        write_json([place.connection_name, code, text])
 
 
 def problem_of(settings: Settings) -> HogsyncError | None:
