@@ -33,14 +33,18 @@ NEVER_TOLD = (
 )
 
 
-def alert_problems(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each notifier that Apprise does not know, quiet hours without end, and each wrong watch."""
+def notifier_problems(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each notifier that Apprise does not know, and for quiet hours in which every run lies."""
     for notifier in notifiers(settings.alerts.urls):
         if notifier.service() is None:
             yield f"Apprise does not know the service of {notifier}; correct its URL, or leave it out."
     with suppress(UsageError):  # a wrong group is found and said elsewhere
         if settings.alerts.urls and settings.alerts.quiet and _is_always_quiet(settings, datetime.now(UTC)):
             yield NEVER_TOLD.format(quiet=settings.alerts.quiet)
+
+
+def watch_problems(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each watch that cannot be asked now; it may be later, when a table is there."""
     try:
         answers = ask(hasty(settings, WAIT))
     except (HogsyncError, WarehouseUnavailable):  # that is found and said elsewhere

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipelines.alerts.problems import alert_problems
+from pipelines.alerts.problems import notifier_problems, watch_problems
 from pipelines.check.access import Access, Observe
 from pipelines.check.cost import about_cost
 from pipelines.check.findings import Finding, note, refused, wrong
@@ -81,7 +81,8 @@ def check(settings: Settings, observe: Observe = Observe()) -> CheckReport:  # n
         text = f'[lists] announcements = "always" does nothing without {LOG.table}; add it to [selection] tables.'
         found.append(note("settings", text))
     found += examine_warehouse(settings, tables)
-    found += [wrong("settings", text, UsageError.exit_code) for text in alert_problems(settings)]
+    for texts in (notifier_problems(settings), watch_problems(settings)):
+        found += [wrong("settings", text, UsageError.exit_code) for text in texts]
     clean = tuple(  # drivers and servers may quote secrets
         replace(one, text=without(settings.secrets, one.text)) for one in found
     )

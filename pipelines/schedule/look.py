@@ -2,7 +2,7 @@
 
 Of its own, because the libraries that it needs would double the memory of the service, which waits most of its time.
 Another problem than wrong settings or a refused key is only logged: a PostHog or a warehouse may be back when a group
-is due.
+is due, and a watch has an answer as soon as its table is there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 
 from pipelines import logs
-from pipelines.alerts.problems import alert_problems
+from pipelines.alerts.problems import notifier_problems, watch_problems
 from pipelines.check.posthog import PATIENCE
 from pipelines.check.warehouse import examine_warehouse
 from pipelines.console import write_json
@@ -44,7 +44,9 @@ def problem_of(settings: Settings) -> HogsyncError | None:
     try:
         problem = _look_at_posthog(settings)
         problem = _look_at_warehouse(settings) or problem
-        return next(map(UsageError, alert_problems(settings)), problem)
+        for text in watch_problems(settings):
+            log.error("%s The service goes on, and each run warns of it.", logs.redacted(text))
+        return next(map(UsageError, notifier_problems(settings)), problem)
     except (UsageError, KeyProblem) as lasting:
         return lasting
 

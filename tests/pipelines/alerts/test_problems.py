@@ -8,7 +8,7 @@ import duckdb
 import psycopg2
 import pytest
 
-from pipelines.alerts.problems import alert_problems
+from pipelines.alerts.problems import notifier_problems, watch_problems
 from pipelines.alerts.watches import ask
 from pipelines.settings import load
 
@@ -41,7 +41,7 @@ def test_watches_that_write_or_fail_are_refused_in_one_sentence_each(dataset: st
         "fails": {"sql": "select nothing from cohorts"},
         "several": {"sql": "select 1; select 2"},
     }
-    found = list(alert_problems(load({"WAREHOUSE_URL": dataset, "HOGSYNC_WATCH": watches})))
+    found = list(watch_problems(load({"WAREHOUSE_URL": dataset, "HOGSYNC_WATCH": watches})))
     assert [text.partition(" sql ")[0] for text in found] == [
         "[watch.writes]",
         "[watch.fails]",
@@ -59,12 +59,12 @@ def test_a_watch_that_takes_long_is_cut_and_the_next_one_is_asked(dataset: str) 
 
 
 def test_before_the_first_sync_there_is_nobody_to_ask() -> None:
-    assert list(alert_problems(load({"HOGSYNC_WATCH": {"any": {"sql": "select 1 from cohorts"}}}))) == []
+    assert list(watch_problems(load({"HOGSYNC_WATCH": {"any": {"sql": "select 1 from cohorts"}}}))) == []
 
 
 def test_a_notifier_that_apprise_does_not_know_is_named_by_its_place_only() -> None:
     urls = ["json://127.0.0.1:9/token", "nonsense://token"]
-    (text,) = alert_problems(load({"HOGSYNC_ALERTS": {"urls": urls}}))
+    (text,) = notifier_problems(load({"HOGSYNC_ALERTS": {"urls": urls}}))
     assert "notifier 2 of [alerts] urls (nonsense)" in text
     assert "token" not in text
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipelines.schedule.look import problem_of
 from pipelines.schedule.looking import UNSEEN, looking, problems_of
+from pipelines.settings import load
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.harness.service import PATIENCE, Begin, wait_until
 
@@ -59,3 +63,15 @@ def test_probes_are_answered_while_the_first_look_goes_on(
     wait_until(lambda: bool(throttled.requests()), PATIENCE)
     assert answers[1].text == "default: The first look at this connection goes on.\n"
     assert service.stop(within=5) == 0, service.said
+
+
+@pytest.mark.fault("process.watch_wrong")
+def test_a_watch_over_a_table_that_is_not_there_is_logged_and_keeps_no_service_from_starting(
+    posthog: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("POSTHOG_HOST", posthog.url)
+    monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY", posthog.key)
+    sync(load(), Selection(tables=("cohorts",)))
+    watched = load({"HOGSYNC_WATCH": {"mute": {"sql": "select * from surveys"}}})
+    assert problem_of(watched) is None
+    assert [line.partition(" sql ")[0] for line in caplog.messages if "[watch." in line] == ["[watch.mute]"]
