@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pipelines import logs
 from pipelines.crontab import Trigger, crontab
-from pipelines.errors import HogsyncError, UsageError
+from pipelines.errors import HogsyncError, Interrupted, UsageError
 from pipelines.schedule.jobs import Job, Limits
 from pipelines.schedule.looking import looking, problems_of
 from pipelines.schedule.queue import Report, RunQueue
@@ -82,28 +82,33 @@ class Service:
         from pipelines.schedule.listener import Health
         from pipelines.schedule.service_lock import ServiceLock
 
-        self.lock, self.health = ServiceLock(), Health(dict.fromkeys(self._connections(), UNLOOKED))
+        self.lock, self.health = ServiceLock(), Health(dict.fromkeys(connections_of(self.settings), UNLOOKED))
         self.runs.limits, self.runs.ended = self._limits, self._learn
 
-    def begin(self, former: Settings | None = None) -> None:
-        """Check the settings and take their warehouse's lock; catch up the jobs that the former settings had not."""
-        settings = self.settings
+    def begin(self, again: Settings | None = None) -> None:
+        """Check the settings, take their warehouse's lock and catch up the jobs of groups and connections.
+
+        `again` are settings that were read again: they replace the former ones if they are right, and only jobs that
+        the former ones had not are caught up.
+        """
+        settings = again or self.settings
         logs.follow(settings)
         with looking() as look:
             _refuse_nothing_to_do(settings)
             times = Timetable({name: self.trigger(name, group) for name, group in settings.groups.items()})
-            problems = problems_of(self._connections(), look)
+            problems = problems_of(connections_of(settings), look)
         self.lock.acquire(settings)
-        self.times, self.runs.at_once = times, settings.parallel
-        for name in self._connections():
-            self.health.learn(name, problems.get(name))
-        if former:
+        known = {*jobs_of(self.settings)} if again else set()
+        self.settings, self.times, self.runs.at_once = settings, times, settings.parallel
+        self.health.problems = problems
+        if self.metrics:
+            self.metrics.keep(connections_of(settings))
+        if again:
             log.info("The settings were read again.")
         for name, group in settings.groups.items():
             tables = ", ".join(group.tables) or "the whole selection"
             when = f"crontab {group.crontab} in {group.timezone}, next at {times.planned[name]}"
             log.info("Group %s (%s): %s.", name, tables, when)
-        known = {*jobs_of(former)} if former else set()
         for job in jobs_of(settings):
             if job not in known:
                 self.runs.due(job, catch_up=True)
@@ -143,12 +148,9 @@ class Service:
 
     def read_settings(self) -> None:
         """Read the settings again; wrong ones change nothing."""
-        former = self.settings
         try:
-            self.settings = load()
-            self.begin(former)
+            self.begin(load())
         except HogsyncError as problem:
-            self.settings = former
             log.error("The former settings stay in force, because the new ones are wrong: %s", problem)
 
     def end(self) -> None:
@@ -161,20 +163,31 @@ class Service:
         return Limits(group.timeout, group.retries, self.times.planned.get(job.group))
 
     def _learn(self, job: Job, code: int, report: Report) -> None:
-        self.health.learn(job.connection, report.get("problem"))
+        """Take in the end of a run, unless its group or connection was removed meanwhile."""
+        if job not in jobs_of(self.settings):
+            return
+        if (
+            "run" in report and code != Interrupted.exit_code
+        ):  # otherwise it has not looked, or not to its end
+            self.health.learn(job.connection, report.get("problem"))
         if self.metrics:
             self.metrics.learn(job, code, report)
 
     def _planned(self) -> dict[str, datetime]:
-        """Return the next time of each connection, none before the first look has ended."""
+        """Return the next time of each connection, none before the first look has ended.
+
+        A group of settings that are being read again may have no time yet.
+        """
         found = dict[str, datetime]()
         for job in jobs_of(self.settings):
             if at := self.times.planned.get(job.group):
                 found[job.connection] = min(at, found.get(job.connection, at))
         return found
 
-    def _connections(self) -> list[str]:
-        return [place.connection_name for place in self.settings.each_connection()]
+
+def connections_of(settings: Settings) -> list[str]:
+    """Return the names of all connections."""
+    return [place.connection_name for place in settings.each_connection()]
 
 
 def jobs_of(settings: Settings, group: str = "") -> Iterator[Job]:

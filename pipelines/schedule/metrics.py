@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -25,6 +25,7 @@ class Metrics:
         """Take `planned`, the next time by connection, which is asked at each look."""
         self._planned = planned
         self._last_success: dict[tuple[str, str], float] = {}
+        self._connections: set[str] = set()
         self._registry = registry = CollectorRegistry()
         one, table = ("connection",), ("connection", "table")
         self._runs = Counter("hogsync_runs", "Runs by outcome.", (*one, "outcome"), registry=registry)
@@ -87,10 +88,19 @@ class Metrics:
                 self._rows.labels(name, table["table"], kind).inc(table[kind])
             self._held.labels(name, table["table"]).set(table["deletes_held"])
 
+    def keep(self, connections: Collection[str]) -> None:
+        """Serve no series any more of a connection that was kept before and is none of these."""
+        gone, self._connections = self._connections - {*connections}, {*connections}
+        self._last_success = {at: when for at, when in self._last_success.items() if at[0] not in gone}
+        of_runs = (self._runs, self._seconds, self._rows, self._requests, self._throttled, self._budget)
+        for metric in (*of_runs, self._freshness, self._held, self._warnings, self._success, self._next):
+            for name in gone:
+                metric.remove_by_labels({"connection": name})
+
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         now = time.time()
-        for (name, table), at in self._last_success.items():
+        for (name, table), at in {**self._last_success}.items():
             self._freshness.labels(name, table).set(now - at)
         for name, at_next in self._planned().items():
             self._next.labels(name).set(at_next.timestamp())

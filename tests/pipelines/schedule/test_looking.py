@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.harness.service import PATIENCE, Begin, wait_until
+
+NEVER = 100_000
 
 
 @pytest.fixture
@@ -63,6 +66,36 @@ def test_probes_are_answered_while_the_first_look_goes_on(
     wait_until(lambda: bool(throttled.requests()), PATIENCE)
     assert answers[1].text == "default: The first look at this connection goes on.\n"
     assert service.stop(within=5) == 0, service.said
+
+
+def test_a_connection_that_was_removed_is_no_reason_any_more_not_to_be_ready(
+    posthog: Sandbox, other_company: Sandbox, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY_GOOD", other_company.key)
+    monkeypatch.setenv("KEY_REFUSED", "phx_nobody_has_this")
+    good = (
+        "[service]\nlisten = '127.0.0.1:0'\n[groups.all]\ntables = ['cohorts']\n"
+        f"[connections.good]\nhost = '{other_company.url}'\nkey_env = 'KEY_GOOD'\n"
+    )
+    toml = Path("hogsync.toml")
+    toml.write_text(f"{good}[connections.refused]\nhost = '{posthog.url}'\nkey_env = 'KEY_REFUSED'\n")
+    service = begin(all=NEVER, more=NEVER)
+    service.until("connection refused: exit 3")
+    address = re.findall(r"are served at (127.0.0.1:\d+)", service.said)[0]
+    assert httpx.get(f"http://{address}/readyz").status_code == 503
+    toml.write_text(f"{good}[groups.more]\ntables = ['cohorts']\n")
+    service.process.send_signal(signal.SIGHUP)
+    statuses = set[int]()
+
+    def is_read_again() -> bool:
+        statuses.add(httpx.get(f"http://{address}/metrics").status_code)
+        return "The settings were read again" in service.said
+
+    wait_until(is_read_again, PATIENCE)
+    assert statuses == {200}
+    assert httpx.get(f"http://{address}/readyz").status_code == 200
+    assert 'connection="refused"' not in httpx.get(f"http://{address}/metrics").text
+    assert service.stop() == 0
 
 
 @pytest.mark.fault("process.watch_wrong")

@@ -9,10 +9,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipelines.crontab import crontab
 from pipelines.errors import NOTHING_DUE, UsageError
+from pipelines.schedule import Service
 from pipelines.schedule.jobs import Job
 from pipelines.schedule.listener import Health, Listener
 from pipelines.schedule.metrics import Metrics
+from pipelines.settings import load
 
 AT = "2026-11-01T10:00:00+00:00"
 RUN: dict[str, Any] = {
@@ -84,6 +87,44 @@ def test_a_run_with_nothing_to_catch_up_is_no_run_but_tells_how_fresh_the_tables
 def test_a_run_without_a_record_is_counted_by_its_end(metrics: Metrics, code: int, outcome: str) -> None:
     metrics.learn(Job("all", "eu"), code, {})
     assert values(metrics)[f"hogsync_runs_total(eu,{outcome})"] == 1
+
+
+def test_a_connection_that_was_removed_has_no_series_any_more(metrics: Metrics) -> None:
+    metrics.keep(["eu", "us"])
+    for name in ("eu", "us"):
+        metrics.learn(Job("all", name), 0, REPORT)
+    assert any("(us" in name for name in values(metrics))
+    before = {name for name in values(metrics) if "(eu" in name}
+    metrics.keep(["eu"])
+    assert values(metrics).keys() == before
+
+
+@pytest.mark.parametrize(
+    ("code", "report", "ready"),
+    [
+        (NOTHING_DUE, {"nothing_due": True, "last_success": {}}, False),  # it has looked at nothing
+        (-9, {}, False),  # killed
+        (130, {"run": {}, "problem": "Stopped."}, False),
+        (0, REPORT, True),
+        (1, REPORT, True),  # of a table, not of settings, key or warehouse
+    ],
+)
+def test_a_problem_stands_until_a_run_has_looked(
+    code: int,
+    report: dict[str, Any],
+    ready: bool,  # noqa: FBT001
+) -> None:
+    service = Service(load(), crontab)
+    service.health.learn("default", "PostHog refused the key.")
+    service.runs.ended(Job("all"), code, report)
+    assert service.health.problems == ({} if ready else {"default": "PostHog refused the key."})
+
+
+def test_the_run_of_a_connection_that_was_removed_is_no_problem_of_the_service() -> None:
+    service = Service(load(), crontab)
+    service.health.problems = {}
+    service.runs.ended(Job("all", "gone"), 2, {"run": {}, "problem": "There is no connection gone."})
+    assert service.health.problems == {}
 
 
 def test_probes_are_answered_and_say_why_not(metrics: Metrics) -> None:
