@@ -73,16 +73,20 @@ class RunQueue:
     running: dict[Job, Running] = field(default_factory=dict)
 
     def due(self, job: Job, *, catch_up: bool = False, delay: float = 0.0) -> None:
-        """Run the job after `delay` seconds and the runs before it; a job that already waits runs once for both."""
-        known = self.waiting.get(job)
+        """Run the job after `delay` seconds and the runs before it.
+
+        A job that already waits runs once for both, at the earlier time.
+        """
+        known, not_before = self.waiting.get(job), time.monotonic() + delay
         if known and not known.tries:
+            not_before = min(known.not_before, not_before)
             _log(job).warning("%s is due again while it waits: it runs once for both.", job)
         elif job in self.running:
             _log(job).warning("%s is due while its last run goes on: it runs once more after it.", job)
         elif self.running:
             _log(job).info("%s is due and waits for the run of %s.", job, _named(next(iter(self.running))))
         catch_up = catch_up and (known is None or known.catch_up)
-        self.waiting[job] = Waiting(catch_up, not_before=time.monotonic() + delay)
+        self.waiting[job] = Waiting(catch_up, not_before=not_before)
         self.step()
 
     def step(self) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.schedule.jobs import Job, Limits, retry_delay
+from pipelines.schedule.queue import RunQueue
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(minutes=2), NOW + timedelta(hours=1)
@@ -41,3 +42,13 @@ def test_a_failed_run_is_tried_again_before_its_next_time(
 def test_a_job_names_its_connection_where_there_are_several() -> None:
     assert str(Job("all")) == "Group all"
     assert str(Job("all", "eu")) == "Group all of connection eu"
+
+
+def test_a_job_that_waits_out_its_jitter_keeps_its_time_when_it_is_due_again() -> None:
+    queue = RunQueue()
+    queue.due(Job("all"), delay=100)
+    drawn = queue.waiting[Job("all")].not_before
+    queue.due(Job("all"), delay=7000)
+    assert queue.waiting[Job("all")].not_before == drawn
+    queue.due(Job("all"), delay=50)
+    assert queue.waiting[Job("all")].not_before < drawn
