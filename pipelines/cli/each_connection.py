@@ -25,16 +25,24 @@ Process = subprocess.Popen[str]
 
 
 def one_or_each(
-    settings: Settings, chosen: str | None, command: str, *, as_json: bool, names: Sequence[str] = ()
+    settings: Settings,
+    chosen: str | None,
+    command: str,
+    *,
+    as_json: bool,
+    quiet: bool = False,
+    names: Sequence[str] = (),
 ) -> Settings | int:
     """Return the settings of the only connection, or run the command for each and return the exit code.
 
-    `chosen` is the connection that the command names; without it, all or those of `names` are meant.
+    `chosen` is the connection that the command names; without it, all or those of `names` are meant. A `quiet` command
+    names no connection that prints nothing.
     """
     places = settings.each_connection([chosen] if chosen else names)
     if len(places) == 1:
         return places[0]
-    return _each(command, [place.connection_name for place in places], settings.parallel, as_json=as_json)
+    connections = [place.connection_name for place in places]
+    return _each(command, connections, settings.parallel, as_json=as_json, quiet=quiet)
 
 
 def refuse_both(connection: str | None, *, sandbox: bool) -> None:
@@ -43,9 +51,9 @@ def refuse_both(connection: str | None, *, sandbox: bool) -> None:
         raise UsageError("--connection and --sandbox exclude each other: a sandbox is a PostHog of its own.")
 
 
-def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool) -> int:
+def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool, quiet: bool) -> int:
     """Run the command for these connections, `at_once` at a time; prints what each prints, under its name."""
-    captured = as_json or at_once > 1
+    captured = as_json or quiet or at_once > 1
     codes, objects = dict[str, int](), dict[str, Any]()
     printing = Lock()
     running: list[Process] = []
@@ -59,7 +67,7 @@ def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool) ->
         with printing:
             if as_json:
                 objects[name] = json.loads(said or "null")
-            elif captured:
+            elif said:
                 write_line(f"Connection {name}:\n{said.rstrip()}")
 
     with ThreadPoolExecutor(at_once) as lanes, _ended_with(running, lanes):

@@ -58,7 +58,7 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
     refuse_both(connection, sandbox=sandbox)
     if not sandbox:
         names = settings.groups[group].connections if group in settings.groups else ()
-        place = one_or_each(settings, connection, "sync", as_json=as_json, names=names)
+        place = one_or_each(settings, connection, "sync", as_json=as_json, quiet=quiet, names=names)
     if isinstance(place, int):
         return place
     selection = Selection(
@@ -95,7 +95,7 @@ def backfill(  # noqa: PLR0917  Typer reads options off parameters
 
     window, chosen = filling.window(since, until), known_tables(tables)
     filling.refuse_snapshots(chosen)
-    place = one_or_each(settings, connection, "backfill", as_json=as_json)
+    place = one_or_each(settings, connection, "backfill", as_json=as_json, quiet=quiet)
     if isinstance(place, int):
         return place
     estimate = filling.estimate(place, chosen, project or ())
