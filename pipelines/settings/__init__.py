@@ -173,7 +173,7 @@ class Settings(BaseModel):
             "key": self._keys.get(name),
             "dataset": own.dataset,
             "projects": ProjectsSettings(only=own.projects),
-            "rate": own.rate,
+            "rate": self.rate.model_copy(update=own.rate.model_dump(exclude_none=True)),
         }
         copy = self.model_copy(update=update)
         copy._connection = name  # noqa: SLF001

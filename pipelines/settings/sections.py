@@ -95,6 +95,15 @@ class RateSettings(Section):
     """Requests an hour; unset: half of PostHog's limit on posthog.com, no limit elsewhere."""
 
 
+class ConnectionRateSettings(RateSettings):
+    """The most requests that a run sends with this connection's key."""
+
+    per_minute: int | None = Field(default=None, gt=0)
+    """Requests a minute; unset: as `[rate] per_minute`."""
+    per_hour: int | None = Field(default=None, gt=0)
+    """Requests an hour; unset: as `[rate] per_hour`."""
+
+
 class ConnectionSettings(Section):
     """One of several PostHogs, each with a key and a dataset of its own; without any there is one, POSTHOG_HOST."""
 
@@ -108,7 +117,7 @@ class ConnectionSettings(Section):
     """The schema in the warehouse; unset: posthog_ and the connection's name."""
     projects: Ids = ()
     """Ids of the projects to read; empty: every project that the key reaches."""
-    rate: RateSettings = RateSettings()
+    rate: ConnectionRateSettings = ConnectionRateSettings()
 
 
 class ListsSettings(Section):

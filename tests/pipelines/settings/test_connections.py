@@ -46,6 +46,14 @@ def test_without_connections_the_posthog_settings_are_the_connection_default(
 
 
 @pytest.mark.usefixtures("two")
+def test_what_a_connection_does_not_say_of_its_rate_is_that_of_all() -> None:
+    in_toml(f"{TWO}[connections.us.rate]\nper_minute = 3\n[rate]\nper_minute = 5\nper_hour = 50\n")
+    eu, us = load().each_connection()
+    assert (eu.rate.per_minute, eu.rate.per_hour) == (7, 70)
+    assert (us.rate.per_minute, us.rate.per_hour) == (3, 50)
+
+
+@pytest.mark.usefixtures("two")
 def test_a_connection_has_its_own_host_key_dataset_projects_and_rate() -> None:
     eu, us = load().each_connection()
     assert [eu.connection_name, us.connection_name] == ["eu", "us"]
