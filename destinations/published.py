@@ -28,7 +28,20 @@ def digest_of(warehouse: Warehouse, file: Path) -> str:
         with _attached(warehouse, file, "read_only"):
             return str(warehouse.rows(f"select digest from {ABOUT}")[0][0])
     except WarehouseUnavailable:
+        warehouse.execute(f"detach database if exists {COPY}")
         return ""
+
+
+def holds_other_tables(file: Path) -> bool:
+    """Return whether a DuckDB file has tables and is no copy; False if the file is not there or cannot be read."""
+    import duckdb
+
+    try:
+        with duckdb.connect(file, read_only=True) as opened:
+            tables = opened.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+    except duckdb.Error:
+        return False
+    return bool(tables) and ("main._hogsync_published",) not in tables
 
 
 @contextmanager

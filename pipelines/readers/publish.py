@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from destinations.published import Tables, digest_of, new_copy, write_parquet
+from destinations.published import Tables, digest_of, holds_other_tables, new_copy, write_parquet
 from destinations.warehouse import Warehouse, WarehouseUnavailable
 from pipelines.atomic_file import atomic_file, put_in_place
 from pipelines.bookkeeping.schema import META, RUN_TABLES
@@ -188,6 +188,10 @@ def refuse_unfit(settings: Settings) -> None:
     if file.is_dir() or os.path.ismount(file):
         raise UsageError(
             f"[publish] path {file} is a folder or mounted by itself, and cannot be replaced; name a file in a folder."
+        )
+    if holds_other_tables(file):
+        raise UsageError(
+            f"[publish] path {file} holds tables that hogsync did not publish, and would replace; name another file."
         )
 
 

@@ -244,7 +244,7 @@ WAREHOUSE = Kind(
         ),
         Fault(
             "warehouse.publish_path_unfit",
-            "`[publish] path` is the warehouse, a folder, in no folder, or named like the dataset",
+            "`[publish] path` is the warehouse, a folder, in no folder, another DuckDB file, or named like the dataset",
             "one sentence from `check` and at the start of the schedule, exit 2; a warning of a sync",
         ),
         Fault(

@@ -359,8 +359,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "a query cannot write",
-        "read_only=True",
-        "read_only=False",
+        "self.on_wait, read_only=True",
+        "self.on_wait, read_only=False",
         ("pipelines/cli/test_commands.py::test_a_query_cannot_write_and_its_mistakes_are_told_and_exit_2",),
     ),
     Mutation(

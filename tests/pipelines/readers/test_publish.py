@@ -404,9 +404,12 @@ def unfit(scene: Scene) -> dict[str, tuple[dict[str, Any], str]]:
     folder.mkdir()
     linked = scene.home.with_name("linked.duckdb")
     linked.symlink_to(file_of(scene))
+    with duckdb.connect(folder / "own.duckdb") as own:
+        own.execute("create table notes as select 1 as id")
     return {
         "the warehouse": ({"path": str(linked)}, "itself"),
         "a folder": ({"path": str(folder)}, "cannot be replaced"),
+        "somebody's file": ({"path": str(folder / "own.duckdb")}, "tables that hogsync did not publish"),
         "no folder": ({"path": str(folder / "none" / "read.duckdb")}, "make that folder"),
         "a dataset's name": ({"path": str(folder / "posthog.duckdb")}, "have one name"),
         "no table": ({"path": str(folder / "read.duckdb"), "without": ["peopel"]}, "did you mean people"),
@@ -424,6 +427,12 @@ def test_what_cannot_work_is_one_sentence_of_check_and_of_the_schedule_when_it_s
         assert isinstance(problem, UsageError)
         assert sentence in str(problem)
         assert publish(chosen)
+    assert ask(filled.home.with_name("a folder") / "own.duckdb", "from notes") == [(1,)]
+
+
+def test_an_empty_duckdb_file_is_replaced_by_the_copy(filled: Scene) -> None:
+    duckdb.connect(copy_of(filled)).close()
+    assert "cohorts" in tables(published(filled))
 
 
 def test_a_postgres_needs_no_copy_and_says_so(postgres_url: str, tmp_path: Path) -> None:
