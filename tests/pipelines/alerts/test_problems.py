@@ -86,6 +86,6 @@ def test_quiet_hours_in_which_all_runs_lie_are_refused(crontabs: list[str], *, i
     groups = {f"group{number}": {"crontab": written} for number, written in enumerate(crontabs)}
     alerts = {"urls": ["json://127.0.0.1:9/token"], "quiet": "22:00-07:00"}
     given = {"HOGSYNC_ALERTS": alerts} | ({"HOGSYNC_GROUPS": groups} if groups else {})
-    texts = list(alert_problems(load(given)))
+    texts = list(notifier_problems(load(given)))
     assert bool(texts) is is_refused
     assert all("[alerts] quiet is 22:00-07:00" in text for text in texts)
