@@ -166,9 +166,8 @@ class Service:
         """Take in the end of a run, unless its group or connection was removed meanwhile."""
         if job not in jobs_of(self.settings):
             return
-        if (
-            "run" in report and code != Interrupted.exit_code
-        ):  # otherwise it has not looked, or not to its end
+        has_looked = "run" in report and code != Interrupted.exit_code
+        if has_looked:
             self.health.learn(job.connection, report.get("problem"))
         if self.metrics:
             self.metrics.learn(job, code, report)
