@@ -113,7 +113,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "customers' literals are dropped",
-        ' or (literal and self.literals == "drop")',
+        "or (literal and self._is_dropped(name))",
         "",
         (f"{SHAPES}of_a_cohorts_filters_the_structure_stays_and_the_customers_values_go",),
     ),
@@ -137,8 +137,8 @@ KEEPING_RULES = (
     ),
     Mutation(
         "values in changes obey the field that they are about",
-        "field if field and name in BESIDE else name",
-        "name",
+        'field if field and name in BESIDE else ""',
+        '""',
         (f"{CARRIED}a_changes_values_obey_the_class_of_their_field",),
     ),
     Mutation(

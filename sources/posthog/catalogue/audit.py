@@ -63,10 +63,8 @@ CHANGE_REQUESTS = Endpoint(
             privacy="text",
             values_about="resource_type",
         ),
-        *json(
-            policy_snapshot="The rule under which it was asked for.",
-            validation_errors="Why it cannot be applied.",
-        ),
+        *json(policy_snapshot="The rule under which it was asked for."),
+        *json(validation_errors="Why it cannot be applied.", privacy="customer"),
         *text(apply_error="Why it could not be applied.", privacy="customer"),
         *json(approvals="Who approved or rejected it, with reasons.", privacy="text"),
         *timestamp(

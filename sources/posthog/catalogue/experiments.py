@@ -141,7 +141,9 @@ EXPERIMENTS = Endpoint(
             scheduling_config="When it is evaluated.",
             customer_keys=LITERALS,
         ),
-        *json(saved_metrics="The rows of `experiment_saved_metrics` that it measures."),
+        *json(
+            saved_metrics="The rows of `experiment_saved_metrics` that it measures.", customer_keys=LITERALS
+        ),
         *timestamp("created_at", "updated_at", "start_date", "end_date"),
         *boolean("archived", "deleted"),
         *person("created_by"),

@@ -12,6 +12,9 @@ Type = Literal["bigint", "text", "bool", "timestamp", "double", "json"]
 Privacy = Literal["open", "person", "recipient", "text", "customer"]
 Role = Literal["value", "person", "reference", "identity", "items", "recipients", "secret", "ignored"]
 
+NAMED_BY_VALUES = ("resultCustomizations", "hiddenLegendBreakdowns", "hidden_legend_keys")
+"""Of the keys with customers' data (`Field.customer_keys`): those of objects whose members are named by such data."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:

@@ -234,7 +234,7 @@ HOG_FLOWS = Endpoint(
             actions="Its steps.",
             draft="Changes that are not yet in use.",
             customer_keys=("value",),
-            ignored_keys=COMPILED,
+            ignored_keys=(*COMPILED, "inputs", "mappings"),  # a webhook's address and headers
         ),
         *json(
             edges="Which step follows which.",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import (
+    NAMED_BY_VALUES,
     boolean,
     ignored,
     integer,
@@ -18,7 +19,26 @@ from sources.posthog.catalogue.fields import (
 )
 from sources.posthog.catalogue.project import EXPRESSIONS
 
-LITERALS = ("value", "values", "query", "search", *EXPRESSIONS)
+LITERALS = (
+    "value",
+    "values",
+    "query",
+    "search",
+    "searchQuery",
+    "searchTerm",
+    "personId",
+    "person_uuid",
+    "distinctId",
+    "distinct_ids",
+    "session_ids",
+    "startPoint",
+    "start_point",
+    "endPoint",
+    "end_point",
+    "conditionalFormatting",
+    *NAMED_BY_VALUES,
+    *EXPRESSIONS,
+)
 """Keys in queries and filters under which data about customers may stand."""
 
 ANNOTATIONS = Endpoint(
@@ -281,7 +301,8 @@ SESSION_RECORDING_PLAYLISTS = Endpoint(
     announced_by=("SessionRecordingPlaylist",),
     fields=(
         *integer("id"),
-        *text("short_id", "name", "description", "type", derived_name="The name as PostHog made it up."),
+        *text("short_id", "name", "description", "type"),
+        *text(derived_name="The name as PostHog made it up of its filters.", privacy="customer"),
         *json("filters", customer_keys=LITERALS),
         *timestamp("created_at", "last_modified_at"),
         *boolean("deleted", "pinned"),

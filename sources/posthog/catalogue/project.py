@@ -22,10 +22,14 @@ EXPRESSIONS = (
     "breakdown",
     "expr",
     "expression",
+    "funnelAggregateByHogQL",
+    "funnel_aggregate_by_hogql",
     "groupBy",
     "having",
     "math_hogql",
     "orderBy",
+    "pathsHogQLExpression",
+    "paths_hogql_expression",
     "select",
     "where",
 )
@@ -97,7 +101,14 @@ PROJECT_DETAIL_SETTINGS = Endpoint(
         ),
         *json(
             test_account_filters="Who counts as a test account.",
-            customer_keys=("value", "values"),
+            marketing_analytics_config="How marketing is found.",
+            customer_analytics_config="How the use by customers is found.",
+            customer_keys=("value", "values", *EXPRESSIONS),
+        ),
+        *json(
+            session_recording_trigger_groups="The groups of triggers that start a recording.",
+            privacy="text",
+            customer_keys=("value",),
         ),
         *json(
             app_urls="The addresses at which the company's product runs.",
@@ -119,15 +130,12 @@ PROJECT_DETAIL_SETTINGS = Endpoint(
             session_recording_network_payload_capture_config="What of network requests is recorded.",
             session_recording_masking_config="What recordings hide.",
             session_recording_event_trigger_config="The events that start a recording.",
-            session_recording_trigger_groups="The groups of triggers that start a recording.",
             session_replay_config="How recordings are made.",
             live_events_columns="The columns of the list of latest events.",
             modifiers="How queries run, as far as a person changed it.",
             logs_settings="How logs are kept.",
             managed_viewsets="Which groups of views PostHog keeps.",
             revenue_analytics_config="How revenue is found.",
-            marketing_analytics_config="How marketing is found.",
-            customer_analytics_config="How the use by customers is found.",
             workflows_config="How workflows run.",
             has_completed_onboarding_for="The products whose onboarding steps a member completed.",
             onboarding_tasks="The onboarding steps with their states.",
@@ -227,7 +235,7 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
             status="Its outcome: starting, completed, failed or skipped.",
         ),
         *timestamp("created_at", "last_updated_at", "finished_at", scheduled_at="When it was due."),
-        *json(content_snapshot="What was sent.", customer_keys=("query_results",)),
+        *json(content_snapshot="What was sent.", customer_keys=("query_results", "message")),
         *json("error", privacy="recipient"),
         *text(change_summary="What changed since the delivery before, in words.", privacy="text"),
         *json(
@@ -345,7 +353,9 @@ COHORT_CALCULATION_HISTORY = Endpoint(
     detects_deletes=False,
     fields=(
         *text("id"),
-        *json("filters", customer_keys=("value",)),
+        *json(
+            "filters", customer_keys=("value",), ignored_keys=("bytecode", "bytecode_error", "conditionHash")
+        ),
         *integer(count="How many people were found."),
         *integer(total_seconds="How long it took.", type="double"),
         *timestamp("started_at", "finished_at"),

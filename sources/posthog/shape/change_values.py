@@ -14,7 +14,7 @@ from typing import Any
 
 from sources.posthog.catalogue.fields import Field
 from sources.posthog.redaction.credentials import is_credential
-from sources.posthog.shape.field_lookup import LITERALS, FieldRef, field_of
+from sources.posthog.shape.field_lookup import LITERALS, OF_SETTINGS, FieldRef, field_of
 from sources.posthog.shape.privacy import MODES, Lift, Mode, Policy, Scrubber, is_user
 
 Meant = tuple[str, Field, bool]
@@ -25,6 +25,8 @@ MASKED = "masked"
 """What newer servers write in place of a secret."""
 BESIDE = frozenset({"before", "after", "old", "new", "old_value", "new_value"})
 """The members of a change that hold values of its `field`."""
+STRUCTURAL = frozenset({"value", "values", "query"})
+"""Names of customers' data that also name objects with fields of their own."""
 WHOLE: Mapping[str, str] = {"Group": "group_properties", "Person": "properties"}
 """Models whose changes name no field: their values are of this one, or of the property in it that changed."""
 WITHIN: Mapping[str, Meant | None] = {
@@ -92,20 +94,28 @@ class ChangeScrubber:
         if BESIDE & value.keys():
             judge, field = self._of_change(value), self._field_of(value)
         for name, inner in value.items():
-            member = judge.judged(field if field and name in BESIDE else name, inner, otherwise)
+            about = field if field and name in BESIDE else ""
+            member = judge.judged(about or name, inner, otherwise, is_setting=bool(about))
             if member is not GONE:
                 cleaned[self.rules.named(name)] = member
         return cleaned
 
-    def judged(self, name: str, value: Any, otherwise: Meant | None = None) -> Any:
-        """Return a value of a field with this name as it may be stored, or GONE."""
+    def judged(
+        self, name: str, value: Any, otherwise: Meant | None = None, *, is_setting: bool = False
+    ) -> Any:
+        """Return a value of a field with this name as it may be stored, or GONE.
+
+        `is_setting` tells that a change names it: of some models the name is that of an app's setting.
+        """
         if value is None or isinstance(value, bool) or value == MASKED:
             return value
+        if is_setting and not OF_SETTINGS.isdisjoint(self.models):
+            return GONE
         if meant := self.rules.meant(self.models, name):
             return self._declared(*meant, value)
         if is_credential(name, value):
             return GONE
-        if name in LITERALS and not isinstance(value, dict):
+        if name in LITERALS and not (isinstance(value, dict) and name in STRUCTURAL):
             mode = self.rules.policy.mode("", "", "customer")
             return self._of_mode(mode, value, lambda: self.clean(value))
         return self.clean(value, otherwise)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
-from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.redaction.credentials import is_credential, without_credentials
 from sources.posthog.shape.batch import Batch
 from sources.posthog.shape.change_values import GONE, ChangeScrubber, ValueRules, privacy_class_of
 from sources.posthog.shape.children import Recipients, items
@@ -22,6 +22,8 @@ from sources.posthog.shape.types import ARROW, CONVERT, canonical, to_array_if_u
 from sources.posthog.shape.undeclared import VARIANT
 from sources.posthog.whole_numbers import whole
 
+PROSE = frozenset({"text", "customer"})
+"""Classes of texts that people and programs write: a credential in them is left out."""
 Handler = Callable[[Sequence[Any], Batch], None]
 """Puts one field's values, one per row, into the batch."""
 Convert = Callable[[Any, Batch], Any]
@@ -163,6 +165,8 @@ class ColumnBuilders:
         if hashed and not within:
             hidden = canonical if declared.type == "json" else str
             return lambda value, _batch: hidden(policy.hash_of(value))
+        if declared.type == "text" and declared.privacy in PROSE:
+            return lambda value, _batch: without_credentials(str(value))
         if declared.type != "json":
             return None
         literals = (

@@ -31,18 +31,22 @@ AUDITED: Mapping[str, tuple[Field, ...]] = {
     "": (
         *text("context", "ip", "ip_address", "user_agent", "login_method", privacy="person"),
         *json("trigger", privacy="text"),
+        *secret("bytecode"),
     ),
     "User": PERSONAL,
     "OrganizationMembership": PERSONAL,
     "OrganizationInvite": PERSONAL,
     "BatchImport": secret("import_config"),
     "ExternalDataSource": secret("job_inputs"),
-    "HogFunction": secret("inputs", "mappings"),
+    "HogFunction": secret("inputs", "mappings", "transpiled"),
     "Integration": secret("config"),
     "Plugin": secret("config"),
     "PluginConfig": secret("config"),
 }
 """Fields of audit logs that no list has, or not yet; under the empty name those of all models."""
+
+OF_SETTINGS = frozenset({"Plugin", "PluginConfig"})
+"""Models whose changes name a setting of the app in place of a field: its values may be credentials."""
 
 FieldRef = tuple[str, Field]
 """A table, or a model without one, and a field of it."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from sources.posthog.catalogue.fields import Field
-from sources.posthog.redaction.credentials import is_credential
+from sources.posthog.catalogue.fields import NAMED_BY_VALUES, Field
+from sources.posthog.redaction.credentials import is_credential, without_credentials
 from sources.posthog.redaction.mail_addresses import has_address, replace_addresses
 from sources.posthog.shape.types import canonical
 
@@ -91,7 +91,7 @@ class Scrubber:
     def clean(self, value: Any, lift: Lift) -> Any:
         """Return the value as it may be stored; it takes one Python frame a level, so that 900 levels pass."""
         if isinstance(value, str):
-            return self._text(value)
+            return self.policy.redact(without_credentials(self._only_hosts(value)), self.addresses)
         if is_user(value):
             lift(value)
             return {"id": value["id"]}
@@ -116,10 +116,14 @@ class Scrubber:
             if (
                 name in self.field.ignored_keys
                 or self._is_credential(name, inner)
-                or (literal and self.literals == "drop")
+                or (literal and self._is_dropped(name))
             ):
                 continue
             yield self._text(name), inner, literal
+
+    def _is_dropped(self, name: str) -> bool:
+        """Return whether customers' data under a name goes: it is dropped, or its member names cannot be hashed."""
+        return self.literals == "drop" or (self.literals == "hash" and name in NAMED_BY_VALUES)
 
     def _text(self, text: str) -> str:
         """Return a text with addresses as the settings say: kept, hashed or replaced."""

@@ -21,7 +21,7 @@ LAXEST = Policy(modes=dict.fromkeys(DEFAULTS, "keep"))
 """The policy assumed for values of which it is not known how they were stored."""
 RULES = 3
 """Raised when values are judged by stricter rules under the same settings: stored values are judged anew. 2: JSON with
-values of other fields. 3: changes of groups and persons, which name no field."""
+values of other fields. 3: changes of groups, persons and apps' settings."""
 
 
 def refused_columns(endpoint: Endpoint, columns: Iterable[str], before: Policy, now: Policy) -> set[str]:

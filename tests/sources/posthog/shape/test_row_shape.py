@@ -492,6 +492,75 @@ def test_of_a_cohorts_query_no_literal_stays_wherever_hogql_may_stand() -> None:
     assert (json.loads(everything["query"]), everything["last_error_message"]) == (query, "'c@x.org'")
 
 
+C = "visitor-17"
+NODE = {"kind": "EventsNode", "properties": [{"key": "email", "value": [C]}]}
+SEEN: list[tuple[str, dict[str, Any]]] = [
+    ("insights", {"id": 1, "query": {"trendsFilter": {"resultCustomizations": {C: {"hidden": True}}}}}),
+    ("insights", {"id": 1, "query": {"funnelsFilter": {"hiddenLegendBreakdowns": [C]}}}),
+    ("insights", {"id": 1, "filters": {"hidden_legend_keys": {C: True}, "person_uuid": C}}),
+    ("insights", {"id": 1, "query": {"tableSettings": {"conditionalFormatting": [{"input": C}]}}}),
+    ("insights", {"id": 1, "query": {"funnelAggregateByHogQL": C, "pathsFilter": {"startPoint": C}}}),
+    ("experiments", {"id": 1, "saved_metrics": [{"saved_metric": 2, "query": {"source": NODE}}]}),
+    ("cohort_calculation_history", {"id": "a", "filters": {"values": [{"bytecode": ["_H", 1, C]}]}}),
+    ("subscription_deliveries", {"id": "a", "content_snapshot": {"query_error": {"message": C}}}),
+    ("session_recording_playlists", {"short_id": "a", "derived_name": C, "filters": {"distinct_ids": [C]}}),
+    ("project_detail_settings", {"id": 1, "customer_analytics_config": {"activity_event": NODE}}),
+    ("change_requests", {"id": "a", "validation_errors": {"filters": [C]}}),
+    (
+        "scheduled_changes",
+        {"id": 1, "model_name": "FeatureFlag", "payload": {"value": {"payloads": {"control": C}}}},
+    ),
+]
+
+
+def stamps_of(table: str) -> dict[str, Any]:
+    """Ids of the rows above a row of this table."""
+    types = stamp_types(ENDPOINTS[table])
+    return {name: 2 if types[name] == "bigint" else "above" for name in ENDPOINTS[table].placeholders}
+
+
+@pytest.mark.fault("security.classes")
+@pytest.mark.parametrize(("table", "raw"), SEEN, ids=range(len(SEEN)))
+def test_data_of_customers_is_found_wherever_queries_and_errors_hold_it(
+    table: str, raw: dict[str, Any]
+) -> None:
+    stamps = stamps_of(table)
+    for mode in ("drop", "hash"):
+        assert C not in repr(row_of(shape(table, customer=mode), raw, stamps))
+    assert C in repr(row_of(shape(table, customer="keep", text="keep"), raw, stamps)) or "bytecode" in repr(
+        raw
+    )
+
+
+@pytest.mark.fault("security.secrets_everywhere")
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [
+        ("comments", "content"),
+        ("hog_function_logs", "message"),
+        ("batch_export_runs", "latest_error"),
+        ("external_data_sources", "latest_error"),
+        ("hog_functions", "hog"),
+    ],
+)
+def test_a_credential_in_what_people_and_programs_wrote_is_left_out(table: str, field: str) -> None:
+    raw = {"id": "a", "timestamp": "2026-11-01T00:00:00Z", field: "use phx_0123456789abcdefABCDEF0123 now"}
+    stored = row_of(shape(table, customer="keep"), raw, stamps_of(table)).values[field]
+    assert stored.strip('"') == "use [secret] now"
+
+
+def test_of_a_workflows_webhook_neither_address_nor_headers_are_stored() -> None:
+    inputs = {
+        "url": {"value": "https://partner.example/in/8f3a"},
+        "headers": {"value": {"X-Partner": "1234"}},
+    }
+    step = {"type": "function", "config": {"template_id": "template-webhook", "inputs": inputs}}
+    row = row_of(shape("hog_flows", customer="keep"), {"id": "a", "actions": [step]}, {"project_id": 2})
+    assert json.loads(row.values["actions"]) == [
+        {"type": "function", "config": {"template_id": "template-webhook"}}
+    ]
+
+
 SUBSCRIPTION = {"id": 1, "target_type": "email", "target_value": "Ann@Partner.example, bob@other.example"}
 
 
