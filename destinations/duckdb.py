@@ -112,7 +112,7 @@ class DuckDB(Warehouse):
         except duckdb.Error as error:
             raise WarehouseUnavailable(f"{self.label} cannot be read: {_advised(error)}") from None
         try:
-            self._db.execute(f"use {self.dataset}")
+            self._db.execute(f"use {quoted(self.dataset)}")
             # A file opened read-only could still copy rows into another file, or attach one and write there.
             self._db.execute("set TimeZone = 'UTC'; set enable_external_access = false")
             self._db.execute("set lock_configuration = true")
@@ -187,13 +187,14 @@ class DuckDB(Warehouse):
 
     def matching(self, table: str, select: str, keys: pa.Table) -> pa.Table:
         same = " and ".join(f"t.{quoted(n)} = wanted_keys.{quoted(n)}" for n in keys.column_names)
-        self._db.register("wanted_keys", keys)
-        try:
-            sql = f"select {select} from {self.name(table)} t semi join wanted_keys on {same}"
-            with self._translated():
-                return self._db.sql(sql).to_arrow_table()
-        finally:
-            self._db.unregister("wanted_keys")
+        sql = f"select {select} from {self.name(table)} t semi join wanted_keys on {same}"
+        with self._lock:  # two tables whose rows are missing may ask at once
+            self._db.register("wanted_keys", keys)
+            try:
+                with self._translated():
+                    return self._db.sql(sql).to_arrow_table()
+            finally:
+                self._db.unregister("wanted_keys")
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002  the table knows its key
         if not rows:

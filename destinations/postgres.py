@@ -138,7 +138,7 @@ class Postgres(Warehouse):
         with self.opened(), self._connection.cursor() as cursor:
             self._connection.autocommit = False
             self._connection.set_session(readonly=True)
-            cursor.execute(f"set time zone 'UTC'; set search_path = {self.dataset}, public")
+            cursor.execute(f"set time zone 'UTC'; set search_path = {quoted(self.dataset)}, public")
             if not self.rows(
                 "select 1 from information_schema.schemata where schema_name = %s", [self.dataset]
             ):
@@ -282,9 +282,10 @@ class Postgres(Warehouse):
             f"select {select} from {self.name(table)} t where exists (select 1 from unnest({arrays}) "
             f"as k({', '.join(map(quoted, names))}) where {same})"
         )
-        with self._cursor() as cursor:
-            filled = cursor.mogrify(sql, [keys[n].to_pylist() for n in names]).decode()
-        batches = list(self.batches(filled))
+        with self._lock:  # two tables whose rows are missing may ask at once
+            with self._cursor() as cursor:
+                filled = cursor.mogrify(sql, [keys[n].to_pylist() for n in names]).decode()
+            batches = list(self.batches(filled))
         return pa.Table.from_batches(batches) if batches else keys.slice(0, 0)
 
     def upsert(self, table: str, key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

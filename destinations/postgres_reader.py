@@ -111,7 +111,7 @@ def _excerpt(sql: str, position: str | None) -> str:
     number = before.count("\n") + 1
     head = f"LINE {number}: "
     blanks = len(head) + len(before.rpartition("\n")[2])
-    return f"{head}{sql.splitlines()[number - 1]}\n{' ' * blanks}^"
+    return f"{head}{sql.split(chr(10))[number - 1]}\n{' ' * blanks}^"
 
 
 def _arrow_type(column: Any) -> pa.DataType:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from destinations.warehouse import quoted
 from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 
@@ -113,7 +114,7 @@ def columns_in(ask: Ask, dataset: str) -> Mapping[str, Collection[str]]:
 def _source(dataset: str, table: str, there: Mapping[str, Collection[str]]) -> str:
     """Return a bookkeeping table with all of its columns: a dataset of an older hogsync lacks newer ones."""
     columns = (name if name in there[table] else f"null as {name}" for name in TABLES[table][1])
-    return f"(select {', '.join(columns)} from {dataset}.{table})"
+    return f"(select {', '.join(columns)} from {quoted(dataset)}.{table})"
 
 
 def _totals(joined: str, since: datetime) -> str:
@@ -138,7 +139,8 @@ def _latest(joined: str) -> str:
 
 def _living_rows(ask: Ask, dataset: str, tables: Sequence[str]) -> dict[str, int]:
     counts = (
-        f"select '{table}', count(*) from {dataset}.{table} where _deleted_at is null" for table in tables
+        f"select '{table}', count(*) from {quoted(dataset)}.{table} where _deleted_at is null"
+        for table in tables
     )
     return dict(ask(" union all ".join(counts))) if tables else {}
 

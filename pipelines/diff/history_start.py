@@ -37,7 +37,13 @@ class HistoryStart:
         return any(self.whole[path] >= first for path in self._lists(row) if path in self.whole)
 
     def _lists(self, row: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the lists that may hold a row: those whose path and query match its values."""
+        """Yield the lists that may hold a row: those whose path and query match its values.
+
+        A shared row without a parent may be in any list of its table.
+        """
+        if self.endpoint.shared and any(row[name] is None for name in self.endpoint.placeholders):
+            yield from self.whole
+            return
         for path in self.endpoint.paths:
             if row.keys() >= {*placeholders(path)}:
                 asked = query(one := filled(path, row))

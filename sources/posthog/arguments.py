@@ -38,13 +38,20 @@ def policy_of(choices: Mapping[str, str], hash_key: bytes) -> Policy:
 
 
 def column_of(name: str, mode: str) -> tuple[str, str]:
-    """Return table and column of `comments.content`; ValueError if it does not exist, is a key, or takes no hash."""
+    """Return table and column of `comments.content`.
+
+    ValueError if it does not exist, is a key, takes no hash, or is stored in another table.
+    """
     table, _, column = name.partition(".")
     _refuse_unknown("table", table, TABLES)
     fields = {declared.name: declared for declared in TABLES[table].fields}
     _refuse_unknown(f"column of {table}", column, fields)
     if column in TABLES[table].key:
         raise ValueError(f"{column} is part of the key of {table} and must be kept.")
+    if fields[column].role == "identity":
+        raise ValueError(f"{column} of {table} is stored in people; set people.{column}.")
+    if mode == "hash" and fields[column].role not in {"value", "recipients"}:
+        raise ValueError(f"{column} of {table} holds no text that can be hashed; keep or drop it.")
     if mode == "hash" and fields[column].type not in {"text", "json"}:
         raise ValueError(
             f"A {fields[column].type} column cannot hold a hash; keep or drop {column} of {table}."

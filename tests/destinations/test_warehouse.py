@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -125,6 +126,14 @@ def test_rows_are_found_by_their_keys_whatever_is_in_them(warehouse: Warehouse) 
     with warehouse.opened():
         found = filled(warehouse).matching("things", 't.name, t."on"', keys)
     assert found.to_pylist() == [{"name": 'b"é', "on": None}]
+
+
+def test_several_threads_may_look_for_rows_at_once(warehouse: Warehouse) -> None:
+    keys = pa.table({"project_id": [1], "name": ['b"é']})
+    with warehouse.opened(), ThreadPoolExecutor(4) as threads:
+        filled(warehouse)
+        found = threads.map(lambda _: warehouse.matching("things", "t.name", keys).num_rows, range(40))
+        assert set(found) == {1}
 
 
 def test_arrow_has_the_same_types_from_both_databases(warehouse: Warehouse) -> None:

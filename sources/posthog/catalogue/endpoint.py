@@ -130,8 +130,8 @@ class Endpoint:
 
     @property
     def volatile(self) -> frozenset[str]:
-        """Return the fields that change without an edit."""
-        return frozenset(field.name for field in self.fields if field.volatile)
+        """Return the columns that change without an edit."""
+        return frozenset(field.column for field in self.fields if field.volatile)
 
     @property
     def own_placeholder(self) -> str:

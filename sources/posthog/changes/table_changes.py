@@ -139,7 +139,7 @@ class TableChanges:
                 before, self._taken = self._taken, self._sequence
             if not waiting:
                 return
-            self.lost_pages = True  # reset once these pages are compared
+            lost, self.lost_pages = self.lost_pages, True  # as before once these pages are compared
             pages = self._marked(waiting, before)
             self._widen(pages)
             ((staged,),) = self.scratch.rows(
@@ -154,7 +154,7 @@ class TableChanges:
                 pages=pages,
             )
             self._differing += staged
-            self.lost_pages = False
+            self.lost_pages = lost
 
     def _marked(self, waiting: Sequence[_Page], before: int) -> pa.Table:
         """Return the pages' rows with `ROW_COLUMNS`; `before` rows were taken in earlier."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pipelines.diff import diff
+from pipelines.diff.history_start import HistoryStart
 from pipelines.settings import load
+from sources.posthog.catalogue import ENDPOINTS
 from sources.sandbox import Sandbox
 from tests.harness.changes import Edit
 from tests.harness.command import hogsync
@@ -207,3 +209,15 @@ def test_books_of_an_older_hogsync_say_what_they_can(late: Scene, posthog: Sandb
     assert told(late, "cohorts", first)["added"] == []
     late.sync("cohorts", **BOTH)
     assert told(late, "cohorts", first)["added"] == keys(COMING)
+
+
+def test_a_shared_row_came_with_the_first_reading_of_any_list_that_may_show_it() -> None:
+    first = datetime(2026, 11, 1, tzinfo=UTC)
+    whole = {"projects/1/annotations/": first, "projects/2/annotations/": first + timedelta(days=2)}
+    start = HistoryStart(ENDPOINTS["annotations"], first, whole)
+    own, wide = {"id": 1, "project_id": 1}, {"id": 2, "project_id": None}
+    found = {
+        day: (start.found(own, first + timedelta(days=day)), start.found(wide, first + timedelta(days=day)))
+        for day in (1, 3)
+    }
+    assert found == {1: (False, True), 3: (False, False)}

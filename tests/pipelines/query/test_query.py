@@ -204,6 +204,16 @@ def test_a_mistake_is_told_in_whole_with_a_caret_below_it(both: Settings) -> Non
     assert "name" in f"{problem} {problem.below}".replace('"nam"', "")
 
 
+def test_a_mistake_at_the_end_of_a_text_with_a_line_end_is_told(both: Settings) -> None:
+    assert "syntax error" in str(refused(both, "select * from\n"))
+
+
+def test_a_dataset_may_have_the_name_of_a_word_of_sql(warehouse_url: str) -> None:
+    executed(warehouse_url, *(statement.replace("posthog", '"order"') for statement in MADE))
+    settings = load({"WAREHOUSE_URL": warehouse_url, "HOGSYNC_DATASET": "order"})
+    assert answered(settings, "select count(*) from cohorts") == [(2,)]
+
+
 def test_a_text_of_several_statements_is_told_as_such(both: Settings) -> None:
     assert "answers one statement" in str(refused(both, "select 1; select 2"))
 

@@ -190,7 +190,6 @@ class Announcements:
         endpoint, changes = list_path.endpoint, self.changes[list_path.endpoint.table]
         if changes.stored_index.has_uncommitted(list_path.parent_ids, revived=False):
             return False
-        volatile = {one.column for one in endpoint.fields if one.volatile}
         undeclared = changes.shape.undeclared.named.values()
-        silent = {*FOLLOWING, *endpoint.unannounced, *volatile, *undeclared}
+        silent = {*FOLLOWING, *endpoint.unannounced, *endpoint.volatile, *undeclared}
         return has_edits(changes, list_path.parent_ids, silent)

@@ -131,3 +131,7 @@ def test_the_keys_are_those_that_other_programs_rely_on() -> None:
     }
     assert {table: ENDPOINTS[table].key for table in promised} == promised
     assert PEOPLE.key == ("id",)
+
+
+def test_a_volatile_reference_is_a_volatile_column() -> None:
+    assert "issue_id" in ENDPOINTS["error_tracking_grouping_rules"].volatile
