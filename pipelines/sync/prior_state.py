@@ -25,6 +25,7 @@ from pipelines.sync.ownership import Table, expected_tables, refuse_others
 from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
 from pipelines.sync.selection import Selection
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
+from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.extraction import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.shape.types import digest
@@ -87,7 +88,7 @@ def load_prior_state(
     if restored:
         log.info("%s.", OLDER_WAREHOUSE.text)
     _warn_of_losses(state, ours)
-    people_lost = state.lost_rows(PEOPLE.table)
+    people_lost = state.lost_rows(PEOPLE.table) or _lacks_columns(state, PEOPLE)
     if (restored or people_lost) and not selection.dry_run:
         # Those of lists that this run leaves out, too: the next run cannot notice it.
         clear_positions(warehouse, ENDPOINTS)
@@ -101,6 +102,13 @@ def load_prior_state(
         anew=anew,
         warnings=(OLDER_WAREHOUSE,) * restored,
     )
+
+
+def _lacks_columns(state: DatasetState, endpoint: Endpoint) -> bool:
+    """Return whether a table lacks a declared column that hogsync once made."""
+    made = (state.made or {}).get(endpoint.table, frozenset())
+    there = state.tables.get(endpoint.table, {})
+    return bool(there) and any(one.column in made and one.column not in there for one in endpoint.fields)
 
 
 def _is_behind(state: DatasetState, table: str) -> bool:

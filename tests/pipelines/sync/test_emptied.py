@@ -48,6 +48,16 @@ def test_whatever_was_emptied_is_filled_again_and_then_costs_nothing(file_scene:
     assert requests(scene) == idle
 
 
+def test_a_column_of_people_that_somebody_dropped_is_filled_for_everybody(file_scene: Scene) -> None:
+    scene = file_scene
+    scene.sync(*TABLES, lists=SPARING, **BOTH)
+    whole, idle = scene.stored(), requests(scene)
+    run(scene.url, "alter table posthog.people drop column first_name")
+    assert scene.sync(*TABLES, lists=SPARING, **BOTH).exit_code == 0
+    assert differences(whole, scene.stored()) == ""
+    assert requests(scene) == idle
+
+
 @pytest.mark.fault("warehouse.emptied")
 @pytest.mark.parametrize("table", ["comments", "cohorts__experiment_set", "people"])
 def test_what_a_failing_list_had_comes_back_later(file_scene: Scene, posthog: Sandbox, table: str) -> None:
