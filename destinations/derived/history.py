@@ -84,16 +84,22 @@ class History:
             warehouse.add_column_sql(self.target, name, warehouse.types[type_])
             for name, type_ in lost.items()
         ]
+        warehouse.alter_table(self.target, *add, self._filling(warehouse, lost))
+
+    def restate(self, warehouse: Warehouse, columns: Iterable[str]) -> None:
+        """Let current versions say of some columns what the source says now, although nobody changed them."""
+        warehouse.execute(self._filling(warehouse, columns))
+
+    def _filling(self, warehouse: Warehouse, columns: Iterable[str]) -> str:
         source = warehouse.name(self.source)
-        values = f"""
-            update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in lost)}
+        return f"""
+            update {warehouse.name(self.target)} o set {", ".join(f"{quoted(n)} = v.{quoted(n)}" for n in columns)}
             from (
                 select {self._values()} from {source} t
                 {"".join(self._list(warehouse, name, source) for name in self.lists)}
                 where t._deleted_at is null) v
             where {equal("o", "v", self.source_key)} and o.valid_to is null
             """
-        warehouse.alter_table(self.target, *add, values)
 
     def end_missing(
         self, warehouse: Warehouse, partitions: Sequence[Mapping[str, Any]], moment: datetime

@@ -39,6 +39,8 @@ class DatasetState(Dataset):
         self.meta: dict[str, str] = {row[0]: row[1] for row in self._book(META)}
         self.rewritten: Mapping[str, int] = {}
         """By table, the number of stored rows from which this run emptied values that the privacy settings refuse."""
+        self.former_meta = self.meta
+        """`_hogsync_meta` before this run emptied anything."""
         made = self.meta.get(MADE)
         self.made: dict[str, frozenset[str]] | None = (
             {table: frozenset(columns) for table, columns in json.loads(made).items()} if made else None

@@ -11,7 +11,7 @@ their rows do not tell when they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,6 +23,8 @@ from pipelines.bookkeeping.state import DatasetState
 from pipelines.sync.derived_tables import Derived, DerivedTables, Tables
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.extraction import Extraction
+from sources.posthog.shape.privacy import Policy
+from sources.posthog.shape.refused_columns import refused_columns, refused_lists
 
 
 def derived_until_key(target: str) -> str:
@@ -43,6 +45,8 @@ class Derivation:
     extraction: Extraction
     state: DatasetState
     tables: DerivedTables
+    former: Mapping[str, Policy] = field(default_factory=dict)
+    """By table, the privacy settings under which all of its rows were stored, if this run has others."""
     troubles: dict[str, str] = field(default_factory=dict)
     """One sentence for each table that could not be written; the run's own rows and records do not need them."""
 
@@ -78,6 +82,7 @@ class Derivation:
         write_meta(self.warehouse, self._begun_empty(there))
         for one in self._untroubled(self.tables.of(self._written(), there)):
             if not self._waits(one):
+                self._restate(one)
                 number = self.extraction.results[one.source].counts.written
                 self._derive(one, written_at(self.extraction.options.started, number))
         self._end_missing(there)
@@ -188,6 +193,19 @@ class Derivation:
             elif one.derive(self.warehouse, rows, now if self._begins(one) else None):
                 facts[history_since_key(one.target)] = now.isoformat()
             write_meta(self.warehouse, facts)
+
+    def _restate(self, one: Derived) -> None:
+        """Let a history say by this run's privacy settings what it said by others: that is no change of a row."""
+        before, changes = self.former.get(one.source), self.extraction.changes[one.source]
+        if before is None or not isinstance(one, History) or one.target not in self.state.tables:
+            return
+        endpoint, now = changes.shape.endpoint, changes.shape.policy
+        either = ((before, now), (now, before))
+        columns = {one.named[name] for two in either for name in refused_columns(endpoint, one.values, *two)}
+        columns |= {name for two in either for name in refused_lists(endpoint, *two) if name in one.lists}
+        if columns:
+            with self._troubled_by(one):
+                one.restate(self.warehouse, sorted(columns))
 
     def _begun_empty(self, there: Tables) -> dict[str, str]:
         """Return the `since` facts of histories whose source tables are still empty: later rows in them are new."""

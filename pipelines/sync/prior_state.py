@@ -8,8 +8,8 @@ lists of each table are read in full until all of them were read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from destinations.warehouse import Warehouse
@@ -22,12 +22,13 @@ from pipelines.settings import Settings
 from pipelines.sync.derive import derived_until_key
 from pipelines.sync.derived_tables import with_history
 from pipelines.sync.ownership import Table, expected_tables, refuse_others
-from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, within
+from pipelines.sync.privacy_rewrite import not_yet_within, rewrite_refused, stored_policy, within
 from pipelines.sync.selection import Selection
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.extraction import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning, first_few
+from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.types import digest
 
 log = logging.getLogger("hogsync")
@@ -58,6 +59,8 @@ class PriorState:
     """True if every list is read in full."""
     anew: frozenset[str] = frozenset()
     """The tables of which rows are stored under other privacy settings: their lists are read in full."""
+    former: Mapping[str, Policy] = field(default_factory=dict)
+    """By such a table, the settings under which all of its rows were stored; none while only some were."""
     warnings: tuple[RunWarning, ...] = ()
 
 
@@ -100,8 +103,15 @@ def load_prior_state(
         privacy=privacy,
         read_all=restored or people_lost,
         anew=anew,
+        former=_former(state, anew),
         warnings=(OLDER_WAREHOUSE,) * restored,
     )
+
+
+def _former(state: DatasetState, anew: Collection[str]) -> dict[str, Policy]:
+    """Return the settings under which all rows of these tables were stored when the run began."""
+    modes = {table: state.former_meta.get(f"{PRIVACY}{table}", "") for table in anew}
+    return {table: stored_policy(mode) for table, mode in modes.items() if mode}
 
 
 def _lacks_columns(state: DatasetState, endpoint: Endpoint) -> bool:
@@ -132,9 +142,9 @@ def _dataset_state(
         keep_facts(settings, state, started)
     if not dry_run and (behind := not_yet_within(state, settings)):
         warehouse.declare_keys()  # Postgres updates rows of a published table only if it has a key
-        rewritten = rewrite_refused(state, settings, behind, started)
+        rewritten, former = rewrite_refused(state, settings, behind, started), state.meta
         state = DatasetState(warehouse)
-        state.rewritten = rewritten
+        state.rewritten, state.former_meta = rewritten, former
     return state
 
 

@@ -102,9 +102,14 @@ def _before(state: DatasetState, endpoint: Endpoint) -> tuple[Policy, bool]:
     modes = modes or state.meta.get(f"{PRIVACY}{endpoint.table}{EVER}", "")
     if not modes:
         return LAXEST, False
-    privacy = json.loads(modes)
+    return stored_policy(modes), rules == str(RULES)
+
+
+def stored_policy(settings: str) -> Policy:
+    """Return the policy of privacy settings as `_hogsync_meta` spells them."""
+    privacy = json.loads(settings)
     columns = privacy.pop("columns", {})
-    return Policy(modes={"open": "keep", **privacy}, columns=columns), rules == str(RULES)
+    return Policy(modes={"open": "keep", **privacy}, columns=columns)
 
 
 def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterator[Rewrite]:

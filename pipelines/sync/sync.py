@@ -106,7 +106,7 @@ def _sync(
                 return header.outcome(extraction)
             lock.verify()  # reading takes long: if another process wrote meanwhile, older rows would replace newer ones
             derived = DerivedTables(prior.dataset, versioned)
-            derivation = Derivation(warehouse, extraction, prior.dataset, derived)
+            derivation = Derivation(warehouse, extraction, prior.dataset, derived, prior.former)
             with warehouse_problems(), warehouse.opened():
                 existing = _load(extraction, warehouse, folder, prior, derivation)
                 derivation.derive(existing)

@@ -176,6 +176,12 @@ KEEPING_RULES = (
         (f"{KILLED}what_a_killed_run_emptied_comes_back_when_it_is_kept_again[duckdb]",),
     ),
     Mutation(
+        "other privacy settings are no change of a row",
+        "                self._restate(one)\n",
+        "",
+        (f"{STRICTER}other_privacy_settings_are_no_change_of_a_row",),
+    ),
+    Mutation(
         "what is emptied leaves the file",
         ("        for table in tables:\n            with self.transaction():"),
         ("        for table in ():\n            with self.transaction():"),

@@ -73,8 +73,8 @@ LOST_RULES = (
     ),
     Mutation(
         "a history's column comes back with its values at once",
-        "warehouse.alter_table(self.target, *add, values)",
-        "warehouse.alter_table(self.target, *add); warehouse.alter_table(self.target, values)",
+        "warehouse.alter_table(self.target, *add, self._filling(warehouse, lost))",
+        "warehouse.alter_table(self.target, *add); self.restate(warehouse, lost)",
         (f"{LOST}a_kill_while_dropped_columns_are_filled_makes_no_version",),
     ),
     Mutation(

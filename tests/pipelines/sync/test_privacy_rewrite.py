@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from pipelines.diff import diff
+from pipelines.settings import load
 from sources.sandbox import Sandbox
-from tests.harness.scene import Scene, of
+from tests.harness.scene import Scene, of, written
 from tests.harness.stored import types
+from tests.harness.versions import wrong_versions
 
 pytestmark = pytest.mark.duckdb_first
 
@@ -182,3 +185,17 @@ def test_a_list_that_fails_makes_only_its_own_table_be_read_in_full_until_it_was
     caplog.clear()
     scene.sync(*tables, privacy={"text": "drop"})
     assert "read in full" not in caplog.text
+
+
+def test_other_privacy_settings_are_no_change_of_a_row(file_scene: Scene) -> None:
+    scene, tables = file_scene, ("annotations", "subscriptions")
+    since = scene.sync(*tables).run.started_at
+    versions = [f"select count(*) from posthog.{table}_history" for table in tables]
+    before = [scene.ask(count) for count in versions]
+    for mode in ("hash", "keep", "drop", "keep"):
+        outcome = scene.sync(*tables, privacy={"text": mode, "recipient": mode})
+        assert written(outcome) > 0
+        assert [scene.ask(count) for count in versions] == before, mode
+        assert wrong_versions(scene.url) == "", mode
+    found = diff(load(scene.settings()), tables, since.isoformat()).as_json()["tables"]
+    assert [(one["changed"], one["added"]) for one in found] == [([], [])] * 2
