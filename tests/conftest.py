@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.log_lines import concerned
 from pipelines.logs import OURS
 from sources.sandbox import Sandbox, start
 from tests.harness.expected import CORE
@@ -69,10 +70,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def as_loud_as_before() -> Iterator[None]:
-    """What a test silences by setting logging up is heard again: the next one may look for such lines."""
+    """What a test silences by setting logging up is heard again, and lines are about no connection of another test."""
     loggers = [logging.getLogger(name) for name in ("root", "dlt", *OURS, "hogsync.warnings")]
     before = [(one.level, one.propagate, one.disabled) for one in loggers]
+    about = dict(concerned)
     yield
+    concerned.clear()
+    concerned.update(about)
     for one, (level, propagate, disabled) in zip(loggers, before, strict=True):
         one.setLevel(level)
         one.propagate, one.disabled = propagate, disabled

@@ -106,13 +106,9 @@ PROJECT_DETAIL_SETTINGS = Endpoint(
             customer_keys=("value", "values", *EXPRESSIONS),
         ),
         *json(
-            session_recording_trigger_groups="The groups of triggers that start a recording.",
-            privacy="text",
-            customer_keys=("value",),
-        ),
-        *json(
             app_urls="The addresses at which the company's product runs.",
             recording_domains="The addresses at which sessions may be recorded; none means all.",
+            session_recording_trigger_groups="The groups of triggers that start a recording.",
             session_recording_url_trigger_config="The addresses at which a recording begins.",
             session_recording_url_blocklist_config="The addresses at which a recording pauses.",
             autocapture_exceptions_errors_to_ignore="The exceptions that are not captured.",
