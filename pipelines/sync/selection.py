@@ -56,7 +56,8 @@ def _why_not(name: str) -> str:
         return f"{name} is a subject of several tables; `hogsync sync --group {name}` syncs them."
     for one in NOT_SYNCED:
         if name == one.name:
-            return f"{name} cannot be synced. {one.reason}"
+            is_omitted = one.status == "omitted"
+            return f"{name} {'is no table' if is_omitted else 'cannot be synced'}. {one.reason}"
     for endpoint in ENDPOINTS.values():
         if name in endpoint.derived_tables or name.startswith(f"{endpoint.table}__"):
             return f"{name} is written together with {endpoint.table}; name that."
