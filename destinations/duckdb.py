@@ -210,6 +210,9 @@ class DuckDB(Warehouse):
     def json_list(self, item: str, order: str) -> str:
         return f"to_json(list({item} order by {order}))"
 
+    def iso(self, time: str) -> str:
+        return f"strftime({time} at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
+
     def wipe(self, tables: Sequence[str]) -> None:
         """Rewrite these tables, and overwrite the blocks that this frees.
 

@@ -306,6 +306,9 @@ class Postgres(Warehouse):
     def json_list(self, item: str, order: str) -> str:
         return f"jsonb_agg({item} order by {order})"
 
+    def iso(self, time: str) -> str:
+        return f"""to_char({time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
     def analyze(self, table: str, columns: Sequence[str]) -> None:
         """Update the statistics, which lack this run's rows: Postgres joins what it takes for one row by nested loops.
 

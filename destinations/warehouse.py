@@ -198,6 +198,10 @@ class Warehouse(ABC):
         """Return an aggregate that makes a JSON list of items in an order."""
 
     @abstractmethod
+    def iso(self, time: str) -> str:
+        """Return the text of a time in UTC, the same on both databases."""
+
+    @abstractmethod
     def destination(self) -> Any:
         """Return the dlt destination."""
 

@@ -32,7 +32,7 @@ class History:
     source_key: tuple[str, ...]
     values: Types
     """The row's own columns, with its key."""
-    lists: Mapping[str, Sequence[str]]
+    lists: Mapping[str, Types]
     """Child lists and the columns of their items: `value` alone, or the columns of an object."""
     volatile: frozenset[str] = frozenset()
     """Columns that change by themselves; they may differ from those of the current version."""
@@ -167,9 +167,12 @@ class History:
 
     def _list(self, warehouse: Warehouse, name: str, some: str) -> str:
         """Return the join of a child list as JSON: items that are live with their row, or were deleted with it."""
-        names, key = self.lists[name], self.source_key
-        pairs = ", ".join(f"'{column}', c.{quoted(column)}" for column in names)
-        item = "c.value" if tuple(names) == ("value",) else f"{warehouse.json_object}({pairs})"
+        key, columns = self.source_key, {c: f"c.{quoted(c)}" for c in self.lists[name]}
+        columns |= {
+            c: warehouse.iso(columns[c]) for c, type_ in self.lists[name].items() if type_ == "timestamp"
+        }
+        pairs = ", ".join(f"'{column}', {value}" for column, value in columns.items())
+        item = columns["value"] if [*columns] == ["value"] else f"{warehouse.json_object}({pairs})"
         return f"""
                 left join (
                     select {columns_of("t", key)}, {warehouse.json_list(item, "c.position")} as items

@@ -59,7 +59,7 @@ class DerivedTables:
 
     def _history(self, changes: TableChanges, there: Tables) -> History:
         shape, endpoint = changes.shape, changes.shape.endpoint
-        lists = {child: tuple(shape.items(child)) for child in shape.child_columns}
+        lists = {child: shape.items(child) for child in shape.child_columns}
         complete = {
             child: names
             for child, names in lists.items()

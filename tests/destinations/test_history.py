@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ HISTORY = History(
     source="cohorts",
     source_key=("project_id", "id"),
     values={"project_id": "bigint", "id": "bigint", "name": "text"},
-    lists={"tags": ("value",)},
+    lists={"tags": {"value": "text"}, "dates": {"value": "timestamp"}},
 )
 STAMPED = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text", "_dlt_load_id": "text"}
 ALL = Rows("true")
@@ -40,6 +41,7 @@ def warehouse(warehouse_url: str, tmp_path: Path) -> Warehouse:
     tables: dict[str, Any] = {
         "cohorts": {**key, "name": "text", **STAMPED},
         "cohorts__tags": {**key, "position": "bigint", "value": "text", **STAMPED},
+        "cohorts__dates": {**key, "position": "bigint", "value": "timestamp", **STAMPED},
         "_dlt_loads": {"load_id": "text", "status": "bigint"},
         "cohorts_history": HISTORY.columns,
     }
@@ -51,6 +53,8 @@ def warehouse(warehouse_url: str, tmp_path: Path) -> Warehouse:
         rows = ", ".join(f"({project}, {ident}, 'born', {stamps})" for project in (1, 2) for ident in (1, 2))
         made.execute(f"insert into {made.name('cohorts')} values {rows}")
         made.execute(f"insert into {made.name('cohorts__tags')} values (1, 1, 0, 'blue', {stamps})")
+        moment = f"timestamptz '{FIRST.isoformat()}'"
+        made.execute(f"insert into {made.name('cohorts__dates')} values (1, 1, 0, {moment}, {stamps})")
         made.execute(f"insert into {made.name('_dlt_loads')} values ('a load', 0)")
         with made.transaction():
             HISTORY.derive(made, ALL, FIRST)
@@ -121,3 +125,9 @@ def test_a_living_row_that_waits_to_be_written_again_is_no_version(warehouse: Wa
             ((2, 1), ("delete", None)),
             ((2, 2), ("insert", "born")),
         ]
+
+
+def test_times_in_a_list_are_spelt_the_same_on_both_databases(warehouse: Warehouse) -> None:
+    with warehouse.opened():
+        (told,) = [row[-1] for row in versions(warehouse, "dates") if row[-1]]
+    assert (json.loads(told) if isinstance(told, str) else told) == ["2026-11-02T08:00:00.000000Z"]
