@@ -89,22 +89,28 @@ class Scrubber:
     """What happens to e-mail addresses, in strings and in names."""
 
     def clean(self, value: Any, lift: Lift) -> Any:
-        """Return the value as it may be stored; it takes one Python frame a level, so that 900 levels pass."""
+        """Return the value as it may be stored; a text that is the whole value loses the credentials in it."""
         if isinstance(value, str):
             return self.policy.redact(without_credentials(self._only_hosts(value)), self.addresses)
+        return self._clean(value, lift)
+
+    def _clean(self, value: Any, lift: Lift) -> Any:
+        """Return a value of which no text is a credential; one Python frame a level, so that 900 levels pass."""
+        if isinstance(value, str):
+            return self._text(value)
         if is_user(value):
             lift(value)
             return {"id": value["id"]}
         if isinstance(value, dict):
             cleaned = {}
             for name, inner, literal in self._members(value):
-                cleaned[name] = self._hidden(inner) if literal else self.clean(inner, lift)
+                cleaned[name] = self._hidden(inner) if literal else self._clean(inner, lift)
             return cleaned
         if isinstance(value, list):
             items = []
             for inner in value:
                 if not self._is_credential("", inner):
-                    items.append(self.clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
+                    items.append(self._clean(inner, lift))  # noqa: PERF401  a comprehension is a frame of its own
             return items
         return value
 
@@ -156,7 +162,7 @@ class Scrubber:
     def _hidden(self, value: Any) -> Any:
         """Return a customer's data, hashed leaf by leaf unless it is kept."""
         if self.literals == "keep":
-            return self.clean(value, forget)
+            return self._clean(value, forget)
         if isinstance(value, list):
             return [self._hidden(inner) for inner in value]
         if isinstance(value, dict):
