@@ -107,11 +107,9 @@ def _excerpt(sql: str, position: str | None) -> str:
     """Return the wrong line of the SQL with a caret below the place; empty if the position is unknown."""
     if not position:
         return ""
-    before = sql[: int(position) - 1]
-    number = before.count("\n") + 1
-    head = f"LINE {number}: "
-    blanks = len(head) + len(before.rpartition("\n")[2])
-    return f"{head}{sql.split(chr(10))[number - 1]}\n{' ' * blanks}^"
+    *lines, before = sql[: int(position) - 1].split("\n")
+    head, line = f"LINE {len(lines) + 1}: ", sql.split("\n")[len(lines)]
+    return f"{head}{line}\n{' ' * len(head + before)}^"
 
 
 def _arrow_type(column: Any) -> pa.DataType:

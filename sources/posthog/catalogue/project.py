@@ -35,6 +35,9 @@ EXPRESSIONS = (
 )
 """Keys in PostHog's query nodes under which HogQL may stand, and with it any literal."""
 
+COMPILED_CONDITIONS = ("bytecode", "bytecode_error", "conditionHash")
+"""Keys in a cohort's filters that PostHog's server derives."""
+
 PROJECT_DETAIL_SETTINGS = Endpoint(
     table="project_detail_settings",
     group="core",
@@ -282,7 +285,7 @@ COHORTS = Endpoint(
         *json(
             filters="Who is in it.",
             customer_keys=("value",),
-            ignored_keys=("bytecode", "bytecode_error", "conditionHash"),
+            ignored_keys=COMPILED_CONDITIONS,
         ),
         *json(groups="Who is in it, as older versions wrote it.", customer_keys=("value",)),
         *json(
@@ -349,9 +352,7 @@ COHORT_CALCULATION_HISTORY = Endpoint(
     detects_deletes=False,
     fields=(
         *text("id"),
-        *json(
-            "filters", customer_keys=("value",), ignored_keys=("bytecode", "bytecode_error", "conditionHash")
-        ),
+        *json("filters", customer_keys=("value",), ignored_keys=COMPILED_CONDITIONS),
         *integer(count="How many people were found."),
         *integer(total_seconds="How long it took.", type="double"),
         *timestamp("started_at", "finished_at"),

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.changes.table_changes import ChildTable
 from sources.posthog.extract.list_reader import ListReader
-from sources.posthog.extract.walks import DeleteDecision, ListResult, PartitionResult, Position
+from sources.posthog.extract.walks import DeleteDecision, ListResult, PartitionResult, Position, project_of
 
 SECOND_WALK_PAGES = 50
 """Up to this many pages the second walk for a missing row comes in the same run, beyond it in the next."""
@@ -84,7 +84,7 @@ def _unread(reader: ListReader, read: PartitionResult) -> frozenset[str]:
 def may_hold_rows(reader: ListReader, unread: Iterable[str]) -> bool:
     """Return whether one of these lists of a shared table is of a project that the key may see."""
     listed = reader.listed_projects
-    return any(listed is None or int(path.split("/")[1]) in listed for path in unread)
+    return any(listed is None or project_of(path) in listed for path in unread)
 
 
 def is_whole(reader: ListReader, read: PartitionResult) -> bool:

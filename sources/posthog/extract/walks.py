@@ -309,3 +309,8 @@ class PartitionResult:
     lists: list[ListResult] = field(default_factory=list)
     missing: pa.Table | None = None
     """Stored rows that the complete walks did not see; None if there are none, or before they are looked up."""
+
+
+def project_of(path: str) -> int:
+    """Return the id of the project whose list is at a path."""
+    return int(path.split("/")[1])

@@ -22,7 +22,7 @@ from sources.posthog.changes.edits import has_edits
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.plan.budget import pages
-from sources.posthog.extract.walks import Announcement, ListPath, ListResult, PositionStore
+from sources.posthog.extract.walks import Announcement, ListPath, ListResult, PositionStore, project_of
 from sources.posthog.shape.batch import Batch
 
 LOG, PROJECTS = ENDPOINTS["organization_activity_logs"], ENDPOINTS["projects"]
@@ -156,7 +156,7 @@ class Announcements:
             known = (
                 path
                 for path in self.positions.paths(endpoint.table)
-                if int(path.split("/")[1]) in self._organizations  # not of a project that is gone
+                if project_of(path) in self._organizations  # not of a project that is gone
             )
             positions = [*filter(None, map(self.positions.position, known))]
             if any(one.held for one in positions) or len({one.last_walk_at for one in positions}) > 1:

@@ -17,17 +17,15 @@ from functools import cache, partial
 from math import ceil
 from zlib import crc32
 
-from sources.posthog.catalogue import ENDPOINTS, parent_of
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.plan.incremental import ReadPlan, plan
+from sources.posthog.extract.plan.incremental import ReadPlan, deletable_parent, plan
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
 SPARE = 0.1
 """The share of the remaining requests that is not planned: if an estimate is too low, the run has these to spare."""
-HEADS = frozenset({"organizations", "projects"})
-"""Tables below whose rows the other lists stand."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -126,10 +124,10 @@ def _lists_above(table: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return a pattern for each kind of list that a table has below rows, and the address of the list above it."""
     found = []
     for path in ENDPOINTS[table].paths:
-        above = parent_of(path)
-        if above is None or above.table in HEADS:
+        above = deletable_parent(path)
+        if above is None:
             continue
-        while (higher := parent_of(above.paths[0])) and higher.table not in HEADS:
+        while higher := deletable_parent(above.paths[0]):
             above = higher
         pattern = re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/?&]+)", re.escape(path)))
         found.append((pattern, above.paths[0].partition("?")[0]))

@@ -87,7 +87,13 @@ def _in_progress_since(endpoint: Endpoint, position: Position, options: ReadOpti
 
 def is_fanned_out(endpoint: Endpoint) -> bool:
     """Return whether the endpoint's lists are below rows that can be deleted."""
-    return any((parent := parent_of(path)) and parent.detects_deletes for path in endpoint.paths)
+    return any(map(deletable_parent, endpoint.paths))
+
+
+def deletable_parent(path: str) -> Endpoint | None:
+    """Return the endpoint below whose rows a list stands; None for a list of an organization, a project or neither."""
+    parent = parent_of(path)
+    return parent if parent and parent.detects_deletes else None
 
 
 def cursor_query(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
