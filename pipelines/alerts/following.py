@@ -1,7 +1,7 @@
 """Runs a sync, and does what follows it: the copy for readers, the states that begin and end, watches and pings.
 
-Only tables that are behind their times are told before the run: a run that is killed or times out tells nothing, so the
-next try tells that the tries before it brought nothing.
+Before a run, hogsync tells which tables are stale: a run that is killed or times out tells nothing, so the next run
+must tell that the runs before it failed.
 
 States are written before they are sent, and marked as told after that. A run that is killed between the two is told
 twice: at least once, because an alarm that nobody hears is worse than one that is heard twice.
@@ -97,9 +97,9 @@ def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -
 
 
 def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception | None) -> list[RunWarning]:
-    """Tell what a run shows, and return a warning for each trouble: whatever happens here, the run stands as it is.
+    """Tell the states that a run found, and return a warning for each error; an error here does not change the run.
 
-    `ended` is None before a run: what is late then is told at once, because a run that is killed tells nothing.
+    `ended` is None before a run: stale tables are told then, because a run that is killed tells nothing.
     """
     if not (settings.alerts.urls or settings.watch):
         return []
@@ -184,7 +184,7 @@ def _tell_from_warehouse(
 def _observed_before(
     warehouse: Warehouse, settings: Settings, before: Sequence[Alert], now: datetime
 ) -> Observation:
-    """Return which tables are behind the times of their groups; what stands as failed is told already."""
+    """Return which tables are stale by the times of their groups, without tables whose failure is told already."""
     standing = {alert.key for alert in before if alert.stands}
     if standing & OF_RUN or not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
         return Observation()

@@ -1,7 +1,7 @@
 """Keeps states that cannot be written to the warehouse, in `HOGSYNC_HOME/alerts.json`, until it can be written again.
 
-So a warehouse that is away for a night is told once, and its return once; and what a run shows while another process
-holds the warehouse is told by a later run.
+If the warehouse is away for a night, hogsync tells so once, and tells once that the warehouse is back. If another
+process holds the warehouse when a run ends, a later run tells the states of that run.
 """
 
 from __future__ import annotations
