@@ -70,6 +70,8 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._until = 0.0  # end of the pause, on the monotonic clock
         self._announced = 0.0
+        self._closed = False
+        self._used: float | None = None
         self._db = _open(file)
 
     def acquire(self) -> float:
@@ -109,11 +111,15 @@ class RateLimiter:
         return self._rate.per_hour
 
     def used(self) -> float | None:
-        """Return which part of the budget is used, the minute's or the hour's, the larger one; None without one."""
-        now, limits = time.time(), ((MINUTE, self._rate.per_minute), (HOUR, self._rate.per_hour))
+        """Return which part of the budget is used, the minute's or the hour's, the larger one; None without one.
+
+        After `close` it is the part that was used then.
+        """
         with self._lock:
-            parts = [self._sent_within(now, seconds) / limit for seconds, limit in limits if limit]
-        return max(parts, default=None)
+            if self._closed:
+                return self._used
+            now, limits = time.time(), ((MINUTE, self._rate.per_minute), (HOUR, self._rate.per_hour))
+            return max((self._sent_within(now, span) / limit for span, limit in limits if limit), default=None)
 
     def left(self) -> int | None:
         """Return how many requests may leave at once before the hour's budget is spent; None if it has no limit."""
@@ -130,7 +136,9 @@ class RateLimiter:
 
     def close(self) -> None:
         """Close the file."""
+        used = self.used()
         with self._lock:
+            self._used, self._closed = used, True
             self._db.close()
 
     def _take(self) -> tuple[float, str]:

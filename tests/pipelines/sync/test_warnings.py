@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict
 from itertools import count
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from pipelines.errors import UsageError
+from pipelines.settings import load
 from pipelines.sync.outcome import Outcome
 from pipelines.sync.reach import NOWHERE
+from pipelines.sync.selection import Selection
+from pipelines.sync.sync import sync
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of
 
@@ -123,3 +127,12 @@ def test_tables_below_a_parent_that_is_lost_and_projects_that_are_no_longer_list
     key.change(scoped_teams=[])
     assert ("projects", "projects/102/", "lost access") in warned(narrowed)
     assert narrowed.exit_code == 1
+
+
+def test_a_run_with_a_request_budget_tells_the_used_part_and_warns_of_nothing(
+    file_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load(file_scene.settings(HOGSYNC_RATE={"per_minute": 1000, "per_hour": 100_000}))
+    outcome = sync(settings, Selection(tables=("projects",)))
+    assert outcome.traffic.budget_used == outcome.requests / 1000
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

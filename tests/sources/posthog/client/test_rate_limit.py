@@ -176,6 +176,17 @@ def test_the_window_slides(tmp_path: Path) -> None:
     budget.close()
 
 
+def test_the_used_part_is_known_after_the_file_is_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    budget = RateLimiter(Rate(per_minute=4, per_hour=100), ORIGIN, KEY, tmp_path / "budget")
+    budget.acquire()
+    budget.close()
+    budget.close()
+    assert budget.used() == 0.25
+    assert caplog.messages == []
+
+
 @pytest.mark.fault("transport.retry_after_long")
 def test_a_later_run_remembers_what_was_sent_and_asked(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "budget"
