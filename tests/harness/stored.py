@@ -96,12 +96,18 @@ def tables(
 ) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
     """Every table with its children, or some of them: the key and the whole row of each of their rows."""
     with session(url) as answer:
-        for table, columns in answer.types(dataset).items():
-            if not table.startswith("_") and "_deleted_at" in columns and (table in only or not only):
-                parent, _, child = table.partition("__")
-                key = key_of(parent) + (("position",) if child else ())
-                found = rows(answer, table, columns, dataset)
-                yield table, [(tuple(row[name] for name in key), row) for row in found]
+        yield from tables_in(answer, dataset, only)
+
+
+def tables_in(
+    answer: Ask, dataset: str, only: Collection[str] = ()
+) -> Iterator[tuple[str, list[tuple[tuple[Any, ...], Row]]]]:
+    for table, columns in answer.types(dataset).items():
+        if not table.startswith("_") and "_deleted_at" in columns and (table in only or not only):
+            parent, _, child = table.partition("__")
+            key = key_of(parent) + (("position",) if child else ())
+            found = rows(answer, table, columns, dataset)
+            yield table, [(tuple(row[name] for name in key), row) for row in found]
 
 
 def stored(url: str, dataset: str = "posthog", only: Collection[str] = ()) -> Tables:

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 from pipelines.sync.privacy_rewrite import WITHIN
 from tests.harness.expected import KEYS, Row, Tables
-from tests.harness.stored import ask, own, plain, tables, types
-from tests.harness.versions import wrong_versions
+from tests.harness.stored import own, rows, session, tables_in, there_is
+from tests.harness.versions import wrong_versions_in
 
 Key = tuple[Any, ...]
 LISTS = {
@@ -70,30 +70,21 @@ class Moment:
 
 def look(url: str) -> Moment:
     """Everything that a warehouse holds now; a key that stands twice is an error."""
-    made = types(url) if _exists(url) else {}
-    rows: Tables = {}
+    if not there_is(url):
+        return Moment({}, {}, {}, "")
+    found: Tables = {}
     stamps: dict[str, dict[Key, tuple[datetime, datetime | None]]] = {}
-    for table, found in tables(url, DATASET) if made else ():
-        rows[table] = {key: own(row) for key, row in found}
-        assert len(rows[table]) == len(found), f"{table} has a key twice"
-        stamps[table] = {key: (row["_synced_at"], row["_deleted_at"]) for key, row in found}
-    books = {name: _book(url, name, columns) for name, columns in made.items() if name.startswith("_hogsync")}
-    return Moment(rows, stamps, books, wrong_versions(url))
-
-
-def _exists(url: str) -> bool:
-    from pathlib import Path
-
-    return not url.startswith("duckdb:///") or Path(url.removeprefix("duckdb:///")).exists()
-
-
-def _book(url: str, name: str, columns: dict[str, str]) -> list[Row]:
-    names = ", ".join(f'"{column}"' for column in columns)
-    rows = ask(url, f'select {names} from "{DATASET}"."{name}"')
-    return [
-        {column: plain(value, type_) for (column, type_), value in zip(columns.items(), row, strict=True)}
-        for row in rows
-    ]
+    with session(url) as answer:
+        for table, held in tables_in(answer, DATASET):
+            found[table] = {key: own(row) for key, row in held}
+            assert len(found[table]) == len(held), f"{table} has a key twice"
+            stamps[table] = {key: (row["_synced_at"], row["_deleted_at"]) for key, row in held}
+        books = {
+            name: rows(answer, name, columns, DATASET)
+            for name, columns in answer.types(DATASET).items()
+            if name.startswith("_hogsync")
+        }
+        return Moment(found, stamps, books, wrong_versions_in(answer))
 
 
 def scope_of_row(table: str, row: Row) -> str:
