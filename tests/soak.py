@@ -1,7 +1,7 @@
 """The parts of what takes long, an hour at most each: `python -m tests.soak [PART…]`; `--list` only names them.
 
 A test says by its mark to which kind it belongs, `@pytest.mark.soak("kills")`; a part is a kind, or those of its tests
-that have a certain word among their parameters. As a plugin of pytest this module leaves in a run only the tests of the
+that have certain words among their parameters. As a plugin of pytest this module leaves in a run only the tests of the
 part in HOGSYNC_TEST_SOAK.
 """
 
@@ -31,26 +31,31 @@ class Part:
     minutes: int
     """About how long it takes two cores that do nothing else, estimated from samples."""
     kind: str = ""
-    word: str = ""
+    words: tuple[str, ...] = ()
     target: str = ""
 
     def holds(self, item: pytest.Item) -> bool:
         """Whether a test belongs to it."""
         mark, call = item.get_closest_marker("soak"), getattr(item, "callspec", None)
         words = call.id.split("-") if call else ()
-        return bool(mark and mark.args == (self.kind,) and (not self.word or self.word in words))
+        return bool(mark and mark.args == (self.kind,) and set(self.words) <= set(words))
 
 
 ANY_EVENT = "at every request, file and statement of a sync"
 PARTS = {
-    "kills-duckdb": Part(f"a kill {ANY_EVENT}, on DuckDB", 30, "kills", "duckdb"),
-    "kills-postgres": Part(f"a kill {ANY_EVENT}, on Postgres", 30, "kills", "postgres"),
-    "stops-duckdb": Part(f"a signal to stop {ANY_EVENT}, on DuckDB", 30, "stops", "duckdb"),
-    "stops-postgres": Part(f"a signal to stop {ANY_EVENT}, on Postgres", 40, "stops", "postgres"),
+    "kills-duckdb": Part(f"a kill {ANY_EVENT}, on DuckDB", 30, "kills", ("duckdb",)),
+    "kills-postgres": Part(f"a kill {ANY_EVENT}, on Postgres", 30, "kills", ("postgres",)),
+    "stops-duckdb": Part(f"a signal to stop {ANY_EVENT}, on DuckDB", 30, "stops", ("duckdb",)),
+    "stops-postgres": Part(f"a signal to stop {ANY_EVENT}, on Postgres", 40, "stops", ("postgres",)),
     "resumed": Part("a kill at every file that is written of a half-read list", 10, "resumed"),
     "cut": Part("a connection to Postgres that is cut at every message", 20, "cut"),
-    "model-duckdb": Part("many lives of a company by chance, on DuckDB", 45, "model", "duckdb"),
-    "model-postgres": Part("many lives of a company by chance, on Postgres", 30, "model", "postgres"),
+    **{
+        f"model-{database}-{share}": Part(
+            f"many lives of a company by chance, on {name}", 35, "model", (database, share)
+        )
+        for database, name in (("duckdb", "DuckDB"), ("postgres", "Postgres"))
+        for share in ("1of2", "2of2")
+    },
     "chance": Part("strange pages by chance, and larger companies read by a naive reader", 30, "chance"),
     "stories": Part("whole syncs, each a story of many steps whose rules have shorter tests", 25, "stories"),
     "postgres": Part("on Postgres what `make test` plays on DuckDB alone", 15, "postgres"),
@@ -59,7 +64,7 @@ PARTS = {
     "published": Part("a hundred readers of the published file during a hundred runs", 15, "published"),
     "deploy": Part("the steps of the image, and what a sync in it needs", 5, "deploy"),
     **{
-        f"mutation-{share}": Part("safety rules, taken away one at a time", 30, "mutation", share)
+        f"mutation-{share}": Part("safety rules, taken away one at a time", 30, "mutation", (share,))
         for share in ("1of3", "2of3", "3of3")
     },
     "dagster": Part("200 connections on four workers of a Dagster, of which one is killed", 60, "dagster"),
