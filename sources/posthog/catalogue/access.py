@@ -181,9 +181,10 @@ PROJECT_SECRET_API_KEYS = Endpoint(
     ),
 )
 
+# PostHog's `AccessControlSerializer` sends no id; PostHog keeps one rule for each of these combinations.
+RULE_KEY = ("role", "organization_member", "resource", "resource_id")
 RULE = (
     *text(
-        "id",
         ("role", "The row of `roles` for which it holds; null for a member or for all."),
         access_level="What the rule allows: none, member, viewer, editor, manager or admin.",
         resource="The kind of object for which it holds.",
@@ -212,8 +213,9 @@ OBJECT_ACCESS_CONTROLS = Endpoint(
         f"projects/{{project_id}}/{kind}/{{{column}}}/access_controls/"
         for kind, (column, _) in OBJECTS.items()
     ),
-    key=("project_id", *dict(OBJECTS.values()), "id"),
+    key=("project_id", *dict(OBJECTS.values()), "content_id"),
     key_defaults=dict(OBJECTS.values()),
+    content_key=RULE_KEY,
     scope="access_control:read",
     doc="Rules of who may do what with one object, whose column is neither -1 nor empty; a request for each object.",
     requires="a plan with access controls",
@@ -227,6 +229,8 @@ PROJECT_ACCESS_CONTROLS = Endpoint(
     table="project_access_controls",
     group="access",
     paths=("projects/{project_id}/access_controls/",),
+    key=("project_id", "content_id"),
+    content_key=RULE_KEY,
     scope="access_control:read",
     doc="Rules of who may open a project, and as what.",
     requires="a plan with access controls",
@@ -240,6 +244,8 @@ RESOURCE_ACCESS_CONTROLS = Endpoint(
     table="resource_access_controls",
     group="access",
     paths=("projects/{project_id}/resource_access_controls/",),
+    key=("project_id", "content_id"),
+    content_key=RULE_KEY,
     scope="access_control:read",
     doc="Rules of who may do what with all objects of a kind in a project.",
     requires="a plan with access controls",

@@ -154,7 +154,7 @@ def draw(pen: Pen, endpoint: Endpoint, people: Sequence[int], at: int) -> Row:
 
 
 def _value(pen: Pen, endpoint: Endpoint, one: Field, people: Sequence[int], at: int) -> Any:
-    if one.name in {"id", endpoint.key[-1]}:
+    if one.name in {"id", endpoint.key[-1], *endpoint.content_key[:1]}:
         return pen.world.next_number(endpoint.table) if one.type == "bigint" else pen.uuid()
     if one.name == endpoint.rows_under:
         return _plain(pen, endpoint, one, at) or 0
