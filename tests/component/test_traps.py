@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -58,6 +58,27 @@ def test_batch_export_runs_of_more_than_seven_days_ago_come_too(scene: Scene, po
     posthog.edit("batch_export_runs", insert=[old], parents=parents)
     scene.sync("batch_export_runs")
     assert (*parents.values(), old["id"]) in scene.rows("batch_export_runs")
+
+
+def test_imports_come_all_although_posthog_shows_the_newest_fifty(scene: Scene, posthog: Sandbox) -> None:
+    source = posthog.rows("external_data_sources")[0]
+    parents = {**source["_parents"], "external_data_source_id": source["id"]}
+
+    beginning = datetime.now(UTC) - timedelta(days=1)
+
+    def imported(numbers: range) -> list[dict[str, Any]]:
+        return [
+            {"id": f"{n:036}", "created_at": f"{beginning + timedelta(minutes=n)}", "status": "Completed"}
+            for n in numbers
+        ]
+
+    first, *others = imported(range(120))
+    posthog.edit("external_data_jobs", insert=[first | {"status": "Running"}, *others], parents=parents)
+    scene.settle("external_data_jobs", **HERE)
+    posthog.edit("external_data_jobs", where={"id": first["id"]}, set={"status": "Failed"})
+    posthog.edit("external_data_jobs", insert=imported(range(120, 180)), parents=parents)
+    scene.settle("external_data_jobs", **HERE)
+    assert len(scene.rows("external_data_jobs")) >= 180
 
 
 def test_a_flag_that_is_archived_lives_on_and_a_deleted_one_dies(scene: Scene, posthog: Sandbox) -> None:

@@ -241,7 +241,7 @@ class Garden:
 def answered(endpoint: Endpoint, rows: list[dict[str, Any]], page: dict[str, Any]) -> bytes:
     """Rows in the form of their list."""
     match endpoint.pagination:
-        case "array":
+        case "array" | "newest":
             return http(200, rows)
         case "object":
             return http(200, rows[0]) if rows else refusal(404, "Not found.")

@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from sources.posthog.catalogue.fields import Field
 
-Pagination = Literal["offset", "cursor", "page", "has_next", "logs", "embedded", "array", "unpaged", "object"]
+Pagination = Literal[
+    "offset", "cursor", "page", "has_next", "logs", "newest", "embedded", "array", "unpaged", "object"
+]
 """How a list is walked: the names of `paging.pagers.PAGERS`."""
 Group = Literal[
     "core", "definitions", "access", "product", "experiments", "pipelines", "warehouse", "audit", "customer"

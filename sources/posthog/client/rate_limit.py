@@ -119,7 +119,9 @@ class RateLimiter:
             if self._closed:
                 return self._used
             now, limits = time.time(), ((MINUTE, self._rate.per_minute), (HOUR, self._rate.per_hour))
-            return max((self._sent_within(now, span) / limit for span, limit in limits if limit), default=None)
+            return max(
+                (self._sent_within(now, span) / limit for span, limit in limits if limit), default=None
+            )
 
     def left(self) -> int | None:
         """Return how many requests may leave at once before the hour's budget is spent; None if it has no limit."""

@@ -33,6 +33,8 @@ from sources.posthog.whole_numbers import counted, whole
 
 LOG_LINES = 500
 """The most lines on a page of logs, whatever `limit` says."""
+NEWEST_ROWS = 50
+"""How many rows an answer has that holds the newest ones only: PostHog's `ExternalDataSource` jobs."""
 
 
 def cursor_pages(
@@ -114,27 +116,48 @@ def log_pages(
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
-    """Walk log lines by time, newest first: a full page is followed by the lines up to its oldest one.
+    """Walk log lines by time, newest first."""
 
-    `before` excludes its time, and a page may end between two lines of one time: so the next page begins a microsecond
-    above the oldest line, and what it repeats of that time is left out.
+    def lines(before: Params) -> list[Any]:
+        query: Params = {**params, "limit": LOG_LINES, **before}
+        body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
+        return list(body[under])
+
+    return _newest_first(path, lines, "timestamp", LOG_LINES)
+
+
+def newest_pages(
+    get: Get,
+    path: str,
+    params: Params,
+    _size: PageSize,
+    _prefetch: Prefetch = no_prefetch,
+    _under: str = "results",
+) -> Iterator[Page]:
+    """Walk a bare JSON array by time, newest first: an answer holds the newest rows only, whatever is asked for."""
+    return _newest_first(
+        path, lambda before: _array(get, path, {**params, **before}), "created_at", NEWEST_ROWS
+    )
+
+
+def _newest_first(path: str, rows_of: Callable[[Params], list[Any]], field: str, most: int) -> Iterator[Page]:
+    """Walk rows by the time in a field: a page of `most` rows is followed by the rows up to its oldest one.
+
+    `before` excludes its time, and a page may end between two rows of one time: so the next page begins a microsecond
+    above the oldest row, and what it repeats of that time is left out.
     """
     oldest: datetime | None = None
     repeated: list[Any] = []
     while True:
-        query: Params = {**params, "limit": LOG_LINES}
-        if oldest:
-            query = {**query, "before": as_query_time(oldest + timedelta(microseconds=1))}
-        body = well_formed(path, partial(get, path, query), f"an object with `{under}`", _has_rows(under))
-        rows = body[under]
-        full = len(rows) >= LOG_LINES
+        rows = rows_of({"before": as_query_time(oldest + timedelta(microseconds=1))} if oldest else {})
+        full = len(rows) >= most
         yield Page([row for row in rows if row not in repeated], None, not full)
         if not full:
             return
-        last, oldest = oldest, min(filter(None, map(_time_of, rows)), default=None)
+        last, oldest = oldest, min((time for row in rows if (time := _time_of(row, field))), default=None)
         if oldest is None or (last and oldest >= last):
-            raise broken_off(path, f"a whole page of {LOG_LINES} lines is no older than the page before it")
-        repeated = [row for row in rows if _time_of(row) == oldest]
+            raise broken_off(path, f"a whole page of {most} rows is no older than the page before it")
+        repeated = [row for row in rows if _time_of(row, field) == oldest]
 
 
 def embedded_pages(
@@ -167,8 +190,8 @@ def array_page(
     _under: str = "results",
 ) -> Iterator[Page]:
     """Yield a bare JSON array as the only page."""
-    body = well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
-    yield Page(body, len(body), last=True)
+    rows = _array(get, path, params)
+    yield Page(rows, len(rows), last=True)
 
 
 def unpaged_rows(
@@ -204,6 +227,7 @@ PAGERS: Mapping[str, Pager] = {
     "page": numbered_pages,
     "has_next": flagged_pages,
     "logs": log_pages,
+    "newest": newest_pages,
     "embedded": embedded_pages,
     "array": array_page,
     "unpaged": unpaged_rows,
@@ -218,8 +242,14 @@ def _has_rows(under: str, *besides: str) -> Callable[[Any], bool]:
     )
 
 
-def _time_of(row: Any) -> datetime | None:
-    text = row.get("timestamp") if isinstance(row, dict) else None
+def _array(get: Get, path: str, params: Params) -> list[Any]:
+    return list(
+        well_formed(path, partial(get, path, params), "a JSON array", lambda body: isinstance(body, list))
+    )
+
+
+def _time_of(row: Any, field: str) -> datetime | None:
+    text = row.get(field) if isinstance(row, dict) else None
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:

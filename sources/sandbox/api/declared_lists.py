@@ -40,6 +40,9 @@ RELATIVE = frozenset({"cohort_calculation_history"})
 LATEST = {"batch_export_runs": timedelta(days=7)}
 """Lists that show only the latest rows unless they are asked for earlier ones."""
 
+NEWEST = 50
+"""How many rows PostHog shows of a list that has only its newest ones."""
+
 
 class Sized(Offset):
     """A list with a most of its own."""
@@ -168,6 +171,10 @@ def _array(view: Declared, _request: Request) -> Any:
     return view.rows()
 
 
+def _newest(view: Declared, _request: Request) -> Any:
+    return view.rows()[:NEWEST]
+
+
 def _unpaged(view: Declared, _request: Request) -> Any:
     return {view.endpoint.rows_under: view.rows(), "default_access_level": "member"}
 
@@ -207,6 +214,7 @@ FORMS: dict[str, Callable[[Declared, Request], Any]] = {
     "has_next": _flagged,
     "embedded": _embedded,
     "logs": _lines,
+    "newest": _newest,
 }
 """How a list is answered that the framework's paginators do not know."""
 PLACE, NAMED = re.compile(r"{(\w+)}"), r"(?P<\1>[^/]+)"

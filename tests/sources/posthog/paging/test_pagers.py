@@ -17,11 +17,13 @@ from sources.posthog.paging.offset_pages import offset_pages
 from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import (
     LOG_LINES,
+    NEWEST_ROWS,
     array_page,
     cursor_pages,
     embedded_pages,
     flagged_pages,
     log_pages,
+    newest_pages,
     numbered_pages,
     single_object,
     unpaged_rows,
@@ -357,12 +359,16 @@ def line(second: int, text: str = "") -> dict[str, Any]:
     return {"timestamp": f"2026-11-02T08:{second // 60:02}:{second % 60:02}Z", "message": text or str(second)}
 
 
+def until(params: dict[str, Any]) -> datetime:
+    """The time below which rows are asked for."""
+    return datetime.fromisoformat(params.get("before", "9999-01-01T00:00:00Z"))
+
+
 def log_server(lines: list[dict[str, Any]]) -> Callable[[dict[str, Any]], Any]:
     """Newest first, below `before`, as many as asked for."""
 
     def answer(params: dict[str, Any]) -> Any:
-        before = datetime.fromisoformat(params.get("before", "9999-01-01T00:00:00Z"))
-        below = [one for one in lines if datetime.fromisoformat(one["timestamp"]) < before]
+        below = [one for one in lines if datetime.fromisoformat(one["timestamp"]) < until(params)]
         return {"results": sorted(below, key=lambda one: one["timestamp"], reverse=True)[: params["limit"]]}
 
     return answer
@@ -388,6 +394,20 @@ def test_lines_of_one_time_on_both_sides_of_a_pages_end_all_come() -> None:
 def test_a_page_of_lines_below_which_nothing_can_be_asked_for_fails_the_list(lines: Any) -> None:
     with pytest.raises(PageFailed, match="no older than the page before it"):
         pages_of(log_pages, lambda _: {"results": lines[:LOG_LINES]})
+
+
+@pytest.mark.parametrize("number", [0, 1, NEWEST_ROWS - 1, NEWEST_ROWS, NEWEST_ROWS + 1, 2 * NEWEST_ROWS + 7])
+def test_every_row_of_a_list_that_shows_its_newest_ones_comes_once(number: int) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": at, "created_at": f"2026-11-02T{at // 60:02}:{at % 60:02}:00Z"} for at in range(number)
+    ]
+
+    def answer(params: dict[str, Any]) -> Any:
+        below = [row for row in rows if datetime.fromisoformat(row["created_at"]) < until(params)]
+        return below[::-1][:NEWEST_ROWS]
+
+    pages, _ = pages_of(newest_pages, answer)
+    assert [row["id"] for row in walked(pages)] == list(reversed(range(number)))
 
 
 def test_a_log_that_answers_with_ever_newer_lines_fails_the_list() -> None:
