@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -268,6 +269,19 @@ def test_what_fails_while_a_lost_table_is_filled_again_is_not_spared(scene: Scen
     posthog.clear_faults()
     scene.sync(DELIVERIES, **HERE, **SWEPT)
     assert scene.rows(DELIVERIES).keys() == rows
+
+
+def test_a_list_that_fails_in_a_full_sync_is_read_on_from_where_it_stood(
+    scene: Scene, posthog: Sandbox
+) -> None:
+    finish_all(posthog)
+    scene.sync(DELIVERIES, **HERE, **SWEPT)
+    owner = deliveries(posthog)[0]["_parents"]["subscription_id"]
+    path = next(path for path in scene.warehouse.positions if f"/{owner}/deliveries/" in path)
+    before = scene.warehouse.positions[path]
+    posthog.fault(kind="array", path=f"subscriptions/{owner}/deliveries/")
+    assert of(scene.sync(DELIVERIES, full=True, **HERE, **SWEPT), DELIVERIES).status == "failed"
+    assert scene.warehouse.positions[path] == replace(before, moved=None)
 
 
 # -- deaths that another key may not tell

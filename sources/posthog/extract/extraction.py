@@ -285,7 +285,7 @@ class Extraction:
             if changes.lost_pages:  # they may be of any list
                 result = result.failed(LOST_PAGES)
             elif not self.options.window:
-                read_anew = self.options.reads_all(changes.table) or not changes.stored_index.whole
+                read_anew = changes.table in self.options.anew or not changes.stored_index.whole
                 position = (
                     advance(result, self.options)
                     if one.status == "read"
