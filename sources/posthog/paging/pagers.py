@@ -198,13 +198,19 @@ def unpaged_rows(
     get: Get,
     path: str,
     params: Params,
-    _size: PageSize,
+    size: PageSize,
     _prefetch: Prefetch = no_prefetch,
     under: str = "results",
 ) -> Iterator[Page]:
-    """Yield all rows under a key of one object as the only page: the server ignores limit and offset."""
+    """Yield all rows under a key of one object as the only page, because the server ignores limit and offset.
+
+    A server that names a next page does page the list, and is asked for it by limit and offset.
+    """
     body = well_formed(path, partial(get, path, params), f"an object with `{under}`", _has_rows(under))
-    yield Page(body[under], len(body[under]), last=True)
+    if is_end(body.get("next")):
+        yield Page(body[under], len(body[under]), last=True)
+    else:
+        yield from offset_pages(get, path, params, size)
 
 
 def single_object(

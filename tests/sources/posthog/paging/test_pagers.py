@@ -447,6 +447,16 @@ def test_rows_inside_one_object_end_where_none_come(body: Any, counts: list[Any]
     assert [page.count for page in pages] == counts
 
 
+def test_a_list_without_paging_that_names_a_next_page_is_walked_by_limit_and_offset() -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        start = params.get("offset", 0)
+        more = "https://posthog.example/?offset=2" if start == 0 else None
+        return {"count": 4, "next": more, "results": [start, start + 1]}
+
+    pages, _ = pages_of(unpaged_rows, answer)
+    assert walked(pages) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("body", "under"), [({"results": [1, 2]}, "results"), ({"keys": [1, 2], "x": 0}, "keys")]
 )
