@@ -7,6 +7,7 @@ name of all tables are returned, and the caller takes the strictest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -15,7 +16,14 @@ from sources.posthog.catalogue.fields import Field, json, secret, text
 from sources.posthog.shape.types import column_name
 
 TABLES: Mapping[str, str] = {
+    "AlertConfiguration": "alerts",
+    "CIMDVerificationToken": "cimd_verification_tokens",
+    "DataWarehouseSavedQuery": "warehouse_saved_queries",
+    "DataWarehouseTable": "warehouse_tables",
+    "ExportedAsset": "exports",
+    "OAuthApplication": "organization_oauth_applications",
     "OrganizationMembership": "organization_members",
+    "ProjectSecretAPIKey": "project_secret_api_keys",
     "Team": "project_detail_settings",
 }
 """Models whose table has another name."""
@@ -73,7 +81,7 @@ def table_of(model: str) -> str:
     if model in TABLES:
         return TABLES[model]
     name = column_name(model)
-    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return re.sub(r"(?<![aeiou])y$", "ie", name) + "s"
 
 
 def _anywhere() -> dict[str, tuple[FieldRef, ...]]:

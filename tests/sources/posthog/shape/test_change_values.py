@@ -247,6 +247,12 @@ def test_a_detail_that_is_nested_beyond_reason_costs_no_other_value() -> None:
         ("SavedQuery", "saved_queries"),
         ("OrganizationMembership", "organization_members"),
         ("Team", "project_detail_settings"),
+        ("Survey", "surveys"),
+        ("survey", "surveys"),
+        ("ApprovalPolicy", "approval_policies"),
+        ("AlertConfiguration", "alerts"),
+        ("DataWarehouseSavedQuery", "warehouse_saved_queries"),
+        ("ProjectSecretAPIKey", "project_secret_api_keys"),
     ],
 )
 def test_a_model_leads_to_its_table(model: str, table: str) -> None:
