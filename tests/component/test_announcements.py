@@ -42,7 +42,7 @@ def rename(posthog: Sandbox, table: str, name: str, project: int = PROJECT) -> N
 def names(scene: Scene, table: str, project: int = PROJECT) -> set[Any]:
     """The names of a project's rows as they are stored."""
     rows = scene.rows(table, dead=False).items()
-    return {row["name"] for key, row in rows if key[0] == project}
+    return {row.get("name") for key, row in rows if key[0] == project}
 
 
 def trusting(scene: Scene) -> Scene:

@@ -88,6 +88,8 @@ class Garden:
         row |= {name: way + 1 if one.type == "bigint" else f"{name}-{way}" for name, one in keys.items()}
         if any(one.role == "identity" for one in endpoint.fields):
             row["id"] = next(self.numbers)
+        if endpoint.content_key:
+            row[endpoint.content_key[0]] = str(next(self.numbers))
         for child in ENDPOINTS.values():
             if child.below_only and parent_of(child.paths[0]) is endpoint:
                 row[child.below_only[0]] = child.below_only[1][0]

@@ -50,7 +50,10 @@ ORGANIZATION_DOMAINS = Endpoint(
     group="access",
     paths=("organizations/{organization_id}/domains/",),
     scope="organization:read",
-    doc="Domains of e-mail addresses that an organization proved to be its own, and how their people log in.",
+    doc=(
+        "Domains of e-mail addresses that an organization proved to be its own; the newest servers tell in "
+        "`identity_provider_configs` how their people log in."
+    ),
     fields=(
         *text(
             "id",
@@ -60,6 +63,8 @@ ORGANIZATION_DOMAINS = Endpoint(
             saml_acs_url="The address to which the provider sends people back.",
             saml_identity_provider_config_id="The row of `identity_provider_configs` for logging in by SAML.",
             scim_identity_provider_config_id="The row of `identity_provider_configs` for accounts by SCIM.",
+            id_jag_identity_provider_config_id="The row of `identity_provider_configs` for access by programs.",
+            identity_provider_config="The row of `identity_provider_configs`, on servers with one for each domain.",
         ),
         *boolean(
             is_verified="Whether the organization proved that the domain is its own.",
@@ -67,6 +72,7 @@ ORGANIZATION_DOMAINS = Endpoint(
             has_saml="Whether people can log in by SAML.",
             has_scim="Whether accounts can be managed by SCIM.",
             scim_enabled="Whether accounts are managed by SCIM.",
+            has_id_jag="Whether programs can get access through the provider.",
         ),
         *timestamp(verified_at="When the domain was proved."),
         *secret("verification_challenge", "saml_x509_cert", "scim_base_url", "scim_bearer_token"),
@@ -85,14 +91,29 @@ IDENTITY_PROVIDER_CONFIGS = Endpoint(
             "name",
             saml_entity_id="The name under which PostHog knows the provider.",
             saml_acs_url="The address to which the provider sends people back.",
+            saml_relay_state="What the provider sends back with the person.",
+            oidc_issuer_url="The provider's address for OpenID Connect.",
+            oidc_client_id="The name under which the provider knows PostHog.",
+            id_jag_issuer_url="The provider's address for access by programs.",
+            id_jag_jwks_url="Where the provider shows its public keys for that.",
+            domain_scope="Whether it holds for all domains or for some.",
+            config_scope="For what it is used.",
+        ),
+        *items(
+            organization_domain_ids="The rows of `organization_domains` for which it holds.",
+            id_jag_allowed_clients="The programs that may get access through it.",
+            ordered=False,
         ),
         *boolean(
             has_saml="Whether people can log in by SAML.",
+            has_oidc="Whether people can log in by OpenID Connect.",
+            has_oidc_client_secret="Whether PostHog has a secret for OpenID Connect.",  # noqa: S106  a sentence
             has_scim="Whether accounts can be managed by SCIM.",
             scim_enabled="Whether accounts are managed by SCIM.",
+            has_id_jag="Whether programs can get access through it.",
         ),
         *timestamp("created_at", "updated_at"),
-        *secret("saml_x509_cert", "scim_base_url", "scim_bearer_token"),
+        *secret("saml_x509_cert", "scim_base_url", "scim_bearer_token", "oidc_client_secret"),
     ),
 )
 
@@ -157,8 +178,15 @@ ORGANIZATION_OAUTH_APPLICATIONS = Endpoint(
     fields=(
         *text("id", "name", client_id="The name by which PostHog knows the program."),
         *items(redirect_uris_list="Where people are sent after they gave access.", ordered=False),
-        *boolean(is_verified="Whether PostHog knows whose program it is."),
+        *boolean(
+            is_verified="Whether PostHog knows whose program it is.",
+            is_first_party="Whether it is PostHog's own.",
+            is_dcr_client="Whether it registered itself.",
+        ),
         *timestamp(created="When it was registered.", updated="When it was last changed."),
+        *timestamp("created_at", "updated_at"),  # other servers call them so
+        *person("created_by"),
+        *ignored("redirect_uris"),
         *secret("client_secret", "hash_client_secret"),
     ),
 )
@@ -168,7 +196,7 @@ PROJECT_SECRET_API_KEYS = Endpoint(
     group="access",
     paths=("projects/{project_id}/project_secret_api_keys/",),
     scope="project:read",
-    doc="Keys of a project that belong to no person, at most ten.",
+    doc="Keys of a project that belong to no person.",
     requires="admins of the project",
     announced_by=("ProjectSecretAPIKey",),
     fields=(
@@ -181,7 +209,7 @@ PROJECT_SECRET_API_KEYS = Endpoint(
     ),
 )
 
-# PostHog's `AccessControlSerializer` sends no id; PostHog keeps one rule for each of these combinations.
+# PostHog's `AccessControlSerializer` sends no id; a rule that is set again replaces the one with these values.
 RULE_KEY = ("role", "organization_member", "resource", "resource_id")
 RULE = (
     *text(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.catalogue.fields import boolean, ignored, json, person, text, timestamp
+from sources.posthog.catalogue.fields import (
+    boolean,
+    ignored,
+    integer,
+    items,
+    json,
+    person,
+    text,
+    timestamp,
+)
 from sources.posthog.catalogue.organization import ORGANIZATION_ACTIVITY_LOGS
 
 ACTIVITY_LOG = Endpoint(
@@ -48,6 +57,7 @@ CHANGE_REQUESTS = Endpoint(
     requires="on Cloud a plan with approvals",
     announced_by=("ChangeRequest", "Approval"),
     fields=(
+        *integer(action_version="The version of what is to be done."),
         *text(
             "id",
             action_key="What is to be done.",
@@ -92,9 +102,9 @@ APPROVAL_POLICIES = Endpoint(
         *json(
             "conditions",
             approver_config="Who may approve it, and how many must.",
-            bypass_roles="The roles that need no approval.",
             bypass_org_membership_levels="The levels that need no approval.",
         ),
+        *items(bypass_roles="The roles that need no approval.", ordered=False),
         *text(expires_after="How long a request waits."),
         *boolean("enabled", allow_self_approve="Whether people may approve their own changes."),
         *timestamp("created_at", "updated_at"),

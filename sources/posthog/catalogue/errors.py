@@ -143,6 +143,7 @@ ERROR_TRACKING_ISSUES = Endpoint(
             description="The error's own message.",
             privacy="customer",
         ),
+        *text(fingerprint="By what its errors are alike.", privacy="customer", volatile=True),
         *timestamp(first_seen="When the first of its errors came in."),
         *json(
             assignee="Who takes care of it: the kind, user or role, and the id; null if nobody.",

@@ -27,7 +27,13 @@ FEATURE_FLAGS = Endpoint(
     scope="feature_flag:read",
     doc="Switches for features; archived ones are listed by a second pass, deleted ones by none.",
     announced_by=("FeatureFlag", "Experiment", "EarlyAccessFeature", "Survey", "Tag", "TaggedItem"),
-    unannounced=("experiment_set", "features", "usage_dashboard", "analytics_dashboards"),
+    unannounced=(
+        "experiment_set",
+        "features",
+        "usage_dashboard",
+        "analytics_dashboards",
+        "evaluation_contexts",
+    ),
     fields=(
         *integer(
             "id", "version", rollout_percentage="For how many of 100 people it is on, if it is that simple."
@@ -57,7 +63,11 @@ FEATURE_FLAGS = Endpoint(
             is_used_in_replay_settings="Whether it decides what is recorded.",
         ),
         *items("tags", ordered=False),
-        *items(evaluation_tags="The environments in which it is asked for.", ordered=False),
+        *items(
+            evaluation_contexts="The environments in which it is asked for.",
+            evaluation_tags="The same on older servers.",
+            ordered=False,
+        ),
         *items(experiment_set="The experiments that use it.", type="bigint", ordered=False),
         *items(analytics_dashboards="The dashboards about it.", type="bigint", ordered=False),
         *integer(usage_dashboard="The dashboard about its use."),
@@ -68,6 +78,7 @@ FEATURE_FLAGS = Endpoint(
         ),
         *person("created_by", "last_modified_by"),
         *ignored("can_edit", "user_access_level", "_create_in_folder", "_should_create_usage_dashboard"),
+        *ignored("experiment_set_metadata"),  # what the experiments say of themselves
     ),
 )
 
@@ -85,6 +96,7 @@ SCHEDULED_CHANGES = Endpoint(
             record_id="The id of the object that is changed.",
             recurrence_interval="How often it happens again.",
             cron_expression="When it happens again, as a crontab.",
+            timezone="The time zone of that crontab.",
         ),
         *text(failure_reason="Why it could not be done.", privacy="customer"),
         *json(payload="What is changed.", privacy="text", values_about="model_name"),
@@ -110,14 +122,13 @@ EXPERIMENTS = Endpoint(
         "projects/{project_id}/experiments/?archived=true",
     ),
     scope="experiment:read",
-    doc="Comparisons of variants behind a flag, without their results; archived ones are listed by a second pass.",
+    doc="Comparisons of variants behind a flag, without results, on newer servers without metrics, archived ones too.",
     requires="404 on FOSS builds",
     announced_by=("Experiment", "ExperimentHoldout", "ExperimentSavedMetric", "FeatureFlag"),
     unannounced=("feature_flag_id", "exposure_cohort", "holdout_id", "saved_metrics"),
     fields=(
         *integer(
             "id",
-            holdout_id="The people who are kept out of it: a row of `experiment_holdouts`.",
             exposure_cohort="The people who count as having seen it: a row of `cohorts`.",
         ),
         *text(
@@ -129,7 +140,11 @@ EXPERIMENTS = Endpoint(
             conclusion="How somebody judged it in the end.",
         ),
         *text(conclusion_comment="Why somebody judged it so.", privacy="text"),
-        *reference(feature_flag="Its flag.", type="bigint"),
+        *reference(
+            feature_flag="Its flag.",
+            holdout="The people who are kept out of it: a row of `experiment_holdouts`.",
+            type="bigint",
+        ),
         *json(
             parameters="Its variants and how many people it needs.",
             filters="What it measures, as older versions wrote it.",
@@ -144,10 +159,12 @@ EXPERIMENTS = Endpoint(
         *json(
             saved_metrics="The rows of `experiment_saved_metrics` that it measures.", customer_keys=LITERALS
         ),
+        *json(running_time_calculation="How long it is expected to run.", customer_keys=LITERALS),
+        *items(excluded_variants="The variants that do not count.", ordered=False),
         *timestamp("created_at", "updated_at", "start_date", "end_date"),
-        *boolean("archived", "deleted"),
+        *boolean("archived", "deleted", is_legacy="Whether it is evaluated in the older way."),
         *person("created_by"),
-        *ignored("holdout", "user_access_level", "_create_in_folder"),
+        *ignored("user_access_level", "_create_in_folder"),
     ),
 )
 
@@ -205,10 +222,15 @@ EARLY_ACCESS_FEATURES = Endpoint(
         ),
         *reference(feature_flag="The flag that switches it.", type="bigint"),
         *json("payload", privacy="customer"),
+        *json(assignee="The person or the role that is responsible for it."),
         *timestamp("created_at"),
-        *person(assigned_user="Who is responsible for it."),
+        *person("created_by"),
+        *ignored("user_access_level", "_create_in_folder"),
     ),
 )
+
+OF_ACTIONS = ("last_calculated_at", "is_calculating", "bytecode_error", "slack_message_format", "pinned_at")
+"""Of the whole actions in the conditions of a survey: what changes by itself, repeats `actions`, or is secret."""
 
 SURVEYS = Endpoint(
     table="surveys",
@@ -230,7 +252,12 @@ SURVEYS = Endpoint(
             response_sampling_limit="How many answers each of the steps may bring.",
         ),
         *json(questions="What is asked.", customer_keys=LITERALS),
-        *json(conditions="Who is asked, and where.", customer_keys=(*LITERALS, "url")),
+        *json(
+            conditions="Who is asked, and where; events and actions that show it are data about customers.",
+            customer_keys=(*LITERALS, "url"),
+            ignored_keys=OF_ACTIONS,
+        ),
+        *json(form_content="The text of a page with the survey alone.", privacy="text"),
         *json(
             appearance="How it looks.",
             translations="What is asked in other languages.",

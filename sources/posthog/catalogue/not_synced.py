@@ -207,6 +207,13 @@ NOT_SYNCED = (
         "Four parts of `plugin_configs`.",
     ),
     NotSynced(
+        "pipeline_plugins",
+        "pipelines",
+        "omitted",
+        "organizations/{organization_id}/pipeline_{transformations|destinations|import_apps|frontend_apps}/",
+        "Four parts of `plugins`.",
+    ),
+    NotSynced(
         "feature_flag_status",
         "experiments",
         "omitted",

@@ -126,6 +126,7 @@ ORGANIZATION_MEMBERS = Endpoint(
             is_2fa_enabled="Whether the person logs in with two factors.",
             has_social_auth="Whether the person logs in through Google, GitHub or the like.",
         ),
+        *ignored("search_match_type"),
     ),
 )
 
@@ -134,7 +135,10 @@ ORGANIZATION_ACTIVITY_LOGS = Endpoint(
     group="audit",
     paths=("organizations/{organization_id}/advanced_activity_logs/?ordering=created_at&page_size=1000",),
     scope="activity_log:read",
-    doc="Who changed what in an organization and all its projects, as far back as the plan looks.",
+    doc=(
+        "Who changed what in an organization and all its projects, as far back as the plan looks; comments and what "
+        "else PostHog logs without an organization are in `advanced_activity_logs` only."
+    ),
     requires="admins and owners of the organization; on Cloud a plan with audit logs",
     pagination="cursor",
     plan="since",

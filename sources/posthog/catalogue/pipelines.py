@@ -92,6 +92,7 @@ INTEGRATIONS = Endpoint(
     paths=("projects/{project_id}/integrations/",),
     scope="integration:read",
     doc="Connections of a project with other programs such as Slack or a warehouse, with their health.",
+    requires="older servers list connections with GitHub only",
     announced_by=("Integration",),
     fields=(
         *integer("id"),
@@ -151,6 +152,7 @@ HOG_FUNCTIONS = Endpoint(
     scope="hog_function:read",
     doc="Destinations, sources, transformations and apps for web pages, each with its code and conditions.",
     announced_by=("HogFunction",),
+    unannounced=("icon_url",),
     fields=(
         *text(
             "id",

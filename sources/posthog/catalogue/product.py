@@ -13,6 +13,7 @@ from sources.posthog.catalogue.fields import (
     items,
     json,
     person,
+    reference,
     secret,
     text,
     timestamp,
@@ -47,9 +48,13 @@ ANNOTATIONS = Endpoint(
     paths=("projects/{project_id}/annotations/",),
     key=("id",),
     scope="annotation:read",
-    doc="Notes on a day of charts; those of a whole organization have no project, for each of its projects lists them.",
+    doc=(
+        "Notes on a day of charts; those of a whole organization have no project, for each of its projects lists them. "
+        "A note vanishes with its insight or dashboard, and returns with it."
+    ),
     shared=("scope", ("organization",)),
-    announced_by=("Annotation", "Insight", "Dashboard"),
+    announced_by=("Annotation", "Insight", "Dashboard", "Tag", "TaggedItem"),
+    unannounced=("tags",),
     fields=(
         *integer(
             "id",
@@ -63,10 +68,12 @@ ANNOTATIONS = Endpoint(
             insight_name="The insight's name.",
             insight_derived_name="The insight's name as PostHog made it up.",
             dashboard_name="The dashboard's name.",
+            emoji="The emoji that stands for it in charts.",
         ),
         *text(content="What was written.", privacy="text"),
         *timestamp("created_at", "updated_at", date_marker="The time in the chart that it is about."),
-        *boolean("deleted", is_emoji="Whether it is a single emoji."),
+        *boolean("deleted", hidden_in_user_interface="Whether PostHog's charts leave it out."),
+        *items("tags", ordered=False),
         *person("created_by"),
     ),
 )
@@ -83,7 +90,11 @@ ACTIONS = Endpoint(
     fields=(
         *integer("id"),
         *text("name", "description", creation_context="Where in PostHog it was made."),
-        *json(steps="The events that count as it, with their conditions.", customer_keys=LITERALS),
+        *json(
+            steps="The events that count as it, with their conditions.",
+            customer_keys=LITERALS,
+            ignored_keys=("selector_regex",),  # the server compiles it from `selector`
+        ),
         *timestamp("created_at", pinned_at="When somebody put it at the top."),
         *timestamp(last_calculated_at="When its events were last found.", volatile=True),
         *boolean("deleted", post_to_slack="Whether each of its events is posted to Slack."),
@@ -100,8 +111,9 @@ DASHBOARDS = Endpoint(
     group="product",
     paths=("projects/{project_id}/dashboards/",),
     scope="dashboard:read",
-    doc="Dashboards; a deleted one vanishes from the list.",
+    doc="Dashboards but for unlisted ones, without their filters on newer servers; a deleted one vanishes.",
     announced_by=("Dashboard", "SharingConfiguration", "Tag", "TaggedItem"),
+    unannounced=("folder",),
     fields=(
         *integer(
             "id",
@@ -109,6 +121,7 @@ DASHBOARDS = Endpoint(
             restriction_level="Who may change it, by the older kind of access control: 21 all, 37 collaborators.",
         ),
         *text("name", "description", creation_mode="Whether it was made from nothing, a template or a copy."),
+        *text(folder="The folder in which it lies; empty is the root."),
         *json(
             persisted_filters="The filters that were saved with it.",
             filters="The filters that hold for all of its insights.",
@@ -127,7 +140,7 @@ DASHBOARDS = Endpoint(
         *items(quick_filter_ids="The filters that stand above it.", ordered=False),
         *person("created_by"),
         *ignored("access_control_version", "effective_restriction_level", "effective_privilege_level"),
-        *ignored("user_access_level", "team_id", "_create_in_folder"),
+        *ignored("user_access_level", "team_id", "search_match_type", "_create_in_folder"),
     ),
 )
 
@@ -158,7 +171,7 @@ DASHBOARD_TEMPLATES = Endpoint(
         *boolean("deleted", is_featured="Whether PostHog recommends it."),
         *items("tags", ordered=False),
         *items(availability_contexts="Where PostHog offers it.", ordered=False),
-        *integer(created_by="Who made it."),
+        *person("created_by"),
         *ignored("team_id"),
     ),
 )
@@ -236,7 +249,9 @@ INSIGHTS = Endpoint(
         *ignored(
             "types", "timezone", "resolved_date_range", "cache_target_age", "next_allowed_client_refresh"
         ),
-        *ignored("alerts", "color", "layouts", "refreshing", "effective_restriction_level"),
+        *ignored(
+            "alerts", "color", "layouts", "refreshing", "effective_restriction_level", "search_match_type"
+        ),
         *ignored("effective_privilege_level", "user_access_level", "_create_in_folder"),
     ),
 )
@@ -269,6 +284,9 @@ INSIGHT_VARIABLES = Endpoint(
             values="The values to choose from.",
             privacy="customer",
         ),
+        *text(values_query="The query that finds the values to choose from.", privacy="customer"),
+        *text(values_query_connection_id="The source that the query asks; null for PostHog's own data."),
+        *boolean(is_multi="Whether several values may be chosen."),
         *timestamp("created_at"),
         *integer(created_by="Who made it."),
     ),
@@ -280,7 +298,7 @@ NOTEBOOKS = Endpoint(
     paths=("projects/{project_id}/notebooks/?order=created_at",),
     key=("project_id", "short_id"),
     scope="notebook:read",
-    doc="Notebooks, without what is written in them; a deleted one vanishes from the list.",
+    doc="Notebooks but for internal ones, without what is written in them; a deleted one vanishes from the list.",
     announced_by=("Notebook",),
     fields=(
         *text("id", "short_id", "title", visibility="Who finds it in lists."),
@@ -298,6 +316,7 @@ SESSION_RECORDING_PLAYLISTS = Endpoint(
     key=("project_id", "short_id"),
     scope="session_recording_playlist:read",
     doc="Collections of recordings and saved filters for them, without those that PostHog makes up itself.",
+    page_size=500,
     announced_by=("SessionRecordingPlaylist",),
     fields=(
         *integer("id"),
@@ -318,7 +337,6 @@ ALERTS = Endpoint(
     scope="alert:read",
     doc="Limits on insights: PostHog tells people when a number leaves them.",
     announced_by=("AlertConfiguration", "AlertSubscription", "Threshold", "Insight"),
-    unannounced=("insight",),
     fields=(
         *text(
             "id",
@@ -340,7 +358,13 @@ ALERTS = Endpoint(
             volatile=True,
         ),
         *boolean("enabled", skip_weekend="Whether it is not looked at at weekends."),
-        *json(insight="The insight that is looked at.", customer_keys=LITERALS),
+        *boolean(
+            investigation_agent_enabled="Whether PostHog's AI looks into it when it fires.",
+            investigation_gates_notifications="Whether nobody is told before the AI has looked into it.",
+        ),
+        *text(investigation_inconclusive_action="What happens if the AI cannot tell."),
+        *json(detector_config="How unusual numbers are found.", customer_keys=LITERALS),
+        *reference(insight="The insight that is looked at.", type="bigint"),
         *person("created_by"),
         *json(subscribed_users="The people who are told."),
         *ignored("checks", "checks_total", "last_value"),
@@ -360,10 +384,31 @@ ALERT_CHECKS = Endpoint(
     detects_deletes=False,
     lookback=timedelta(days=15),
     fields=(
-        *text("id", state="What came of it."),
-        *json(calculated_value="The number.", privacy="customer"),
-        *boolean(targets_notified="Whether somebody was told."),
-        *timestamp(created_at="When it was looked at."),
+        *text(
+            "id",
+            state="What came of it.",
+            interval="How long each of the periods is that were compared.",
+            investigation_status="How far PostHog's AI is in looking into it.",
+            investigation_notebook_short_id="The notebook that the AI wrote.",
+        ),
+        *text(
+            investigation_verdict="What the AI decided.",
+            investigation_summary="What the AI found.",
+            privacy="customer",
+        ),
+        *json(
+            calculated_value="The number.",
+            anomaly_scores="How unusual each of the numbers is.",
+            triggered_points="Which of the numbers are unusual.",
+            triggered_dates="The periods of the unusual numbers.",
+            triggered_metadata="What else is known of the unusual numbers.",
+            privacy="customer",
+        ),
+        *boolean(
+            targets_notified="Whether somebody was told.",
+            notification_suppressed_by_agent="Whether nobody was told because of what the AI found.",
+        ),
+        *timestamp(created_at="When it was looked at.", notification_sent_at="When somebody was told."),
     ),
 )
 
@@ -387,5 +432,7 @@ FILE_SYSTEM = Endpoint(
         *boolean(shortcut="Whether it only leads to an object elsewhere."),
         *timestamp("created_at"),
         *timestamp("last_viewed_at", volatile=True),
+        *person("created_by"),
+        *ignored("user_access_level"),
     ),
 )

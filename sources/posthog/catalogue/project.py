@@ -354,11 +354,18 @@ COHORT_CALCULATION_HISTORY = Endpoint(
         *text("id"),
         *json("filters", customer_keys=("value",), ignored_keys=COMPILED_CONDITIONS),
         *integer(count="How many people were found."),
-        *integer(total_seconds="How long it took.", type="double"),
+        *integer(duration_seconds="How long it took.", type="double"),
+        *integer(
+            total_query_ms="How long its queries took, in milliseconds.",
+            total_memory_mb="How much memory they took, in megabytes.",
+            total_read_rows="How many rows they read.",
+            total_written_rows="How many rows they wrote.",
+        ),
         *timestamp("started_at", "finished_at"),
-        *text(error="Why it failed.", error_code="The kind of error.", privacy="customer"),
+        *text(error="Why it failed.", privacy="customer"),
         *json(queries="The queries that ran, with their cost.", privacy="customer"),
         *boolean(is_completed="Whether it ended.", is_successful="Whether it ended well."),
         *ignored("team", "cohort"),
+        *ignored("main_query", "main_query_id"),  # one of `queries`
     ),
 )

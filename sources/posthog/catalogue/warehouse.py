@@ -168,7 +168,7 @@ WAREHOUSE_TABLES = Endpoint(
     group="warehouse",
     paths=("projects/{project_id}/warehouse_tables/",),
     scope="warehouse_table:read",
-    doc="Tables of the warehouse, imported or read from files; a deleted one vanishes from the list.",
+    doc="Tables of the warehouse but for those of sources that are asked directly; a deleted one vanishes.",
     announced_by=("DataWarehouseTable", "ExternalDataSchema", "ExternalDataSource"),
     fields=(
         *text(
@@ -198,10 +198,10 @@ WAREHOUSE_SAVED_QUERIES = Endpoint(
     group="warehouse",
     paths=("projects/{project_id}/warehouse_saved_queries/",),
     scope="warehouse_view:read",
-    doc="Views: queries under a name, their results stored or not; a deleted one vanishes from the list.",
+    doc="Views, their results stored or not, on newer servers without the query; a deleted one vanishes from the list.",
     pagination="page",
     announced_by=("DataWarehouseSavedQuery",),
-    unannounced=("name", "columns"),
+    unannounced=("name", "columns", "sync_frequency"),
     fields=(
         *text(
             "id",
