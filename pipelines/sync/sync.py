@@ -57,7 +57,8 @@ def sync(
 ) -> Outcome:
     """Run one sync and return its outcome; raises HogsyncError if nothing could be done at all.
 
-    `observers` are called with every page that is read; `retry` limits how long a failing page is retried.
+    `_sync` has the phases; a stop signal after the last one does not change the outcome. `observers` are called with
+    every page that is read; `retry` limits how long a failing page is retried.
     """
     recorded_outcome: list[Outcome] = []
     with signals.after_record(recorded_outcome):

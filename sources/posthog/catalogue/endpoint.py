@@ -52,8 +52,8 @@ class Endpoint:
     scope: str
     doc: str
     by_default: bool = True
-    """Whether a sync without a selection reads it: not a list of customers' data, nor one that costs a request for each
-    of many objects or a computation."""
+    """Whether a sync reads it without a selection. It does not if the list holds data of the customer's own users, is
+    long, costs a request for each of many objects or a computation, or serves only older servers or certain keys."""
     requires: str = ""
     """What the list needs besides the scope: a plan, a role, a server version."""
     key: tuple[str, ...] = ()

@@ -107,7 +107,7 @@ class StoredIndex:
         )
 
     def ask_when_written(self) -> None:
-        """Load when the table was last written, which only checkpoints need; needs the warehouse open."""
+        """Load when the table was last written, for checkpoints and announcements; needs the warehouse open."""
         self.last_written = self.stored.last_written(self.table)
 
     def _intact(self) -> bool:

@@ -1,6 +1,7 @@
 """Fetches one page: path and parameters -> decoded JSON, or the error that says what to do.
 
-The only module that speaks HTTP. It sends nothing but GET, only to the configured origin, never after a redirect.
+The only module that speaks HTTP to PostHog. It sends nothing but GET, only to the configured origin, never after a
+redirect.
 """
 
 from __future__ import annotations

@@ -5,9 +5,16 @@ until the next complete walk: more than 20 rows and 20 % at once, a list that be
 second walk in the same run. Held until that key or a person (`--accept-deletes`) confirms: rows that another key saw.
 Held until a person confirms: rows that may be in the gap between PostHog's count and its list.
 
-Other tombstones follow from these or from PostHog: `TableChanges._marked` (PostHog lists the row as deleted),
-`TableChanges.cascade_delete` (the parent row was deleted), `changes.delta` (an item left its row's list, or its row was
-deleted).
+Other places that write a tombstone:
+
+| function | a row is deleted because |
+|---|---|
+| `TableChanges._marked` | PostHog lists the row as deleted |
+| `TableChanges.cascade_delete` | its parent row was deleted |
+| `TableChanges.delete_below` | its list is not read, because of a value of the parent row (`Endpoint.below_only`) |
+| `changes.delta` | it is an item that left its row's list, or its row was deleted |
+| `pipelines.sync.privacy_rewrite` | it is an item of a list that the privacy settings refuse |
+| `History.end_missing` | only in a history: its table was dropped, and a complete walk did not see the row |
 """
 
 from __future__ import annotations

@@ -32,7 +32,10 @@ class Undeclared:
     def __init__(
         self, columns: dict[str, Type], taken: Iterable[str], named: Mapping[str, str], new_columns: int
     ) -> None:
-        """`columns` are the declared ones, `taken` further names that no field gets; `named` those of earlier runs."""
+        """`columns` are the table's columns: the declared ones at first, those of undeclared fields are added later.
+
+        `taken` are other names that no field gets; `named` are the columns that fields got in earlier runs.
+        """
         self.named: dict[str, str] = dict(named)
         """Columns by field."""
         self.apart: set[str] = set()

@@ -135,7 +135,7 @@ def _lists_above(table: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _requests(endpoint: Endpoint, position: Position, options: ReadOptions) -> int:
-    """Return what a list below a row costs; nothing if it can be skipped unless its parent row changes."""
+    """Return how many requests a list below a row costs; 0 if the list is skipped unless its parent row changed."""
     list_path = ListPath(endpoint, position.path, {}, endpoint.pagination)
     planned = plan(
         list_path, position, options, change_token=position.moved if endpoint.parent_cursor else None
