@@ -20,7 +20,7 @@ from pipelines.orchestration.step import OPTIONS, key_of, step
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings
 from pipelines.sync.selection import Selection, chosen_tables
-from sources.posthog.catalogue import ENDPOINTS, parent_of, stamp_types
+from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.client.rate_limit import budget_name
 from sources.posthog.shape.row_shape import RowShape
@@ -108,7 +108,7 @@ def owner(endpoint: Endpoint) -> str:
 def _columns(endpoint: Endpoint, settings: Settings) -> Any:
     """Return the columns that the privacy settings leave, with their types."""
     policy = privacy_policy(settings, hashing=False)
-    columns = RowShape(endpoint, policy, stamp_types(endpoint), {}).columns
+    columns = RowShape(endpoint, policy).columns
     key = dg.TableColumnConstraints(nullable=False, other=["primary key"])
     return dg.TableSchema(
         [

@@ -21,7 +21,7 @@ from pipelines.errors import WarehouseProblem
 from pipelines.from_settings import privacy_policy
 from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, stamp_types, with_parents
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.changes.sql import child_table
 from sources.posthog.extract.run_warnings import first_few
@@ -52,7 +52,7 @@ def expected_tables(tables: Iterable[str], settings: Settings) -> dict[str, Tabl
 
 
 def _tables_by(policy: Policy, endpoints: Iterable[Endpoint], versioned: Collection[str]) -> dict[str, Table]:
-    shapes = [RowShape(one, policy, stamp_types(one), {}) for one in (*endpoints, PEOPLE)]
+    shapes = [RowShape(one, policy) for one in (*endpoints, PEOPLE)]
     return tables_of(shapes, versioned)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent_of, stamp_types
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
@@ -143,7 +143,7 @@ def dbt_sources() -> str:
 
     lines = [DBT_START]
     for endpoint in (*ENDPOINTS.values(), PEOPLE):
-        shape = RowShape(endpoint, LAXEST, stamp_types(endpoint), {})
+        shape = RowShape(endpoint, LAXEST)
         for table, meaning, columns in table_meanings(shape):
             lines += [f"      - name: {table}", f"        description: {_yaml(meaning)}", "        columns:"]
             for name, text in columns.items():
@@ -189,7 +189,7 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
     from sources.posthog.shape.refused_columns import LAXEST
     from sources.posthog.shape.row_shape import RowShape
 
-    shape = RowShape(endpoint, LAXEST, stamp_types(endpoint), {})
+    shape = RowShape(endpoint, LAXEST)
     yield f"## {endpoint.table}\n"
     yield f"{endpoint.doc}\n"
     yield from _facts(endpoint)

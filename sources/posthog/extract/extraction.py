@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from sources.posthog import errors
-from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, stamp_types, with_parents
+from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.changes.delta import Delta, TargetTable, delta, target_tables
 from sources.posthog.changes.scratch import ScratchDatabase
@@ -125,7 +125,6 @@ class Extraction:
         shape = RowShape(
             endpoint,
             self._policy,
-            stamp_types(endpoint),
             stored.columns(table),
             stored.column_names_of_fields(table),
             new_columns=self.options.new_columns,

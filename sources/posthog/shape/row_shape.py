@@ -19,6 +19,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps
 from sources.posthog.catalogue.fields import Field, Type
 from sources.posthog.redaction.credentials import is_credential
@@ -49,14 +50,13 @@ class RowShape:
         self,
         endpoint: Endpoint,
         policy: Policy,
-        stamps: Mapping[str, Type],
-        stored: Mapping[str, Type],
+        stored: Mapping[str, Type] | None = None,
         named: Mapping[str, str] | None = None,
         *,
         new_columns: int = 100,
         theirs: Iterable[str] = (),
     ) -> None:
-        """`stamps` are the columns that the path gives, `stored` those that the table has already.
+        """`stored` are the columns that the table has already.
 
         `named` are the columns that undeclared fields got in earlier runs; they keep them. All runs together give
         undeclared fields `new_columns` columns at most: a row of Postgres has no room for more than 440 long texts.
@@ -65,7 +65,7 @@ class RowShape:
         self.endpoint = endpoint
         self.policy = policy
         self.key = endpoint.key
-        self.columns: dict[str, Type] = dict(stamps)
+        self.columns: dict[str, Type] = stamp_types(endpoint)
         if endpoint.content_key:
             self.columns[CONTENT_ID] = "text"
         self._fields = ColumnBuilders(endpoint, policy, self.columns)
@@ -80,7 +80,7 @@ class RowShape:
         taken = (*self.child_columns, *theirs)
         self.undeclared = Undeclared(self.columns, taken, named or {}, new_columns)
         known = {*BOOKKEEPING_COLUMNS, *self.columns, *(declared.name for declared in endpoint.fields)}
-        self.columns |= {name: type_ for name, type_ in stored.items() if name not in known}
+        self.columns |= {name: type_ for name, type_ in (stored or {}).items() if name not in known}
 
     @cached_property
     def fingerprint(self) -> str:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint, query
 from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import row_hash
@@ -46,7 +46,7 @@ class Into(Protocol):
 
 def shape_of(endpoint: Endpoint) -> RowShape:
     """hogsync's shape of an endpoint."""
-    return RowShape(endpoint, Policy(hash_key=b"the hash key of a bench"), stamp_types(endpoint), {})
+    return RowShape(endpoint, Policy(hash_key=b"the hash key of a bench"))
 
 
 def arrow(

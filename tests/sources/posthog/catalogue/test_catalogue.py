@@ -13,7 +13,6 @@ from sources.posthog.catalogue import (
     PEOPLE,
     column_meanings,
     parent_of,
-    stamp_types,
     with_parents,
 )
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
@@ -26,7 +25,7 @@ every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=lis
 
 
 def shape(endpoint: Endpoint) -> RowShape:
-    return RowShape(endpoint, Policy(), stamp_types(endpoint), {})
+    return RowShape(endpoint, Policy())
 
 
 @every_endpoint

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.extract.list_reader import listed_alone
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -18,7 +18,7 @@ ORGANIZATION = "4dc8564d-bd82-1065-2f40-97f7c50f67cf"
 def stored(**raw: Any) -> dict[str, Any]:
     """A project that was asked for by its id, as it will be stored, without what is null."""
     rows, stamps = listed_alone({"id": 2, "name": "Web", "test_account_filters": [1], **raw}, PROJECTS)
-    batch = RowShape(PROJECTS, Policy(), stamp_types(PROJECTS), {}).to_batch(rows, stamps)
+    batch = RowShape(PROJECTS, Policy()).to_batch(rows, stamps)
     return {name: value for name in batch.columns if (value := batch.values(name)[0]) is not None}
 
 

@@ -64,7 +64,7 @@ def test_who_stands_in_free_json_fills_in_only_whom_nothing_else_names() -> None
         return {"id": identifier, "first_name": name}
 
     workspace = ScratchDatabase(Path())
-    shape = RowShape(PEOPLE, Policy(), {}, {})
+    shape = RowShape(PEOPLE, Policy())
     changes = TableChanges(workspace, shape, Holding({2: said(2, "stored")}), datetime.now(UTC))
     for names in permutations([7, 2, 3]):
         people = People()

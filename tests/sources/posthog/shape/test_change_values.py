@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.shape.field_lookup import field_of, table_of
 from sources.posthog.shape.privacy import DEFAULTS, Mode, Policy
 from sources.posthog.shape.row_shape import RowShape
@@ -28,7 +28,7 @@ def detail(
     endpoint = ENDPOINTS["organization_activity_logs"]
     columns = {"organization_activity_logs.detail": "keep", **(columns or {})}
     policy = Policy(modes={**DEFAULTS, **modes}, columns=columns, hash_key=KEY)
-    shape = RowShape(endpoint, policy, stamp_types(endpoint), {})
+    shape = RowShape(endpoint, policy)
     page = shape.to_batch([{"id": "a", "scope": scope, "detail": sent}], {"organization_id": "o"})
     (stored,) = page.values("detail")
     return stored and json.loads(stored)

@@ -34,7 +34,7 @@ def shape(
 ) -> RowShape:
     endpoint = ENDPOINTS[table]
     policy = Policy(modes={**DEFAULTS, **modes}, hash_key=KEY)
-    return RowShape(endpoint, policy, stamp_types(endpoint), stored or {}, new_columns=new_columns)
+    return RowShape(endpoint, policy, stored, new_columns=new_columns)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,6 @@ def test_a_dataset_of_an_earlier_version_goes_on_with_the_column_that_a_users_id
     shaped = RowShape(
         endpoint,
         Policy(hash_key=KEY),
-        stamp_types(endpoint),
         {"reviewer_id": "bigint"},
         {"reviewer_id": "reviewer_id"},
     )
@@ -580,7 +579,7 @@ def test_recipients_become_rows_of_their_own(mode: Mode) -> None:
 def test_a_single_address_that_is_a_column_is_hashed_whole() -> None:
     fields = (Field(name="id", type="text"), Field(name="target_email", type="text", privacy="recipient"))
     invites = Endpoint(table="invites", group="access", paths=(), scope="", doc="", fields=fields)
-    shaped = RowShape(invites, Policy(hash_key=KEY), {}, {})
+    shaped = RowShape(invites, Policy(hash_key=KEY))
     for sent in ("Ann@partner.example", {"to": "Ann@partner.example"}):
         row = row_of(shaped, {"id": "i", "target_email": sent}, {})
         assert len(row.values["target_email"]) == 64
@@ -654,7 +653,7 @@ def test_identities_of_a_user_row_live_among_the_people_only() -> None:
 def test_one_column_can_differ_from_its_class() -> None:
     endpoint = ENDPOINTS["comments"]
     policy = Policy(columns={"comments.content": "drop", "comments.scope": "hash"}, hash_key=KEY)
-    shaped = RowShape(endpoint, policy, stamp_types(endpoint), {})
+    shaped = RowShape(endpoint, policy)
     row = row_of(shaped, {"id": "c", "content": "secret plans", "scope": "Insight"}, {"project_id": 2})
     assert row.values == {"project_id": 2, "id": "c", "scope": hashed("Insight")}
     assert "content" not in shaped.columns

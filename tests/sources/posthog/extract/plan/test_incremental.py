@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sources.posthog.catalogue import ENDPOINTS, stamp_types
+from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.options import ReadOptions, Window
 from sources.posthog.extract.plan.incremental import FULL, ReadPlan, plan, track_cursor
@@ -102,7 +102,7 @@ def test_a_list_is_planned_by_its_position_and_the_options(case: str) -> None:
 
 def walked(*pages: list[str], endpoint: Endpoint = LOGS) -> Walk:
     """A walk over pages whose rows have these times."""
-    shape, walk = RowShape(endpoint, Policy(), stamp_types(endpoint), {}), Walk(1)
+    shape, walk = RowShape(endpoint, Policy()), Walk(1)
     for page in pages:
         rows = [{"id": time, "created_at": time} for time in page]
         track_cursor(walk, shape.to_batch(rows, {"organization_id": "one"}), endpoint, NOW)
