@@ -59,11 +59,10 @@ class DerivedTables:
 
     def _history(self, changes: TableChanges, there: Tables) -> History:
         shape, endpoint = changes.shape, changes.shape.endpoint
-        lists = {child: shape.items(child) for child in shape.child_columns}
         complete = {
             child: names
-            for child, names in lists.items()
-            if {*shape.key, "position", *names, "_deleted_at", "_dlt_load_id"}
+            for child, names in shape.child_columns.items()
+            if {*shape.child_key_columns, *names, "_deleted_at", "_dlt_load_id"}
             <= there.get(child_table(changes.table, child), {}).keys()
         }
         types = self._types(changes, there)

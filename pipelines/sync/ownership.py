@@ -69,7 +69,7 @@ def _tables(shape: RowShape, versioned: bool) -> Iterator[tuple[str, Table]]:  #
     for child, items in shape.child_columns.items():
         yield (
             child_table(endpoint.table, child),
-            Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | {*shape.key, *items, "position"}),
+            Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | {*shape.child_key_columns, *items}),
         )
     if versioned and endpoint.history:
         own = named(shape.columns, shape.child_columns).values()

@@ -126,7 +126,7 @@ def table_meanings(shape: RowShape) -> Iterator[tuple[str, str, Mapping[str, str
     )
     for name, columns in shape.child_columns.items():
         meanings = own | ITEM_MEANINGS
-        there = [*shape.key_columns, *columns, *ROW_MEANINGS]
+        there = [*shape.child_key_columns, *columns, *ROW_MEANINGS]
         meaning = f"{CHILD.format(name)} {own.get(name, '')}".strip()
         yield f"{endpoint.table}__{name}", meaning, {one: meanings[one] for one in there if one in meanings}
     if endpoint.history:
@@ -200,7 +200,7 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
         yield f"\n### {endpoint.table}__{name}\n"
         yield f"{CHILD.format(name)} {meanings.get(name, '')}".strip() + "\n"
         recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
-        yield from _columns({**shape.key_columns, **columns}, recipient, meanings | ITEM_MEANINGS)
+        yield from _columns({**shape.child_key_columns, **columns}, recipient, meanings | ITEM_MEANINGS)
     yield from _trends(endpoint, shape.columns)
     yield ""
 

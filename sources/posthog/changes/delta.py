@@ -56,9 +56,9 @@ def target_tables(changes: TableChanges) -> Iterator[TargetTable]:
     table, shape, empty = changes.table, changes.shape, changes.stored_index.empty
     yield TargetTable(table, shape.key, {**shape.columns, **STAMPED}, table, empty[table])
     for child, own in shape.child_columns.items():
-        columns = {**shape.key_columns, **own, **STAMPED}
+        columns = {**shape.child_key_columns, **own, **STAMPED}
         name = child_table(table, child)
-        yield TargetTable(name, (*shape.key, "position"), columns, table, empty[name], child)
+        yield TargetTable(name, tuple(shape.child_key_columns), columns, table, empty[name], child)
 
 
 def delta(changes: TableChanges, target: TargetTable) -> Delta:
@@ -104,7 +104,7 @@ def _wanted(changes: TableChanges, target: TargetTable) -> str:
     """Return the query for the child rows of written parents: one row for each item of their lists."""
     key, split, name = changes.shape.key, quoted(target.child), changes.name
     return f"""
-        select *, {row_hash(changes.shape.items(target.child))} as _row_hash from (
+        select *, {row_hash(changes.shape.child_columns[target.child])} as _row_hash from (
             select {columns_of("s", key)}, c.deleted_at, unnest(s.{split}, recursive := true),
                 generate_subscripts(s.{split}, 1) - 1 as position
             from {name("staged")} s join {name("changed")} c using (_sequence))

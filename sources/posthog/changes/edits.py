@@ -65,9 +65,7 @@ def _key(changes: TableChanges, row: dict[str, Any]) -> tuple[Any, ...]:
 def _items_differ(changes: TableChanges, child: str, keys: pa.Table, after: list[dict[str, Any]]) -> bool:
     """Return whether the items of a split list are others than the stored ones, in any of these rows."""
     before = defaultdict[Any, list[dict[str, Any]]](list)
-    columns = {
-        name: type_ for name, type_ in changes.shape.child_columns[child].items() if name != "position"
-    }
+    columns = changes.shape.child_columns[child]
     stored = changes.stored.rows(child_table(changes.table, child), keys).to_pylist()
     for item in sorted(stored, key=lambda one: int(one["position"])):
         if item["_deleted_at"] is None:

@@ -114,7 +114,8 @@ class StoredIndex:
         """Return whether every column exists; one that was dropped, or that the catalogue added, is filled anew."""
         shape, has = self.shape, self.stored.has
         children = (
-            (child_table(self.table, c), (*shape.key, *columns)) for c, columns in shape.child_columns.items()
+            (child_table(self.table, c), (*shape.child_key_columns, *columns))
+            for c, columns in shape.child_columns.items()
         )
         return all(has(table, columns) for table, columns in ((self.table, tuple(shape.columns)), *children))
 

@@ -106,7 +106,7 @@ class TableChanges:
 
     def _create(self) -> None:
         key = column_definitions(self.shape.key_columns)
-        lists = {child: struct_list(self.shape.items(child)) for child in self.shape.child_columns}
+        lists = {child: struct_list(columns) for child, columns in self.shape.child_columns.items()}
         split = "".join(f", {quoted(child)} {type_}" for child, type_ in lists.items())
         self.scratch.run(
             f"create table {self.name('seen')} ({key}, _sequence bigint, walk bigint);"

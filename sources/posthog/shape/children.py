@@ -45,14 +45,13 @@ class Recipients:
         self._hash = policy.hash
         self._scrub = Scrubber(policy, declared, "keep", mode)
         stored: tuple[str, ...] = ("kind", "domain", "address_hash", *(("address",) * (mode == "keep")))
-        self.columns: dict[str, Type] = {"position": "bigint", **dict.fromkeys(stored, "text")}
+        self.columns: dict[str, Type] = dict.fromkeys(stored, "text")
         if "recipient_results" in self._names:
             self.columns |= {"status": "text", "detail": "json"}
 
     def split(self, raws: Sequence[Mapping[str, Any]]) -> pa.Array:
         """Return each row's addresses, null if it has none."""
-        own = {name: type_ for name, type_ in self.columns.items() if name != "position"}
-        return pa.array([self._of(raw) or None for raw in raws], list_type(own))
+        return pa.array([self._of(raw) or None for raw in raws], list_type(self.columns))
 
     def _of(self, raw: Mapping[str, Any]) -> list[Values]:
         named = raw.get("target_type")

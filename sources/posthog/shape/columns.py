@@ -180,7 +180,7 @@ class ColumnBuilders:
     # -- child tables
 
     def _items(self, declared: Field) -> Handler:
-        self.child_columns[declared.name] = {"position": "bigint", "value": declared.type}
+        self.child_columns[declared.name] = {"value": declared.type}
         misfit = self.misfit(declared)
 
         def split(values: Sequence[Any], batch: Batch) -> None:

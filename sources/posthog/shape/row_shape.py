@@ -101,13 +101,14 @@ class RowShape:
         """Return the primary key's columns and their types."""
         return {name: self.columns[name] for name in self.key}
 
-    def items(self, child: str) -> dict[str, Type]:
-        """Return the columns of a split list's items; their position follows from their order."""
-        return {name: type_ for name, type_ in self.child_columns[child].items() if name != "position"}
+    @property
+    def child_key_columns(self) -> dict[str, Type]:
+        """Return the columns of a child table's primary key: the row's key, and the item's position in the list."""
+        return {**self.key_columns, "position": "bigint"}
 
     def table(self, pages: Sequence[Mapping[str, pa.Array]]) -> pa.Table:
         """Return pages as one Arrow table; each split list is one more column."""
-        lists = {child: list_type(self.items(child)) for child in self.child_columns}
+        lists = {child: list_type(columns) for child, columns in self.child_columns.items()}
         return joined(pages, {name: ARROW[type_] for name, type_ in dict(self.columns).items()} | lists)
 
     def to_batch(self, raws: Sequence[Any], stamps: Stamps) -> Batch:

@@ -59,9 +59,9 @@ def arrow(
     ours = f"timestamptz '{STARTED}' as _synced_at, null::timestamptz as _deleted_at"
     hashed = f"{ours}, {row_hash(columns, shape.child_columns)} as _row_hash"
     yield table, workspace.table(f"select {', '.join(columns)}, {hashed} from pages", pages=rows)
-    for child in shape.child_columns:
+    for child, columns in shape.child_columns.items():
         items = f"unnest({child}, recursive := true), generate_subscripts({child}, 1) - 1 as position"
-        hashed = f"{ours}, {row_hash(shape.items(child))} as _row_hash"
+        hashed = f"{ours}, {row_hash(columns)} as _row_hash"
         found = workspace.table(f"select *, {hashed} from (select {key}, {items} from pages)", pages=rows)
         yield f"{table}__{child}", found
 
