@@ -190,29 +190,24 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
     from sources.posthog.shape.row_shape import RowShape
 
     shape = RowShape(endpoint, LAXEST)
-    yield f"## {endpoint.table}\n"
-    yield f"{endpoint.doc}\n"
-    yield from _facts(endpoint)
-    yield ""
-    meanings = column_meanings(endpoint)
-    yield from _columns(shape.columns, _classes(endpoint), meanings)
-    for name, columns in shape.child_columns.items():
-        yield f"\n### {endpoint.table}__{name}\n"
-        yield f"{CHILD.format(name)} {meanings.get(name, '')}".strip() + "\n"
-        recipient = {"address": "recipient, only if kept"} if name == "recipients" else {}
-        yield from _columns({**shape.child_key_columns, **columns}, recipient, meanings | ITEM_MEANINGS)
-    yield from _trends(endpoint, shape.columns)
-    yield ""
-
-
-def _trends(endpoint: Endpoint, columns: Mapping[str, Type]) -> Iterator[str]:
+    types = {
+        f"{endpoint.table}__{name}": shape.child_key_columns | own
+        for name, own in shape.child_columns.items()
+    }
     for trend in endpoint.trends:
-        numbers = ", ".join(f"`{name}`" for name in trend.measures)
-        yield f"\n### {trend.table}\n"
-        yield TREND.format(numbers, trend.source_time) + "\n"
-        named = trend.named(endpoint)
-        meanings = {here: column_meanings(endpoint).get(name, "") for name, here in named.items()}
-        yield from _columns({here: columns[name] for name, here in named.items()}, {}, meanings)
+        types[trend.table] = {here: shape.columns[name] for name, here in trend.named(endpoint).items()}
+    for table, meaning, meanings in table_meanings(shape):
+        if table == endpoint.table:
+            yield f"## {table}\n"
+            yield f"{meaning}\n"
+            yield from _facts(endpoint)
+            yield ""
+            yield from _columns(shape.columns, _classes(endpoint), meanings)
+        elif table in types:  # a history has the columns of its table
+            yield f"\n### {table}\n"
+            yield f"{meaning}\n"
+            yield from _columns(types[table], {"address": "recipient, only if kept"}, meanings)
+    yield ""
 
 
 def _facts(endpoint: Endpoint) -> Iterator[str]:
