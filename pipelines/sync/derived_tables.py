@@ -13,9 +13,9 @@ from pipelines.errors import UsageError
 from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS
 from sources.posthog.changes.sql import child_table
 from sources.posthog.changes.table_changes import TableChanges
-from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 from sources.posthog.shape.undeclared import VARIANT
 
 Derived = History | Trend
@@ -54,7 +54,7 @@ class DerivedTables:
         return {
             name: known[name]
             for name in there.get(changes.table, {})
-            if name in known.keys() - BOOKKEEPING_COLUMNS
+            if name in known.keys() - TECHNICAL_COLUMNS.keys()
         }
 
     def _history(self, changes: TableChanges, there: Tables) -> History:

@@ -23,10 +23,11 @@ from pipelines.settings import Settings
 from pipelines.sync.derived_tables import with_history
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS
 from sources.posthog.changes.sql import child_table
 from sources.posthog.extract.run_warnings import first_few
 from sources.posthog.shape.privacy import DEFAULTS, Policy
-from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS, RowShape
+from sources.posthog.shape.row_shape import RowShape
 
 DLT = {
     "_dlt_loads": frozenset({"load_id", "schema_name", "status", "inserted_at"}),
@@ -64,12 +65,12 @@ def tables_of(shapes: Iterable[RowShape], versioned: Collection[str]) -> dict[st
 
 
 def _tables(shape: RowShape, versioned: bool) -> Iterator[tuple[str, Table]]:  # noqa: FBT001
-    endpoint = shape.endpoint
-    yield endpoint.table, Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | shape.columns.keys())
+    endpoint, technical = shape.endpoint, frozenset(TECHNICAL_COLUMNS)
+    yield endpoint.table, Table(technical, technical | shape.columns.keys())
     for child, items in shape.child_columns.items():
         yield (
             child_table(endpoint.table, child),
-            Table(BOOKKEEPING_COLUMNS, BOOKKEEPING_COLUMNS | {*shape.child_key_columns, *items}),
+            Table(technical, technical | {*shape.child_key_columns, *items}),
         )
     if versioned and endpoint.history:
         own = named(shape.columns, shape.child_columns).values()

@@ -25,11 +25,11 @@ from pipelines.settings import Settings
 from pipelines.sync.ownership import foreign_objects
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS
 from sources.posthog.changes.sql import child_table
 from sources.posthog.extract.extraction import Extraction
 from sources.posthog.shape.privacy import Policy
 from sources.posthog.shape.refused_columns import LAXEST, RULES, refused_columns, refused_lists
-from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
 
 log = logging.getLogger("hogsync")
 WITHIN = "privacy within "
@@ -116,13 +116,13 @@ def _refused_of(state: DatasetState, endpoint: Endpoint, now: Policy) -> Iterato
     """Yield the refused columns of a table, its lists and its derived tables."""
     before, judged = _before(state, endpoint)
     table = endpoint.table
-    own = [name for name in state.columns(table) if name not in BOOKKEEPING_COLUMNS]
+    own = [name for name in state.columns(table) if name not in TECHNICAL_COLUMNS]
     refused = refused_columns(endpoint, own, before, now)
     refused |= {field.name for field in endpoint.fields if field.values_about and not judged}
     lists = refused_lists(endpoint, before, now)
     for name, what in lists.items():
         child = child_table(table, name)
-        held = [c for c in state.columns(child) if c not in {*BOOKKEEPING_COLUMNS, *endpoint.key, "position"}]
+        held = [c for c in state.columns(child) if c not in {*TECHNICAL_COLUMNS, *endpoint.key, "position"}]
         gone = [c for c in held if what == "all" or c in {"address", "detail"}]
         yield from _rewrites(state, child, gone, ends=what == "all")
     yield from _rewrites(state, table, refused)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint
-from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS, Field, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
 
 if TYPE_CHECKING:
@@ -48,12 +48,7 @@ A class is what the settings under `[privacy]` decide about: """
 CHILD = "One row for each item of a row's `{}`."
 HISTORY = "The versions of the rows of `{}`: one row for each."
 TREND = "The {} of each row by the time of its calculation (`{}`)."
-ROW_MEANINGS = {
-    "_synced_at": "When the run began that wrote this version of the row.",
-    "_deleted_at": "When a run found that the row was deleted; null while it exists.",
-    "_row_hash": "A digest of what the row holds.",
-    "_dlt_load_id": "The load that wrote this version of the row.",
-}
+ROW_MEANINGS = {name: one.meaning for name, one in TECHNICAL_COLUMNS.items()}
 VERSION_MEANINGS = {
     "valid_from": "When this version began.",
     "valid_to": "When the next version began; null while this one holds.",

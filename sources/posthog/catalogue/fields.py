@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -87,3 +87,18 @@ secret = _kind(role="secret")
 """Credentials: they never leave the process."""
 ignored = _kind(role="ignored")
 """What repeats another field, or differs on every request: neither stored nor hashed."""
+
+TECHNICAL_COLUMNS: Mapping[str, Field] = {
+    one.column: one
+    for one in (
+        *timestamp(
+            _synced_at="When the run began that wrote this version of the row.",
+            _deleted_at="When a run found that the row was deleted; null while it exists.",
+        ),
+        *text(
+            _row_hash="A digest of what the row holds.",
+            _dlt_load_id="The load that wrote this version of the row.",
+        ),
+    )
+}
+"""The columns at the end of every table, which do not come from PostHog; dlt writes `_dlt_load_id`."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sources.posthog.catalogue.fields import Type
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS, Type
 from sources.posthog.changes.scratch import LOOKUP_KEYS
 from sources.posthog.changes.sql import (
     child_table,
@@ -25,8 +25,10 @@ from sources.posthog.changes.sql import (
 )
 from sources.posthog.changes.table_changes import TableChanges
 
-STAMPED: Mapping[str, Type] = {"_synced_at": "timestamp", "_deleted_at": "timestamp", "_row_hash": "text"}
-"""The columns that every table ends with."""
+STAMPED: Mapping[str, Type] = {
+    name: one.type for name, one in TECHNICAL_COLUMNS.items() if name != "_dlt_load_id"
+}
+"""The technical columns that hogsync writes itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from sources.posthog.catalogue import stamp_types
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps
-from sources.posthog.catalogue.fields import Field, Type
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS, Field, Type
 from sources.posthog.redaction.credentials import is_credential
 from sources.posthog.redaction.json_depth import cut_below
 from sources.posthog.redaction.mail_addresses import has_address
@@ -31,9 +31,6 @@ from sources.posthog.shape.columns import ColumnBuilders, Handler, ignore
 from sources.posthog.shape.privacy import Policy, Scrubber, forget, is_user
 from sources.posthog.shape.types import ARROW, CONVERT, canonical, digest, type_of
 from sources.posthog.shape.undeclared import OVERFLOW_COLUMN, Undeclared, id_of
-
-BOOKKEEPING_COLUMNS = frozenset({"_synced_at", "_deleted_at", "_row_hash", "_dlt_load_id"})
-"""Columns that do not come from PostHog."""
 
 CONTENT_ID = "content_id"
 KEY_BYTES = 2500
@@ -79,7 +76,7 @@ class RowShape:
         self._identity = [declared.name for declared in endpoint.fields if declared.role == "identity"]
         taken = (*self.child_columns, *theirs)
         self.undeclared = Undeclared(self.columns, taken, named or {}, new_columns)
-        known = {*BOOKKEEPING_COLUMNS, *self.columns, *(declared.name for declared in endpoint.fields)}
+        known = {*TECHNICAL_COLUMNS, *self.columns, *(declared.name for declared in endpoint.fields)}
         self.columns |= {name: type_ for name, type_ in (stored or {}).items() if name not in known}
 
     @cached_property

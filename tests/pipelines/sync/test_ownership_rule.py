@@ -12,12 +12,13 @@ from destinations.warehouse import Relation
 from pipelines.bookkeeping.records import record_made_tables
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.sync.ownership import Table, foreign_objects, foreign_tables
-from sources.posthog.shape.row_shape import BOOKKEEPING_COLUMNS
+from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS
 
+TECHNICAL = frozenset(TECHNICAL_COLUMNS)
 ROW = frozenset({"project_id", "id", "name"})
 VERSION = frozenset({"project_id", "id", "valid_from", "valid_to", "op"})
 TABLES = {
-    "cohorts": Table(BOOKKEEPING_COLUMNS, ROW | BOOKKEEPING_COLUMNS),
+    "cohorts": Table(TECHNICAL, ROW | TECHNICAL),
     "cohorts_history": Table(VERSION, ROW | VERSION),
 }
 NOTED = frozenset(TABLES)
@@ -32,10 +33,10 @@ def table(*columns: str) -> Relation:
 @pytest.mark.parametrize(
     ("name", "columns", "noted"),
     [
-        ("cohorts", ROW | BOOKKEEPING_COLUMNS, NOTED),
-        ("cohorts", {*ROW, *BOOKKEEPING_COLUMNS, "mine"}, NOTED),
-        ("cohorts", (ROW | BOOKKEEPING_COLUMNS) - {"_row_hash", "id"}, NOTED),
-        ("cohorts", ROW | BOOKKEEPING_COLUMNS, None),
+        ("cohorts", ROW | TECHNICAL, NOTED),
+        ("cohorts", {*ROW, *TECHNICAL, "mine"}, NOTED),
+        ("cohorts", (ROW | TECHNICAL) - {"_row_hash", "id"}, NOTED),
+        ("cohorts", ROW | TECHNICAL, None),
         ("cohorts_history", ROW | VERSION, None),
         ("cohorts_history", (ROW | VERSION) - {"valid_to", "op"}, NOTED),
         ("_hogsync_paths", {"path", "table_name", "watermark", "rows", "gap", "held", "fingerprint"}, NOTED),
@@ -65,9 +66,9 @@ def test_what_hogsync_made_is_known(
     [
         ("cohorts", table(*ROW), None),
         ("cohorts", table(*ROW), NOTED),
-        ("cohorts", table(*ROW, *BOOKKEEPING_COLUMNS), {"people"}),
-        ("cohorts", table(*ROW, *BOOKKEEPING_COLUMNS - {"_row_hash"}), None),
-        ("cohorts", Relation(is_table=False, columns=ROW | BOOKKEEPING_COLUMNS), NOTED),
+        ("cohorts", table(*ROW, *TECHNICAL), {"people"}),
+        ("cohorts", table(*ROW, *TECHNICAL - {"_row_hash"}), None),
+        ("cohorts", Relation(is_table=False, columns=ROW | TECHNICAL), NOTED),
         ("cohorts", table(), NOTED),
         ("cohorts_history", table(*ROW, "valid_from", "valid_to"), None),
         ("_hogsync_runs", table("id"), NOTED),
