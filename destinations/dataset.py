@@ -139,5 +139,4 @@ class Dataset:
     def _committed(self, alias: str) -> str:
         if "_dlt_loads" not in self.tables:
             return "false"
-        loads = self.warehouse.name("_dlt_loads")
-        return f"({alias}._dlt_load_id in (select load_id from {loads} where status = 0))"
+        return f"({alias}._dlt_load_id in {self.warehouse.committed_loads})"

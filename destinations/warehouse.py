@@ -88,6 +88,11 @@ class Warehouse(ABC):
         """Return a table's qualified name."""
         return f"{quoted(self.dataset)}.{quoted(table)}"
 
+    @property
+    def committed_loads(self) -> str:
+        """Return the query, in brackets, for the ids of committed loads; needs dlt's table of loads."""
+        return f"(select load_id from {self.name('_dlt_loads')} where status = 0)"
+
     def columns(self) -> dict[str, dict[str, str]]:
         """Return every table of the dataset with its columns and the database's names for their types."""
         found: dict[str, dict[str, str]] = {}

@@ -7,8 +7,9 @@ import os
 import re
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from io import StringIO
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipelines.errors import UsageError
 
@@ -51,6 +52,11 @@ def as_json(found: object) -> str:
     """Return JSON in one line, without the control characters that JSON allows and some terminals execute."""
     text = json.dumps(found, ensure_ascii=False, allow_nan=False)
     return re.sub("[\x7f-\x9f]", lambda letter: f"\\u{ord(letter[0]):04x}", text)
+
+
+def time_as_text(value: Any) -> Any:
+    """Return a time as JSON has it, in UTC with Z; any other value as it is."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 def _forget(stream: TextIO) -> None:

@@ -32,7 +32,7 @@ def finished(warehouse: Warehouse, key: Sequence[str] = (), children: Sequence[s
     """
     if "_dlt_loads" not in warehouse.columns():
         return Rows("false")
-    loads = f"(select load_id from {warehouse.name('_dlt_loads')} where status = 0)"
+    loads = warehouse.committed_loads
     uncommitted = (
         f" and not exists (select 1 from {warehouse.name(child)} c where {equal('c', 't', key)} "
         f"and (c._dlt_load_id in {loads}) is not true)"

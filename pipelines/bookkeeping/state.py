@@ -24,7 +24,9 @@ from pipelines.bookkeeping.schema import (
     TABLES,
 )
 from pipelines.errors import UsageError
+from pipelines.settings import Settings
 from sources.posthog.extract.walks import Announcement, Position
+from sources.posthog.shape.types import digest
 
 RUNS_LOOKED_AT = 50
 """The number of latest runs in which a table's last run is searched."""
@@ -141,6 +143,11 @@ class DatasetState(Dataset):
                 "put the former key back, forget it by `hogsync reset --hash-key`, or start another dataset by "
                 "HOGSYNC_DATASET."
             )
+
+
+def owner_of(settings: Settings) -> dict[str, str]:
+    """Return to which PostHog and hash key the dataset of the settings belongs; makes a hash key if there is none."""
+    return {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
 
 
 def _position(row: tuple[Any, ...]) -> Position:

@@ -11,10 +11,11 @@ from typing import Any
 
 from sources.posthog.catalogue import parent_of, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, query
+from sources.posthog.catalogue.organization import ORGANIZATIONS
 from sources.posthog.client.client import Client
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
-from sources.posthog.extract.partitions import ORGANIZATIONS, Partitions, partitions_of
+from sources.posthog.extract.partitions import Partitions, partitions_of
 from sources.posthog.extract.walks import Partition
 from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import PAGERS

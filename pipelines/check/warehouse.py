@@ -15,7 +15,7 @@ from pathlib import Path
 from destinations.permissions import may_write, missing_grants, tables_of_others, try_write
 from destinations.staging import staging_of
 from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines.bookkeeping.state import DatasetState
+from pipelines.bookkeeping.state import DatasetState, owner_of
 from pipelines.check.findings import Finding, fine, note, refused, wrong
 from pipelines.errors import HogsyncError, UsageError, WarehouseProblem
 from pipelines.from_settings import open_warehouse
@@ -25,7 +25,6 @@ from pipelines.settings import Settings
 from pipelines.sync.ownership import expected_tables, refuse_others
 from pipelines.work_dir import work_dir
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
-from sources.posthog.shape.types import digest
 
 WAIT = 5.0
 """Seconds to wait for a DuckDB file that another process holds: a check should answer soon."""
@@ -141,8 +140,7 @@ def _belonging(settings: Settings) -> Mapping[str, str]:
     from destinations.duckdb import may_exist
 
     exists = settings.hash_key is not None or may_exist(settings.home / "hash.key")
-    hashed = digest(settings.hash_key_bytes().hex()) if exists else "no key yet"
-    return {"origin": settings.origin_name, "hash_key": hashed}
+    return owner_of(settings) if exists else {"origin": settings.origin_name, "hash_key": "no key yet"}
 
 
 def _writable(warehouse: Warehouse, settings: Settings) -> Iterator[Finding]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import plain_table, printable, rendered
+from pipelines.console import plain_table, printable, rendered, time_as_text
 from pipelines.status import ConnectionStatus, State, TableStatus, worst
 from sources.posthog.extract.run_warnings import first_few
 
@@ -30,9 +30,9 @@ def as_json(found: Sequence[ConnectionStatus], now: datetime) -> dict[str, Any]:
     tables = [table for connection in found for table in connection.tables]
     return {
         "status": worst(tables),
-        "checked_at": _plain(now),
+        "checked_at": time_as_text(now),
         "connections": list(map(_connection_as_json, found)),
-        "tables": [{name: _plain(value) for name, value in asdict(table).items()} for table in tables],
+        "tables": [{name: time_as_text(value) for name, value in asdict(table).items()} for table in tables],
     }
 
 
@@ -42,15 +42,11 @@ def _connection_as_json(found: ConnectionStatus) -> dict[str, Any]:
         "connection": found.connection,
         "status": found.status,
         "running": found.running,
-        "last_run_at": _plain(last and last.started_at),
+        "last_run_at": time_as_text(last and last.started_at),
         "last_run_status": last and last.status,
         "error": last and last.error,
         "warnings": last.warnings if last else [],
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 # -- for people

@@ -17,7 +17,7 @@ from pipelines.bookkeeping import local_state
 from pipelines.bookkeeping.kept_facts import keep_facts
 from pipelines.bookkeeping.records import clear_positions
 from pipelines.bookkeeping.schema import PRIVACY
-from pipelines.bookkeeping.state import DatasetState
+from pipelines.bookkeeping.state import DatasetState, owner_of
 from pipelines.settings import Settings
 from pipelines.sync.derive import derived_until_key
 from pipelines.sync.derived_tables import with_history
@@ -29,7 +29,6 @@ from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.extraction import EmptyWarehouse
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.shape.privacy import Policy
-from sources.posthog.shape.types import digest
 
 log = logging.getLogger("hogsync")
 
@@ -72,7 +71,7 @@ def load_prior_state(
     Raises UsageError if the dataset belongs to another PostHog or hash key, WarehouseProblem if an object that hogsync
     did not make has the name of one of the run's tables.
     """
-    owner = {"origin": settings.origin_name, "hash_key": digest(settings.hash_key_bytes().hex())}
+    owner = owner_of(settings)
     ours, privacy = expected_tables(tables, settings), settings.privacy.model_dump_json()
     read = with_parents(tuple(tables))
     if selection.dry_run and not warehouse.exists():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import plain_table, printable, rendered
+from pipelines.console import plain_table, printable, rendered, time_as_text
 from pipelines.remedies import advice
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.errors import Unavailable
@@ -74,8 +73,8 @@ def as_json(
     found = {
         "run_id": run.run_id or None,
         "status": run.status,
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "started_at": time_as_text(run.started_at),
+        "finished_at": time_as_text(run.finished_at),
         "requests": requests,
         "warnings": [asdict(warning) for warning in run.warnings],
         "tables": list(map(_table_as_json, tables)),
@@ -90,12 +89,8 @@ def _table_as_json(result: TableResult) -> dict[str, Any]:
     from pipelines.bookkeeping.records import run_table_row
 
     row = run_table_row("", result)
-    found = {name: _iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    found = {name: time_as_text(value) for name, value in row.items()}
     return {"table": found["table_name"], **{n: found[n] for n in found if n not in {"run_id", "table_name"}}}
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 # -- for people

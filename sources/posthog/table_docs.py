@@ -11,6 +11,7 @@ from sources.posthog.catalogue import ENDPOINTS, PEOPLE, column_meanings, parent
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.catalogue.fields import TECHNICAL_COLUMNS, Field, Type
 from sources.posthog.catalogue.not_synced import NOT_SYNCED
+from sources.posthog.changes.sql import child_table
 
 if TYPE_CHECKING:
     from sources.posthog.shape.row_shape import RowShape
@@ -123,7 +124,11 @@ def table_meanings(shape: RowShape) -> Iterator[tuple[str, str, Mapping[str, str
         meanings = own | ITEM_MEANINGS
         there = [*shape.child_key_columns, *columns, *ROW_MEANINGS]
         meaning = f"{CHILD.format(name)} {own.get(name, '')}".strip()
-        yield f"{endpoint.table}__{name}", meaning, {one: meanings[one] for one in there if one in meanings}
+        yield (
+            child_table(endpoint.table, name),
+            meaning,
+            {one: meanings[one] for one in there if one in meanings},
+        )
     if endpoint.history:
         yield endpoint.history, HISTORY.format(endpoint.table), own | VERSION_MEANINGS
     for trend in endpoint.trends:
@@ -186,7 +191,7 @@ def _section(endpoint: Endpoint) -> Iterator[str]:
 
     shape = RowShape(endpoint, LAXEST)
     types = {
-        f"{endpoint.table}__{name}": shape.child_key_columns | own
+        child_table(endpoint.table, name): shape.child_key_columns | own
         for name, own in shape.child_columns.items()
     }
     for trend in endpoint.trends:

@@ -137,7 +137,7 @@ READING_RULES = (
         "where status = 0)",
         "where true union select 'never finished')",
         (f"{MENDING}rows_of_an_unfinished_load_are_written_again_and_then_believed",),
-        within="Dataset._committed",
+        within="Warehouse.committed_loads",
     ),
     Mutation(
         "rows with children of unfinished loads are unknown",

@@ -116,15 +116,21 @@ ENDPOINTS: dict[str, Endpoint] = {
 }
 DEFAULT_TABLES = tuple(table for table, endpoint in ENDPOINTS.items() if endpoint.by_default)
 """What a sync without a selection reads."""
+_BY_PLACEHOLDER = {endpoint.own_placeholder: endpoint for endpoint in reversed(ENDPOINTS.values())}
+"""The endpoint of which a placeholder names a row."""
 
 
 @cache
 def parent_of(path: str) -> Endpoint | None:
     """Return the endpoint that a path's last placeholder names; None for a root list; KeyError for a misspelt one."""
     names = placeholders(path)
-    if not names:
-        return None
-    return {endpoint.own_placeholder: endpoint for endpoint in reversed(ENDPOINTS.values())}[names[-1]]
+    return _BY_PLACEHOLDER[names[-1]] if names else None
+
+
+def deletable_parent(path: str) -> Endpoint | None:
+    """Return the endpoint below whose rows a list stands; None for a list of an organization, a project or neither."""
+    parent = parent_of(path)
+    return parent if parent and parent.detects_deletes else None
 
 
 def parents_of(tables: Iterable[str]) -> frozenset[str]:
@@ -136,23 +142,24 @@ def parents_of(tables: Iterable[str]) -> frozenset[str]:
 def stamp_types(endpoint: Endpoint) -> dict[str, Type]:
     """Return the types of the columns that an endpoint's paths give: a parent's id has its parent's type."""
     parents: dict[str, Type] = {
-        e.own_placeholder: f.type
-        for e in reversed(ENDPOINTS.values())
-        for f in e.fields
-        if f.name == e.key[-1]
+        name: field.type
+        for name in endpoint.placeholders
+        for field in _BY_PLACEHOLDER[name].fields
+        if field.name == _BY_PLACEHOLDER[name].key[-1]
     }
     constants: dict[str, Type] = dict.fromkeys(endpoint.parent_columns, "text")
     numbers: dict[str, Type] = {
         name: "bigint" for name, value in endpoint.key_defaults.items() if isinstance(value, int)
     }
-    return constants | {name: parents[name] for name in endpoint.placeholders} | numbers
+    return constants | parents | numbers
 
 
 def column_meanings(endpoint: Endpoint) -> dict[str, str]:
     """Return one sentence for each declared column, those that the path gives included."""
-    parents = {e.own_placeholder: e.table for e in reversed(ENDPOINTS.values())}
     given = {
-        name: f"The row of `{parents[name]}` to which it belongs." if name in parents else MEANINGS[name]
+        name: f"The row of `{_BY_PLACEHOLDER[name].table}` to which it belongs."
+        if name in _BY_PLACEHOLDER
+        else MEANINGS[name]
         for name in (*endpoint.parent_columns, *(name for name in endpoint.key if name == "content_id"))
     }
     return given | {one.column: one.meaning for one in endpoint.fields if one.meaning}
@@ -180,6 +187,7 @@ __all__ = [
     "ENDPOINTS",
     "PEOPLE",
     "column_meanings",
+    "deletable_parent",
     "parent_of",
     "parents_of",
     "stamp_types",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue import deletable_parent
 from sources.posthog.catalogue.endpoint import Stamps, placeholders
 from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.sql import child_table, column_definitions, equal, quoted, scratch_table
@@ -47,7 +47,7 @@ class StoredIndex:
     def _delete_orphans(self) -> None:
         delete, endpoint = self.stored.delete_orphans, self.shape.endpoint
         for path in endpoint.paths:
-            if (parent := parent_of(path)) and parent.detects_deletes:
+            if parent := deletable_parent(path):
                 columns = placeholders(path)
                 delete(self.table, columns, parent.table, parent.key, endpoint.without_parent(columns))
         for child in self.shape.child_columns:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from sources.posthog import errors
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of, with_parents
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
+from sources.posthog.catalogue.organization import ORGANIZATIONS, PROJECTS
 from sources.posthog.changes.delta import Delta, TargetTable, delta, target_tables
 from sources.posthog.changes.scratch import ScratchDatabase
 from sources.posthog.changes.stored import StoredTables
@@ -31,7 +32,7 @@ from sources.posthog.extract.checkpoints import NO_CHECKPOINTS, CheckpointStore
 from sources.posthog.extract.deletes import apply_deletes, is_whole, partitions_with_missing_rows
 from sources.posthog.extract.list_reader import ListReader
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.partitions import ORGANIZATIONS, PROJECTS, Partitions, joined
+from sources.posthog.extract.partitions import Partitions, joined
 from sources.posthog.extract.people import gathered
 from sources.posthog.extract.plan.announcements import LOG, Announcements
 from sources.posthog.extract.plan.budget import SPARE, Costs, warning, without_room

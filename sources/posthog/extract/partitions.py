@@ -11,9 +11,8 @@ from typing import Any
 
 from sources.posthog.catalogue import ENDPOINTS, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled, placeholders, query
+from sources.posthog.catalogue.organization import ORGANIZATIONS, PROJECTS
 from sources.posthog.extract.walks import ListPath, Partition, PartitionResult
-
-ORGANIZATIONS, PROJECTS = ENDPOINTS["organizations"], ENDPOINTS["projects"]
 
 
 class Partitions:

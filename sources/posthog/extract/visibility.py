@@ -6,21 +6,18 @@ list has that in its fingerprint; staff see all users, so the list of users has 
 
 from __future__ import annotations
 
-from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.organization import ORGANIZATION_MEMBERS, ORGANIZATIONS, USERS
 from sources.posthog.extract.api_key import Key
 from sources.posthog.extract.walks import ListPath
 from sources.posthog.shape.batch import Batch
 
-ORGANIZATIONS, USERS, MEMBERS = (
-    ENDPOINTS[table] for table in ("organizations", "users", "organization_members")
-)
 ADMIN = 8
 """The membership level from which an organization hides no member."""
 VISIBILITY_FIELDS = {
     ORGANIZATIONS.table: ("membership_level",),
     USERS.table: ("id", "is_staff"),
-    MEMBERS.table: ("user",),
+    ORGANIZATION_MEMBERS.table: ("user",),
 }
 """The fields that the fingerprint needs: without them a key that sees less would delete what it does not see."""
 
@@ -49,7 +46,7 @@ class KeyVisibility:
             self._levels |= dict(zip(batch.values("id"), levels, strict=True))
         elif endpoint is USERS and self.key:
             self._note_staff(batch, self.key)
-        elif endpoint is MEMBERS and self.key and len(batch):
+        elif endpoint is ORGANIZATION_MEMBERS and self.key and len(batch):
             self._note_company(batch, self.key)
 
     def _note_staff(self, batch: Batch, key: Key) -> None:
@@ -60,7 +57,7 @@ class KeyVisibility:
     def _note_company(self, batch: Batch, key: Key) -> None:
         """Record whether an organization shows members besides the owner, if the owner is no admin."""
         organization = batch.values("organization_id")[0]
-        path = MEMBERS.paths[0].format(organization_id=organization)
+        path = ORGANIZATION_MEMBERS.paths[0].format(organization_id=organization)
         if any(member != key.user_id for member in batch.values("user_id")):
             self._by_path[path] = ""
         elif (self._levels.get(organization) or 0) < ADMIN:

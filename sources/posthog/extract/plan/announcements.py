@@ -18,6 +18,7 @@ from typing import Any
 
 from sources.posthog.catalogue import ENDPOINTS, parents_of
 from sources.posthog.catalogue.endpoint import Endpoint
+from sources.posthog.catalogue.organization import ORGANIZATION_ACTIVITY_LOGS, PROJECTS
 from sources.posthog.changes.edits import has_edits
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions
@@ -25,7 +26,7 @@ from sources.posthog.extract.plan.budget import pages
 from sources.posthog.extract.walks import Announcement, ListPath, ListResult, PositionStore, project_of
 from sources.posthog.shape.batch import Batch
 
-LOG, PROJECTS = ENDPOINTS["organization_activity_logs"], ENDPOINTS["projects"]
+LOG = ORGANIZATION_ACTIVITY_LOGS
 ANNOUNCED = {table: endpoint for table, endpoint in ENDPOINTS.items() if endpoint.announced_by}
 FOLLOWING = frozenset(
     ("created_at", "created_by_id", "updated_at", "last_modified_at", "last_modified_by_id")

@@ -17,10 +17,10 @@ from functools import cache, partial
 from math import ceil
 from zlib import crc32
 
-from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.catalogue import ENDPOINTS, deletable_parent
 from sources.posthog.catalogue.endpoint import Endpoint
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.plan.incremental import ReadPlan, deletable_parent, plan
+from sources.posthog.extract.plan.incremental import ReadPlan, plan
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue import deletable_parent, parent_of
 from sources.posthog.catalogue.endpoint import Endpoint, placeholders
 from sources.posthog.changes.table_changes import TableChanges
 from sources.posthog.extract.options import ReadOptions, Window
@@ -88,12 +88,6 @@ def _in_progress_since(endpoint: Endpoint, position: Position, options: ReadOpti
 def is_fanned_out(endpoint: Endpoint) -> bool:
     """Return whether the endpoint's lists are below rows that can be deleted."""
     return any(map(deletable_parent, endpoint.paths))
-
-
-def deletable_parent(path: str) -> Endpoint | None:
-    """Return the endpoint below whose rows a list stands; None for a list of an organization, a project or neither."""
-    parent = parent_of(path)
-    return parent if parent and parent.detects_deletes else None
 
 
 def cursor_query(names: tuple[str, str], floor: datetime, window: Window | None) -> dict[str, str]:
