@@ -16,22 +16,21 @@ from sources.posthog.catalogue.endpoint import Stamps
 from sources.posthog.catalogue.fields import Type
 from sources.posthog.changes.scratch import LOOKUP_KEYS
 from sources.posthog.changes.sql import child_table, columns_of, quoted, select_or_null
-from sources.posthog.changes.table_changes import TableChanges, within
+from sources.posthog.changes.table_changes import TableChanges
 
 
 def has_edits(changes: TableChanges, parent_ids: Stamps, without: Collection[str]) -> bool:
     """Return whether a partition's rows changed in more than the columns `without`."""
     if not changes.counts.written:
         return False
-    shared = changes.placed(parent_ids)
-    place, values = within("c", shared), [*shared.values()]
+    condition, values = changes.partition_condition("c", parent_ids)
     changed, deleted = changes.name("changed"), changes.name("deleted")
     came_or_went = changes.scratch.rows(
-        f"select 1 from {changed} c where (not stored or ends){place} "
-        f"union all select 1 from {deleted} c where deleted_at is null{place} limit 1",
+        f"select 1 from {changed} c where (not stored or ends) and {condition} "
+        f"union all select 1 from {deleted} c where deleted_at is null and {condition} limit 1",
         values * 2,
     )
-    keys = f"select {columns_of('c', changes.shape.key)} from {changed} c where true{place}"
+    keys = f"select {columns_of('c', changes.shape.key)} from {changed} c where {condition}"
     return bool(came_or_went) or any(
         _edited(changes, some, without) for some in changes.scratch.batches(keys, values, size=LOOKUP_KEYS)
     )

@@ -206,27 +206,27 @@ class TableChanges:
     def new_values(self, column: str, parent_ids: Stamps) -> set[Any]:
         """Return the values of a column in those rows of a partition that are not stored as they were read."""
         self._compare_pending()
-        shared = self.placed(parent_ids)
-        sql = f"select distinct {quoted(column)} from {self.name('staged')} s where true{within('s', shared)}"
-        return {value for (value,) in self.scratch.rows(sql, list(shared.values()))}
+        condition, values = self.partition_condition("s", parent_ids)
+        sql = f"select distinct {quoted(column)} from {self.name('staged')} s where {condition}"
+        return {value for (value,) in self.scratch.rows(sql, values)}
 
     # -- deletes
 
     def count_live(self, parent_ids: Stamps) -> int:
         """Return the number of live stored rows of a partition."""
-        shared = self.placed(parent_ids)
-        sql = f"select count(*) from {self.name('stored')} k where deleted_at is null{within('k', shared)}"
-        return int(self.scratch.rows(sql, list(shared.values()))[0][0])
+        condition, values = self.partition_condition("k", parent_ids)
+        sql = f"select count(*) from {self.name('stored')} k where deleted_at is null and {condition}"
+        return int(self.scratch.rows(sql, values)[0][0])
 
     def has_new_rows(self, parent_ids: Stamps) -> bool:
         """Return whether this run has seen rows of a partition that were not stored and live."""
         self._compare_pending()
-        shared = self.placed(parent_ids)
+        condition, values = self.partition_condition("s", parent_ids)
         live = f"select 1 from {self.name('stored')} k where k.deleted_at is null"
         found = self.scratch.rows(
-            f"select 1 from {self.name('staged')} s where not s._dead{within('s', shared)} "
+            f"select 1 from {self.name('staged')} s where not s._dead and {condition} "
             f"and not exists ({live} and {equal('k', 's', self.shape.key)}) limit 1",
-            list(shared.values()),
+            values,
         )
         return bool(found)
 
@@ -314,6 +314,11 @@ class TableChanges:
         shared = {**self.shape.endpoint.key_defaults, **parent_ids}
         return {name: value for name, value in shared.items() if name in self.shape.key}
 
+    def partition_condition(self, alias: str, parent_ids: Stamps) -> tuple[str, list[Any]]:
+        """Return the condition that a row is of a partition, and its parameters."""
+        shared = self.placed(parent_ids)
+        return " and ".join(f"{alias}.{quoted(name)} = ?" for name in shared) or "true", [*shared.values()]
+
     # -- after reading
 
     def finalize(self) -> Counts:
@@ -362,8 +367,3 @@ class TableChanges:
 def _row_key(text: str) -> str:
     """Return a key as one text; of a long one, for which an index has no room, a digest."""
     return f"case when strlen({text}) > {ROW_KEY_BYTES} then md5({text}) else {text} end"
-
-
-def within(alias: str, shared: Mapping[str, Any]) -> str:
-    """Return the condition, to be put after another, that a row is of the partition with these key columns."""
-    return "".join(f" and {alias}.{quoted(name)} = ?" for name in shared)
