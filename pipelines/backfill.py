@@ -13,11 +13,10 @@ from math import ceil
 
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.errors import UsageError
-from pipelines.from_settings import open_warehouse, warehouse_problems
+from pipelines.from_settings import open_warehouse, request_rate, warehouse_problems
 from pipelines.settings import Settings
 from pipelines.settings.since import parse_since, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents
-from sources.posthog.client.rate_limit import HALF
 from sources.posthog.extract.options import Window
 from sources.posthog.extract.walks import Position
 
@@ -38,9 +37,9 @@ class Estimate:
         if not self.lists:
             return "No list of these tables was read before, so the number of requests is unknown."
         more = f", not counting {', '.join(self.unknown)}, never read before" if self.unknown else ""
-        span = f"{self.minutes} minute{'s' * (self.minutes != 1)}" if self.minutes else "less than a minute"
+        minutes = f"{self.minutes} minute{'s' * (self.minutes != 1)}"
         requests = f"{self.requests:,} request{'s' * (self.requests != 1)}"
-        return f"Up to about {requests} to {self.lists:,} lists, {span} within the request budget{more}."
+        return f"Up to about {requests} to {self.lists:,} lists, about {minutes}{more}."
 
 
 def window(since: str, until: str | None) -> Window:
@@ -75,13 +74,12 @@ def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int
     of_the_key = 1
     requests = of_the_key + sum(_pages(one, settings.lists.page_size) for one in positions)
     met = {one.table for one in positions}
-    per_minute = settings.rate.per_minute or HALF.per_minute or 1
     return Estimate(
         tables=wanted,
         lists=len(positions),
         requests=requests,
         unknown=tuple(table for table in wanted if table not in met),
-        minutes=requests // per_minute,
+        minutes=request_rate(settings).minutes(requests),
     )
 
 

@@ -14,7 +14,7 @@ from pipelines.settings import Settings
 from pipelines.settings.layers import did_you_mean
 from sources.posthog.arguments import column_of
 from sources.posthog.catalogue import ENDPOINTS
-from sources.posthog.client.rate_limit import Rate
+from sources.posthog.client.rate_limit import Rate, rate_for
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import NoRoom
 from sources.posthog.extract.visibility import VISIBILITY_FIELDS
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("hogsync")
 
 
+def request_rate(settings: Settings) -> Rate:
+    """Return how many requests a run may send."""
+    return rate_for(settings.origin, Rate(settings.rate.per_minute, settings.rate.per_hour))
+
+
 def open_client(settings: Settings, key: str, *, retry: RetryPolicy | None = None) -> Client:
     """Return a client for PostHog; raises UsageError if its address, the proxy or local certificates are unusable."""
     from sources.posthog.client.client import Client
 
-    asked = settings.rate
     try:
         return Client(
             settings.origin,
             key,
-            rate=Rate(asked.per_minute, asked.per_hour) if asked.per_minute or asked.per_hour else None,
+            rate=request_rate(settings),
             in_flight=max(settings.lists.in_flight, settings.lists.ahead),
             max_bytes=settings.lists.page_megabytes << 20,
             budget_file=settings.home / "budget.db",

@@ -7,28 +7,24 @@ from math import ceil
 
 from pipelines.check.access import Access, TableAccess
 from pipelines.check.findings import Finding, note
+from pipelines.from_settings import request_rate
 from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, parent_of, parents_of
-from sources.posthog.client.origin import is_cloud
-from sources.posthog.client.rate_limit import HALF, Rate
+from sources.posthog.client.rate_limit import Rate
 from sources.posthog.extract.plan.announcements import LOG, are_announcements_used
-
-SECONDS_A_REQUEST, IN_FLIGHT = 0.3, 8
-"""What a request usually takes, and how many are sent at a time: only where no budget makes them wait longer."""
 
 
 def about_cost(access: Access, settings: Settings) -> Iterator[Finding]:
     """Yield how many requests and minutes a first and a later run take, if anything can be read."""
-    asked, usual = settings.rate, HALF if is_cloud(settings.origin) else Rate()
-    rate, hourly = asked.per_minute or usual.per_minute, asked.per_hour or usual.per_hour
+    rate = request_rate(settings)
     first, later, announced = requests(access)
-    if are_announcements_used(settings.lists.announcements, later, hourly):
+    if are_announcements_used(settings.lists.announcements, later, rate.per_hour):
         later -= announced
     if first:
         yield note(
             "cost",
-            f"A first sync takes about {first:,} requests and {_minutes(first, rate)}, a later one about {later:,} and "
-            f"{_minutes(later, rate)}.",
+            f"A first sync takes about {first:,} requests and {_minutes(rate, first)}, "
+            f"a later one about {later:,} and {_minutes(rate, later)}.",
         )
 
 
@@ -70,6 +66,6 @@ def _parents(access: Access, asked: TableAccess, rows: dict[str, int]) -> int:
     return max(asked.parents, rows.get(parent.table, 0))
 
 
-def _minutes(number: int, rate: int | None) -> str:
-    minutes = max(number * SECONDS_A_REQUEST / IN_FLIGHT / 60, number / rate if rate else 0)
-    return f"{ceil(minutes)} minute{'s' * (ceil(minutes) > 1)}"
+def _minutes(rate: Rate, requests: int) -> str:
+    minutes = rate.minutes(requests)
+    return f"{minutes} minute{'s' * (minutes > 1)}"

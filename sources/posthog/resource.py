@@ -59,7 +59,7 @@ def posthog(
     """
     rules = ReadOptions(started=datetime.now(UTC))
     extraction = Extraction(
-        Client(host, key, rate=Rate(per_minute, per_hour) if per_minute or per_hour else None),
+        Client(host, key, rate=Rate(per_minute, per_hour)),
         known_tables(tables),
         stored=EmptyWarehouse(),
         policy=policy_of(privacy or {}, hash_key.encode()),

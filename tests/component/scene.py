@@ -116,7 +116,7 @@ class Extractions(Holding):
         client = Told(
             self.url,
             key or self.key,
-            rate=Rate(per_hour=per_hour) if per_hour else None,
+            rate=Rate(per_hour=per_hour),
             retry=self.patience,
             max_bytes=own.page_megabytes << 20,
         )

@@ -27,9 +27,9 @@ import httpx
 
 from sources.posthog.client.content_encoding import EncodingError, decode_pieces
 from sources.posthog.client.deadlines import SLOW, Connections
-from sources.posthog.client.origin import is_cloud, origin_of
+from sources.posthog.client.origin import origin_of
 from sources.posthog.client.proxy import proxy_for
-from sources.posthog.client.rate_limit import HALF, Rate, RateLimiter
+from sources.posthog.client.rate_limit import NO_LIMIT, Rate, RateLimiter, rate_for
 from sources.posthog.client.response import NOT_POSTHOG, Response, RetryableResponse, parse_response
 from sources.posthog.client.retry import RetryPolicy, RetryState
 from sources.posthog.errors import PageFailed, Stopped
@@ -88,7 +88,7 @@ class Client:
         origin: str,
         key: str,
         *,
-        rate: Rate | None = None,
+        rate: Rate = NO_LIMIT,
         in_flight: int = 8,
         max_bytes: int = 256 << 20,
         budget_file: Path | None = None,
@@ -107,8 +107,7 @@ class Client:
         self._key = key
         self._max_bytes = max_bytes
         self._retry = retry or RetryPolicy()
-        usual = HALF if is_cloud(self.origin) else Rate()
-        self._limiter = RateLimiter(rate or usual, self.origin, key, budget_file)
+        self._limiter = RateLimiter(rate_for(self.origin, rate), self.origin, key, budget_file)
         self._connections = Connections(self._retry.page_seconds, self._check_stopped)
         self._stopped = threading.Event()
         self._sent: Counter[str] = Counter()

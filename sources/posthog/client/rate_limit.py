@@ -17,10 +17,14 @@ from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
+from sources.posthog.client.origin import is_cloud
+
 log = logging.getLogger("hogsync")
 T = TypeVar("T")
 
 MINUTE, HOUR = 60.0, 3600.0
+SECONDS_A_REQUEST, IN_FLIGHT = 0.3, 8
+"""What a request usually takes, and how many are sent at a time: only where no limit makes them wait longer."""
 SKEW = 5.0  # entries further in the future than this come from a clock that was moved back: not counted
 DAMAGED = {
     sqlite3.SQLITE_NOTADB,
@@ -50,10 +54,24 @@ class Rate:
         if any(n is not None and n < 1 for n in (self.per_minute, self.per_hour)):
             raise ValueError("A rate must allow at least one request per minute and per hour.")
 
+    def or_else(self, usual: Rate) -> Rate:
+        """Return this rate, with the limits of `usual` where none is set."""
+        return Rate(self.per_minute or usual.per_minute, self.per_hour or usual.per_hour)
 
-HALF = Rate(
-    per_minute=240, per_hour=2400
-)  # of what PostHog publishes: the key's team may have other programs
+    def minutes(self, requests: int) -> int:
+        """Return about how many minutes so many requests take, one at least."""
+        answered = requests * SECONDS_A_REQUEST / IN_FLIGHT / MINUTE
+        return max(1, ceil(max(answered, requests / self.per_minute if self.per_minute else 0)))
+
+
+NO_LIMIT = Rate()
+CLOUD_RATE = Rate(per_minute=240, per_hour=2400)
+"""Half of the limits that PostHog publishes: the key's team may have other programs."""
+
+
+def rate_for(origin: str, asked: Rate) -> Rate:
+    """Return the rate of requests to a server, by the limits that are set: PostHog's own has limits without them."""
+    return asked.or_else(CLOUD_RATE) if is_cloud(origin) else asked
 
 
 def budget_name(origin: str, key: str) -> str:
@@ -103,7 +121,7 @@ class RateLimiter:
     def apply_published_limits(self) -> None:
         """Apply half of the published limits for the rest of the run where no limit was set; called after a 429."""
         with self._lock:
-            self._rate = Rate(self._rate.per_minute or HALF.per_minute, self._rate.per_hour or HALF.per_hour)
+            self._rate = self._rate.or_else(CLOUD_RATE)
 
     @property
     def per_hour(self) -> int | None:

@@ -174,9 +174,13 @@ def test_a_dry_backfill_says_what_it_will_take_and_asks_nothing(file_scene: Scen
     assert "is unknown" in str(unknown)
     file_scene.sync("comments")
     posthog.clear_requests()
-    done = hogsync(file_scene, "backfill", "comments", "--from", "2026-01-01", "--dry-run")
+    words = ("backfill", "comments", "--from", "2026-01-01", "--dry-run")
+    done = hogsync(file_scene, *words)
     assert done.code == 0
     assert done.out.startswith("Up to about "), done.out
+    bounded = hogsync(file_scene, *words, HOGSYNC_RATE__PER_MINUTE="1")
+    requests = int(bounded.out.split()[3])
+    assert f"about {requests} minutes" in bounded.out, bounded.out
     assert not posthog.requests()
 
 

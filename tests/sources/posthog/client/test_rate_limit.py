@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from sources.posthog.client.client import Client
-from sources.posthog.client.rate_limit import HALF, Rate, RateLimiter
+from sources.posthog.client.rate_limit import CLOUD_RATE, Rate, RateLimiter
 from sources.posthog.client.retry import RetryPolicy
 from sources.posthog.errors import PageFailed, Stopped
 from tests.sources.posthog.client.wire_server import Server, http, in_turn, serving
@@ -101,7 +101,7 @@ def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
 
 @pytest.mark.fault("transport.retry_after_long")
 def test_an_hour_is_waited_for_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    budget = RateLimiter(HALF, ORIGIN, KEY)
+    budget = RateLimiter(CLOUD_RATE, ORIGIN, KEY)
     for seconds in (2202, 2201.5, 5):
         budget.pause(seconds)
     assert 2201 < budget.acquire() <= 2202
@@ -150,6 +150,18 @@ def test_the_cloud_has_half_of_its_published_limits_from_the_start() -> None:
     with Client(ORIGIN, KEY) as client, Client("https://posthog.internal", KEY) as own:
         assert [client._limiter.acquire() > 0 for _ in range(241)] == [False] * 240 + [True]  # noqa: SLF001
         assert not any(own._limiter.acquire() for _ in range(500))  # noqa: SLF001
+
+
+def test_a_limit_that_is_set_leaves_the_other_one_of_the_cloud_as_it_is() -> None:
+    with Client(ORIGIN, KEY, rate=Rate(per_minute=100)) as client:
+        assert client.per_hour == 2400
+    with Client("https://posthog.internal", KEY, rate=Rate(per_minute=100)) as own:
+        assert own.per_hour is None
+
+
+@pytest.mark.parametrize(("rate", "minutes"), [(Rate(), 2), (CLOUD_RATE, 10), (Rate(per_minute=100), 24)])
+def test_only_a_limit_makes_requests_take_longer_than_their_answers(rate: Rate, minutes: int) -> None:
+    assert rate.minutes(2400) == minutes
 
 
 @pytest.mark.parametrize("rate", [Rate(per_minute=5), Rate(per_hour=5), Rate(per_minute=90, per_hour=5)])
