@@ -34,20 +34,18 @@ from pipelines.alerts.states import Observation, decide, told
 from pipelines.bookkeeping.alerts import (
     Alert,
     add_warnings,
-    last_successes,
-    living_rows,
     stored_alerts,
     stored_answers,
     write_alerts,
 )
-from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.bookkeeping.run_facts import is_scheduled, last_successes, living_rows
 from pipelines.errors import HogsyncError, Interrupted
 from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.load_lock import load_lock
 from pipelines.readers.publish import publish
 from pipelines.run import Run
 from pipelines.settings import Settings
-from pipelines.status.due import times
+from pipelines.status.due import Times, times
 from pipelines.sync.outcome import Outcome
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.extract.run_warnings import RunWarning
@@ -186,10 +184,9 @@ def _observed_before(
 ) -> Observation:
     """Return which tables are stale by the times of their groups, without tables whose failure is told already."""
     standing = {alert.key for alert in before if alert.stands}
-    if standing & OF_RUN or not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+    if standing & OF_RUN:
         return Observation()
-    last, is_scheduled = last_successes(warehouse)
-    planned = times(settings, is_scheduled=is_scheduled)
+    last, planned = _last_and_due(warehouse, settings)
     known = {table: triggers for table, triggers in planned.items() if triggers is not None}
     failed = {table for table, kind in standing if kind == "failure"}
     return observed_ages(failed, last, known, now)
@@ -204,13 +201,19 @@ def _observed(
 ) -> Observation:
     if isinstance(ended, Exception):
         return observed_error(ended)
-    seen = _observed_tables(selection, ended, living_rows(warehouse, suspects(ended)))
+    seen = _observed_tables(selection, ended, living_rows(warehouse.rows, warehouse.dataset, suspects(ended)))
     if selection.window or ended.run.status == "refused":
         return seen
-    last, is_scheduled = last_successes(warehouse)
+    last, planned = _last_and_due(warehouse, settings)
     failed = {result.table for result in ended.tables if result.status == "failed"}
-    seen |= observed_ages(failed, last, times(settings, is_scheduled=is_scheduled), ended.run.finished_at)
+    seen |= observed_ages(failed, last, planned, ended.run.finished_at)
     return seen | observed_left(settings, before, ended.tables)
+
+
+def _last_and_due(warehouse: Warehouse, settings: Settings) -> tuple[Mapping[str, datetime], Times]:
+    """Return when each table was last synced, and when it is due."""
+    records = warehouse.rows, warehouse.dataset, warehouse.columns()
+    return last_successes(*records), times(settings, is_scheduled=is_scheduled(*records))
 
 
 def _observed_tables(selection: Selection, ended: Outcome, living: Mapping[str, int]) -> Observation:

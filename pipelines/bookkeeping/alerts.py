@@ -9,8 +9,7 @@ from datetime import datetime
 
 from destinations.warehouse import Warehouse
 from pipelines.bookkeeping.records import bookable, ensure, write_meta
-from pipelines.bookkeeping.run_facts import SUCCESS, SYNCS
-from pipelines.bookkeeping.schema import ALERTS, ANSWER, META, RUN_TABLES, RUNS, TABLES
+from pipelines.bookkeeping.schema import ALERTS, ANSWER, META, RUNS, TABLES
 from pipelines.run import AlertKind
 from sources.posthog.extract.run_warnings import RunWarning
 
@@ -88,24 +87,3 @@ def add_warnings(warehouse: Warehouse, run_id: str, warnings: Iterable[RunWarnin
         warehouse.execute(
             f"update {warehouse.name(RUNS)} set warnings = {mark} where run_id = {mark}", [text, run_id]
         )
-
-
-def last_successes(warehouse: Warehouse) -> tuple[dict[str, datetime], bool]:
-    """Return the start of each table's last successful sync, and whether `hogsync schedule` ever synced the dataset.
-
-    Needs the warehouse open and a run recorded in it.
-    """
-    runs, tables = warehouse.name(RUNS), warehouse.name(RUN_TABLES)
-    joined = f"{tables} t join {runs} r on r.run_id = t.run_id where {SUCCESS} and {SYNCS}"
-    found = warehouse.rows(f"select t.table_name, max(r.started_at) from {joined} group by t.table_name")
-    ((scheduled,),) = warehouse.rows(f"select count(*) from {runs} r where r.trigger = 'schedule'")
-    return dict(found), bool(scheduled)
-
-
-def living_rows(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, int]:
-    """Return how many rows of each table PostHog has today; needs the warehouse open."""
-    counted = {}
-    for table in tables:
-        ((rows,),) = warehouse.rows(f"select count(*) from {warehouse.name(table)} where _deleted_at is null")
-        counted[table] = rows
-    return counted

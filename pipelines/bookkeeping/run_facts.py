@@ -17,14 +17,16 @@ from pipelines.bookkeeping.schema import RUN_TABLES, RUNS, TABLES
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
+Columns = Mapping[str, Collection[str]]
+"""The columns of each table that a dataset holds."""
 Warnings = Sequence[Mapping[str, str]]
 
-SUCCESS = (
-    "t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
-    "and coalesce(t.paths_postponed, 0) = 0"
-)
 SYNCS = "r.trigger <> 'backfill'"
 """A backfill reads a period only: after it a table is as old as before."""
+SUCCESSES = (
+    "t.status in ('loaded', 'unchanged', 'unavailable') and r.status in ('ok', 'partial') "
+    f"and coalesce(t.paths_postponed, 0) = 0 and {SYNCS}"
+)
 DAY = timedelta(hours=24)
 
 
@@ -79,27 +81,67 @@ class RunFacts:
 NOTHING = RunFacts(tables={})
 
 
-def run_facts(ask: Ask, dataset: str, there: Mapping[str, Collection[str]], now: datetime) -> RunFacts:
-    """Return what is recorded about the tables of a dataset; `there` has the columns of those that it holds."""
-    if not {RUNS, RUN_TABLES} <= there.keys():
+def run_facts(ask: Ask, dataset: str, there: Columns, now: datetime) -> RunFacts:
+    """Return what is recorded about the tables of a dataset."""
+    if not has_records(there):
         return NOTHING
     tables = (*ENDPOINTS, PEOPLE.table)
-    runs = _source(dataset, RUNS, there)
-    joined = f"{_source(dataset, RUN_TABLES, there)} t join {runs} r on r.run_id = t.run_id"
+    runs, joined = _source(dataset, RUNS, there), recorded_tables(dataset, there)
     totals = {name: values for name, *values in ask(_totals(joined, now - DAY))}
     latest = {name: values for name, *values in ask(_latest(joined))}
-    rows = _living_rows(ask, dataset, [table for table in tables if "_deleted_at" in there.get(table, ())])
-    (scheduled,) = ask(f"select count(*) from {runs} r where r.trigger = 'schedule'")[0]
+    rows = living_rows(ask, dataset, [table for table in tables if "_deleted_at" in there.get(table, ())])
     found = {
         table: _table_facts(table, totals[table], latest.get(table), rows.get(table))
         for table in tables
         if table in totals
     }
-    return RunFacts(last_run=_last_run(ask, runs, joined), is_scheduled=bool(scheduled), tables=found)
+    scheduled = is_scheduled(ask, dataset, there)
+    return RunFacts(last_run=_last_run(ask, runs, joined), is_scheduled=scheduled, tables=found)
 
 
-def columns_in(ask: Ask, dataset: str) -> Mapping[str, Collection[str]]:
-    """Return the columns that `run_facts` looks for."""
+def last_successes(ask: Ask, dataset: str, there: Columns) -> dict[str, datetime]:
+    """Return the start of each table's latest successful sync.
+
+    A table that is not available counts as synced, as it does for the exit code.
+    """
+    if not has_records(there):
+        return {}
+    source = f"{recorded_tables(dataset, there)} where {SUCCESSES}"
+    return dict(ask(f"select t.table_name, max(r.started_at) from {source} group by t.table_name"))
+
+
+def is_scheduled(ask: Ask, dataset: str, there: Columns) -> bool:
+    """Return whether `hogsync schedule` ever synced the dataset."""
+    if not has_records(there):
+        return False
+    ((scheduled,),) = ask(
+        f"select count(*) from {_source(dataset, RUNS, there)} r where r.trigger = 'schedule'"
+    )
+    return bool(scheduled)
+
+
+def living_rows(ask: Ask, dataset: str, tables: Sequence[str]) -> dict[str, int]:
+    """Return how many rows of each table PostHog has today."""
+    counts = (
+        f"select '{table}', count(*) from {quoted(dataset)}.{table} where _deleted_at is null"
+        for table in tables
+    )
+    return dict(ask(" union all ".join(counts))) if tables else {}
+
+
+def has_records(there: Columns) -> bool:
+    """Return whether a dataset has run records."""
+    return {RUNS, RUN_TABLES} <= there.keys()
+
+
+def recorded_tables(dataset: str, there: Columns) -> str:
+    """Return the source of a query: the results of tables `t` with their runs `r`."""
+    runs, tables = _source(dataset, RUNS, there), _source(dataset, RUN_TABLES, there)
+    return f"{tables} t join {runs} r on r.run_id = t.run_id"
+
+
+def columns_in(ask: Ask, dataset: str) -> Columns:
+    """Return the columns that the functions above look for."""
     sql = (
         "select table_name::text, column_name::text from information_schema.columns "
         f"where table_schema = '{dataset}' "
@@ -111,7 +153,7 @@ def columns_in(ask: Ask, dataset: str) -> Mapping[str, Collection[str]]:
     return found
 
 
-def _source(dataset: str, table: str, there: Mapping[str, Collection[str]]) -> str:
+def _source(dataset: str, table: str, there: Columns) -> str:
     """Return a bookkeeping table with all of its columns: a dataset of an older hogsync lacks newer ones."""
     columns = (name if name in there[table] else f"null as {name}" for name in TABLES[table][1])
     return f"(select {', '.join(columns)} from {quoted(dataset)}.{table})"
@@ -122,8 +164,8 @@ def _totals(joined: str, since: datetime) -> str:
         f"sum(case when r.started_at >= timestamptz '{since.isoformat()}' then t.{name} else 0 end)"
         for name in ("inserted", "updated", "deleted")
     )
-    success = f"max(case when {SUCCESS} and {SYNCS} then r.started_at end)"
-    read = f"max(case when {SUCCESS} and {SYNCS} and t.paths > 0 then r.started_at end)"
+    success = f"max(case when {SUCCESSES} then r.started_at end)"
+    read = f"max(case when {SUCCESSES} and t.paths > 0 then r.started_at end)"
     return f"select t.table_name, {success}, {read}, {', '.join(changes)} from {joined} group by t.table_name"
 
 
@@ -135,14 +177,6 @@ def _latest(joined: str) -> str:
         "select table_name, started_at, status, run_status, error, detail, deletes_held, paths_spared, warnings "
         f"from (select {names}, {place} from {joined} where {SYNCS}) ranked where place = 1"
     )
-
-
-def _living_rows(ask: Ask, dataset: str, tables: Sequence[str]) -> dict[str, int]:
-    counts = (
-        f"select '{table}', count(*) from {quoted(dataset)}.{table} where _deleted_at is null"
-        for table in tables
-    )
-    return dict(ask(" union all ".join(counts))) if tables else {}
 
 
 def _last_run(ask: Ask, runs: str, joined: str) -> LastRun | None:

@@ -15,21 +15,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from destinations.warehouse import WarehouseUnavailable
 from pipelines import logs, signals
 from pipelines.attended import sync
-from pipelines.bookkeeping.alerts import last_successes
-from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.bookkeeping.run_facts import last_successes
 from pipelines.console import write_json
 from pipelines.crontab import crontab, late
 from pipelines.errors import NOTHING_DUE, HogsyncError, Interrupted, KeyProblem, UsageError
-from pipelines.from_settings import hasty, open_warehouse
-from pipelines.locking.load_lock import load_lock
 from pipelines.run import Run
 from pipelines.schedule.jobs import Job
 from pipelines.settings import Settings, load
 from pipelines.settings.connections import DEFAULT
 from pipelines.settings.sections import GroupSettings
+from pipelines.status.facts import from_records
 from pipelines.sync import progress, summary
 from pipelines.sync.selection import Selection, chosen_tables
 from sources.posthog.client.client import Traffic
@@ -111,7 +108,7 @@ def is_due(settings: Settings, job: Job, group: GroupSettings, now: datetime) ->
     """True if the group's last success is longer ago than its period, or unknown; logs the reason."""
     try:
         last = last_success(settings, group)
-    except (HogsyncError, WarehouseUnavailable) as problem:
+    except HogsyncError as problem:
         log.warning("%s runs now, because its last success is not known: %s", job, problem)
         return True
     due = last is None or late(crontab(job.group, group), last, now)
@@ -128,26 +125,16 @@ def last_success(settings: Settings, group: GroupSettings) -> datetime | None:
     return min(found[table] for table in tables) if found.keys() >= set(tables) else None
 
 
+def _successes(settings: Settings) -> dict[str, datetime]:
+    return from_records(settings, 0, last_successes, {})
+
+
 def reported_successes(settings: Settings) -> dict[str, str]:
     """Return the start of each table's latest successful sync; empty if the warehouse cannot be asked now."""
     try:
         return {table: began.isoformat() for table, began in _successes(settings).items()}
-    except (HogsyncError, WarehouseUnavailable):
+    except HogsyncError:
         return {}
-
-
-def _successes(settings: Settings) -> dict[str, datetime]:
-    """Ask the warehouse; a table that is not available counts as synced, as it does for the exit code.
-
-    The load lock is not waited for, and a missing warehouse is not created.
-    """
-    warehouse = open_warehouse(hasty(settings, 0))
-    if not warehouse.exists():
-        return {}
-    with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
-        if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
-            return {}
-        return last_successes(warehouse)[0]
 
 
 if __name__ == "__main__":

@@ -9,15 +9,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from destinations.warehouse import Warehouse, WarehouseUnavailable
-from pipelines.bookkeeping.schema import RUN_TABLES, RUNS
+from pipelines.bookkeeping.run_facts import SUCCESSES, Ask, Columns, has_records, recorded_tables
 from pipelines.crontab import crontab, fires
 from pipelines.errors import HogsyncError
-from pipelines.from_settings import open_warehouse
-from pipelines.locking.load_lock import load_lock
 from pipelines.schedule import jobs_of
 from pipelines.schedule.jobs import Job
 from pipelines.settings import Settings
+from pipelines.status.facts import from_records
 from pipelines.sync.selection import Selection, chosen_tables
 
 SHOWN = 10
@@ -77,28 +75,23 @@ def estimated(tables: Sequence[str], costs: Mapping[str, Cost]) -> Cost | None:
 def _costs(settings: Settings) -> dict[str, Cost]:
     """Ask the warehouse; none are known if it cannot be read now, for instance while a sync holds a DuckDB file."""
     try:
-        warehouse = open_warehouse(settings)
-        if not warehouse.exists():
-            return {}
-        with load_lock(settings, 0, "hogsync schedule"), warehouse.opened():
-            return _costs_in(warehouse)
-    except (HogsyncError, WarehouseUnavailable):
+        return from_records(settings, 0, _last_costs, {})
+    except HogsyncError:
         return {}
 
 
-def _costs_in(warehouse: Warehouse) -> dict[str, Cost]:
-    """Return the cost of each table in the last run that read it; needs the warehouse open."""
-    if not {RUNS, RUN_TABLES} <= warehouse.columns().keys():
+def _last_costs(ask: Ask, dataset: str, there: Columns) -> dict[str, Cost]:
+    """Return the cost of each table in its latest successful sync."""
+    if not has_records(there):
         return {}
     sql = f"""
         select t.table_name, t.requests, r.started_at, r.finished_at,
                sum(t.requests) over (partition by t.run_id) as of_all,
                row_number() over (partition by t.table_name order by r.started_at desc) as nth
-        from {warehouse.name(RUN_TABLES)} t join {warehouse.name(RUNS)} r on r.run_id = t.run_id
-        where t.status <> 'failed' and r.status in ('ok', 'partial') and r.trigger <> 'backfill'
+        from {recorded_tables(dataset, there)} where {SUCCESSES}
     """
     return {
         table: Cost(int(requests), (ended - began).total_seconds() * int(requests) / max(int(of_all), 1))
-        for table, requests, began, ended, of_all, nth in warehouse.rows(sql)
+        for table, requests, began, ended, of_all, nth in ask(sql)
         if nth == 1
     }

@@ -5,11 +5,13 @@ A missing warehouse is not made, and has no facts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.bookkeeping.kept_facts import kept_facts
-from pipelines.bookkeeping.run_facts import NOTHING, RunFacts, columns_in, run_facts
+from pipelines.bookkeeping.run_facts import NOTHING, Ask, Columns, RunFacts, columns_in, run_facts
 from pipelines.errors import WarehouseProblem
 from pipelines.from_settings import hasty, open_warehouse
 from pipelines.locking.backends import new_lock
@@ -17,6 +19,8 @@ from pipelines.query.query import DatasetMissing, asking
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+
+T = TypeVar("T")
 
 WAIT = 2.0
 """Seconds to wait for a DuckDB file: a sync without changes holds it for less, and a probe has little time."""
@@ -38,14 +42,23 @@ def facts_now(settings: Settings, now: datetime) -> tuple[RunFacts | None, str |
 
 def read_facts(settings: Settings, now: datetime) -> RunFacts:
     """Return the facts of a connection's run records as the warehouse tells them."""
-    place = hasty(settings, WAIT)
+    return from_records(settings, WAIT, partial(run_facts, now=now), NOTHING)
+
+
+def from_records(settings: Settings, wait: float, read: Callable[[Ask, str, Columns], T], otherwise: T) -> T:
+    """Return what `read` finds in the run records of a connection, `otherwise` if it has no dataset yet.
+
+    A DuckDB file that another process holds is waited for as many seconds at most. Raises WarehouseProblem if the
+    warehouse cannot be read.
+    """
+    place = hasty(settings, wait)
     if not open_warehouse(place).exists():
-        return NOTHING
+        return otherwise
     try:
         with asking(place) as ask:
-            return run_facts(ask, settings.dataset, columns_in(ask, settings.dataset), now)
+            return read(ask, settings.dataset, columns_in(ask, settings.dataset))
     except DatasetMissing:
-        return NOTHING
+        return otherwise
 
 
 def _holder(settings: Settings) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from destinations.warehouse import WarehouseUnavailable
+from pipelines.errors import WarehouseProblem
 from pipelines.schedule.run import last_success
 from pipelines.settings import Settings, load
 from pipelines.settings.sections import GroupSettings
@@ -22,12 +22,12 @@ def warehouse(folder: Path) -> Settings:
 
 
 def test_a_held_warehouse_is_not_waited_for(tmp_path: Path) -> None:
-    settings, refused = warehouse(tmp_path), list[WarehouseUnavailable]()
+    settings, refused = warehouse(tmp_path), list[WarehouseProblem]()
 
     def ask() -> None:
         try:
             last_success(settings, GROUP)
-        except WarehouseUnavailable as held:
+        except WarehouseProblem as held:
             refused.append(held)
 
     with holding(tmp_path / "hogsync.duckdb"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipelines.schedule.upcoming import Cost, estimated
+from pipelines.bookkeeping.schema import RUN_TABLES
+from pipelines.from_settings import open_warehouse
+from pipelines.schedule.upcoming import Cost, estimated, upcoming
+from pipelines.settings import load
 from tests.harness.cli import hogsync
 from tests.harness.scene import Scene
 
@@ -38,6 +42,15 @@ def test_the_next_runs_are_listed_with_what_their_tables_cost(scene: Scene) -> N
     assert {run["connection"] for run in runs} == {"default"}
     assert all(run["requests"] > 2 and run["minutes"] is not None for run in runs)
     assert [run["at"] for run in runs] == sorted({run["at"] for run in runs})
+
+
+def test_a_run_that_left_lists_for_later_tells_no_cost(file_scene: Scene) -> None:
+    file_scene.sync("users")
+    settings = load(file_scene.settings(HOGSYNC_GROUPS={"all": {"tables": ["users"]}}))
+    assert upcoming(settings, datetime.now(UTC))[0].requests
+    with open_warehouse(settings).opened() as warehouse:
+        warehouse.execute(f"update {warehouse.name(RUN_TABLES)} set paths_postponed = 1")
+    assert upcoming(settings, datetime.now(UTC))[0].requests is None
 
 
 def test_what_was_never_read_costs_an_unknown_number_of_requests(file_scene: Scene, tmp_path: Path) -> None:
