@@ -91,8 +91,6 @@ STALE = (
     "{table} was last synced on {last:%Y-%m-%d %H:%M} UTC, and is behind its times. See whether `hogsync schedule`, or "
     "what starts hogsync, runs; `hogsync status` says when the table is due."
 )
-DROP_ROWS, DROP_SHARE = 20, 0.2
-"""A table that loses more rows than this in one run, and a larger share of its rows, is told."""
 
 
 def observed_error(error: Exception) -> Observation:
@@ -103,12 +101,7 @@ def observed_error(error: Exception) -> Observation:
 
 def suspects(outcome: Outcome) -> tuple[str, ...]:
     """Return the tables that lost so many rows that their living ones have to be counted."""
-    return tuple(result.table for result in outcome.tables if _lost(result) > DROP_ROWS)
-
-
-def has_dropped(lost: int, living: int) -> bool:
-    """Return whether a table that lost so many rows in one run, and has so many now, is to be told."""
-    return lost > DROP_ROWS and lost > DROP_SHARE * (living + lost)
+    return tuple(result.table for result in outcome.tables if result.has_dropped(0))
 
 
 def observed_outcome(
@@ -187,13 +180,9 @@ def _of_table(
     if "rejected rows" in warned:
         rejected = sum(one.last.rejected.total() for one in result.lists if one.walks)
         yield "rejected_rows", REJECTED.format(table=table, rejected=rejected)
-    lost, now = _lost(result), living.get(table, 0)
-    if has_dropped(lost, now):
+    lost, now = result.rows_lost, living.get(table, 0)
+    if result.has_dropped(now):
         yield "row_drop", DROPPED.format(table=table, lost=lost, former=now + lost)
-
-
-def _lost(result: TableResult) -> int:
-    return result.counts.deleted - result.counts.inserted
 
 
 def _remedy(result: TableResult, key: Key | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pipelines.bookkeeping.schema import ALERTS, ANNOUNCEMENTS, HELD, META, PATHS, RUN_TABLES, RUNS
 from pipelines.run import AlertKind, RunStatus, Trigger
+from sources.posthog.extract.deletes import DELETE_FUSE_ROWS, DELETE_FUSE_SHARE
 from sources.posthog.extract.results import Status
 
 TABLES_MEAN: Mapping[str, str] = {
@@ -96,7 +97,8 @@ ALERT_KINDS: Mapping[AlertKind, str] = {
     "lost_scope": "What an earlier run could read is refused or no longer listed.",
     "held_deletes": "Rows that PostHog no longer lists live on.",
     "rejected_rows": "Rows were left out, because they have no key or cannot be stored.",
-    "row_drop": "One run marked more than 20 rows and more than 20 % of the table deleted.",
+    "row_drop": f"One run lost more than {DELETE_FUSE_ROWS} rows and more than {100 * DELETE_FUSE_SHARE:.0f} % "
+    "of the table.",
     "watch": "A `[watch.NAME]` has an answer, or another one than before.",
 }
 RUN_STATUSES: Mapping[RunStatus, str] = {

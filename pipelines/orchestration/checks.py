@@ -16,8 +16,8 @@ COMPLETE, NO_HELD_DELETES, NO_ROW_DROP = "complete", "no_held_deletes", "no_row_
 CHECKS: Mapping[str, str] = {
     COMPLETE: "No list of the table was refused or failed; a table that is read in full was read to its end.",
     NO_HELD_DELETES: "No missing row waits for another complete walk, or for a person, to confirm its deletion.",
-    NO_ROW_DROP: f"The run did not mark more than {DELETE_FUSE_ROWS} rows and {DELETE_FUSE_SHARE:.0%} of the table "
-    "as deleted.",
+    NO_ROW_DROP: f"The run did not lose more than {DELETE_FUSE_ROWS} rows and {100 * DELETE_FUSE_SHARE:.0f} % "
+    "of the table.",
 }
 """The checks of every table, each with the meaning of its success."""
 
@@ -47,10 +47,7 @@ def _is_complete(result: TableResult) -> bool:
 
 
 def _row_drop(result: TableResult) -> Verdict:
-    """Return the verdict on the deletions, as a share of the rows of the lists that this run read."""
-    gone = result.counts.deleted
-    before = gone + sum(one.position.rows for one in result.lists if one.position)
-    return Verdict(
-        gone <= DELETE_FUSE_ROWS or gone <= DELETE_FUSE_SHARE * before,
-        f"{gone:,} of {before:,} rows were marked deleted.",
-    )
+    """Return the verdict on the rows lost, as a share of the rows of the lists that this run read."""
+    living = sum(one.position.rows for one in result.lists if one.position)
+    lost = result.rows_lost
+    return Verdict(not result.has_dropped(living), f"{lost:,} of {living + lost:,} rows were lost.")

@@ -16,6 +16,8 @@ import hogsync
 from pipelines.errors import UsageError
 from pipelines.orchestration.checks import COMPLETE, NO_HELD_DELETES, NO_ROW_DROP, verdicts
 from sources.posthog.catalogue import ENDPOINTS
+from sources.posthog.changes.table_changes import Counts
+from sources.posthog.extract.results import TableResult
 from sources.sandbox import Sandbox, start
 from tests.component.scene import Scene, beside
 from tests.deploy.dagster_instance import DEPLOY, ENDED, EngineRun, instance, signal_a_worker
@@ -58,6 +60,13 @@ def test_many_deletes_fail_the_check_of_held_deletes_and_once_they_are_applied_t
         posthog.edit("event_definitions", where={"name": name}, parents={"project_id": 101}, delete=True)
     assert failing(scene.sync("event_definitions", projects=(101,)), "event_definitions") == {NO_HELD_DELETES}
     assert failing(scene.sync("event_definitions", projects=(101,)), "event_definitions") == {NO_ROW_DROP}
+
+
+def test_rows_that_others_replace_are_not_lost() -> None:
+    replaced = TableResult("comments", counts=Counts(deleted=30, inserted=30))
+    assert verdicts(replaced)[NO_ROW_DROP].passed
+    replaced.counts.inserted = 9
+    assert not verdicts(replaced)[NO_ROW_DROP].passed
 
 
 def test_a_table_that_the_key_may_not_read_is_not_complete(scene: Scene, posthog: Sandbox) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from sources.posthog.catalogue import ENDPOINTS, PEOPLE, parent_of
 from sources.posthog.changes.table_changes import Counts
+from sources.posthog.extract.deletes import DELETE_FUSE_ROWS, DELETE_FUSE_SHARE
 from sources.posthog.extract.run_warnings import RunWarning, held_deletes, warnings_of, where
 from sources.posthog.extract.walks import ListResult
 from sources.posthog.redaction.text import redacted
@@ -93,6 +94,16 @@ class TableResult:
     def deletes_held(self) -> int:
         """Return the number of deletes held."""
         return sum(one.deletes_held for one in self.lists)
+
+    @property
+    def rows_lost(self) -> int:
+        """Return how many more rows were marked deleted than inserted."""
+        return self.counts.deleted - self.counts.inserted
+
+    def has_dropped(self, living: int) -> bool:
+        """Return whether the table, which has so many rows now, lost as many as are held before they are deleted."""
+        lost = self.rows_lost
+        return lost > DELETE_FUSE_ROWS and lost > DELETE_FUSE_SHARE * (living + lost)
 
     @property
     def warnings(self) -> list[RunWarning]:

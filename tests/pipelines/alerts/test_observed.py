@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.alerts.observed import OF_RUN, has_dropped, observed_ages, observed_error
+from pipelines.alerts.observed import OF_RUN, observed_ages, observed_error
 from pipelines.crontab import crontab
 from pipelines.errors import KeyProblem, OutOfMemory, UsageError, WarehouseProblem
 from pipelines.settings.sections import GroupSettings
 from pipelines.sync.outcome import ExtractionFailed
+from sources.posthog.changes.table_changes import Counts
+from sources.posthog.extract.results import TableResult
 
 PRIVATE = "ada@hedgebox.example wrote phx_0123456789abcdef into postgresql://user:secret@host/database"
 
@@ -42,7 +44,8 @@ def test_an_error_is_told_by_its_class_with_a_remedy_and_without_its_text(
     [(21, 0, True), (20, 0, False), (21, 83, True), (21, 84, False), (-5, 0, False)],
 )
 def test_a_drop_is_more_than_twenty_rows_and_a_fifth_of_them(lost: int, living: int, expected: bool) -> None:  # noqa: FBT001  a case
-    assert has_dropped(lost, living) is expected
+    result = TableResult("comments", counts=Counts(deleted=30, inserted=30 - lost))
+    assert result.has_dropped(living) is expected
 
 
 HOURLY = crontab("all", GroupSettings())
