@@ -49,7 +49,7 @@ LOST_RULES = (
     ),
     Mutation(
         "only the key that saw rows tells that they went with a dropped table",
-        "return same_key and (",
+        "return all(one.is_same_key for one in read.lists) and (",
         "return (",
         (UNSEEN,),
     ),

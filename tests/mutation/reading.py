@@ -43,7 +43,7 @@ READING_RULES = (
     ),
     Mutation(
         "the fingerprint of the key",
-        "if any(one.before and one.before.fingerprint not in (None, one.fingerprint) for one in results):",
+        "if not all(one.is_same_key for one in results):",
         "if False:",
         (f"{DEATHS}a_key_that_may_see_less_never_looks_like_deletions",),
     ),

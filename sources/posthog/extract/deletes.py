@@ -174,7 +174,7 @@ def decide(
     """
     if not missing or accept_deletes:
         return DeleteDecision()
-    if any(one.before and one.before.fingerprint not in (None, one.fingerprint) for one in results):
+    if not all(one.is_same_key for one in results):
         reason = "the key is not the one that saw these rows, or it may see less now"
         return DeleteDecision(missing, reason)
     # A row that came out of the gap may have changed places with a missing one.

@@ -402,11 +402,8 @@ class Extraction:
         ]
 
     def _is_first(self, read: PartitionResult, *, reads_all: bool) -> bool:
-        same_key = all(
-            one.before is None or one.before.fingerprint in (None, one.fingerprint) for one in read.lists
-        )
         is_first = any(one.before is None or one.before.last_complete_at is None for one in read.lists)
-        return same_key and (reads_all or is_first)
+        return all(one.is_same_key for one in read.lists) and (reads_all or is_first)
 
     # -- rows to write
 

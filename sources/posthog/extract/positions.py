@@ -66,7 +66,7 @@ def advance(result: ListResult, options: ReadOptions) -> Position:
         first = before.first_complete_at or before.last_complete_at or options.started
         after = replace(after, first_complete_at=first)
     is_unsure = fingerprint is None and result.list_path.endpoint.detects_deletes
-    same_key = options.accept_deletes or before.fingerprint in (None, fingerprint)
+    same_key = options.accept_deletes or result.is_same_key
     if not walk.is_full or result.is_resumed or is_unsure or not (same_key or result.complete):
         return after  # of another key's incomplete walk: its gap may be what only that key does not see
     held = before.held if result.held_together is None else result.deletes_held

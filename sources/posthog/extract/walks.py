@@ -256,6 +256,11 @@ class ListResult:
         )
 
     @property
+    def is_same_key(self) -> bool:
+        """Return whether the key that saw the list's rows reads it again, or none saw them."""
+        return self.before is None or self.before.fingerprint in (None, self.fingerprint)
+
+    @property
     def was_deleted_with_parent(self) -> bool:
         """Return whether PostHog answers 404 for the list, and the list is below a row that can be deleted."""
         refusal = self.last.failure if self.walks else None
