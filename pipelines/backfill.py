@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
 
 from pipelines.bookkeeping.state import DatasetState
 from pipelines.errors import UsageError
@@ -18,6 +17,7 @@ from pipelines.settings import Settings
 from pipelines.settings.since import parse_since, past
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.extract.options import Window
+from sources.posthog.extract.plan.budget import pages
 from sources.posthog.extract.walks import Position
 
 
@@ -72,7 +72,7 @@ def estimate(settings: Settings, tables: Sequence[str], projects: Collection[int
     chosen = projects or settings.projects.only
     positions = [one for one in _positions(settings) if one.table in wanted and _is_below(one.path, chosen)]
     of_the_key = 1
-    requests = of_the_key + sum(_pages(one, settings.lists.page_size) for one in positions)
+    requests = of_the_key + sum(pages(one, settings.lists.page_size) for one in positions)
     met = {one.table for one in positions}
     return Estimate(
         tables=wanted,
@@ -95,8 +95,3 @@ def _is_below(path: str, projects: Collection[int]) -> bool:
     """True if a list is below one of these projects, or below none."""
     project = re.match(r"projects/(\d+)/.", path)
     return not projects or not project or int(project[1]) in projects
-
-
-def _pages(position: Position, page_size: int) -> int:
-    """Return the number of pages of a complete list."""
-    return max(1, ceil(position.rows / min(page_size, ENDPOINTS[position.table].page_size)))

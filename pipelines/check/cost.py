@@ -12,12 +12,13 @@ from pipelines.settings import Settings
 from sources.posthog.catalogue import ENDPOINTS, parent_of, parents_of
 from sources.posthog.client.rate_limit import Rate
 from sources.posthog.extract.plan.announcements import LOG, are_announcements_used
+from sources.posthog.extract.plan.budget import pages_of, rows_a_page
 
 
 def about_cost(access: Access, settings: Settings) -> Iterator[Finding]:
     """Yield how many requests and minutes a first and a later run take, if anything can be read."""
     rate = request_rate(settings)
-    first, later, announced = requests(access)
+    first, later, announced = requests(access, settings.lists.page_size)
     if are_announcements_used(settings.lists.announcements, later, rate.per_hour):
         later -= announced
     if first:
@@ -28,7 +29,7 @@ def about_cost(access: Access, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def requests(access: Access) -> tuple[int, int, int]:
+def requests(access: Access, page_size: int) -> tuple[int, int, int]:
     """Return about how many requests a first and a later run send, from the counts that the lists told.
 
     The third number is how many of a later run's the audit log makes unnecessary, while it announces nothing.
@@ -44,7 +45,7 @@ def requests(access: Access) -> tuple[int, int, int]:
         rows[table] = ceil(usual * max(1, lists))
         if not asked.readable:
             continue
-        pages = max(1, ceil(usual / asked.endpoint.page_size))
+        pages = pages_of(usual, rows_a_page(asked.endpoint, page_size, None))
         first += lists * pages
         # A list that is read from its latest rows on is one page; below a row that did not change none is read.
         again = lists * pages if asked.endpoint.plan == "snapshot" else lists

@@ -57,7 +57,7 @@ def grow(scene: Scene, table: str, project: int) -> str:
     """A list was long when it was read last; returns its path."""
     positions = scene.warehouse.positions
     path = next(path for path in positions if path.startswith(f"projects/{project}/{table}/"))
-    positions[path] = replace(positions[path], rows=30, page_size=1)
+    positions[path] = replace(positions[path], rows=30_000)
     return path
 
 

@@ -22,6 +22,7 @@ from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.people import People
 from sources.posthog.extract.plan import incremental
 from sources.posthog.extract.plan.announcements import Announcements
+from sources.posthog.extract.plan.budget import rows_a_page
 from sources.posthog.extract.plan.lists_below import ListsBelow
 from sources.posthog.extract.visibility import KeyVisibility
 from sources.posthog.extract.walks import ListPath, ListResult, Observer, PositionStore, Walk
@@ -194,11 +195,10 @@ class ListReader:
 
     def _page_size(self, list_path: ListPath) -> PageSize:
         """Return the size of a list's first page; it follows the answers unless the settings or the server limit it."""
-        own = min(self.options.page_size, list_path.endpoint.page_size)
-        if list_path.pagination != "offset" or own < USUAL_ROWS:
-            return PageSize(own)
         position = self.positions.position(list_path.path)
-        first = (position.page_size if position else None) or own
+        first = rows_a_page(list_path.endpoint, self.options.page_size, position)
+        if list_path.pagination != "offset" or first < USUAL_ROWS:
+            return PageSize(first)
         return PageSize(first, MOST_ROWS, self.options.page_bytes)
 
     def _measuring(self, size: PageSize) -> tuple[Get, Prefetch]:

@@ -57,13 +57,15 @@ def place(scene: Scene, **more: Any) -> Settings:
     return load(scene.settings(HOGSYNC_SELECTION={"tables": [*CORE, "feature_flags", "surveys"]}, **more))
 
 
-def test_a_request_budget_makes_the_minutes(file_scene: Scene) -> None:
+def test_a_request_budget_makes_the_minutes_and_the_size_of_a_page_the_requests(file_scene: Scene) -> None:
     access = report(file_scene, CORE).access
     assert access
     first, minutes, later, later_minutes = told(
         about_cost(access, place(file_scene, HOGSYNC_RATE={"per_minute": 20}))
     )
     assert (minutes, later_minutes) == (-(-first // 20), -(-later // 20))
+    short = told(about_cost(access, place(file_scene, HOGSYNC_LISTS={"page_size": 1})))
+    assert short[0] > first
     cloud = about_cost(access, place(file_scene, POSTHOG_HOST="https://us.posthog.com"))
     assert told(cloud)[1::2] == (1, 1), "one minute each at half of PostHog's published limit"
 

@@ -86,7 +86,7 @@ class Announcements:
     def _requests(self, table: str) -> int:
         """Return how many requests it takes to walk all lists of a table."""
         positions = filter(None, map(self.positions.position, self.positions.paths(table)))
-        return sum(pages(ENDPOINTS[table], one) for one in positions)
+        return sum(pages(one, self.options.page_size) for one in positions)
 
     def note(self, endpoint: Endpoint, batch: Batch) -> None:
         """Note to which organization each project belongs."""

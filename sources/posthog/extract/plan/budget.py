@@ -23,6 +23,7 @@ from sources.posthog.extract.options import ReadOptions
 from sources.posthog.extract.plan.incremental import ReadPlan, plan
 from sources.posthog.extract.run_warnings import RunWarning, first_few
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
+from sources.posthog.paging.page_size import USUAL_ROWS
 
 SPARE = 0.1
 """The share of the remaining requests that is not planned: if an estimate is too low, the run has these to spare."""
@@ -83,7 +84,7 @@ class Costs:
     """Estimates what partitions cost, by what earlier runs found in the lists of some tables."""
 
     def __init__(self, endpoints: Iterable[Endpoint], positions: PositionStore, options: ReadOptions) -> None:
-        self._positions = positions
+        self._positions, self._page_size = positions, options.page_size
         self._below = Counter[str]()
         """By the address of a list, the requests for the lists below its rows, at any depth."""
         self._lists: dict[str, Counter[str]] = {}
@@ -107,7 +108,7 @@ class Costs:
             position = self._positions.position(one.path)
             last.append((position and position.last_walk_at) or NEVER)
             in_full = position and planned(one).since is None
-            requests += pages(partition.endpoint, position) if position and in_full else 1
+            requests += pages(position, self._page_size) if position and in_full else 1
         return Cost(partition, requests, min(last))
 
 
@@ -142,9 +143,22 @@ def _requests(endpoint: Endpoint, position: Position, options: ReadOptions) -> i
     )
     if planned.can_be_skipped:
         return 0
-    return 1 if planned.since else pages(endpoint, position)
+    return 1 if planned.since else pages(position, options.page_size)
 
 
-def pages(endpoint: Endpoint, position: Position) -> int:
+def pages(position: Position, page_size: int) -> int:
     """Return how many requests it takes to walk a list, by what its last walk found."""
-    return max(1, ceil(position.rows / (position.page_size or endpoint.page_size)))
+    return pages_of(position.rows, rows_a_page(ENDPOINTS[position.table], page_size, position))
+
+
+def pages_of(rows: float, page_size: int) -> int:
+    """Return the number of pages of a list with so many rows."""
+    return max(1, ceil(rows / page_size))
+
+
+def rows_a_page(endpoint: Endpoint, page_size: int, position: Position | None) -> int:
+    """Return how many rows the first page of a list is asked for, with this `[lists] page_size`."""
+    usual = min(page_size, endpoint.page_size)
+    if usual < USUAL_ROWS or position is None:
+        return usual
+    return position.page_size or usual

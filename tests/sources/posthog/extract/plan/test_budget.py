@@ -9,7 +9,7 @@ import pytest
 
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.extract.options import ReadOptions
-from sources.posthog.extract.plan.budget import NEVER, Cost, Costs, list_above, without_room
+from sources.posthog.extract.plan.budget import NEVER, Cost, Costs, list_above, pages, without_room
 from sources.posthog.extract.plan.incremental import ReadPlan
 from sources.posthog.extract.walks import ListPath, Partition, Position, PositionStore
 
@@ -136,6 +136,21 @@ def test_a_list_that_was_skipped_costs_requests_when_a_sweep_of_it_is_due(
 )
 def test_a_list_below_rows_is_counted_to_the_list_of_these_rows(table: str, path: str, above: str) -> None:
     assert list_above(ENDPOINTS[table], f"projects/1/{path}") == (above and f"projects/1/{above}")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ended_with", "expected"),
+    [(1000, None, 3), (1000, 2000, 2), (100, None, 25), (100, 2000, 25), (5000, None, 3)],
+    ids=["usual", "long pages", "short pages", "short pages after long ones", "as long as the list allows"],
+)
+def test_a_list_costs_pages_of_the_size_that_is_asked_for(
+    chosen: int, ended_with: int | None, expected: int
+) -> None:
+    cohorts = Position(path="projects/1/cohorts/", table="cohorts", rows=2500, page_size=ended_with)
+    options = ReadOptions(started=NOW, page_size=chosen)
+    costs = Costs(ENDPOINTS.values(), Positions(cohorts), options)
+    assert costs.of(partition("cohorts", cohorts.path), lambda _: FULL).requests == expected
+    assert pages(cohorts, chosen) == expected
 
 
 def test_a_list_costs_its_pages_and_those_of_the_lists_below_it() -> None:
