@@ -26,10 +26,8 @@ class HogsyncError(Exception):
     exit_code: ClassVar[int]
     run: Run | None = None
     """The record of the run that the error ended, if one had begun."""
-    requests: int = 0
-    """The number of requests sent to PostHog before the error."""
     traffic: Traffic | None = None
-    """What these requests were answered."""
+    """The requests sent to PostHog before the error; None if it came before any."""
     below: str = ""
     """Lines to show below the sentence, such as the place of a mistake in SQL."""
 

@@ -78,7 +78,7 @@ def _error_object(words: list[str], started: datetime, text: str, error: BaseExc
     command = next((word for word in words if not word.startswith("-")), "")
     if command not in TRIGGERS:
         return {"error": text}
-    recorded, requests = (error.run, error.requests) if isinstance(error, HogsyncError) else (None, 0)
+    recorded, traffic = (error.run, error.traffic) if isinstance(error, HogsyncError) else (None, None)
     run = recorded or Run(
         run_id="",
         started_at=started,
@@ -87,4 +87,5 @@ def _error_object(words: list[str], started: datetime, text: str, error: BaseExc
         trigger=TRIGGERS[command],
         version=version("hogsync"),
     )
+    requests = traffic.requests if traffic else 0
     return as_json(replace(run, error=text), requests, dry_run="--dry-run" in words)

@@ -84,20 +84,18 @@ def _run(job: Job, report: dict[str, Any], *, catch_up: bool) -> int:
         outcome = sync(settings, Selection(tables=group.tables, trigger="schedule"), [observer])
     summary.log_tables(outcome)
     log.info("%s", summary.summary(outcome))
-    report |= reported(outcome.run, outcome.traffic, outcome.requests, outcome.tables)
+    report |= reported(outcome.run, outcome.traffic, outcome.tables)
     report["last_success"] = reported_successes(settings)
     if outcome.exit_code == KeyProblem.exit_code:
         report["problem"] = outcome.run.error
     return outcome.exit_code
 
 
-def reported(
-    run: Run | None, traffic: Traffic | None, requests: int = 0, tables: Sequence[TableResult] = ()
-) -> dict[str, Any]:
+def reported(run: Run | None, traffic: Traffic | None, tables: Sequence[TableResult] = ()) -> dict[str, Any]:
     """Return what the service wants to know of a run."""
     seen = traffic or Traffic()
     return {
-        "run": summary.as_json(run, requests, tables) if run else {},
+        "run": summary.as_json(run, seen.requests, tables) if run else {},
         "requests": seen.statuses,
         "throttled_seconds": seen.throttled,
         "budget_used": seen.budget_used,

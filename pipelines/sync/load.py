@@ -88,7 +88,7 @@ def _fail(extraction: Extraction, table: str, refused: Exception) -> None:
     """Fail a table that the warehouse refuses; raises if nothing else is to be written: the connection may be lost."""
     log.debug("%s", table, exc_info=refused, extra={"table": table})
     extraction.fail(table, str(refused))
-    if not any(result.counts.written for result in extraction.results.values()):
+    if not extraction.rows_to_write:
         raise refused
 
 

@@ -33,7 +33,6 @@ class Outcome:
     """The outcome of a run, as the run records hold it."""
 
     run: Run
-    requests: int = 0
     traffic: Traffic = field(default_factory=Traffic)
     tables: Sequence[TableResult] = field(default_factory=tuple)
     exit_code: int = 0
@@ -41,6 +40,11 @@ class Outcome:
     """What PostHog reports about the key."""
     standing: frozenset[str] = frozenset()
     """Tables whose refusals were already reported by their last run."""
+
+    @property
+    def requests(self) -> int:
+        """Return the number of requests sent to PostHog."""
+        return self.traffic.requests
 
 
 class ExtractionFailed(HogsyncError):
@@ -90,7 +94,6 @@ class RunHeader:
         run = self.run(status, error, extraction)
         return Outcome(
             run=run,
-            requests=extraction.client.total,
             traffic=extraction.client.traffic(),
             tables=results,
             exit_code=exit_code or int(self.strict and bool(run.warnings)),
@@ -128,8 +131,7 @@ def recorded(
             with suppress(WarehouseUnavailable, *[MemoryError] * isinstance(error, MemoryError)):
                 run = _record_failure(warehouse, header.run(status, text, extraction))
         if isinstance(problem, HogsyncError):
-            problem.run, problem.requests = run, extraction.client.total
-            problem.traffic = None if isinstance(error, MemoryError) else extraction.client.traffic()
+            problem.run, problem.traffic = run, extraction.client.traffic()
         if problem is error:
             raise
         raise problem from None if isinstance(problem, Interrupted) else error

@@ -145,7 +145,12 @@ class Extractions(Holding):
         results, refusal = tuple(extraction.results.values()), extraction.refusal
         status, exit_code = run_status(results, tables, refused=refusal is not None)
         return Outcome(
-            results, extraction.client.total, status, exit_code, str(refusal or ""), extraction.warnings
+            results,
+            extraction.client.traffic().requests,
+            status,
+            exit_code,
+            str(refusal or ""),
+            extraction.warnings,
         )
 
     def dies(self, *tables: str, pages: int, of: str, **asked: Any) -> bool:

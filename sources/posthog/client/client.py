@@ -79,6 +79,11 @@ class Traffic:
     budget_used: float | None = None
     """Which part of the request budget is used; None without one."""
 
+    @property
+    def requests(self) -> int:
+        """Return the number of requests, every try counted."""
+        return sum(self.statuses.values())
+
 
 class Client:
     """Sends GET requests to PostHog's `/api/`; shared by all threads of a run."""
@@ -122,12 +127,6 @@ class Client:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-    @property
-    def total(self) -> int:
-        """Return the number of requests sent so far, every try counted."""
-        with self._counting:
-            return self._sent.total()
 
     @property
     def per_hour(self) -> int | None:

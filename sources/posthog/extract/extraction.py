@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -356,8 +356,6 @@ class Extraction:
             result.data_warnings += data_warnings(
                 result.misfits, changes.shape.undeclared.apart, changes.shape.beyond, mended
             )
-            result.pages = sum(one.pages for one in result.lists)
-            result.pages_again = sum(one.pages_again for one in result.lists)
             result.rows_read += sum(one.rows for one in result.lists)
         for endpoint in (ORGANIZATIONS, PROJECTS):
             self._note_unreachable(endpoint)
@@ -407,7 +405,7 @@ class Extraction:
 
     # -- rows to write
 
-    @cached_property
+    @property
     def rows_to_write(self) -> int:
         """Return the number of rows in all deltas, child rows not counted; needs `run`."""
         return sum(result.counts.written for result in self.results.values())

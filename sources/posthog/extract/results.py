@@ -30,9 +30,6 @@ class TableResult:
     lists: list[ListResult] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     requests: int = 0
-    pages: int = 0
-    pages_again: int = 0
-    """Of `pages`: pages of second walks."""
     rows_read: int = 0
     skipped: int = 0
     """Lists that were not requested, because they could have nothing new."""
@@ -52,6 +49,16 @@ class TableResult:
     def count(self, status: str) -> int:
         """Return how many lists have this status."""
         return sum(one.status == status for one in self.lists)
+
+    @property
+    def pages(self) -> int:
+        """Return the pages read, saved pages not counted."""
+        return sum(one.pages for one in self.lists)
+
+    @property
+    def pages_again(self) -> int:
+        """Return the pages of second walks."""
+        return sum(one.pages_again for one in self.lists)
 
     @property
     def status(self) -> Status:

@@ -20,11 +20,13 @@ from pipelines import logs
 from pipelines.bookkeeping.schema import RUN_TABLES, TABLES
 from pipelines.remedies import PLAN
 from pipelines.run import Run, RunStatus
+from pipelines.schedule.run import reported
 from pipelines.settings import Settings, load
 from pipelines.sync import summary
 from pipelines.sync.outcome import Outcome
 from sources.posthog.catalogue import ENDPOINTS
 from sources.posthog.changes.table_changes import Counts
+from sources.posthog.client.client import Traffic
 from sources.posthog.errors import Unavailable
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import RunWarning
@@ -51,7 +53,7 @@ def outcome(
         error=error,
         warnings=warnings,
     )
-    return Outcome(run=run, requests=1234, tables=tables)
+    return Outcome(run=run, traffic=Traffic({"200": 1234}), tables=tables)
 
 
 def came(table: str, *, read: int = 0, **counts: int) -> TableResult:
@@ -69,6 +71,11 @@ def listed(table: str, status: Any, detail: str, held: int = 0, because: str = "
 @pytest.fixture
 def settings() -> Settings:
     return load()
+
+
+def test_the_service_reports_the_requests_of_a_run_that_an_error_ended() -> None:
+    ended = outcome().run
+    assert reported(ended, Traffic({"200": 3, "none": 1}))["run"]["requests"] == 4
 
 
 def test_json_has_the_promised_names_in_utc_with_z() -> None:

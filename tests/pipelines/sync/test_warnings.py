@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pytest
 
-from pipelines.errors import UsageError
+from pipelines.errors import OutOfMemory, UsageError
+from pipelines.from_settings import open_warehouse
 from pipelines.settings import load
-from pipelines.sync.outcome import Outcome
+from pipelines.sync.outcome import Outcome, RunHeader
+from pipelines.sync.outcome import recorded as recording
 from pipelines.sync.reach import NOWHERE
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
+from sources.posthog.arguments import policy_of
+from sources.posthog.client.client import Client
+from sources.posthog.extract.extraction import EmptyWarehouse, Extraction
+from sources.posthog.extract.options import ReadOptions
 from sources.sandbox import Sandbox
 from tests.harness.scene import Scene, of
 
@@ -136,3 +143,23 @@ def test_a_run_with_a_request_budget_tells_the_used_part_and_warns_of_nothing(
     outcome = sync(settings, Selection(tables=("projects",)))
     assert outcome.traffic.budget_used == outcome.requests / 1000
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_run_that_ran_out_of_memory_tells_its_requests(file_scene: Scene) -> None:
+    settings, options = load(file_scene.settings()), ReadOptions(started=datetime.now(UTC))
+    client = Client(settings.origin, file_scene.posthog.key, allow_http=True)
+    extraction = Extraction(
+        client, ("users",), stored=EmptyWarehouse(), policy=policy_of({}, b"key"), options=options
+    )
+    extraction.load_stored()
+    header = RunHeader(
+        run_id="r1", tables=("users",), trigger="manual", started=options.started, strict=False
+    )
+    client.get("users/@me/")
+    with (
+        pytest.raises(OutOfMemory) as ended,
+        recording(header, open_warehouse(settings), extraction, dry_run=True),
+    ):
+        raise MemoryError
+    assert ended.value.traffic
+    assert ended.value.traffic.requests == 1

@@ -41,7 +41,7 @@ def unreachable(origin: str) -> str:
     """The sentence about a host to which no request can leave."""
     with Client(origin, KEY, retry=ONCE) as client, pytest.raises(PageFailed) as caught:
         client.get("users/")
-    assert client.total == 0
+    assert client.traffic().requests == 0
     return str(caught.value)
 
 
@@ -74,7 +74,7 @@ def test_a_trickle_is_bounded(head: bytes) -> None:
     with serving(trickle(head)) as server, Client(server.origin, KEY, retry=HURRIED) as client:
         with pytest.raises(PageFailed, match=r"took longer than 0\.4 s"):
             client.get("users/")
-        assert client.total == 2
+        assert client.traffic().requests == 2
     assert time.monotonic() - started < 3
 
 
@@ -159,7 +159,7 @@ def test_the_time_of_a_page_does_not_run_while_it_waits_for_a_connection() -> No
         ThreadPoolExecutor(5) as threads,
     ):
         assert list(threads.map(client.get, ["users/"] * 5)) == [[1]] * 5
-        assert client.total == 5
+        assert client.traffic().requests == 5
 
 
 @pytest.mark.fault("transport.silence")

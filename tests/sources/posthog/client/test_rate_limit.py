@@ -53,7 +53,7 @@ def test_a_429_makes_every_thread_wait_to_the_second(header: str, caplog: pytest
             time.sleep(0.005)
         read(client, 16)
         refused.join()
-        assert client.total == 18
+        assert client.traffic().requests == 18
         assert len([gap for gap in gaps(server) if gap < 2]) == 0
         assert min(gaps(server)) < 3
     told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
@@ -79,7 +79,7 @@ def test_a_request_that_still_connects_when_the_pause_begins_is_held(monkeypatch
         Client(server.origin, KEY) as client,
     ):
         read(client, 2)
-        assert client.total == len(server.asked) == 3
+        assert client.traffic().requests == len(server.asked) == 3
         assert min(gaps(server)) >= 1
 
 
@@ -94,7 +94,7 @@ def test_after_the_first_429_half_of_the_published_limits_are_kept() -> None:
         read(client, 239, threads=1)
         one_more = pool.submit(client.get, "users/")
         time.sleep(0.3)
-        assert client.total == len(server.asked) == 240
+        assert client.traffic().requests == len(server.asked) == 240
         client.stop()
         assert isinstance(one_more.exception(), Stopped)
 
@@ -115,7 +115,7 @@ def test_told_waits_do_not_use_up_the_tries() -> None:
     refusals = [http(429, b"", Retry_After="1"), http(502), http(429, b"", Retry_After="1"), http(502)]
     with serving(in_turn(*refusals, ROWS)) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == [1]
-        assert client.total == 5
+        assert client.traffic().requests == 5
 
 
 @pytest.mark.fault("transport.429_without_word")

@@ -31,8 +31,8 @@ def failed(answer: Answer, **options: Any) -> tuple[PostHogError, int]:
         with pytest.raises(PostHogError) as caught:
             client.get("projects/1/cohorts/")
         assert "/api/projects/1/cohorts/" in str(caught.value)
-        assert len(server.asked) == client.total
-        return caught.value, client.total
+        assert len(server.asked) == client.traffic().requests
+        return caught.value, client.traffic().requests
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_broken_answer_is_asked_for_again_and_nothing_of_it_is_used(broken: by
 
     with serving(once) as server, Client(server.origin, KEY, retry=QUICK) as client:
         assert client.get("users/") == {"results": [1]}
-        assert client.total == 2
+        assert client.traffic().requests == 2
 
 
 @BREAKS

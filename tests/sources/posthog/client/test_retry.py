@@ -22,7 +22,7 @@ ONCE = RetryPolicy(tries=1)
 def _ask(origin: str) -> str:
     with Client(origin, KEY, retry=ONCE) as client, pytest.raises(PageFailed) as caught:
         client.get("users/")
-    assert client.total == 0
+    assert client.traffic().requests == 0
     return str(caught.value)
 
 
@@ -37,7 +37,7 @@ def test_whatever_the_status_nothing_leaves_before_the_second_that_it_names() ->
         clients = [opened.enter_context(Client(server.origin, KEY)) for server in servers]
         first = [threads.submit(client.get, "users/") for client in clients]
         for client in clients:
-            while not client._limiter.paused() > 0 and client.total < 2:  # noqa: SLF001  the refusal is known, or was
+            while not client._limiter.paused() > 0 and client.traffic().requests < 2:  # noqa: SLF001  the refusal is known, or was
                 time.sleep(0.005)
         later = [threads.submit(client.get, "cohorts/") for client in clients]
         assert [page.result() for page in (*first, *later)] == [[1]] * 2 * len(clients)
