@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
+from prometheus_client.metrics import MetricWrapperBase
 
 from pipelines.schedule.jobs import Job
 from pipelines.schedule.queue import Report
+
+M = TypeVar("M", bound=MetricWrapperBase)
 
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 KINDS = ("inserted", "updated", "deleted")
@@ -26,39 +30,37 @@ class Metrics:
         self._planned = planned
         self._last_success: dict[tuple[str, str], float] = {}
         self._connections: set[str] = set()
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        self._all: list[MetricWrapperBase] = []
         one, table = ("connection",), ("connection", "table")
-        self._runs = Counter("hogsync_runs", "Runs by outcome.", (*one, "outcome"), registry=registry)
-        self._seconds = Histogram(
-            "hogsync_run_seconds", "How long runs took.", one, buckets=SECONDS, registry=registry
+        self._runs = self._made(Counter, "hogsync_runs", "Runs by outcome.", (*one, "outcome"))
+        self._seconds = self._made(
+            Histogram, "hogsync_run_seconds", "How long runs took.", one, buckets=SECONDS
         )
-        self._rows = Counter("hogsync_rows", "Rows written by kind.", (*table, "kind"), registry=registry)
-        self._requests = Counter(
-            "hogsync_requests",
-            "Requests to PostHog by status of the answer.",
-            (*one, "status"),
-            registry=registry,
+        self._rows = self._made(Counter, "hogsync_rows", "Rows written by kind.", (*table, "kind"))
+        self._requests = self._made(
+            Counter, "hogsync_requests", "Requests to PostHog by status of the answer.", (*one, "status")
         )
-        self._throttled = Counter(
-            "hogsync_throttled_seconds", "Seconds for which requests waited.", one, registry=registry
+        self._throttled = self._made(
+            Counter, "hogsync_throttled_seconds", "Seconds for which requests waited.", one
         )
-        self._budget = Gauge(
-            "hogsync_budget_used_ratio", "Used part of the key's request budget.", one, registry=registry
+        self._budget = self._made(
+            Gauge, "hogsync_budget_used_ratio", "Used part of the key's request budget.", one
         )
-        self._freshness = Gauge(
-            "hogsync_freshness_seconds", "Seconds since the last success.", table, registry=registry
+        self._freshness = self._made(
+            Gauge, "hogsync_freshness_seconds", "Seconds since the last success.", table
         )
-        self._held = Gauge("hogsync_deletes_held", "Rows whose deletion is held.", table, registry=registry)
-        self._warnings = Gauge("hogsync_warnings", "Warnings of the last run.", one, registry=registry)
-        self._success = Gauge(
-            "hogsync_last_success_timestamp_seconds",
-            "Start of the last run that was ok.",
-            one,
-            registry=registry,
+        self._held = self._made(Gauge, "hogsync_deletes_held", "Rows whose deletion is held.", table)
+        self._warnings = self._made(Gauge, "hogsync_warnings", "Warnings of the last run.", one)
+        self._success = self._made(
+            Gauge, "hogsync_last_success_timestamp_seconds", "Start of the last run that was ok.", one
         )
-        self._next = Gauge(
-            "hogsync_next_run_timestamp_seconds", "The next planned run.", one, registry=registry
-        )
+        self._next = self._made(Gauge, "hogsync_next_run_timestamp_seconds", "The next planned run.", one)
+
+    def _made(self, kind: Callable[..., M], name: str, meaning: str, labels: Sequence[str], **more: Any) -> M:
+        metric = kind(name, meaning, labels, registry=self._registry, **more)
+        self._all.append(metric)
+        return metric
 
     def learn(self, job: Job, code: int, report: Report) -> None:
         """Take in what a run has reported at its end; a run that was killed has reported nothing."""
@@ -92,8 +94,7 @@ class Metrics:
         """Serve no series any more of a connection that was kept before and is none of these."""
         gone, self._connections = self._connections - {*connections}, {*connections}
         self._last_success = {at: when for at, when in self._last_success.items() if at[0] not in gone}
-        of_runs = (self._runs, self._seconds, self._rows, self._requests, self._throttled, self._budget)
-        for metric in (*of_runs, self._freshness, self._held, self._warnings, self._success, self._next):
+        for metric in self._all:
             for name in gone:
                 metric.remove_by_labels({"connection": name})
 
