@@ -114,7 +114,7 @@ class RunQueue:
     def _start(self, job: Job, due: Waiting) -> None:
         # The run has its own session: Ctrl-C in the terminal reaches only the service, which then asks the run to end,
         # once.
-        command = own_command("-m", "pipelines.schedule.run", job.group, "--report")
+        command = own_command("-m", "pipelines.schedule.run", job.group)
         command += ["--connection", job.connection] * (job.connection != DEFAULT)
         command += ["--catch-up"] * due.catch_up
         report = tempfile.TemporaryFile()  # noqa: SIM115  until the run has ended

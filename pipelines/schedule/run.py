@@ -36,12 +36,14 @@ log = logging.getLogger("hogsync")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Sync a group by the current settings; returns an exit code of `hogsync sync`, or NOTHING_DUE."""
+    """Sync a group by the current settings, and print what came of it as JSON.
+
+    Returns an exit code of `hogsync sync`, or NOTHING_DUE.
+    """
     parser = argparse.ArgumentParser(prog="python -m pipelines.schedule.run", description=__doc__)
     parser.add_argument("group")
     parser.add_argument("--connection", default=DEFAULT)
     parser.add_argument("--catch-up", action="store_true", help="only if its last success is too long ago")
-    parser.add_argument("--report", action="store_true", help="print what came of it as JSON")
     asked = parser.parse_args(words)
     logs.set_up()
     signals.listen()
@@ -57,8 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
         log.log(logging.INFO if isinstance(problem, Interrupted) else logging.ERROR, "%s", problem)
         return problem.exit_code
     finally:
-        if asked.report:
-            write_json(report)
+        write_json(report)
 
 
 def _watch() -> None:
