@@ -16,11 +16,13 @@ from sources.posthog.client.client import Client
 from sources.posthog.errors import PageFailed, Unavailable
 from sources.posthog.extract.api_key import Key, current_key
 from sources.posthog.extract.partitions import Partitions, partitions_of
+from sources.posthog.extract.visibility import ADMIN
 from sources.posthog.extract.walks import Partition
 from sources.posthog.paging.page_size import PageSize
 from sources.posthog.paging.pagers import PAGERS
 from sources.posthog.paging.pages import no_prefetch
 from sources.posthog.redaction.text import redacted
+from sources.posthog.whole_numbers import whole
 
 PARENTS_ASKED, REQUESTS = 20, 160
 """The most parents below which a table is queried, and about how many requests all tables may take together: they stay
@@ -108,6 +110,8 @@ class Access:
     key: Key | None = None
     asked: dict[str, TableAccess] = field(default_factory=dict)
     names: dict[str, dict[Any, str]] = field(default_factory=lambda: {table: {} for table in NAMED})
+    as_member: list[str] = field(default_factory=list)
+    """The organizations in which the key's owner is no admin."""
 
     def explore(self) -> None:
         """Query everything; raises KeyRefused and Misdirected, and PageFailed if even the key cannot be read."""
@@ -141,6 +145,9 @@ class Access:
         self.asked[endpoint.table] = asked
         for answer in asked.answers if endpoint.table in NAMED else ():
             self.names[endpoint.table] |= {row["id"]: _name(row) for row in answer.rows}
+        if endpoint is ORGANIZATIONS:
+            rows = [row for answer in asked.answers for row in answer.rows]
+            self.as_member = [_name(row) for row in rows if whole(row.get("membership_level")) in range(ADMIN)]
         return asked.answers
 
     def _answer(self, partition: Partition) -> Probe:

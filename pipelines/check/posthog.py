@@ -95,6 +95,12 @@ def about_key(reach: Access, origin: str) -> Iterator[Finding]:
             yield fine(
                 "posthog", f"{table.capitalize()}: {first_few(f'{n} ({i})' for i, n in names.items())}."
             )
+    if reach.as_member:
+        text = (
+            f"The key's owner is no admin of {first_few(reach.as_member)}: what PostHog hides from the owner is not "
+            "synced, and what it hides later counts as deleted. A key of an admin sees all."
+        )
+        yield note("posthog", text)
     listed = reach.asked["projects"].status if "projects" in reach.asked else "failed"
     if listed == "failed" or reach.asked["organizations"].status == "failed":
         return

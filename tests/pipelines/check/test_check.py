@@ -106,6 +106,14 @@ def test_a_key_that_is_scoped_to_a_project_is_asked_about_that_project(
     assert "restricted to projects 103" in told(report, "posthog", ok=None)
 
 
+def test_a_key_of_a_member_who_is_no_admin_is_told_what_it_may_not_see(
+    check: Callable[..., CheckReport], posthog: Sandbox
+) -> None:
+    assert "is no admin" not in told(check(), "posthog", ok=None)
+    report = check(POSTHOG_PERSONAL_API_KEY=posthog.new_key("seen by a member", user="member"))
+    assert "The key's owner is no admin of Hedgebox" in told(report, "posthog", ok=None)
+
+
 def test_a_key_that_is_scoped_to_an_organization_is_asked_about_its_projects(
     check: Callable[..., CheckReport], posthog: Sandbox
 ) -> None:
