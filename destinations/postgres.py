@@ -34,9 +34,9 @@ DEFAULTS: Mapping[str, str | int] = {"connect_timeout": 10, "application_name": 
 OLDEST = 15_00_00
 DLT_TRIES = 5
 """How often dlt tries a statement that ran into the lock time-out."""
-MOMENT = "2s"
+LOCK_TIMEOUT = "2s"
 """How long others may queue behind a waiting statement; autovacuum gives way after 1 s."""
-USERS = """
+SESSIONS_USING = """
 select distinct concat(coalesce(nullif(application_name, ''), backend_type), ' of ', usename, ', server process ', pid)
   from pg_locks join pg_stat_activity using (pid)
  where relation = to_regclass(%s) and granted and pid <> pg_backend_pid()
@@ -48,7 +48,7 @@ select c.relname::varchar, c.relkind in ('r', 'p'),
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = %s
 """
-GUARDED = """
+TABLES_WITH_KEY = """
 select t.relname
   from pg_index x join pg_class t on t.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
        join pg_namespace n on n.oid = t.relnamespace
@@ -213,11 +213,11 @@ class Postgres(Warehouse):
     def _alter_table(self, table: str, statements: Sequence[str]) -> None:
         try:
             with self.transaction():
-                self.execute(f"set local lock_timeout = '{MOMENT}'")
+                self.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
                 for sql in statements:
                     self.execute(sql)
         except TableInUse as error:
-            users = ", ".join(user for (user,) in self.rows(USERS, [self.name(table)]))
+            users = ", ".join(user for (user,) in self.rows(SESSIONS_USING, [self.name(table)]))
             message = (
                 f"{self.label} cannot change the table {table} while it is in use by {users or 'somebody'}"
             )
@@ -320,11 +320,11 @@ class Postgres(Warehouse):
     def index_key(self, table: str, key: Sequence[str]) -> None:
         """Declare a table's primary key: for fast merges, against doubled rows, and for replication."""
         if self._keys is None:
-            self._keys = {name for (name,) in self.rows(GUARDED, [self.dataset])}
+            self._keys = {name for (name,) in self.rows(TABLES_WITH_KEY, [self.dataset])}
         if table in self._keys:
             return
         # `_keys` does not hold keys added since: one added in a transaction would be lost with its rollback.
-        if not self.rows(f"{GUARDED} and t.relname = %s", [self.dataset, table]):
+        if not self.rows(f"{TABLES_WITH_KEY} and t.relname = %s", [self.dataset, table]):
             columns = ", ".join(map(quoted, key))
             self.execute(f"{self._adding_key(table)} ({columns})")
 

@@ -62,17 +62,16 @@ def interruptible(*statements: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        _unregister()  # other threads' statements too: the following statements would wait for them
+        _wait_for_interruption()  # of other threads' statements too: the following statements would wait for them
         for cut in statements:
             _interruptions.remove(cut)
-        _unregister()  # the following statements, such as the record of the stop, must not be interrupted
+        _wait_for_interruption()  # the following statements, such as the record of the stop, must not be interrupted
 
 
-def _unregister() -> None:
+def _wait_for_interruption() -> None:
+    """Wait, after a stop request, until the statements are interrupted; a late cancel would hit the following ones."""
     if stop_requested.is_set():
-        _interrupted_once.wait(
-            GRACE
-        )  # a distant server may take long, and must not cancel the following statements
+        _interrupted_once.wait(GRACE)
 
 
 def _interrupt_all() -> None:

@@ -59,7 +59,7 @@ warned = logging.getLogger("hogsync.warnings")
 
 def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcome]) -> Outcome:
     """Run a sync and tell what it shows; its outcome has a warning for each trouble with that."""
-    chosen_tables(settings, selection)  # a misspelt name is between the command and who typed it
+    chosen_tables(settings, selection)  # raises before the ping: nobody is told of a misspelt table
     if selection.dry_run:
         return sync()
     url, connection = settings.service.ping, settings.connection_name

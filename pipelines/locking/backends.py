@@ -83,7 +83,7 @@ class FileLoadLock:
 # Settings and lock belong to the transaction, not the session: behind PgBouncer those of a session would stay with a
 # connection that others get next, and the lock would outlive its holder. A transaction that wrote nothing holds no
 # snapshot between statements, so vacuum goes on. Keep-alives let the server notice that the holder's machine is down.
-OURS = """
+TRANSACTION_SETTINGS = """
 SELECT set_config(name, value, true)
   FROM (VALUES ('application_name', %(name)s),
                ('idle_in_transaction_session_timeout', '0'),
@@ -93,7 +93,7 @@ SELECT set_config(name, value, true)
                ('tcp_keepalives_count', '6')) AS wanted (name, value)
   JOIN pg_settings USING (name)
 """
-TAKE = "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s) AS key"
+TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(%(keys)s) AS key"
 HOLDER = """
 SELECT application_name
   FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -133,9 +133,9 @@ class AdvisoryLoadLock:
     def acquire(self) -> bool:
         """Lock the datasets for this transaction, and leave the transaction open."""
         with _as_problem(self._warehouse):
-            taken = bool(self._ask(TAKE))
+            taken = bool(self._ask(TRY_LOCKS))
             if taken:
-                self._ask(OURS)
+                self._ask(TRANSACTION_SETTINGS)
             else:
                 self._connection.rollback()
         return taken

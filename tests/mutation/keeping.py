@@ -335,7 +335,7 @@ KEEPING_RULES = (
     ),
     Mutation(
         "others queue behind a new column for a moment only",
-        "self.execute(f\"set local lock_timeout = '{MOMENT}'\")",
+        "self.execute(f\"set local lock_timeout = '{LOCK_TIMEOUT}'\")",
         "pass",
         (f"{LOCKS}a_new_column_waits_for_an_analysts_long_select_and_says_for_whom",),
     ),

@@ -69,7 +69,7 @@ LEAVING_RULES = (
     ),
     Mutation(
         "the record of a stop is not cut short",
-        ("_interrupted_once.wait(\n            GRACE\n        )"),
+        "_interrupted_once.wait(GRACE)",
         "pass",
         (f"{STOPS}{AFTER}",),
     ),

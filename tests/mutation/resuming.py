@@ -127,7 +127,7 @@ RESUMING_RULES = (
     ),
     Mutation(
         "what a run for another warehouse may be going on with is not swept",
-        "max(self.trust, SPARED)",
+        "max(self.trust, MIN_SWEEP_AGE)",
         "self.trust",
         (f"{TRUST}what_another_run_may_be_going_on_with_is_not_swept",),
     ),

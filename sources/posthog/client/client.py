@@ -42,7 +42,8 @@ PATH = re.compile(rf"(?!(?:.*/)?\.\.?(?:/|$))(?!.*%(?i:2e|2f|5c)){SEGMENT}(?:/{S
 LONGEST_PATH = 2000
 """Letters; positions are remembered by path, and an index of Postgres has room for 2,704 bytes."""
 CONNECT_SECONDS = 10.0
-MATTERING = frozenset({200, 402, 403, 404})  # the body decides what these answers mean, so it must be whole
+STATUSES_READ_WHOLE = frozenset({200, 402, 403, 404})
+"""The body decides what these answers mean, so it must be whole."""
 ERROR_BYTES = 64 << 10  # of an error page, more than this tells nothing more
 HALF_ANSWER = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 CONNECTION_ERRORS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
@@ -254,7 +255,7 @@ class Client:
                 if len(body) > limit:
                     break
         except (httpx.TransportError, EncodingError):
-            if response.status_code in MATTERING:
+            if response.status_code in STATUSES_READ_WHOLE:
                 raise
         if good and len(body) > limit:
             raise PageFailed(

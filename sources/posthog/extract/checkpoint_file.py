@@ -78,7 +78,7 @@ class CheckpointFile:
         while (page := self._read(SavedPage)) and fits(page):
             end = self.file.tell()
             yield page
-        # Also if it ends there already: `truncate` makes the file young, and a file in use must not be swept.
+        # Also if the file ends there already: `truncate` renews its time of change, and no run sweeps a young file.
         self.file.truncate(self.file.seek(end))
 
     def create(self, header: CheckpointHeader) -> None:

@@ -36,8 +36,8 @@ log = logging.getLogger("hogsync")
 
 BUFFERED = 10
 """Up to this many pages nothing is written: reading them again costs less."""
-SPARED = timedelta(hours=1)
-"""Younger files are not swept: a run for another warehouse, with a longer trust, may be resuming them."""
+MIN_SWEEP_AGE = timedelta(hours=1)
+"""Younger files are not swept: a run for another warehouse, with a longer `resume_within`, may be resuming them."""
 REFUSALS = (400, 404)
 """PostHog's answers to a cursor that it no longer knows."""
 
@@ -166,7 +166,7 @@ class CheckpointStore:
 
     def sweep(self) -> None:
         """Remove files that no run resumed in time, of all warehouses: some may have no run any more."""
-        before = (self.now - max(self.trust, SPARED)).timestamp()
+        before = (self.now - max(self.trust, MIN_SWEEP_AGE)).timestamp()
         for folder, _, files in os.walk(self.folder.parent) if self.folder else ():
             for file in (Path(folder, name) for name in files):
                 with suppress(OSError):  # another run may be sweeping too

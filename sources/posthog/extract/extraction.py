@@ -134,7 +134,8 @@ class Extraction:
         return TableChanges(self.scratch, shape, self.stored, self.options.started)
 
     def _get(self, path: str, params: Mapping[str, str | int], measured: Measured | None = None) -> Any:
-        return self.client.get(path, params, self._places, measured)  # waiting and decoding take no place
+        # A request takes a place only while it is sent and answered, not while it waits or its answer is decoded.
+        return self.client.get(path, params, self._places, measured)
 
     # -- reading
 
