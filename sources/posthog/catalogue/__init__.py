@@ -159,7 +159,7 @@ def column_meanings(endpoint: Endpoint) -> dict[str, str]:
     given = {
         name: f"The row of `{_BY_PLACEHOLDER[name].table}` to which it belongs."
         if name in _BY_PLACEHOLDER
-        else MEANINGS[name]
+        else MEANINGS.get(name, f"The `{name}` by which PostHog lists the row.")
         for name in (*endpoint.parent_columns, *(name for name in endpoint.key if name == "content_id"))
     }
     return given | {one.column: one.meaning for one in endpoint.fields if one.meaning}

@@ -134,7 +134,7 @@ EXPERIMENTS = Endpoint(
         *text(
             "name",
             "description",
-            "type",
+            ("type", "What it compares: web pages (web), or anything else (product)."),
             "status",
             feature_flag_key="The key of its flag.",
             conclusion="How somebody judged it in the end.",
@@ -240,7 +240,13 @@ SURVEYS = Endpoint(
     doc="Questions to a customer's users, without their answers.",
     announced_by=("Survey", "FeatureFlag"),
     fields=(
-        *text("id", "name", "description", "type", schedule="How often somebody may be asked."),
+        *text(
+            "id",
+            "name",
+            "description",
+            ("type", "How people are asked, such as popover or api."),
+            schedule="How often somebody may be asked.",
+        ),
         *integer(
             linked_flag_id="The flag on which it depends.",
             linked_insight_id="The insight on which it stands.",

@@ -79,7 +79,11 @@ ORGANIZATION_INTEGRATIONS = Endpoint(
     scope="organization_integration:read",
     doc="Connections of a whole organization with another company, such as the marketplace that bills it.",
     fields=(
-        *text("id", "kind", integration_id="The id that the other company gave to the connection."),
+        *text(
+            "id",
+            kind="The company that is connected.",
+            integration_id="The id that the other company gave to the connection.",
+        ),
         *timestamp("created_at", "updated_at"),
         *person("created_by"),
         *secret("config"),  # older rows have the other company's access token in it
@@ -96,7 +100,7 @@ INTEGRATIONS = Endpoint(
     announced_by=("Integration",),
     fields=(
         *integer("id"),
-        *text("kind"),
+        *text(kind="The program that is connected, such as slack or github."),
         *text(display_name="The account that is connected.", privacy="person"),  # often an address
         *json(
             errors="What is wrong with the connection; empty if nothing is.",
@@ -298,7 +302,7 @@ HEALTH_ISSUES = Endpoint(
     doc="What PostHog's checks of a project found, such as an outdated library or an import that fails.",
     page_size=250,
     fields=(
-        *text("id", "kind", severity="How severe it is: critical, warning or info."),
+        *text("id", kind="Which check found it.", severity="How severe it is: critical, warning or info."),
         *text(status="Whether it is active or resolved.", volatile=True),
         *boolean(dismissed="Whether somebody does not want to see it."),
         *json(payload="What was found.", privacy="customer", volatile=True),

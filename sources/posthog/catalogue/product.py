@@ -200,7 +200,7 @@ SHARING = (
         "enabled",
         password_required="Whether a password is asked for.",  # noqa: S106  a sentence, no password
     ),
-    *json("settings", privacy="text"),
+    *json(settings="How the shared page looks, such as without PostHog's logo.", privacy="text"),
     *timestamp("created_at"),
     *secret("access_token", "share_passwords"),
 )
@@ -278,7 +278,12 @@ INSIGHT_VARIABLES = Endpoint(
     pagination="page",
     announced_by=("InsightVariable",),
     fields=(
-        *text("id", "name", "type", code_name="The name by which queries use it."),
+        *text(
+            "id",
+            "name",
+            ("type", "The type of its value, such as String or Date."),
+            code_name="The name by which queries use it.",
+        ),
         *json(
             default_value="Its value unless somebody chooses another.",
             values="The values to choose from.",
@@ -320,7 +325,7 @@ SESSION_RECORDING_PLAYLISTS = Endpoint(
     announced_by=("SessionRecordingPlaylist",),
     fields=(
         *integer("id"),
-        *text("short_id", "name", "description", "type"),
+        *text("short_id", "name", "description", ("type", "Whether it is a collection or saved filters.")),
         *text(derived_name="The name as PostHog made it up of its filters.", privacy="customer"),
         *json("filters", customer_keys=LITERALS),
         *timestamp("created_at", "last_modified_at"),
@@ -422,7 +427,7 @@ FILE_SYSTEM = Endpoint(
     fields=(
         *text(
             "id",
-            "type",
+            ("type", "What the object is, such as dashboard or insight."),
             path="Its folders and its name.",
             ref="The id of the object.",
             href="Where it stands in PostHog.",

@@ -79,6 +79,7 @@ def test_every_column_has_a_sentence_of_meaning(endpoint: Endpoint) -> None:
     ]
     for column in [*endpoint.parent_columns, *stored]:
         assert re.fullmatch(r"[A-Z].*[.…]", meanings[column]), column
+        assert meanings[column] not in {"Its kind.", "Its settings."}, f"{column}: which kinds or settings?"
 
 
 @every_endpoint
