@@ -114,7 +114,9 @@ def plan(endpoint: Endpoint) -> str:
 def table_meanings(shape: RowShape) -> Iterator[tuple[str, str, Mapping[str, str]]]:
     """Yield a table, the tables of its rows' lists, its history and its trends: name, meaning, and that of columns."""
     endpoint = shape.endpoint
-    own = {**column_meanings(endpoint), **ROW_MEANINGS}
+    stored = shape.columns.keys() | shape.child_columns.keys()
+    declared = {name: text for name, text in column_meanings(endpoint).items() if name in stored}
+    own = {**declared, **ROW_MEANINGS}
     yield (
         endpoint.table,
         endpoint.doc,

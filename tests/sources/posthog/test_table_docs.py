@@ -48,6 +48,8 @@ def test_dbts_sources_have_every_table_with_its_history_lists_and_trends_and_a_s
     for endpoint in ENDPOINTS.values():
         assert {endpoint.table, *endpoint.derived_tables} <= tables.keys()
         assert {*endpoint.key, "_synced_at", "_deleted_at"} <= tables[endpoint.table]
+        left_out = {one.column for one in endpoint.fields if one.role in {"secret", "ignored", "identity"}}
+        assert not (left_out - set(endpoint.key)) & tables[endpoint.table]
     assert tables["cohorts__experiment_set"] >= {"project_id", "id", "position", "value"}
     assert all(column["description"] for one in source["tables"] for column in one["columns"])
 
