@@ -61,7 +61,10 @@ class Rate:
     def minutes(self, requests: int) -> int:
         """Return about how many minutes so many requests take, one at least."""
         answered = requests * SECONDS_A_REQUEST / IN_FLIGHT / MINUTE
-        return max(1, ceil(max(answered, requests / self.per_minute if self.per_minute else 0)))
+        full_hours = (requests - 1) // self.per_hour if self.per_hour else 0
+        rest = requests - full_hours * (self.per_hour or 0)
+        allowed = full_hours * HOUR / MINUTE + (rest / self.per_minute if self.per_minute else 0)
+        return max(1, ceil(max(answered, allowed)))
 
 
 NO_LIMIT = Rate()

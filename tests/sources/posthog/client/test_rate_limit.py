@@ -159,7 +159,16 @@ def test_a_limit_that_is_set_leaves_the_other_one_of_the_cloud_as_it_is() -> Non
         assert own.per_hour is None
 
 
-@pytest.mark.parametrize(("rate", "minutes"), [(Rate(), 2), (CLOUD_RATE, 10), (Rate(per_minute=100), 24)])
+@pytest.mark.parametrize(
+    ("rate", "minutes"),
+    [
+        (Rate(), 2),
+        (CLOUD_RATE, 10),
+        (Rate(per_minute=100), 24),
+        (Rate(per_hour=1000), 120),
+        (Rate(per_minute=100, per_hour=1000), 124),
+    ],
+)
 def test_only_a_limit_makes_requests_take_longer_than_their_answers(rate: Rate, minutes: int) -> None:
     assert rate.minutes(2400) == minutes
 
