@@ -124,6 +124,7 @@ SESSION_RECORDINGS = Endpoint(
         ),
         *json(viewers="Which other colleagues watched it: their e-mail addresses.", privacy="person"),
         *ignored("viewed", "external_references", "matches_filters", "recording_ttl", "user_access_level"),
+        *ignored("storage"),
     ),
 )
 

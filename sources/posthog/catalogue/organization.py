@@ -206,7 +206,10 @@ USERS = Endpoint(
         *json(
             has_seen_product_intro_for="The products whose introduction the person has seen.",
             scene_personalisation="The dashboards that the person put on pages.",
-            active_realtime_notification_types="The kinds of events of which the person is notified immediately.",
+        ),
+        *json(
+            active_realtime_notification_types="The kinds of immediate notifications that the server knows.",
+            volatile=True,
         ),
         *json(
             notification_settings="The e-mails that the person wants.",

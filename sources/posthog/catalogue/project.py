@@ -175,7 +175,6 @@ SUBSCRIPTIONS = Endpoint(
         *text(
             "title",
             insight_short_id="The insight's id in PostHog's addresses.",
-            resource_name="The name of the insight or dashboard that is sent.",
             resource_type="Whether an insight, a dashboard or a report is sent.",
             content_type="What a delivery contains.",
             target_type="Whether it goes by e-mail, to Slack or to a webhook.",
@@ -185,6 +184,7 @@ SUBSCRIPTIONS = Endpoint(
             summary_prompt_guide="The instructions that a person gave for the summary.",
             invite_message="What was written to those who were added.",
             prompt="The question that the report answers.",
+            resource_name="The name of the insight or dashboard that is sent, or the beginning of the question.",
             privacy="text",
         ),
         *text(summary="Its schedule in words.", volatile=True),
@@ -211,6 +211,16 @@ SUBSCRIPTIONS = Endpoint(
     ),
 )
 
+AI_REPORT = (
+    "ai_report",
+    "ai_report_prompt",
+    "ai_report_diagnostics",
+    "ai_report_charts",
+    "ai_report_recommendations",
+    "ai_report_recommendation_input",
+)
+"""Keys of a delivery's snapshot for what a language model wrote; some servers send them there and not in fields."""
+
 SUBSCRIPTION_DELIVERIES = Endpoint(
     table="subscription_deliveries",
     group="core",
@@ -234,7 +244,7 @@ SUBSCRIPTION_DELIVERIES = Endpoint(
             status="Its outcome: starting, completed, failed or skipped.",
         ),
         *timestamp("created_at", "last_updated_at", "finished_at", scheduled_at="When it was due."),
-        *json(content_snapshot="What was sent.", customer_keys=("query_results", "message")),
+        *json(content_snapshot="What was sent.", customer_keys=("query_results", "message", *AI_REPORT)),
         *json("error", privacy="recipient"),
         *text(change_summary="What changed since the delivery before, in words.", privacy="text"),
         *json(
