@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from destinations.duckdb_file import open_file
 from destinations.duckdb_reader import DuckDBReader
-from destinations.reader import NoDataset
 from destinations.staging import staging_of
 from destinations.warehouse import (
     DatabaseOutOfMemory,
@@ -106,19 +105,18 @@ class DuckDB(Warehouse):
             raise WarehouseUnavailable(message) from error
 
     @contextmanager
-    def read_only(self) -> Iterator[DuckDBReader]:
+    def read_only(self, datasets: Sequence[str] = ()) -> Iterator[DuckDBReader]:
         try:
             self._connection = open_file(self.path, self.label, self.wait, self.on_wait, read_only=True)
         except duckdb.Error as error:
             raise WarehouseUnavailable(f"{self.label} cannot be read: {_advised(error)}") from None
         try:
-            self._db.execute(f"use {quoted(self.dataset)}")
+            if dataset := self._search_path(datasets):
+                self._db.execute(f"use {quoted(dataset)}")
             # A file opened read-only could still copy rows into another file, or attach one and write there.
             self._db.execute("set TimeZone = 'UTC'; set enable_external_access = false")
             self._db.execute("set lock_configuration = true")
             yield DuckDBReader(self._db)
-        except duckdb.CatalogException:
-            raise NoDataset from None
         finally:
             with self._held:
                 self._close()

@@ -16,7 +16,7 @@ from adbc_driver_manager import AdbcStatement
 
 from destinations.postgres_connection import connect, connection_string, giving_up_after
 from destinations.postgres_reader import PostgresReader
-from destinations.reader import NoDataset, QueryRefused
+from destinations.reader import QueryRefused
 from destinations.staging import staging_of
 from destinations.warehouse import (
     Relation,
@@ -134,15 +134,13 @@ class Postgres(Warehouse):
         self.execute("set time zone 'UTC'")
 
     @contextmanager
-    def read_only(self) -> Iterator[PostgresReader]:
+    def read_only(self, datasets: Sequence[str] = ()) -> Iterator[PostgresReader]:
         with self.opened(), self._connection.cursor() as cursor:
             self._connection.autocommit = False
             self._connection.set_session(readonly=True)
-            cursor.execute(f"set time zone 'UTC'; set search_path = {quoted(self.dataset)}, public")
-            if not self.rows(
-                "select 1 from information_schema.schemata where schema_name = %s", [self.dataset]
-            ):
-                raise NoDataset
+            dataset = self._search_path(datasets)
+            path = f"{quoted(dataset)}, public" if dataset else "public"
+            cursor.execute(f"set time zone 'UTC'; set search_path = {path}")
             try:
                 yield PostgresReader(cursor)
             except (QueryRefused, WarehouseUnavailable) as error:

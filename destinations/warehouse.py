@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
-from destinations.reader import Reader
+from destinations.reader import NoDataset, Reader
 
 Types = Mapping[str, str]
 
@@ -81,8 +81,19 @@ class Warehouse(ABC):
                         self._close()
 
     @abstractmethod
-    def read_only(self) -> AbstractContextManager[Reader]:
-        """Open the database for reading only; raises NoDataset if it does not hold the dataset."""
+    def read_only(self, datasets: Sequence[str] = ()) -> AbstractContextManager[Reader]:
+        """Open the database for reading only, with the only one of `datasets` (or of this warehouse) as search path.
+
+        Several datasets are no search path. Raises NoDataset if the database holds none of them.
+        """
+
+    def _search_path(self, datasets: Sequence[str]) -> str:
+        """Return the dataset whose tables are found without its name; empty for several datasets."""
+        names = datasets or [self.dataset]
+        known = ", ".join([self.placeholder] * len(names))
+        if not self.rows(f"select 1 from information_schema.schemata where schema_name in ({known})", names):
+            raise NoDataset
+        return names[0] if len(names) == 1 else ""
 
     def name(self, table: str) -> str:
         """Return a table's qualified name."""

@@ -100,6 +100,7 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write into this file, whole or not at all."),
     ] = None,
+    connection: OneConnection = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask sandbox.duckdb.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -110,8 +111,10 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
     settings = ready()
     if as_json and form not in {None, "json"}:
         raise UsageError(f"--json and --format {form} exclude each other; give one of them.")
+    refuse_both(connection, sandbox=sandbox)
     question = _question(sql, file)
-    with connected(settings.for_sandbox(settings.origin, "") if sandbox else settings) as session:
+    place = settings.connection(connection) if connection else settings
+    with connected(settings.for_sandbox(settings.origin, "") if sandbox else place) as session:
         write_answer(session, question, "json" if as_json else form, out)
     return 0
 

@@ -32,19 +32,24 @@ def asking(settings: Settings) -> Iterator[Ask]:
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[Reader]:
-    """Open the warehouse with the dataset as search path.
+    """Open the warehouse with the dataset as search path, or for all datasets if the settings name several connections.
 
     Raises WarehouseProblem if it cannot be read, DatasetMissing, and UsageError for SQL that the database refuses.
     """
-    warehouse = open_warehouse(settings)
+    warehouse, datasets = open_warehouse(settings), [place.dataset for place in settings.each_connection()]
     if not warehouse.exists():
         raise WarehouseProblem(f"There is no warehouse {warehouse.label} yet; `hogsync sync` makes it.")
     try:
-        with warehouse_problems(), warehouse.read_only() as reader, interruptible(warehouse.interrupt):
+        with (
+            warehouse_problems(),
+            warehouse.read_only(datasets) as reader,
+            interruptible(warehouse.interrupt),
+        ):
             yield reader
     except NoDataset:
+        named = "" if settings.connections else " (HOGSYNC_DATASET)"
         raise DatasetMissing(
-            f"The warehouse {warehouse.label} has no dataset {settings.dataset} (HOGSYNC_DATASET); "
+            f"The warehouse {warehouse.label} has no dataset {' or '.join(datasets)}{named}; "
             "`hogsync sync` makes it."
         ) from None
     except QueryRefused as refused:

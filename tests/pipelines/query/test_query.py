@@ -20,6 +20,7 @@ from pipelines.query.cells import apart, csv_line, markdown_line, written
 from pipelines.query.formats import write_answer
 from pipelines.query.query import connected
 from pipelines.settings import Settings, load
+from tests.harness.cli import hogsync
 
 MADE = (
     "create schema posthog",
@@ -212,6 +213,26 @@ def test_a_dataset_may_have_the_name_of_a_word_of_sql(warehouse_url: str) -> Non
     executed(warehouse_url, *(statement.replace("posthog", '"order"') for statement in MADE))
     settings = load({"WAREHOUSE_URL": warehouse_url, "HOGSYNC_DATASET": "order"})
     assert answered(settings, "select count(*) from cohorts") == [(2,)]
+
+
+def test_a_query_reads_one_connection_or_all(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", warehouse_url)
+    Path("hogsync.toml").write_text("[connections.eu]\n[connections.us]\n", "utf-8")
+    executed(warehouse_url, "create schema posthog")  # of before the connections
+    both = "select n, (select max(n) from posthog_us.cohorts) as us from posthog_eu.cohorts"
+    none = hogsync("query", both)
+    assert "has no dataset posthog_eu or posthog_us; `hogsync sync` makes it" in none.refusal(2)
+    for number, name in enumerate(("eu", "us"), 1):
+        executed(warehouse_url, f"create schema posthog_{name}")
+        executed(warehouse_url, f"create table posthog_{name}.cohorts as select {number} as n")
+    assert hogsync("query", both, "--format", "csv").out == "n,us\n1,2\n"
+    one = hogsync("query", "--connection", "us", "select n from cohorts", "--format", "csv")
+    assert one.out == "n\n2\n", one
+    unqualified = hogsync("query", "select n from cohorts")
+    assert (unqualified.code, "cohorts" in unqualified.err) == (2, True), unqualified
+    assert "--connection and --sandbox" in hogsync("query", "--sandbox", "--connection", "us", both).refusal(
+        2
+    )
 
 
 def test_a_text_of_several_statements_is_told_as_such(both: Settings) -> None:
