@@ -272,7 +272,7 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         secret = SECRET | SECRET_KEYS.keys()
         raise UsageError(complaint(error, layers, [entry.steps for entry in SETTINGS], secret)) from None
     dot_env.warn_of_readers(DOT_ENV, _secrets_in(in_dot_env, holding_keys))
-    variables = {**in_dot_env, **os.environ}
+    variables = in_dot_env | {name: value for name, value in os.environ.items() if value}
     settings._keys, settings._no_keys = connections.keys_of(settings.connections, variables)  # noqa: SLF001
     return settings
 

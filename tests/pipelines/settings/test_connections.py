@@ -77,8 +77,13 @@ def test_every_key_is_kept_out_of_what_is_printed() -> None:
     assert EU not in repr(settings) + repr(settings.connection("eu"))
 
 
-def test_a_key_may_stand_in_dot_env_under_any_name() -> None:
+@pytest.mark.parametrize("exported", [None, ""])  # an empty variable counts as not set
+def test_a_key_may_stand_in_dot_env_under_any_name(
+    exported: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     in_toml('[connections.eu]\nkey_env = "POSTHOG_PERSONAL_API_KEY_EU"')
+    if exported is not None:
+        monkeypatch.setenv("POSTHOG_PERSONAL_API_KEY_EU", exported)
     Path(".env").write_text(f"POSTHOG_PERSONAL_API_KEY_EU={EU}\n", "utf-8")
     Path(".env").chmod(0o600)
     assert load().connection("eu").require_key().get_secret_value() == EU
