@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.app import OneConnection, command, ready
-from pipelines.console import write_line
+from pipelines.console import sentence, write_line
+from pipelines.errors import HogsyncError, worst
+
+log = logging.getLogger("hogsync")
 
 
 @command
@@ -23,15 +27,26 @@ def grant(
 ) -> int:
     """Print the SQL that lets a role of Postgres read the dataset and nothing else."""
     settings = ready()
+    from pipelines import logs
     from pipelines.readers.grant import grant as granted
+    from pipelines.signals import check_stop
 
+    codes = []
     for place in settings.each_connection([connection] if connection else ()):
-        statements = granted(place, role, without or [], apply=apply)
-        write_line("".join(f"{sql};\n" for sql in statements).rstrip())
-    if without:
+        logs.concern(place)
+        try:
+            statements = granted(place, role, without or [], apply=apply)
+        except HogsyncError as problem:
+            check_stop()
+            log.error("%s", sentence(str(problem)))
+            codes.append(problem.exit_code)
+        else:
+            write_line("".join(f"{sql};\n" for sql in statements).rstrip())
+            codes.append(0)
+    if without and 0 in codes:
         write_line(
             f"Tables that a later sync creates are not readable for {role} until you run this command again: default "
             "privileges cannot withhold a table.",
             sys.stderr,
         )
-    return 0
+    return worst(codes)

@@ -182,6 +182,12 @@ def test_the_command_grants_for_every_connection_and_says_what_it_cannot(reader:
     missing = hogsync(reader.scene, *words, "--connection", "us", **variables)
     assert (missing.code, missing.out) == (2, "")
     assert "no dataset posthog_us yet" in missing.err
+    variables["HOGSYNC_CONNECTIONS__ASIA__DATASET"] = "posthog_asia"
+    some = hogsync(reader.scene, *words, **variables)
+    assert (some.code, some.out.count("commit;\n")) == (2, 1)
+    assert {"[asia] The", "[us] The"} <= {line.partition(" warehouse")[0] for line in some.err.splitlines()}
+    assert "run this command again" in some.err
+    del variables["HOGSYNC_CONNECTIONS__ASIA__DATASET"]
     run(
         reader.scene.url,
         "create schema posthog_us",
