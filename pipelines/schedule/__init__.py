@@ -55,6 +55,7 @@ def run(settings: Settings, trigger: TriggerOf = crontab) -> int:
         hung_up = _on_signals(service.runs)
         ends.callback(service.end)
         try:
+            service.lock.acquire(settings)  # first: two services of one warehouse have the same address, too
             service.listen()
             service.begin()
             for _ in service.ticks():

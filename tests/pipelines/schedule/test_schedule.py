@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -526,10 +527,13 @@ def test_a_second_service_of_a_warehouse_says_which_one_is_there(each_place: str
     by_hand()
     first, second = ServiceLock(), ServiceLock()
     first.acquire(load())
-    done = hogsync("schedule")
-    assert done.code == 4
-    assert f"has a service already: hogsync schedule, process {os.getpid()} on" in done.err
-    first.release()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = {"HOGSYNC_SERVICE__LISTEN": f"127.0.0.1:{taken.getsockname()[1]}"}
+        done = hogsync("schedule", **listen)
+        assert done.code == 4, done
+        assert f"has a service already: hogsync schedule, process {os.getpid()} on" in done.err
+        first.release()
+        assert "the service cannot listen" in hogsync("schedule", **listen).refusal(2)
     second.acquire(load())
     second.release()
 
