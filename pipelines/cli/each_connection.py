@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.console import write_json, write_line
 from pipelines.errors import Interrupted, UsageError, worst
+from pipelines.logs import tell
 from pipelines.own_command import own_command
 
 if TYPE_CHECKING:
@@ -70,12 +71,19 @@ def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool, qu
             elif said:
                 write_line(f"Connection {name}:\n{said.rstrip()}")
 
-    with ThreadPoolExecutor(at_once) as lanes, _ended_with(running, lanes):
-        for done in [lanes.submit(run, name) for name in names]:
-            done.result()
+    stopped = False
+    with ThreadPoolExecutor(at_once) as lanes:
+        try:
+            for done in [lanes.submit(run, name) for name in names]:
+                done.result()
+        except KeyboardInterrupt:
+            stopped = True
+            _end(running, lanes)
     if as_json:
-        write_json({"connections": {name: objects[name] for name in names}})
-    return worst(codes.values())
+        write_json({"connections": {name: objects[name] for name in names if name in objects}})
+    if stopped:
+        tell("Stopped.")
+    return Interrupted.exit_code if stopped else worst(codes.values())
 
 
 def words_for(words: Sequence[str], command: str, name: str) -> list[str]:
@@ -97,14 +105,9 @@ def _started(words: Sequence[str], running: list[Process], *, captured: bool) ->
         running.remove(process)
 
 
-@contextmanager
-def _ended_with(running: list[Process], lanes: ThreadPoolExecutor) -> Iterator[None]:
-    """Ask the processes to end when this one is asked, and wait until they have recorded that they were interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        lanes.shutdown(wait=False, cancel_futures=True)
-        for process in [*running]:
-            process.terminate()
-        lanes.shutdown()
-        raise Interrupted("Stopped.") from None
+def _end(running: list[Process], lanes: ThreadPoolExecutor) -> None:
+    """Ask the processes to end, and wait until they have recorded that they were interrupted; no other one starts."""
+    lanes.shutdown(wait=False, cancel_futures=True)
+    for process in [*running]:
+        process.terminate()
+    lanes.shutdown()

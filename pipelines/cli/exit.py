@@ -72,6 +72,7 @@ def _report_error(words: list[str], started: datetime, error: BaseException) -> 
 def _error_object(words: list[str], started: datetime, text: str, error: BaseException) -> dict[str, Any]:
     from importlib.metadata import version
 
+    from pipelines.logs import redacted
     from pipelines.run import Run
     from pipelines.sync.summary import as_json
 
@@ -87,5 +88,6 @@ def _error_object(words: list[str], started: datetime, text: str, error: BaseExc
         trigger=TRIGGERS[command],
         version=version("hogsync"),
     )
+    said = redacted(run.error) if run.error else text
     requests = traffic.requests if traffic else 0
-    return as_json(replace(run, error=text), requests, dry_run="--dry-run" in words)
+    return as_json(replace(run, error=said), requests, dry_run="--dry-run" in words)

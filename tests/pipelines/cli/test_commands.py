@@ -346,7 +346,7 @@ def test_an_interrupted_sync_tells_its_recorded_id_in_json(posthog: Sandbox) -> 
     process.send_signal(signal.SIGINT)
     told = json.loads(process.communicate(timeout=20)[0])
     assert (told["status"], told["tables"]) == ("interrupted", [])
-    assert stored("select run_id from posthog._hogsync_runs") == [(told["run_id"],)]
+    assert stored("select run_id, error from posthog._hogsync_runs") == [(told["run_id"], told["error"])]
 
 
 @pytest.mark.fault("process.interrupted_early")

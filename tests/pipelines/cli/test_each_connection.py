@@ -16,6 +16,7 @@ from tests.harness.ended import Ended
 from tests.harness.expected import expected
 from tests.harness.scene import HASH_KEY
 from tests.harness.stored import ask, tables
+from tests.pipelines.cli.test_commands import started, until
 
 pytestmark = pytest.mark.duckdb_first
 
@@ -114,6 +115,23 @@ def test_a_connection_that_cannot_be_meant_is_refused(
     configured()
     refused: Ended = hogsync(*words)
     assert said in refused.refusal(2)
+
+
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
+def test_a_sync_of_several_that_is_stopped_tells_in_json_what_came_of_each(
+    configured: Configured, other_company: Sandbox
+) -> None:
+    configured()
+    other_company.fault(path="cohorts/", kind="hang", seconds=60)
+    before = len(other_company.requests())
+    with started("sync", "cohorts", "--json") as process:
+        until(lambda: any("/cohorts/" in one["path"] for one in other_company.requests()[before:]))
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+    other_company.clear_faults()
+    said = json.loads(out)["connections"]
+    assert {name: one["status"] for name, one in said.items()} == {"one": "ok", "two": "interrupted"}
+    assert (process.returncode, err.splitlines()[-1]) == (130, "Stopped.")
 
 
 @pytest.mark.parametrize(
