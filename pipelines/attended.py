@@ -1,6 +1,7 @@
 """Runs a sync and whatever follows every run: `hogsync sync`, a backfill, the schedule and `hogsync.sync` call it.
 
-What follows a run never changes its rows, its status or its exit code: trouble with it is a warning.
+What follows a run never changes its rows or its status: trouble with it is a warning. The exit code changes only if
+the run is strict, and the copy for readers or a watch failed.
 """
 
 from __future__ import annotations

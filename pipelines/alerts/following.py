@@ -53,6 +53,10 @@ from sources.posthog.extract.run_warnings import RunWarning
 WAIT = 10.0
 """The most seconds to wait for a warehouse that another process holds, before the next run has to tell."""
 
+COUNTED = {"not published", "watch failed"}
+"""Kinds of warnings that make the exit code of a strict run 1: readers get an old copy, or a question has no answer.
+Alerts and pings that could not be sent do not: a notifier that is down never fails a sync."""
+
 log = logging.getLogger("hogsync")
 warned = logging.getLogger("hogsync.warnings")
 
@@ -76,10 +80,14 @@ def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcom
             warned.warning("%s.", warning.text)
         raise
     warnings += publish(settings)
-    warnings += ping(url, connection, "/fail" if outcome.exit_code else "")
     warnings += _tell(settings, selection, outcome)
+    is_strict = selection.strict or settings.sync.strict
+    unserved = is_strict and any(warning.kind in COUNTED for warning in warnings)
+    exit_code = outcome.exit_code or int(unserved)
+    warnings += ping(url, connection, "/fail" if exit_code else "")
     _note(settings, outcome.run, warnings)
-    return replace(outcome, run=replace(outcome.run, warnings=(*outcome.run.warnings, *warnings)))
+    run = replace(outcome.run, warnings=(*outcome.run.warnings, *warnings))
+    return replace(outcome, run=run, exit_code=exit_code)
 
 
 def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -> None:

@@ -40,7 +40,11 @@ def sync(  # noqa: PLR0917  Typer reads options off parameters
         bool, typer.Option("--accept-deletes", help="Apply deletes that are held back.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="End with exit code 1 if there are warnings.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="End with exit code 1 if there are warnings, except of alerts and pings not sent.",
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare, write nothing.")] = False,
     sandbox: Annotated[

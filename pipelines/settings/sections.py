@@ -177,7 +177,7 @@ class SyncSettings(Section):
     """What the end of a sync means."""
 
     strict: bool = False
-    """Whether a run with warnings ends with exit code 1, as with `hogsync sync --strict`."""
+    """Whether a run with warnings, except of alerts and pings not sent, ends with exit code 1, as `sync --strict`."""
 
 
 class AlertsSettings(Section):

@@ -22,7 +22,7 @@ def test_a_run_pings_its_start_and_then_its_success_or_its_failure(watched: Watc
     assert watched.listener.pinged == [f"{PATH}/start", PATH, f"{PATH}/start", f"{PATH}/fail"]
     watched.scene.posthog.change_key("owner", revoked=False)
     watched.listener.status = 500
-    outcome = watched.sync("group_types", more=more)
+    outcome = watched.sync("group_types", more=more, strict=True)
     assert outcome.exit_code == 0
     assert [warning.kind for warning in outcome.run.warnings].count("ping not sent") == 2
 

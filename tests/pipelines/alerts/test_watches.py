@@ -69,6 +69,7 @@ def test_a_watch_that_writes_or_fails_is_a_warning_of_the_run(watched: Watched) 
     }
     outcome = watched.sync("group_types", more={"HOGSYNC_WATCH": wrong})
     assert outcome.exit_code == 0
+    assert watched.sync("group_types", more={"HOGSYNC_WATCH": wrong}, strict=True).exit_code == 1
     assert [warning.kind for warning in outcome.run.warnings] == ["watch failed"] * 2
     assert watched.scene.ask("select count(*) > 0 from posthog.group_types") == [(True,)]
 

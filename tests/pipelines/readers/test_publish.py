@@ -385,11 +385,15 @@ def test_a_full_disk_leaves_the_former_copy_whole(filled: Scene) -> None:
     assert not list(copy_of(filled).parent.rglob("*publishing*"))
 
 
-def test_trouble_with_the_copy_is_a_warning_of_a_run_that_is_well(filled: Scene) -> None:
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
+def test_trouble_with_the_copy_is_a_warning_of_a_run_that_is_well(
+    filled: Scene, options: tuple[str, ...], code: int
+) -> None:
     path = str(filled.home / "missing" / "read.duckdb")
-    done = hogsync(filled, "sync", "cohorts", "--project", "101", "--json", HOGSYNC_PUBLISH__PATH=path)
+    words = ("sync", "cohorts", "--project", "101", "--json", *options)
+    done = hogsync(filled, *words, HOGSYNC_PUBLISH__PATH=path)
     told = json.loads(done.out)
-    assert (done.code, told["status"]) == (0, "ok")
+    assert (done.code, told["status"]) == (code, "ok")
     assert [(one["table"], one["kind"]) for one in told["warnings"]] == [("", "not published")]
     assert path in done.err
     assert "\n" not in told["warnings"][0]["text"]
