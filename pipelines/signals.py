@@ -52,6 +52,19 @@ def handle(handler: Callable[..., object] | signal.Handlers) -> None:
             signal.signal(number, handler)
 
 
+def end_with_parent() -> None:
+    """Request a stop when the parent process ends: it holds the other end of standard input open, a pipe."""
+    threading.Thread(target=_watch_parent, name="hogsync-watch", daemon=True).start()
+
+
+def _watch_parent() -> None:
+    """Wait for the end of standard input, and do not request a stop twice: systemd, too, signals every process."""
+    while os.read(0, 64):
+        pass
+    if not stop_requested.wait(0.5):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 @contextmanager
 def interruptible(*statements: Callable[[], object]) -> Iterator[None]:
     """Call these functions in another thread when a stop is requested during the block; never after it.

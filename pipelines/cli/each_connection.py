@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from pipelines import signals
+from pipelines.cli import main
 from pipelines.console import write_json, write_line
 from pipelines.errors import Interrupted, UsageError, worst
 from pipelines.logs import tell
@@ -63,7 +65,9 @@ def _each(command: str, names: Sequence[str], at_once: int, *, as_json: bool, qu
         if not captured:
             write_line(f"Connection {name}:")
         with _started(words_for(sys.argv[1:], command, name), running, captured=captured) as process:
-            said, _ = process.communicate()
+            # Not `communicate`: it would close the standard input.
+            said = process.stdout.read() if process.stdout else ""
+            process.wait()
         codes[name] = process.returncode
         with printing:
             if as_json:
@@ -95,10 +99,12 @@ def words_for(words: Sequence[str], command: str, name: str) -> list[str]:
 @contextmanager
 def _started(words: Sequence[str], running: list[Process], *, captured: bool) -> Iterator[Process]:
     # A session of its own: Ctrl-C in the terminal reaches only this process, which then asks the others to end, once.
-    command = own_command(*words)
-    out = subprocess.PIPE if captured else None
+    # `reset` asks a person on standard input; any other command ends with this process, which holds its input open.
+    asks = "reset" in words
+    command = own_command(*words) if asks else own_command("-m", __name__, *words)
+    given, out = None if asks else subprocess.PIPE, subprocess.PIPE if captured else None
     with subprocess.Popen(
-        command, stdout=out, text=True, encoding="utf-8", start_new_session=True
+        command, stdin=given, stdout=out, text=True, encoding="utf-8", start_new_session=True
     ) as process:
         running.append(process)
         yield process
@@ -111,3 +117,8 @@ def _end(running: list[Process], lanes: ThreadPoolExecutor) -> None:
     for process in [*running]:
         process.terminate()
     lanes.shutdown()
+
+
+if __name__ == "__main__":
+    signals.end_with_parent()
+    main()

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(words)
     logs.set_up()
     signals.listen()
-    threading.Thread(target=_watch, name="hogsync-watch", daemon=True).start()
+    signals.end_with_parent()
     report: dict[str, Any] = {}
     try:
         return _run(Job(asked.group, asked.connection), report, catch_up=asked.catch_up)
@@ -60,14 +57,6 @@ def main(words: Sequence[str] | None = None) -> int:
         return problem.exit_code
     finally:
         write_json(report)
-
-
-def _watch() -> None:
-    """Request a stop when the service ends, but not twice: systemd, too, signals every process, about now."""
-    while os.read(0, 64):
-        pass
-    if not signals.stop_requested.wait(0.5):
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _run(job: Job, report: dict[str, Any], *, catch_up: bool) -> int:

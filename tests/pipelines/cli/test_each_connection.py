@@ -134,6 +134,21 @@ def test_a_sync_of_several_that_is_stopped_tells_in_json_what_came_of_each(
     assert (process.returncode, err.splitlines()[-1]) == (130, "Stopped.")
 
 
+@pytest.mark.parametrize("warehouse_url", ["duckdb"], indirect=True)
+def test_a_killed_sync_of_several_ends_those_that_it_started(
+    configured: Configured, other_company: Sandbox, warehouse_url: str
+) -> None:
+    configured()
+    other_company.fault(path="cohorts/", kind="hang", seconds=60)
+    before = len(other_company.requests())
+    with started("sync", "cohorts") as process:
+        until(lambda: any("/cohorts/" in one["path"] for one in other_company.requests()[before:]))
+        process.kill()
+        process.communicate(timeout=20)  # until those have closed its pipes, too
+    other_company.clear_faults()
+    assert ask(warehouse_url, "select status from posthog_two._hogsync_runs") == [("interrupted",)]
+
+
 @pytest.mark.parametrize(
     ("codes", "code"),
     [((0, 0), 0), ((0, 1), 1), ((1, 4), 4), ((4, 3), 3), ((3, 2), 2), ((2, 130), 130), ((0, -9), 1)],
