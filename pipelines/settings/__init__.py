@@ -256,7 +256,9 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     `{"WAREHOUSE_URL": "…", "HOGSYNC_PRIVACY": {"person": "hash"}}`.
     """
     _refuse_lost_folder()
-    in_dot_env = dot_env.variables(text_of(DOT_ENV, ".env", optional=True), os.environ)
+    # A folder named `.env` may be a virtual environment, and counts as no file.
+    text = "" if DOT_ENV.is_dir() else text_of(DOT_ENV, ".env", optional=True)
+    in_dot_env = dot_env.variables(text, os.environ)
     layers = [
         Layer("as given", dict(overrides or {})),
         _variables("in the environment", os.environ),

@@ -100,16 +100,13 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def text_of(path: Path, called: str, *, optional: bool = False) -> str:
-    """Return the text of a file of settings, empty if an `optional` one is missing; UsageError if it is unreadable.
-
-    A folder named `.env` may be a virtual environment, and counts as no file.
-    """
+    """Return the text of a file of settings, empty if an `optional` one is missing; UsageError if it is unreadable."""
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         why = "it is not UTF-8; save it as UTF-8"
     except OSError as error:
-        if optional and isinstance(error, FileNotFoundError | IsADirectoryError):
+        if optional and isinstance(error, FileNotFoundError):
             return ""
         why = f"{error.strerror or type(error).__name__}; check the path and who may read it"
     raise UsageError(f"{called} cannot be read: {why}.")

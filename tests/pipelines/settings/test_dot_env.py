@@ -52,7 +52,7 @@ def test_a_password_in_single_quotes_arrives_as_it_stands() -> None:
     assert load().warehouse.secrets == ("p${HOME}w",)
 
 
-def test_a_folder_of_that_name_is_no_file_of_settings() -> None:
+def test_a_folder_named_dot_env_counts_as_no_file() -> None:
     Path(".env").mkdir()
     assert load().dataset == "posthog"
 

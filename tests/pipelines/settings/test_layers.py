@@ -129,3 +129,8 @@ def test_a_malformed_toml_file_is_told_with_its_line(refusal: Refusal) -> None:
 def test_a_file_that_is_no_text_is_told(refusal: Refusal, name: str) -> None:
     Path(name).write_bytes(b"\xff\xfe\x00")
     assert refusal() == f"{name} cannot be read: it is not UTF-8; save it as UTF-8."
+
+
+def test_a_folder_instead_of_the_toml_file_is_refused(refusal: Refusal) -> None:
+    Path("hogsync.toml").mkdir()
+    assert refusal() == "hogsync.toml cannot be read: Is a directory; check the path and who may read it."
