@@ -7,9 +7,7 @@ PostHog's own. Any other name may be a key in a customer's data.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import platform
 import re
 from collections import Counter, defaultdict
@@ -103,17 +101,22 @@ class Samples:
 def refuse_unwritable(file: Path) -> None:
     """Raise UsageError before anything is asked if the report cannot be written."""
     with _translated(file):
-        if file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        with TemporaryFile(dir=file.parent):
+        if file.exists() and not file.is_file():
+            raise _refusal(file, "it is no file that could be replaced")
+        with TemporaryFile(dir=file.resolve().parent):
             pass
 
 
 def write_report(file: Path, origin: str, access: Access | None, samples: Samples) -> str:
-    """Write the report, and return a sentence about it; raises UsageError if the file cannot be written."""
+    """Write the report, and return a sentence about it; raises UsageError if the file cannot be written.
+
+    Without access there is nothing to report, and a file of an earlier check stays.
+    """
+    if not access:
+        return f"{file} is not written, because no list could be read."
     found = report(origin, access, samples)
     with _translated(file):
-        write_atomically(file, json.dumps(found, indent=1))
+        write_atomically(file.resolve(), json.dumps(found, indent=1))
     return (
         f"Written to {file}: how {len(found['lists'])} lists look, without a value, a name or an id of their rows. "
         "Read it before you send it."
@@ -125,20 +128,21 @@ def _translated(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(
-            f"The report cannot be written to {file}: {error.strerror}; name another file."
-        ) from None
+        raise _refusal(file, error.strerror) from None
 
 
-def report(origin: str, access: Access | None, samples: Samples) -> dict[str, Any]:
+def _refusal(file: Path, why: str | None) -> UsageError:
+    return UsageError(f"The report cannot be written to {file}: {why}; name another file.")
+
+
+def report(origin: str, access: Access, samples: Samples) -> dict[str, Any]:
     """Return what a person can send without fear, ready for JSON."""
-    asked = access.asked if access else {}
     return {
         "format": FORMAT,
         "hogsync": version("hogsync"),
         "python": platform.python_version(),
         "host": _host(origin),
-        "restricted_to_projects": bool(access and access.key and access.key.projects),
+        "restricted_to_projects": bool(access.key and access.key.projects),
         "lists": [
             {
                 "table": table,
@@ -148,7 +152,7 @@ def report(origin: str, access: Access | None, samples: Samples) -> dict[str, An
                 "counts": sorted(answer.count for answer in one.answers if answer.count is not None),
                 **_described(one.endpoint, samples.by_table[table]),
             }
-            for table, one in asked.items()
+            for table, one in access.asked.items()
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.check import check
-from pipelines.check.report import Samples, _host, report
+from pipelines.check.report import Samples, _host, report, write_report
 from pipelines.settings import load
 from sources.posthog.catalogue import DEFAULT_TABLES, ENDPOINTS
 from sources.sandbox import Sandbox
@@ -22,7 +23,9 @@ from tests.harness.scene import Scene
 def reported(settings: dict[str, Any], *tables: str) -> dict[str, Any]:
     place = load({**settings, "HOGSYNC_SELECTION": {"tables": list(tables)}})
     samples = Samples()
-    return report(place.origin, check(place, samples.observe).access, samples)
+    access = check(place, samples.observe).access
+    assert access
+    return report(place.origin, access, samples)
 
 
 def of(found: dict[str, Any], table: str) -> dict[str, Any]:
@@ -109,10 +112,11 @@ def test_of_a_host_only_its_kind_is_written(origin: str, kind: str) -> None:
     assert _host(origin) == kind
 
 
-@pytest.mark.parametrize("place", ["no folder/file.json", "."])
+@pytest.mark.parametrize("place", ["no folder/file.json", ".", "pipe"])
 def test_a_report_that_cannot_be_written_is_told_before_posthog_is_asked(
     file_scene: Scene, tmp_path: Path, place: str
 ) -> None:
+    os.mkfifo(tmp_path / "pipe")
     variables = {name: one for name, one in file_scene.settings().items() if isinstance(one, str)}
     before = len(file_scene.posthog.requests())
     done = hogsync("check", "--report", str(tmp_path / place), **variables)
@@ -120,16 +124,30 @@ def test_a_report_that_cannot_be_written_is_told_before_posthog_is_asked(
     assert "cannot be written to " in done.err
     assert "name another file" in done.err
     assert len(file_scene.posthog.requests()) == before
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_refused_key_leaves_the_report_of_an_earlier_check(file_scene: Scene, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text("earlier")
+    settings = load({**file_scene.settings(), "POSTHOG_PERSONAL_API_KEY": "phx_nobody_has_this"})
+    samples = Samples()
+    said = write_report(file, settings.origin, check(settings, samples.observe).access, samples)
+    assert said == f"{file} is not written, because no list could be read."
+    assert file.read_text() == "earlier"
 
 
 def test_the_command_writes_the_file_and_says_so(file_scene: Scene, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
+    link = tmp_path / "link.json"
+    link.symlink_to(file)
     variables = {name: one for name, one in file_scene.settings().items() if isinstance(one, str)}
-    ended = hogsync("check", "--report", str(file), **variables)
+    ended = hogsync("check", "--report", str(link), **variables)
     assert ended.code == 0, ended.err
-    assert f"Written to {file}: how " in ended.err
+    assert f"Written to {link}: how " in ended.err
     assert json.loads(file.read_text("utf-8"))["host"] == "self-hosted"
     assert file.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
     several = {**variables, "HOGSYNC_CONNECTIONS__ONE__HOST": "https://a.example"}
     several |= {"HOGSYNC_CONNECTIONS__TWO__HOST": "https://b.example"}
     refused = hogsync("check", "--report", str(file), **several)
