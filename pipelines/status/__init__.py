@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipelines.bookkeeping.run_facts import NOTHING, LastRun, RunFacts, TableFacts, Warnings
 from pipelines.crontab import Trigger
-from pipelines.status.due import is_stale, next_run, times
+from pipelines.status.due import Times, is_stale, next_run, times
 from pipelines.status.remedies import remedy
 from pipelines.status.trouble import trouble
 
@@ -89,9 +89,11 @@ def judge(
     Facts are None while a first sync holds the warehouse: nothing is known yet, and nothing is wrong.
     """
     known = facts or NOTHING
+    scheduled = times(settings, is_scheduled=known.is_scheduled)
+    others: Times = {table: () for table in known.tables if table not in scheduled}
     tables = [
         _judged(settings, table, known, triggers, now, is_unknown=facts is None)
-        for table, triggers in times(settings, is_scheduled=known.is_scheduled).items()
+        for table, triggers in {**scheduled, **others}.items()
         if table in known.tables
         or triggers != []  # one that no group syncs and nobody has synced is not expected
     ]

@@ -51,8 +51,11 @@ def _concerns(group: GroupSettings, connection: str) -> bool:
 def is_stale(last_success: datetime | None, triggers: Sequence[Trigger] | None, now: datetime) -> bool:
     """True if a run was due after the last success, a whole period has passed since, and no success followed.
 
-    Of several crontabs the one that comes most often decides. A table without a success is stale.
+    Of several crontabs the one that comes most often decides. A table without a success is stale, but none is that is
+    synced by hand only.
     """
+    if triggers is not None and not triggers:
+        return False
     if last_success is None:
         return True
     if triggers is None:

@@ -16,7 +16,7 @@ TROUBLES: Mapping[Trouble, str] = {
     "refused": "Run `hogsync check{connection}`, then mend or replace the key.",
     "failed run": "Run `hogsync check{connection}`: it says which of settings, PostHog and warehouse does not work.",
     "not derived": "Mend what the error names; the next sync writes what is missing.",
-    "failed table": "The next sync reads it again; if that fails, too, run `hogsync check{connection}`.",
+    "failed table": "`hogsync sync{table}{connection}` reads it again; if that fails, too, run `hogsync check{connection}`.",
 }
 """What to do about the trouble of a table's latest run."""
 NEVER = (

@@ -71,6 +71,7 @@ def test_a_table_whose_times_are_not_known_is_stale_after_a_day_and_an_hour(
 def test_a_table_that_was_never_synced_is_stale() -> None:
     assert is_stale(None, triggers(HOURLY), at("2026-11-30 12:00:00"))
     assert is_stale(None, None, at("2026-11-30 12:00:00"))
+    assert not is_stale(None, [], at("2026-11-30 12:00:00"))  # synced by hand only
 
 
 def test_a_table_is_due_next_by_the_first_of_its_groups() -> None:

@@ -56,7 +56,7 @@ def warned(*kinds: str) -> TableFacts:
         (facts(), None, False, None),
         (facts(), "refused", True, "mend or replace the key"),
         (facts(), "failed run", True, "which of settings, PostHog and warehouse does not work"),
-        (facts(), "failed table", False, "The next sync reads it again"),
+        (facts(), "failed table", False, "`hogsync sync cohorts` reads it again"),
         (facts(), "not derived", False, "Mend what the error names"),
         (facts(last_success_at=None), None, True, "`hogsync sync cohorts`"),
         (warned("deletes held"), None, True, "Check that `hogsync schedule`, or the job"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.bookkeeping.run_facts import RunFacts, TableFacts
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
+from pipelines.status import judge
 from sources.sandbox import Sandbox
 from tests.harness.command import hogsync
 from tests.harness.holding import holding
@@ -20,6 +23,7 @@ from tests.harness.stored import run, tables
 pytestmark = pytest.mark.duckdb_first
 
 SELECTED: dict[str, Any] = {"HOGSYNC_SELECTION__TABLES": "cohorts,comments", "HOGSYNC_PROJECTS__ONLY": "101"}
+GROUPS = {"some": {"crontab": "0 4 * * *", "tables": ["cohorts"]}}
 HOURLY: dict[str, Any] = {"HOGSYNC_GROUPS__ALL__CRONTAB": "0 * * * *"}
 
 
@@ -65,7 +69,8 @@ def test_the_status_of_each_table_follows_its_runs(scene: Scene, posthog: Sandbo
     synced(scene)
     good = status(scene, 0, **HOURLY)
     assert good["status"] == "ok"
-    assert [entry["table"] for entry in good["tables"]] == ["cohorts", "comments", "people"]
+    parents = ["organizations", "projects"]
+    assert [entry["table"] for entry in good["tables"]] == ["cohorts", "comments", "people", *parents]
     cohorts, living = by_table(good)["cohorts"], len(scene.rows("cohorts", dead=False))
     assert cohorts["rows"] == living
     assert [cohorts[f"{what}_24h"] for what in ("inserted", "updated", "deleted")] == [living, 1, 0]
@@ -126,7 +131,7 @@ def test_held_deletes_and_lost_access_are_no_failure_and_have_a_remedy(
     assert "[selection] tables" in found["comments"]["remedy"]
     told = hogsync(file_scene, "status", **SELECTED)
     assert told.code == 0
-    assert told.out.startswith("Good: 3 tables, the oldest synced ")
+    assert told.out.startswith("Good: 5 tables, the oldest synced ")
     assert "  → Run `hogsync sync cohorts --accept-deletes`" in told.out
 
 
@@ -191,20 +196,32 @@ def test_each_connection_has_its_own_entries(
     assert [(one["connection"], one["table"], one["status"]) for one in found["tables"]] == [
         ("one", "cohorts", "ok"),
         ("one", "people", "ok"),
+        ("one", "organizations", "ok"),
+        ("one", "projects", "ok"),
         ("two", "cohorts", "stale"),
         ("two", "people", "stale"),
     ]
-    assert "`hogsync sync --connection two`" in found["tables"][2]["remedy"]
+    assert "`hogsync sync --connection two`" in found["tables"][4]["remedy"]
     assert status(file_scene, 0, "--connection", "one", **selected)["status"] == "ok"
     told = hogsync(file_scene, "status", **selected).out
-    assert told.startswith("Stale: of 4 tables of 2 connections, 2 never synced (two.cohorts, two.people).")
+    assert told.startswith("Stale: of 6 tables of 2 connections, 2 never synced (two.cohorts, two.people).")
     assert "\nConnection two:\n" in told
 
 
-@pytest.mark.soak("stories")
-def test_a_table_that_no_group_syncs_is_not_expected(file_scene: Scene) -> None:
-    groups = {"HOGSYNC_GROUPS__SOME__CRONTAB": "0 4 * * *", "HOGSYNC_GROUPS__SOME__TABLES": "cohorts"}
-    synced(file_scene, "cohorts")
-    assert [*by_table(status(file_scene, 0, **groups))] == ["cohorts", "people"]
-    synced(file_scene, "comments")
-    assert by_table(status(file_scene, 0, **groups))["comments"]["next_run_at"] is None
+def test_a_table_outside_the_selection_and_the_groups_is_never_stale_but_can_be_failing() -> None:
+    now = datetime.now(UTC)
+    failed = TableFacts(status="failed", run_status="partial", last_run_at=now)
+    old = TableFacts(status="loaded", run_status="ok", last_success_at=now - timedelta(days=99))
+    facts = RunFacts(
+        tables={"activity_logs": failed, "roles": old, "cohorts": replace(old, last_success_at=now)}
+    )
+    settings = load({"HOGSYNC_SELECTION": {"tables": ["cohorts", "comments"]}, "HOGSYNC_GROUPS": GROUPS})
+    found = {one.table: one for one in judge(settings, facts, now).tables}
+    states = {table: (one.status, one.stale) for table, one in found.items()}
+    assert states == {
+        "cohorts": ("ok", False),
+        "people": ("stale", True),
+        "activity_logs": ("failing", False),
+        "roles": ("ok", False),
+    }
+    assert (found["activity_logs"].next_run_at, found["roles"].remedy) == (None, None)
