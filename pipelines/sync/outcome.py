@@ -27,6 +27,8 @@ from sources.posthog.extract.extraction import Extraction
 from sources.posthog.extract.results import TableResult
 from sources.posthog.extract.run_warnings import RunWarning
 
+UNREADABLE = "Nothing that was selected is readable with this key; `hogsync check` says why"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -89,9 +91,11 @@ class RunHeader:
         status, exit_code = run_status(results, self.tables, refused=extraction.refusal is not None)
         if problems and status == "ok":
             status, exit_code = "partial", 1
-        refusal = str(extraction.refusal or (NOWHERE if leads_nowhere(results, self.tables) else ""))
-        error = "; ".join(filter(None, [refusal, *problems])) or None
-        run = self.run(status, error, extraction)
+        errors = [*problems]
+        if status == "refused":
+            unreadable = NOWHERE if leads_nowhere(results, self.tables) else UNREADABLE
+            errors.insert(0, str(extraction.refusal or unreadable))
+        run = self.run(status, "; ".join(errors) or None, extraction)
         return Outcome(
             run=run,
             traffic=extraction.client.traffic(),

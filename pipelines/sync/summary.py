@@ -157,7 +157,7 @@ def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
         what += f", {_number(count, 'warning')}"
     what = f"nothing was written; a sync would bring {what}" if dry_run else what
     if outcome.run.status == "refused":
-        reason = printable(outcome.run.error or "nothing that was selected is readable with this key")
+        reason = printable(outcome.run.error or "")
         return f"Refused: {reason.rstrip('.')}; {what}."
     if failed:
         how = "Failed" if outcome.run.status == "failed" else "Partly done"

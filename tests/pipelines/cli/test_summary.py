@@ -136,7 +136,6 @@ def test_a_dry_run_never_says_done_without_saying_that_nothing_was_written() -> 
         (("failed", "read"), "partial", "Partly done: 1 of 2 tables failed (cohorts);"),
         (("failed", "failed"), "failed", "Failed: 2 of 2 tables failed (cohorts, comments);"),
         (("unavailable", "read"), "ok", "Done, 1 of 2 tables not available (cohorts);"),
-        (("unavailable", "unavailable"), "refused", "Refused: nothing that was selected is readable"),
     ],
 )
 def test_the_last_line_says_what_the_record_says(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -261,6 +262,18 @@ def test_each_group_takes_its_own_tables(posthog: Sandbox, place: str, tmp_path:
         met.append({name for _, name in rows} - set().union(*met))
     assert ("users" in met[0], "cohorts" in met[0], "cohorts" in met[1]) == (True, False, True)
     assert recorded() == [("schedule", "ok")] * 2
+
+
+def test_a_connection_is_not_ready_after_a_run_that_could_read_nothing_it_was_to_read(
+    posthog: Sandbox, place: str
+) -> None:
+    posthog.gate("cohorts", 402)
+    done = run_of("all")
+    problem = "Nothing that was selected is readable with this key; `hogsync check` says why"
+    assert (done.code, f"Refused: {problem}; " in done.err) == (3, True)
+    assert recorded("status, error") == [("refused", problem)]
+    report = json.loads(done.out)
+    assert (report["run"]["error"], report["problem"]) == (problem, problem)
 
 
 # -- catching up
