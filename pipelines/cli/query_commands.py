@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pipelines.cli.app import AsJson, OneConnection, command, ready, require_sandbox
 from pipelines.cli.each_connection import one_or_each, refuse_both
-from pipelines.console import plain_table, printable, rendered, write_json, write_line
+from pipelines.console import is_wider, plain_table, printable, rendered, write_json, write_line
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from pipelines.settings import Settings
     from sources.sandbox import Sandbox
 
@@ -70,17 +72,23 @@ def tables(as_json: AsJson = False) -> int:
     if as_json:
         write_json({"tables": rows})
         return 0
-    from rich.table import Column
-
-    headings = ("table", "group", "default", "key", "plan", "scope", "meaning")
-    shown = plain_table(*(Column(one, no_wrap=one not in {"key", "meaning"}) for one in headings))
-    for row in rows:
-        cells = {**row, "key": ", ".join(row["key"]), "default": "yes" if row["default"] else "no"}
-        shown.add_row(*(cells[one] for one in headings))
+    shown = _as_table(rows, ("table", "group", "default", "key", "plan", "scope", "meaning"))
+    if sys.stdout.isatty() and is_wider(shown):  # the meaning needs the room
+        shown = _as_table(rows, ("table", "default", "meaning"))
     write_line(rendered(shown))
     beside = ", ".join(name for row in rows for name in row["derived"] if not name.endswith("_history"))
     write_line(f"\nA table of plan snapshot has its versions in <table>_history. Kept over time: {beside}.")
     return 0
+
+
+def _as_table(rows: Iterable[Mapping[str, Any]], headings: Sequence[str]) -> Table:
+    from rich.table import Column
+
+    shown = plain_table(*(Column(one, no_wrap=one not in {"key", "meaning"}) for one in headings))
+    for row in rows:
+        cells = {**row, "key": ", ".join(row["key"]), "default": "yes" if row["default"] else "no"}
+        shown.add_row(*(cells[one] for one in headings))
+    return shown
 
 
 @command

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import plain_table, printable, rendered, time_as_text
+from pipelines.console import is_wider, plain_table, printable, rendered, time_as_text
 from pipelines.status import ConnectionStatus, State, TableStatus, worst
 from sources.posthog.extract.run_warnings import first_few
 
@@ -103,14 +104,22 @@ def _heading(found: ConnectionStatus, *, alone: bool) -> Iterator[str]:
 
 
 def _table(tables: Sequence[TableStatus], now: datetime) -> Table:
+    """Return the tables with the changes of 24 hours, or without them if the terminal is too narrow."""
+    shown = _as_table(tables, now, ("new/24 h", "changed/24 h", "gone/24 h"))
+    return _as_table(tables, now, ()) if sys.stdout.isatty() and is_wider(shown) else shown
+
+
+def _as_table(tables: Sequence[TableStatus], now: datetime, changes: Sequence[str]) -> Table:
+    from rich.table import Column
     from rich.text import Text
 
-    shown = plain_table("table", "status")
-    for heading in ("last success", "rows", "new/24 h", "changed/24 h", "gone/24 h", "held", "next run"):
+    shown = plain_table(Column("table", no_wrap=True), "status")
+    for heading in ("last success", "rows", *changes, "held", "next run"):
         shown.add_column(heading, justify="right")
     for table in tables:
         word = _word(table)
-        counts = (table.inserted_24h, table.updated_24h, table.deleted_24h, table.deletes_held)
+        changed = (table.inserted_24h, table.updated_24h, table.deleted_24h)
+        counts = (*changed[: len(changes)], table.deletes_held)
         age, due = table.age_seconds, table.next_run_at
         shown.add_row(
             table.table,

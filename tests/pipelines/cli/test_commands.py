@@ -23,11 +23,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.cli.commands import query_commands
 from pipelines.errors import HogsyncError
 from pipelines.settings import load
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
-from sources.posthog.catalogue import tables_of
+from sources.posthog.catalogue import ENDPOINTS, tables_of
 from sources.posthog.client.retry import RetryPolicy
 from sources.sandbox import Sandbox
 from tests.harness.cli import hogsync
@@ -615,6 +616,20 @@ def test_tables_lists_every_table_with_its_key_and_meaning() -> None:
     assert (len(shown), between) == (len(told) + 1, "")
     assert "<table>_history" in last
     assert "cohort_sizes" in last
+
+
+def test_on_a_narrow_terminal_the_tables_have_their_names_and_the_room_for_their_meanings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert query_commands.tables() == 0
+    heading, *lines = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+    assert heading.split() == ["table", "default", "meaning"]
+    assert ENDPOINTS.keys() <= {line.split(" ")[0] for line in lines}
+    assert next(line for line in lines if line.startswith("environments ")).split()[1:3] == ["no", "PostHog"]
+    assert len(lines) < 300
 
 
 def test_no_command_is_a_sentence_and_exit_2() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipelines.bookkeeping.run_facts import RunFacts, TableFacts
 from pipelines.locking.load_lock import load_lock
 from pipelines.settings import load
 from pipelines.status import judge
+from pipelines.status.render import render
 from sources.sandbox import Sandbox
 from tests.harness.command import hogsync
 from tests.harness.holding import holding
@@ -23,6 +25,7 @@ from tests.harness.stored import run, tables
 pytestmark = pytest.mark.duckdb_first
 
 SELECTED: dict[str, Any] = {"HOGSYNC_SELECTION__TABLES": "cohorts,comments", "HOGSYNC_PROJECTS__ONLY": "101"}
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 GROUPS = {"some": {"crontab": "0 4 * * *", "tables": ["cohorts"]}}
 HOURLY: dict[str, Any] = {"HOGSYNC_GROUPS__ALL__CRONTAB": "0 * * * *"}
 
@@ -209,14 +212,13 @@ def test_each_connection_has_its_own_entries(
 
 
 def test_a_table_outside_the_selection_and_the_groups_is_never_stale_but_can_be_failing() -> None:
-    now = datetime.now(UTC)
-    failed = TableFacts(status="failed", run_status="partial", last_run_at=now)
-    old = TableFacts(status="loaded", run_status="ok", last_success_at=now - timedelta(days=99))
+    failed = TableFacts(status="failed", run_status="partial", last_run_at=NOW)
+    old = TableFacts(status="loaded", run_status="ok", last_success_at=NOW - timedelta(days=99))
     facts = RunFacts(
-        tables={"activity_logs": failed, "roles": old, "cohorts": replace(old, last_success_at=now)}
+        tables={"activity_logs": failed, "roles": old, "cohorts": replace(old, last_success_at=NOW)}
     )
     settings = load({"HOGSYNC_SELECTION": {"tables": ["cohorts", "comments"]}, "HOGSYNC_GROUPS": GROUPS})
-    found = {one.table: one for one in judge(settings, facts, now).tables}
+    found = {one.table: one for one in judge(settings, facts, NOW).tables}
     states = {table: (one.status, one.stale) for table, one in found.items()}
     assert states == {
         "cohorts": ("ok", False),
@@ -225,3 +227,22 @@ def test_a_table_outside_the_selection_and_the_groups_is_never_stale_but_can_be_
         "roles": ("ok", False),
     }
     assert (found["activity_logs"].next_run_at, found["roles"].remedy) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        ("100", "table status last success rows held next run"),
+        ("160", "table status last success rows new/24 h changed/24 h gone/24 h held next run"),
+    ],
+)
+def test_a_narrow_terminal_shows_whole_names_and_no_changes(
+    monkeypatch: pytest.MonkeyPatch, width: str, headings: str
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", width)
+    table = "feature_flag_scheduled_change_approvals"
+    facts = RunFacts(tables={table: TableFacts(status="loaded", run_status="ok", rows=1_234_567)})
+    lines = re.sub(r"\x1b\[\d*m", "", render([judge(load(), facts, NOW)], NOW)).splitlines()
+    assert headings in {" ".join(line.split()) for line in lines}
+    assert any(line.startswith(f"{table} ") for line in lines)
