@@ -11,6 +11,7 @@ from pipelines.errors import KeyProblem, UsageError
 from pipelines.from_settings import open_client
 from pipelines.remedies import advice
 from pipelines.settings import Settings
+from pipelines.sync.outcome import ExtractionFailed
 from pipelines.sync.reach import NOWHERE, depends_on_organizations, unknown_projects
 from sources.posthog.catalogue import ENDPOINTS, with_parents
 from sources.posthog.client.retry import RetryPolicy
@@ -72,8 +73,8 @@ def _asked(reach: Access, origin: str, *, has_key: bool) -> Iterator[Finding]:
             yield wrong("posthog", str(problem), KeyProblem.exit_code)
     except Misdirected as problem:
         yield wrong("posthog", str(problem), UsageError.exit_code)
-    except PageFailed as failed:  # without a status nothing answered: the address, or the way to it
-        yield wrong("posthog", str(failed), UsageError.exit_code if not failed.status else NOT_READABLE)
+    except PageFailed as failed:
+        yield wrong("posthog", str(failed), ExtractionFailed.exit_code)
 
 
 def about_key(reach: Access, origin: str) -> Iterator[Finding]:

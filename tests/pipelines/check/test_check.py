@@ -20,6 +20,7 @@ from pipelines.check import check as checked
 from pipelines.check.access import PARENTS_ASKED, REQUESTS
 from pipelines.errors import WarehouseProblem
 from pipelines.settings import Settings, load
+from pipelines.sync.outcome import ExtractionFailed
 from pipelines.sync.reach import NOWHERE
 from pipelines.sync.selection import Selection
 from pipelines.sync.sync import sync
@@ -164,9 +165,9 @@ def test_a_host_that_is_no_posthog_is_exit_2(
     assert "can be written" in told(report, "warehouse", ok=True)
 
 
-def test_a_host_where_nothing_listens_is_exit_2(check: Callable[..., CheckReport]) -> None:
+def test_a_host_where_nothing_listens_is_exit_1_as_of_a_sync(check: Callable[..., CheckReport]) -> None:
     report = check(POSTHOG_HOST="http://127.0.0.1:9")
-    assert report.exit_code == 2
+    assert report.exit_code == ExtractionFailed.exit_code == 1
     assert "refused" in told(report, "posthog")
 
 
