@@ -307,6 +307,11 @@ def _secrets_in(variables: Mapping[str, str], holding_keys: Collection[str]) -> 
 def _variables(where: str, given: Mapping[str, str]) -> Layer:
     """What `given` says about hogsync; an empty variable counts as not set, as compose files pass such ones on."""
     ours = {name.upper(): value for name, value in given.items() if value and _is_meant(name.upper())}
+    for name, value in ours.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{name} {where} is not UTF-8; write its value as UTF-8.") from None
     return Layer(where, nested(ours, SECTIONS))
 
 

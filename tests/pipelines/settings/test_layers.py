@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def test_a_malformed_toml_file_is_told_with_its_line(refusal: Refusal) -> None:
 def test_a_file_that_is_no_text_is_told(refusal: Refusal, name: str) -> None:
     Path(name).write_bytes(b"\xff\xfe\x00")
     assert refusal() == f"{name} cannot be read: it is not UTF-8; save it as UTF-8."
+
+
+@pytest.mark.parametrize(
+    "name", ["WAREHOUSE_URL", "HOGSYNC_HOME", "HOGSYNC_CONFIG", "HOGSYNC_PRIVACY__PERSON"]
+)
+def test_a_variable_that_is_no_text_is_told(refusal: Refusal, name: str) -> None:
+    said = refusal(**{name: os.fsdecode(b"duckdb:///\xff.duckdb")})
+    assert said == f"{name} in the environment is not UTF-8; write its value as UTF-8."
 
 
 def test_a_folder_instead_of_the_toml_file_is_refused(refusal: Refusal) -> None:
