@@ -178,7 +178,9 @@ def diff(
 
 @command
 def sandbox(
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free one.")
+    ] = 8765,
     size: Annotated[str, typer.Option(help="small, medium, or how many times as large as small.")] = "small",
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 1,
     now: Annotated[
@@ -194,6 +196,7 @@ def sandbox(
     from pipelines.settings.since import parse_since
     from pipelines.work_dir import folder_below
     from sources.sandbox import start
+    from sources.sandbox.state import times_as_large
 
     settings = ready()
     require_sandbox()
@@ -201,6 +204,8 @@ def sandbox(
         raise UsageError(
             "--now and --day exclude each other: a company that ends then does not move on. Give one of them."
         )
+    if not times_as_large(size):
+        raise UsageError(f"--size {size}: give small, medium or a whole number from 1.")
     moment = parse_since("--now", now, datetime.now(UTC)) if now else None
     kept = None if now else folder_below(settings.home, "sandbox")
     begin = partial(start, seed=seed, size=size, now=moment, kept=kept)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sources.sandbox.persistence import move_on, put_by, take_up
 from sources.sandbox.server.django_setup import set_up
-from sources.sandbox.state import SIZES, WORLD
+from sources.sandbox.state import WORLD, times_as_large
 
 DEFAULT_PORT = 8765
 
@@ -33,10 +33,10 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     time.add_argument("--kept", type=Path, help="a file: the company ends now, is kept there and lives on")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")
     chosen = parser.parse_args(words)
-    size = str(chosen.size)
-    if size not in SIZES and not (size.isdecimal() and int(size) > 0):
-        parser.error(f"--size {size}: give small, medium or a whole number from 1")
-    chosen.size = SIZES.get(size) or int(size)
+    size = times_as_large(chosen.size)
+    if not size:
+        parser.error(f"--size {chosen.size}: give small, medium or a whole number from 1")
+    chosen.size = size
     return chosen
 
 

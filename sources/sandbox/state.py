@@ -14,6 +14,11 @@ DAY = timedelta(days=1)
 SIZES = {"small": 1, "medium": 10}
 
 
+def times_as_large(size: str) -> int:
+    """Return how many times as large as a small company one of this size is; 0 if there is no such size."""
+    return SIZES.get(size) or (int(size) if size.isdecimal() else 0)
+
+
 @dataclass(slots=True)
 class Options:
     """How the server behaves; every field can be set through the control interface."""

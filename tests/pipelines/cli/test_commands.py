@@ -501,6 +501,19 @@ def test_the_company_of_the_sandbox_lives_on_between_syncs() -> None:
     assert told["tables"]
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--port", "70000", "Invalid value for '--port'"),
+        ("--port", "-1", "Invalid value for '--port'"),
+        ("--size", "huge", "give small, medium or a whole number from 1"),
+        ("--size", "0", "give small, medium or a whole number from 1"),
+    ],
+)
+def test_a_port_or_a_size_that_cannot_be_is_a_sentence_and_exit_2(option: str, value: str, said: str) -> None:
+    assert said in hogsync("sandbox", option, value).refusal(2)
+
+
 def test_a_company_that_is_fixed_does_not_move_on() -> None:
     assert "exclude each other" in hogsync("sandbox", "--day", "--now", "2026-11-01").refusal(2)
     assert "must be a date" in hogsync("sandbox", "--now", "then").refusal(2)
