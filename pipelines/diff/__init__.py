@@ -34,7 +34,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
     Raises UsageError for an invalid time or an unknown table, WarehouseProblem if the warehouse cannot be read.
     """
     moment = past("--since", since, datetime.now(UTC))
-    wanted = [_endpoint(name) for name in tables]
+    wanted = [_endpoint(name) for name in known_tables(tables)]
     with asking(settings) as ask:
         columns = _columns(ask, settings)
         there = [one for one in ENDPOINTS.values() if one.history in columns]
@@ -60,7 +60,7 @@ def _behind(ask: Ask) -> set[str]:
 
 
 def _endpoint(name: str) -> Endpoint:
-    endpoint = ENDPOINTS[known_tables([name])[0]]
+    endpoint = ENDPOINTS[name]
     if not endpoint.history:
         raise UsageError(
             f"{name} has no history, because its rows are events; ask for their own dates by `hogsync query`."
