@@ -41,7 +41,7 @@ def one_or_each(
     `chosen` is the connection that the command names; without it, all or those of `names` are meant. A `quiet` command
     names no connection that prints nothing.
     """
-    places = settings.each_connection([chosen] if chosen else names)
+    places = settings.each_connection(names if chosen is None else [chosen])
     if len(places) == 1:
         return places[0]
     connections = [place.connection_name for place in places]
@@ -50,7 +50,7 @@ def one_or_each(
 
 def refuse_both(connection: str | None, *, sandbox: bool) -> None:
     """Raise UsageError for a connection of the settings and a sandbox at once."""
-    if connection and sandbox:
+    if connection is not None and sandbox:
         raise UsageError("--connection and --sandbox exclude each other: a sandbox is a PostHog of its own.")
 
 

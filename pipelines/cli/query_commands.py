@@ -39,7 +39,7 @@ def check(
 ) -> int:
     """Say what the key reaches and lacks, whether the warehouse can be written, and what to do."""
     settings = ready()
-    if report_file and not connection and len(settings.each_connection()) > 1:
+    if report_file and connection is None and len(settings.each_connection()) > 1:
         raise UsageError("--report writes one file for one PostHog: say which by --connection NAME.")
     place = one_or_each(settings, connection, "check", as_json=as_json)
     if isinstance(place, int):

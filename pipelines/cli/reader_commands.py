@@ -32,7 +32,7 @@ def grant(
     from pipelines.signals import check_stop
 
     codes = []
-    for place in settings.each_connection([connection] if connection else ()):
+    for place in settings.each_connection(() if connection is None else [connection]):
         logs.concern(place)
         try:
             statements = granted(place, role, without or [], apply=apply)

@@ -28,7 +28,7 @@ def status(
 
     place = settings.for_sandbox(settings.origin, "") if sandbox else settings
     found = []
-    for one in place.each_connection([connection] if connection else ()):
+    for one in place.each_connection(() if connection is None else [connection]):
         facts, running = facts_now(one, now)
         found.append(judge(one, facts, now, running=running))
     write_json(shown(found, now)) if as_json else write_line(render(found, now))

@@ -167,7 +167,7 @@ class Settings(BaseModel):
         own = self.connections.get(name)
         if own is None:
             near = did_you_mean(name, self.connections or [connections.DEFAULT])
-            raise UsageError(f"There is no connection {name}{near}")
+            raise UsageError(f"There is no connection {name or repr(name)}{near}")
         update = {
             "origin": own.host,
             "key": self._keys.get(name),

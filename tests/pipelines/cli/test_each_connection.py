@@ -106,6 +106,10 @@ def test_what_each_connection_prints_stands_under_its_name(configured: Configure
     ("words", "said"),
     [
         (("sync", "--connection", "tow"), "There is no connection tow; did you mean two?"),
+        (("sync", "--connection", ""), "There is no connection ''."),
+        (("status", "--connection", ""), "There is no connection ''."),
+        (("grant", "reader", "--connection", ""), "There is no connection ''."),
+        (("sync", "--connection", "", "--sandbox"), "--connection and --sandbox exclude each other"),
         (("sync", "--connection", "one", "--sandbox"), "--connection and --sandbox exclude each other"),
     ],
 )
