@@ -121,7 +121,7 @@ def query(  # noqa: PLR0917  Typer reads options off parameters
         raise UsageError(f"--json and --format {form} exclude each other; give one of them.")
     refuse_both(connection, sandbox=sandbox)
     question = _question(sql, file)
-    place = settings.connection(connection) if connection else settings
+    place = settings if connection is None else settings.connection(connection)
     with connected(settings.for_sandbox(settings.origin, "") if sandbox else place) as session:
         write_answer(session, question, "json" if as_json else form, out)
     return 0

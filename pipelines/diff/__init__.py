@@ -43,7 +43,7 @@ def diff(settings: Settings, tables: Sequence[str], since: str) -> Diff:
             what = f" of {missing[0].table}" if missing else ""
             raise UsageError(
                 f"The dataset {settings.dataset} in {settings.warehouse.label} has no history{what} yet; "
-                "`hogsync sync` makes it where [history] in the settings allows."
+                f"`hogsync sync{settings.options}` makes it where [history] in the settings allows."
             )
         behind = _behind(ask) if META in columns else set()
         begun = [history_start(ask, one, columns) for one in wanted or there]

@@ -38,7 +38,9 @@ def connected(settings: Settings) -> Iterator[Reader]:
     """
     warehouse, datasets = open_warehouse(settings), [place.dataset for place in settings.each_connection()]
     if not warehouse.exists():
-        raise WarehouseProblem(f"There is no warehouse {warehouse.label} yet; `hogsync sync` makes it.")
+        raise WarehouseProblem(
+            f"There is no warehouse {warehouse.label} yet; `hogsync sync{settings.options}` makes it."
+        )
     try:
         with (
             warehouse_problems(),
@@ -50,7 +52,7 @@ def connected(settings: Settings) -> Iterator[Reader]:
         named = "" if settings.connections else " (HOGSYNC_DATASET)"
         raise DatasetMissing(
             f"The warehouse {warehouse.label} has no dataset {' or '.join(datasets)}{named}; "
-            "`hogsync sync` makes it."
+            f"`hogsync sync{settings.options}` makes it."
         ) from None
     except QueryRefused as refused:
         problem = UsageError(sentence(str(refused)))

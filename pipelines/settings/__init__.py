@@ -196,6 +196,13 @@ class Settings(BaseModel):
         return self._origin_name or self.origin
 
     @property
+    def options(self) -> str:
+        """The option with which `hogsync sync` reads this PostHog, after a blank; empty if it needs none."""
+        if self._origin_name:
+            return " --sandbox"
+        return f" --connection {self._connection}" if self._connection else ""
+
+    @property
     def wait(self) -> float:
         """Seconds to wait for a held warehouse; may be infinite."""
         return self.warehouse_options.wait

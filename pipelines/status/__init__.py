@@ -120,7 +120,7 @@ def _judged(
         facts,
         wrong,
         stale=stale,
-        connection=settings.connection_name if settings.connections else "",
+        options=settings.options,
     )
     concerns_all = last_run if last_run and not last_run.has_tables else None
     return TableStatus(

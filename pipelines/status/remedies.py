@@ -16,22 +16,22 @@ TROUBLES: Mapping[Trouble, str] = {
     "refused": "Run `hogsync check{connection}`, then mend or replace the key.",
     "failed run": "Run `hogsync check{connection}`: it says which of settings, PostHog and warehouse does not work.",
     "not derived": "Mend what the error names; the next sync writes what is missing.",
-    "failed table": "`hogsync sync{table}{connection}` reads it again; if that fails, too, run `hogsync check{connection}`.",
+    "failed table": (
+        "`hogsync sync{table}{options}` reads it again; if that fails, too, run `hogsync check{connection}`."
+    ),
 }
 """What to do about the trouble of a table's latest run."""
-NEVER = (
-    "Run `hogsync sync{table}{connection}`, or leave the table out of [selection] tables and of the groups."
-)
+NEVER = "Run `hogsync sync{table}{options}`, or leave the table out of [selection] tables and of the groups."
 STALE = (
     "Check that `hogsync schedule`, or the job that starts `hogsync sync`, still runs; "
-    "`hogsync sync{connection}` brings the rows of now."
+    "`hogsync sync{options}` brings the rows of now."
 )
 UNAVAILABLE = (
     "Run `hogsync check{connection}`: it names the scope or plan that is missing; add that, or leave the table out of "
     "[selection] tables."
 )
 WARNINGS: Mapping[Kind, str] = {
-    "deletes held": "Run `hogsync sync{table}{connection} --accept-deletes` if these rows are really gone.",
+    "deletes held": "Run `hogsync sync{table}{options} --accept-deletes` if these rows are really gone.",
     "lost access": UNAVAILABLE,
     "rejected rows": "Look up in PostHog the rows that the warning names; the next sync tries to store them again.",
 }
@@ -39,15 +39,16 @@ WARNINGS: Mapping[Kind, str] = {
 
 
 def remedy(
-    table: str, facts: TableFacts, trouble: Trouble | None, *, stale: bool, connection: str = ""
+    table: str, facts: TableFacts, trouble: Trouble | None, *, stale: bool, options: str = ""
 ) -> str | None:
     """Return what to do about a table, None if nothing.
 
-    `table` is empty if nothing was ever synced, `connection` if there is only one.
+    `table` is empty if nothing was ever synced; `options` are those of `Settings.options`.
     """
     words = {
         "table": f" {table}" if table in ENDPOINTS else "",  # people cannot be named: every sync brings them
-        "connection": f" --connection {connection}" if connection else "",
+        "options": options,
+        "connection": options.replace(" --sandbox", ""),  # `hogsync check` looks at no sandbox
     }
     advice = TROUBLES[trouble] if trouble else _advice(facts, stale=stale)
     return advice.format_map(words) if advice else None

@@ -585,6 +585,8 @@ def test_a_query_writes_no_other_file_either(posthog: Sandbox, sql: str) -> None
 
 def test_a_query_before_the_first_sync_says_what_to_do(posthog: Sandbox) -> None:
     assert "`hogsync sync` makes it" in hogsync("query", "select 1", **at(posthog)).refusal(4)
+    for words in (("query", "select 1"), ("diff", "--since", "1d")):
+        assert "`hogsync sync --sandbox` makes it" in hogsync(*words, "--sandbox", **NOBODY).refusal(4)
 
 
 @pytest.mark.fault("security.terminal")

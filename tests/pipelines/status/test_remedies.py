@@ -78,7 +78,7 @@ def test_the_most_urgent_state_of_a_table_has_a_remedy(
 def test_a_remedy_is_a_sentence_that_names_the_connection_where_there_are_several(
     known: TableFacts, wrong: Any
 ) -> None:
-    found = remedy("cohorts", known, wrong, stale=True, connection="eu") or ""
+    found = remedy("cohorts", known, wrong, stale=True, options=" --connection eu") or ""
     assert found.endswith(".")
     assert "{" not in found
     assert "--connection eu" in found or wrong == "not derived"
@@ -87,3 +87,9 @@ def test_a_remedy_is_a_sentence_that_names_the_connection_where_there_are_severa
 def test_a_remedy_names_no_table_that_cannot_be_named() -> None:
     assert "`hogsync sync`" in (remedy("people", TableFacts(), None, stale=True) or "")
     assert "`hogsync sync`" in (remedy("", TableFacts(), None, stale=True) or "")
+
+
+def test_a_remedy_of_the_sandbox_leads_to_no_posthog() -> None:
+    found = remedy("cohorts", facts(), "failed table", stale=True, options=" --sandbox") or ""
+    assert found.startswith("`hogsync sync cohorts --sandbox` reads it again")
+    assert "`hogsync check`" in found
