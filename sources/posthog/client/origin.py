@@ -53,6 +53,8 @@ def is_loopback(host: str) -> bool:
 
 def _without_scheme(value: str) -> str:
     """Return the refusal of a host without a scheme, with the address that was probably meant."""
+    if not value:
+        return "is empty; write scheme and host, as in https://us.posthog.com, or leave the setting out"
     if TOKEN.search(value) or "@" in value:
         return "is no address; write scheme and host, as in https://us.posthog.com"
     place = INGESTION.sub(r"\1.posthog.com", value.split("/", maxsplit=1)[0].lower())

@@ -104,6 +104,7 @@ def test_a_key_and_a_key_file_are_one_too_many(refusal: Refusal) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
+        (" ", "is empty; write scheme and host, as in https://us.posthog.com, or leave the setting out."),
         ("us.posthog.com", "has no scheme; write https://us.posthog.com."),
         ("us.posthog.com/project/1", "has no scheme; write https://us.posthog.com."),
         ("localhost:8000", "has no scheme; write http://localhost:8000."),

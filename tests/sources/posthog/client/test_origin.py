@@ -28,7 +28,7 @@ def test_an_origin_is_scheme_host_and_port(typed: str, origin: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("", "has no scheme"),
+        ("", "is empty"),
         ("us.posthog.com", "has no scheme; write https://us.posthog.com"),
         ("localhost:8000", "has no scheme; write http://localhost:8000"),
         ("ftp://us.posthog.com", "must begin with https://"),
