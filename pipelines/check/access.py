@@ -147,7 +147,9 @@ class Access:
             self.names[endpoint.table] |= {row["id"]: _name(row) for row in answer.rows}
         if endpoint is ORGANIZATIONS:
             rows = [row for answer in asked.answers for row in answer.rows]
-            self.as_member = [_name(row) for row in rows if whole(row.get("membership_level")) in range(ADMIN)]
+            self.as_member = [
+                _name(row) for row in rows if whole(row.get("membership_level")) in range(ADMIN)
+            ]
         return asked.answers
 
     def _answer(self, partition: Partition) -> Probe:
