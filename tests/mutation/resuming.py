@@ -17,6 +17,18 @@ RESUMING_RULES = (
         (f"{STREAMS}another_key_asks_every_subscription_once",),
     ),
     Mutation(
+        "a list that fails in a full sync keeps its position",
+        "read_anew = changes.table in self.options.anew or",
+        "read_anew = self.options.reads_all(changes.table) or",
+        (f"{STREAMS}a_list_that_fails_in_a_full_sync_is_read_on_from_where_it_stood",),
+    ),
+    Mutation(
+        "imports beyond the newest fifty are asked for",
+        '    "newest": newest_pages,',
+        '    "newest": array_page,',
+        ("component/test_traps.py::test_imports_come_all_although_posthog_shows_the_newest_fifty",),
+    ),
+    Mutation(
         "a walk that was gone on with is not complete",
         "or result.is_resumed:\n        pages",
         "or False:\n        pages",
