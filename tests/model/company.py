@@ -167,8 +167,13 @@ class Company:
                 table, row = self.gone.pop()
                 ident = IDENT.get(table, "id")
                 there = [one for _, one in self.rows(table) if one["_parents"] == row["_parents"]]
-                if row[ident] not in [one[ident] for one in there]:
+                if self.has_owner(row) and row[ident] not in [one[ident] for one in there]:
                     self.posthog.edit(table, insert=[raw(row)], parents=row["_parents"])
+
+    def has_owner(self, row: Row) -> bool:
+        """Whether the subscription of a delivery is there; other rows have none."""
+        owner = row["_parents"].get("subscription_id")
+        return owner is None or owner in [one["id"] for _, one in self.rows("subscriptions")]
 
     def softly(self, number: int) -> None:
         """A row is marked as deleted, or that is taken back."""
