@@ -161,7 +161,7 @@ def _rewrite_table(warehouse: Warehouse, endpoint: Endpoint, one: Rewrite, start
     if not rows:
         return 0
     is_list = one.table.startswith(f"{endpoint.table}__")
-    if is_list:
+    if is_list or one.table == endpoint.history:  # the row is written anew, and its living version with it
         those = f"(select * from {name(one.table)} where {met})"
         warehouse.execute(
             f"update {name(endpoint.table)} t set _row_hash = '' "

@@ -95,6 +95,15 @@ def test_a_table_that_a_run_does_not_read_is_emptied_at_once_and_filled_when_it_
     assert scene.ask(texts) == before
 
 
+def test_a_version_whose_list_is_emptied_agrees_with_a_row_whose_list_has_nothing_to_empty(
+    file_scene: Scene,
+) -> None:
+    file_scene.sync("subscriptions", privacy={"recipient": "keep"})
+    for table in ("cohorts", "subscriptions"):
+        file_scene.sync(table)
+        assert wrong_versions(file_scene.url) == ""
+
+
 @pytest.mark.soak("stories")
 @pytest.mark.fault("security.other_privacy")
 def test_older_versions_and_rows_that_are_gone_are_emptied_by_a_columns_own_setting(
