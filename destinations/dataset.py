@@ -16,7 +16,7 @@ import pyarrow as pa
 from destinations.warehouse import Warehouse, quoted
 
 SCHEMA_NAME = "posthog"
-TECHNICAL_COLUMNS = ("_dlt_load_id", "_row_hash", "_synced_at", "_deleted_at")
+COMPARED_COLUMNS = ("_dlt_load_id", "_row_hash", "_synced_at", "_deleted_at")
 """Columns that the rows of a table need to be compared."""
 
 
@@ -129,7 +129,7 @@ class Dataset:
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """True if the table exists with all of these columns and hogsync's own."""
-        return {*columns, *TECHNICAL_COLUMNS} <= self.tables.get(table, {}).keys()
+        return {*columns, *COMPARED_COLUMNS} <= self.tables.get(table, {}).keys()
 
     def _as_text(self, table: str, column: str) -> str:
         """Return a cast to text for a JSON column, so that both databases return the same."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from destinations.dataset import TECHNICAL_COLUMNS, Dataset
+from destinations.dataset import COMPARED_COLUMNS, Dataset
 from destinations.duckdb import DuckDB
 from destinations.postgres import Postgres
 from destinations.warehouse import Warehouse
 
 COLUMNS = {"project_id": "bigint", "group": "bigint", "id": "bigint"} | dict.fromkeys(
-    TECHNICAL_COLUMNS, "text"
+    COMPARED_COLUMNS, "text"
 )
 FINISHED, TORN = "1.0", "2.0"
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
-from sources.posthog.catalogue import parent_of
+from sources.posthog.catalogue import deletable_parent
 from sources.posthog.catalogue.endpoint import Endpoint, Stamps, filled
 from sources.posthog.errors import Unavailable
 from sources.posthog.shape.batch import Batch
@@ -264,9 +264,8 @@ class ListResult:
     def was_deleted_with_parent(self) -> bool:
         """Return whether PostHog answers 404 for the list, and the list is below a row that can be deleted."""
         refusal = self.last.failure if self.walks else None
-        parent = parent_of(self.list_path.endpoint.paths[0])
         is_gone = isinstance(refusal, Unavailable) and refusal.status == 404
-        return is_gone and parent is not None and parent.detects_deletes
+        return is_gone and deletable_parent(self.list_path.endpoint.paths[0]) is not None
 
     @property
     def last(self) -> Walk:
