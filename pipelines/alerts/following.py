@@ -63,7 +63,7 @@ warned = logging.getLogger("hogsync.warnings")
 
 def followed(settings: Settings, selection: Selection, sync: Callable[[], Outcome]) -> Outcome:
     """Run a sync and tell what it shows; its outcome has a warning for each trouble with that."""
-    chosen_tables(settings, selection)  # raises before the ping: nobody is told of a misspelt table
+    chosen_tables(settings, selection)  # raises for a misspelt table, before any ping or alert is sent
     if selection.dry_run:
         return sync()
     url, connection = settings.service.ping, settings.connection_name
@@ -105,7 +105,7 @@ def _note(settings: Settings, run: Run | None, warnings: Sequence[RunWarning]) -
 def _tell(settings: Settings, selection: Selection, ended: Outcome | Exception | None) -> list[RunWarning]:
     """Tell the states that a run found, and return a warning for each error; an error here does not change the run.
 
-    `ended` is None before a run: stale tables are told then, because a run that is killed tells nothing.
+    Before a run `ended` is None, and the alerts name stale tables, because a run that is killed sends no alert.
     """
     if not (settings.alerts.urls or settings.watch):
         return []
@@ -190,7 +190,7 @@ def _tell_from_warehouse(
 def _observed_before(
     warehouse: Warehouse, settings: Settings, before: Sequence[Alert], now: datetime
 ) -> Observation:
-    """Return which tables are stale by the times of their groups, without tables whose failure is told already."""
+    """Return the tables that are stale by the crontabs of their groups, except those with a standing failure alert."""
     standing = {alert.key for alert in before if alert.stands}
     if standing & OF_RUN:
         return Observation()

@@ -57,7 +57,7 @@ CHANGE_REQUESTS = Endpoint(
     requires="on Cloud a plan with approvals",
     announced_by=("ChangeRequest", "Approval"),
     fields=(
-        *integer(action_version="The version of what is to be done."),
+        *integer(action_version="The version of the action that `action_key` names."),
         *text(
             "id",
             action_key="What is to be done.",

@@ -245,7 +245,7 @@ SURVEYS = Endpoint(
             "name",
             "description",
             ("type", "How people are asked, such as popover or api."),
-            schedule="How often somebody may be asked.",
+            schedule="How often PostHog may show the survey to the same person.",
         ),
         *integer(
             linked_flag_id="The flag on which it depends.",

@@ -96,7 +96,7 @@ TECHNICAL_COLUMNS: Mapping[str, Field] = {
             _deleted_at="When a run found that the row was deleted; null while it exists.",
         ),
         *text(
-            _row_hash="A digest of what the row holds.",
+            _row_hash="A hash of the row's values, by which hogsync notices that the row changed.",
             _dlt_load_id="The load that wrote this version of the row.",
         ),
     )

@@ -364,10 +364,10 @@ ALERTS = Endpoint(
         ),
         *boolean("enabled", skip_weekend="Whether it is not looked at at weekends."),
         *boolean(
-            investigation_agent_enabled="Whether PostHog's AI looks into it when it fires.",
-            investigation_gates_notifications="Whether nobody is told before the AI has looked into it.",
+            investigation_agent_enabled="Whether PostHog's AI investigates when the alert fires.",
+            investigation_gates_notifications="Whether PostHog notifies people only after the AI has investigated.",
         ),
-        *text(investigation_inconclusive_action="What happens if the AI cannot tell."),
+        *text(investigation_inconclusive_action="What PostHog does if the AI reaches no verdict."),
         *json(detector_config="How unusual numbers are found.", customer_keys=LITERALS),
         *reference(insight="The insight that is looked at.", type="bigint"),
         *person("created_by"),
@@ -393,7 +393,7 @@ ALERT_CHECKS = Endpoint(
             "id",
             state="What came of it.",
             interval="How long each of the periods is that were compared.",
-            investigation_status="How far PostHog's AI is in looking into it.",
+            investigation_status="The state of the investigation by PostHog's AI.",
             investigation_notebook_short_id="The notebook that the AI wrote.",
         ),
         *text(
@@ -410,10 +410,12 @@ ALERT_CHECKS = Endpoint(
             privacy="customer",
         ),
         *boolean(
-            targets_notified="Whether somebody was told.",
-            notification_suppressed_by_agent="Whether nobody was told because of what the AI found.",
+            targets_notified="Whether PostHog notified anybody.",
+            notification_suppressed_by_agent="Whether PostHog notified nobody because of the AI's verdict.",
         ),
-        *timestamp(created_at="When it was looked at.", notification_sent_at="When somebody was told."),
+        *timestamp(
+            created_at="When it was looked at.", notification_sent_at="When PostHog sent the notification."
+        ),
     ),
 )
 
